@@ -1,0 +1,64 @@
+import type { World } from './world.ts';
+
+/** Who makes a call, as the server reads it from the request's credentials. */
+export interface Caller {
+  accountId: string;
+  /** Account root for a 12-digit access key, else `arn:aws:sts::<account>:assumed-role/<role name>/<session name>`. */
+  arn: string;
+  /** `arn:aws:iam::<account>:role/<path><name>`: the value of `aws:PrincipalArn`. Absent for the account root. */
+  roleArn?: string;
+  /** Present on assumed-role sessions that were narrowed: rights are the intersection with it. */
+  sessionPolicy?: string;
+  /** Transitive session tags, as EKS Pod Identity attaches them. */
+  sessionTags?: Record<string, string>;
+}
+
+export interface CallContext {
+  world: World;
+  caller: Caller;
+  /** Region of the request's signing scope. */
+  region: string;
+  /** Virtual milliseconds since the epoch. */
+  now: number;
+}
+
+/** What IAM is asked before an operation runs; `action` as in a policy (`s3:PutObject`), resources as ARNs or `*`. */
+export interface Permission {
+  action: string;
+  resources: readonly string[];
+  /** Extra condition keys of this request, e.g. `iam:PassedToService`. */
+  context?: Record<string, string>;
+}
+
+export interface Operation<Input = never, Output = unknown> {
+  /** True if the call changes something: tests and the bench count these as writes. */
+  writes: boolean;
+  /** Every permission that must be granted; empty for calls that need none (GetCallerIdentity). */
+  permissions(input: Input, cx: CallContext): readonly Permission[];
+  run(input: Input, cx: CallContext): Output | Promise<Output>;
+}
+
+/** One AWS service of the sandbox: its signing name and its operations by API name, typed by the SDK's own inputs and outputs. */
+export interface Service {
+  /** SigV4 signing name: `iam`, `s3`, `cur`, `cloudformation`, `glue`, `athena`, `eks`, `lambda`, `lakeformation`, `organizations`, `states`, `sts`. */
+  signingName: string;
+  /** The SDK client module, whose exported operation schemas drive the codec; absent for CUR (JSON 1.1 passed through as is). */
+  sdk?: Record<string, unknown>;
+  operations: Record<string, Operation>;
+}
+
+export function operation<Input, Output>(definition: Operation<Input, Output>): Operation {
+  return definition as unknown as Operation;
+}
+
+/** An error as AWS would answer it. `code` is the SDK's exception name or the wire code; status from the model where the model has one. */
+export class AwsError extends Error {
+  readonly code: string;
+  readonly status: number | undefined;
+  constructor(code: string, message: string, status?: number) {
+    super(message);
+    this.name = code;
+    this.code = code;
+    this.status = status;
+  }
+}

@@ -1,0 +1,44 @@
+import type { AthenaState } from './services/athena.ts';
+import type { CloudFormationState } from './services/cloudformation.ts';
+import type { CurState } from './services/cur.ts';
+import type { EksState } from './services/eks.ts';
+import type { GlueState } from './services/glue.ts';
+import type { IamState } from './services/iam.ts';
+import type { LakeFormationState } from './services/lakeformation.ts';
+import type { LambdaState } from './services/lambda.ts';
+import type { OrganizationsState } from './services/organizations.ts';
+import type { S3State } from './services/s3.ts';
+import type { StsState } from './services/sts.ts';
+import type { VirtualClock } from './clock.ts';
+import type { FaultRule } from './faults.ts';
+
+/** One line per request the sandbox answered. */
+export interface CallRecord {
+  /** Virtual milliseconds since the epoch. */
+  at: number;
+  accountId: string;
+  callerArn: string;
+  service: string;
+  operation: string;
+  writes: boolean;
+  /** AWS error code, `injected:<fault>` or absent. */
+  error?: string;
+}
+
+/** Everything that exists in the sandbox: the clock, each service's state, what was called, and which faults are planted. */
+export interface World {
+  clock: VirtualClock;
+  calls: CallRecord[];
+  faults: FaultRule[];
+  iam: IamState;
+  sts: StsState;
+  s3: S3State;
+  cur: CurState;
+  cloudformation: CloudFormationState;
+  glue: GlueState;
+  athena: AthenaState;
+  eks: EksState;
+  lambda: LambdaState;
+  lakeformation: LakeFormationState;
+  organizations: OrganizationsState;
+}
