@@ -1,0 +1,35 @@
+import { NodeHttpHandler } from '@smithy/node-http-handler';
+import type { AwsCredentialIdentityProvider } from '@smithy/types';
+
+export interface ClientConfig {
+  region: string;
+  credentials?: AwsCredentialIdentityProvider;
+  requestHandler: NodeHttpHandler;
+  maxAttempts: number;
+}
+
+export type ClientConstructor<Client> = new (config: ClientConfig) => Client;
+
+/** One connection pool for all clients of the process. */
+const requestHandler = new NodeHttpHandler({ connectionTimeout: 5_000, requestTimeout: 20_000 });
+
+/** The SDK retries in milliseconds (3 attempts); longer waits belong to the state machine. */
+export function newClient<Client>(
+  Constructor: ClientConstructor<Client>,
+  region: string,
+  credentials?: AwsCredentialIdentityProvider,
+): Client {
+  return new Constructor({ region, requestHandler, maxAttempts: 3, ...(credentials && { credentials }) });
+}
+
+const hubClients = new Map<unknown, Map<string, unknown>>();
+
+/** A client of the hub account with the function's own role; kept for the life of the process. */
+export function hubClient<Client>(Constructor: ClientConstructor<Client>): Client {
+  const region = process.env.AWS_REGION ?? 'us-east-1';
+  const place = [region, process.env.AWS_ENDPOINT_URL, process.env.AWS_ENDPOINT_URL_DYNAMODB].join(' ');
+  const byPlace = hubClients.get(Constructor) ?? new Map<string, unknown>();
+  hubClients.set(Constructor, byPlace);
+  if (!byPlace.has(place)) byPlace.set(place, newClient(Constructor, region));
+  return byPlace.get(place) as Client;
+}

@@ -1,0 +1,39 @@
+import { createHash } from 'node:crypto';
+import type { Target } from '../run.ts';
+
+/** First 8 hex digits of SHA-256 over the parts, joined by a character none of them can hold. */
+function shortHash(...parts: string[]): string {
+  return createHash('sha256').update(parts.join('\n')).digest('hex').slice(0, 8);
+}
+
+export const defaultReportName = 'kubecost_cur';
+/** Defaults of the tutorial in the payer account. */
+export const payerRoleName = 'kubecost-cur-access';
+export const dataPolicyName = 'kubecost-payer-account-cur-athena-glue-s3-access';
+export const tagsPolicyName = 'kubecost-payer-account-list-tags-policy';
+
+export function curBucketName(payerAccountId: string, region: string): string {
+  return `kubecost-cur-${payerAccountId}-${region}`;
+}
+
+export function athenaResultsBucketName(payerAccountId: string, region: string): string {
+  return `kubecost-athena-results-${payerAccountId}-${region}`;
+}
+
+/** Stack names are letters, digits and hyphens, at most 128; report names may hold more, so the hash keeps them apart. */
+export function crawlerStackName(reportName: string): string {
+  return `kubecost-crawler-${reportName.replace(/[^0-9A-Za-z]+/g, '-').slice(0, 64)}-${shortHash(reportName)}`;
+}
+
+export function targetId({ clusterArn, namespace, secretName }: Target): string {
+  return [clusterArn, namespace, secretName].join('|');
+}
+
+/** Two clusters may share an account, so names in it end in a hash of (cluster, namespace, service account); at most 64. */
+export function podRoleName(clusterArn: string, namespace: string, serviceAccount: string): string {
+  return `kubecost-${serviceAccount.replace(/[^0-9A-Za-z-]/g, '-').slice(0, 40)}-${shortHash(clusterArn, namespace, serviceAccount)}`;
+}
+
+export function grantPolicyName(clusterArn: string, namespace: string, serviceAccount: string): string {
+  return `kubecost-access-cur-in-payer-account-${shortHash(clusterArn, namespace, serviceAccount)}`;
+}

@@ -1,0 +1,29 @@
+/** What we make carries these three tags; what lacks them is not ours to change. */
+export const managedBy = 'kubecost-payer-onboarding';
+
+export interface Owner {
+  deploymentId: string;
+  runId: string;
+}
+
+export function ownerTags({ deploymentId, runId }: Owner): Record<string, string> {
+  return { 'managed-by': managedBy, 'deployment-id': deploymentId, 'run-id': runId };
+}
+
+/** `ours`: this deployment's; `other-deployment`: another one's, refused always; `foreign`: made by someone else. */
+export type Ownership = 'ours' | 'other-deployment' | 'foreign';
+
+export function ownership(tags: Record<string, string>, { deploymentId }: Pick<Owner, 'deploymentId'>): Ownership {
+  if (tags['managed-by'] !== managedBy) return 'foreign';
+  return tags['deployment-id'] === deploymentId ? 'ours' : 'other-deployment';
+}
+
+export function toTagList(tags: Record<string, string>): { Key: string; Value: string }[] {
+  return Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
+}
+
+export function fromTagList(
+  list: readonly { Key?: string | undefined; Value?: string | undefined }[] | undefined,
+): Record<string, string> {
+  return Object.fromEntries((list ?? []).map(({ Key = '', Value = '' }) => [Key, Value]));
+}

@@ -1,0 +1,392 @@
+/** Who has to act on a failure. */
+export type Actor = 'nobody' | 'caller' | 'payer account owner' | 'cluster owner' | 'operator';
+
+interface Advice {
+  title: string;
+  actor: Actor;
+  remedy: string;
+}
+
+function advice<const Codes extends Record<string, Advice>>(codes: Codes): Codes {
+  return codes;
+}
+
+/** Every failure a user can meet. Codes are stable: they appear in runs, problem documents and docs/errors.md. */
+export const errorCatalogue = advice({
+  // Requests
+  'invalid-request': {
+    title: 'The request is not valid',
+    actor: 'caller',
+    remedy: 'Correct every listed problem and send the request again.',
+  },
+  'idempotency-key-reused': {
+    title: 'The idempotency key belongs to another request',
+    actor: 'caller',
+    remedy: 'Use a new Idempotency-Key, or send the very body the key was first used with.',
+  },
+  'run-active': {
+    title: 'A run for this payer and target is active',
+    actor: 'caller',
+    remedy: 'Follow the linked run; start another one when it has ended.',
+  },
+  'target-differs': {
+    title: 'The target is already set up another way',
+    actor: 'caller',
+    remedy: 'Use the identity mode and service account that the first run for this cluster, namespace and secret used.',
+  },
+  'run-not-found': { title: 'No such run', actor: 'caller', remedy: 'Check the run id; GET /v1/runs lists the runs.' },
+  'route-not-found': { title: 'No such route', actor: 'caller', remedy: 'GET /openapi.json lists the routes.' },
+
+  // Everywhere
+  throttled: { title: 'AWS throttled the calls for too long', actor: 'nobody', remedy: 'Start the run again later.' },
+  'aws-unavailable': { title: 'An AWS service did not answer', actor: 'nobody', remedy: 'Start the run again later.' },
+  'access-denied': {
+    title: 'A permission is missing',
+    actor: 'payer account owner',
+    remedy:
+      'Deploy the provisioner role again from the current access template (npm run access-templates); look for service control policies that deny the named action.',
+  },
+  unexpected: {
+    title: 'An answer we do not know yet',
+    actor: 'operator',
+    remedy: 'Report the step, the message and the run id; the run can be started again.',
+  },
+  'step-crashed': {
+    title: 'A step ended without an answer',
+    actor: 'operator',
+    remedy: 'Look at the log lines of the run id; the run can be started again.',
+  },
+  'execution-stopped': {
+    title: 'The execution was stopped from outside',
+    actor: 'operator',
+    remedy: 'Start the run again; finished steps only look.',
+  },
+  'stale-attempt': {
+    title: 'The run has ended or a newer attempt took over',
+    actor: 'nobody',
+    remedy: 'Nothing to do: this attempt stopped without writing.',
+  },
+  'change-does-not-hold': {
+    title: 'A change was made but does not stay',
+    actor: 'operator',
+    remedy:
+      'Something else keeps undoing the change (infrastructure as code, a policy engine); stop that for the named resource and start the run again.',
+  },
+  'owned-by-another-deployment': {
+    title: 'The resource belongs to another deployment of this tool',
+    actor: 'caller',
+    remedy: 'Use the deployment whose id is named, or offboard there first.',
+  },
+
+  // preflight
+  'payer-access-denied': {
+    title: 'The payer account cannot be entered',
+    actor: 'payer account owner',
+    remedy:
+      'Deploy the payer provisioner role (docs/access/payer-provisioner.json) in the payer account, with this deployment’s id and hub account.',
+  },
+  'cluster-access-denied': {
+    title: 'The cluster account cannot be entered',
+    actor: 'cluster owner',
+    remedy:
+      'Deploy the cluster provisioner role (docs/access/cluster-provisioner.json) in the cluster account, with this deployment’s id and hub account.',
+  },
+  'preflight-failed': {
+    title: 'Several things stand in the way',
+    actor: 'caller',
+    remedy: 'Mend every point of the message and start the run again.',
+  },
+  'payer-is-member-account': {
+    title: 'The account is a member account of an organisation',
+    actor: 'caller',
+    remedy: 'Name the management account, or set allowMemberAccount: its report then covers that one account only.',
+  },
+  'billing-access-not-activated': {
+    title: 'IAM access to billing is not activated, or cur: actions are denied',
+    actor: 'payer account owner',
+    remedy:
+      'As the root user of the payer account, activate "IAM user and role access to Billing information" in the account settings, and check that no service control policy denies cur:*.',
+  },
+  'region-not-supported': {
+    title: 'CUR cannot deliver to this region',
+    actor: 'caller',
+    remedy: 'Choose report.region from the list in the API description.',
+  },
+  'cluster-not-found': {
+    title: 'No such EKS cluster',
+    actor: 'caller',
+    remedy: 'Check account, region and name of the cluster.',
+  },
+  'cluster-not-active': {
+    title: 'The cluster is not ACTIVE',
+    actor: 'cluster owner',
+    remedy: 'Wait until the cluster is ACTIVE and start the run again.',
+  },
+  'cluster-auth-mode': {
+    title: 'The cluster does not accept access entries',
+    actor: 'cluster owner',
+    remedy: 'Set the authentication mode to API_AND_CONFIG_MAP (one way), then start the run again.',
+  },
+  'cluster-endpoint-private': {
+    title: 'The cluster has no public endpoint',
+    actor: 'cluster owner',
+    remedy:
+      'Enable the public endpoint for the hub’s addresses, or deploy the hub in a network that reaches the private one.',
+  },
+  'cluster-endpoint-not-allowed': {
+    title: 'The cluster’s endpoint is outside the allowed host names',
+    actor: 'operator',
+    remedy: 'Add the host suffix to the deployment parameter allowedHostSuffixes if the cluster is to be trusted.',
+  },
+  'cluster-unreachable': {
+    title: 'The cluster’s endpoint does not answer',
+    actor: 'cluster owner',
+    remedy: 'Check publicAccessCidrs and the network path from the hub to the endpoint.',
+  },
+  'namespace-not-allowed': {
+    title: 'The namespace is not on the allow list',
+    actor: 'operator',
+    remedy: 'Use an allowed namespace, or extend the deployment parameter allowedNamespaces.',
+  },
+
+  // Billing
+  'no-usable-report': {
+    title: 'No existing report can be adopted',
+    actor: 'caller',
+    remedy: 'Read the reasons in the message; use report.mode adopt-or-create to have a report made.',
+  },
+  'report-limit-reached': {
+    title: 'The account holds as many reports as AWS allows',
+    actor: 'payer account owner',
+    remedy: 'Delete a report nobody uses, or adopt a usable one.',
+  },
+  'report-differs': {
+    title: 'A report of this name has other settings',
+    actor: 'caller',
+    remedy:
+      'Choose another report.name: a report’s settings cannot be changed, and re-creating one under its name corrupts its data.',
+  },
+  'bucket-not-ours': {
+    title: 'The bucket exists and is not ours',
+    actor: 'caller',
+    remedy: 'Choose another bucket name, or adopt the existing report with report.mode adopt.',
+  },
+  'bucket-name-taken': {
+    title: 'Another AWS account owns a bucket of this name',
+    actor: 'caller',
+    remedy: 'Choose another bucket name.',
+  },
+  'bucket-in-other-region': {
+    title: 'The bucket is in another region',
+    actor: 'caller',
+    remedy: 'Use the bucket’s own region as report.region, or another bucket.',
+  },
+  'bucket-policy-rejected': {
+    title: 'AWS cannot verify its permission on the bucket',
+    actor: 'payer account owner',
+    remedy:
+      'Look for a deny statement in the bucket policy or a control policy that keeps billingreports.amazonaws.com out.',
+  },
+  'adopted-bucket-broken': {
+    title: 'The adopted report’s bucket does not let AWS deliver',
+    actor: 'payer account owner',
+    remedy: 'Repair the bucket policy as the Billing console proposes it; adopted buckets are never changed by us.',
+  },
+  'delivery-failed': {
+    title: 'AWS reports that it cannot deliver',
+    actor: 'payer account owner',
+    remedy: 'Repair the bucket or its policy; AWS tries again at its next delivery. Then start the run again.',
+  },
+  'delivery-overdue': {
+    title: 'AWS delivered nothing before the deadline',
+    actor: 'payer account owner',
+    remedy:
+      'Check the report in the Billing console; start the run again with a longer wait.deadlineHours if it is still being prepared.',
+  },
+  'crawler-template-not-trusted': {
+    title: 'The crawler template is not what AWS writes',
+    actor: 'payer account owner',
+    remedy: 'Find out who changed crawler-cfn.yml; use crawler: native to set up the table without it.',
+  },
+  'crawler-template-unusable': {
+    title: 'The crawler template cannot be deployed here',
+    actor: 'caller',
+    remedy: 'Use crawler: auto or native: the same table without Lambda functions.',
+  },
+  'crawler-stack-failed': {
+    title: 'The crawler stack failed',
+    actor: 'payer account owner',
+    remedy: 'The message names the first resource that failed and why; mend that and start the run again.',
+  },
+  'crawler-stack-not-ours': {
+    title: 'A stack of this name exists and is not ours',
+    actor: 'payer account owner',
+    remedy: 'Finish, repair or delete that stack, then start the run again.',
+  },
+  'lake-formation-locked': {
+    title: 'Lake Formation keeps IAM permissions from working',
+    actor: 'payer account owner',
+    remedy:
+      'Grant the provisioner role, the crawler role and the payer role on the database in Lake Formation, or allow IAMAllowedPrincipals as default.',
+  },
+  'crawl-failed': {
+    title: 'The crawler failed',
+    actor: 'payer account owner',
+    remedy: 'The message holds the crawler’s own words; mend that and start the run again.',
+  },
+  'table-not-found': {
+    title: 'No table appeared for the report',
+    actor: 'payer account owner',
+    remedy:
+      'Look at the crawler’s last run; the table must lie under the report’s path with partitions year and month.',
+  },
+  'table-ambiguous': {
+    title: 'More than one table holds the report',
+    actor: 'payer account owner',
+    remedy:
+      'Remove the tables that another crawler made under the report’s path, or let only one have partitions year and month.',
+  },
+
+  // Query
+  'results-in-cur-bucket': {
+    title: 'Query results would land in the report’s bucket',
+    actor: 'caller',
+    remedy: 'Name another athena.resultsBucket or athena.workgroup: results under the report would be crawled.',
+  },
+  'workgroup-managed-results': {
+    title: 'The workgroup keeps results in Athena’s own storage',
+    actor: 'caller',
+    remedy: 'Name another athena.workgroup: Kubecost always sends an output location, which such a workgroup refuses.',
+  },
+  'workgroup-location-differs': {
+    title: 'The workgroup writes its results elsewhere',
+    actor: 'caller',
+    remedy: 'Leave athena.resultsBucket out to use the workgroup’s location, or name a dedicated athena.workgroup.',
+  },
+  'workgroup-disabled': {
+    title: 'The workgroup is disabled',
+    actor: 'payer account owner',
+    remedy: 'Enable the workgroup or name another one.',
+  },
+
+  // Access
+  'namespace-missing': {
+    title: 'The namespace, Role or binding is missing and may not be made',
+    actor: 'cluster owner',
+    remedy:
+      'Apply docs/access/cluster-manifest.yaml to the cluster, or allow the provisioner role eks:AssociateAccessPolicy.',
+  },
+  'access-entry-not-ours': {
+    title: 'The provisioner role has an access entry with other groups',
+    actor: 'cluster owner',
+    remedy: 'Add the Kubernetes group kubecost-payer-onboarding to that entry, or delete it.',
+  },
+  'cluster-rights-missing': {
+    title: 'The rights in the cluster do not become effective',
+    actor: 'cluster owner',
+    remedy:
+      'Check the access entry, Role and RoleBinding kubecost-payer-onboarding; a re-created IAM role needs a new access entry.',
+  },
+  'service-account-missing': {
+    title: 'The service account does not exist',
+    actor: 'cluster owner',
+    remedy: 'Create it, or set identity.serviceAccount.create.',
+  },
+  'service-account-differs': {
+    title: 'The workload runs as another service account',
+    actor: 'caller',
+    remedy: 'Request the workload’s own service account, or change the workload.',
+  },
+  'service-account-subject-mismatch': {
+    title: 'The pod role trusts another service account',
+    actor: 'cluster owner',
+    remedy:
+      'Set the subject in the role’s trust policy to the named service account, or send existing: take-over to have it added.',
+  },
+  'pod-role-not-ours': {
+    title: 'The service account already has a role we did not make',
+    actor: 'caller',
+    remedy: 'Send existing: take-over to use and complete that role in place.',
+  },
+  'tag-session-missing': {
+    title: 'sts:TagSession is not allowed',
+    actor: 'payer account owner',
+    remedy:
+      'EKS Pod Identity sends session tags: allow sts:TagSession beside sts:AssumeRole in the named trust policy, or send existing: take-over to have it added.',
+  },
+  'pod-identity-agent-missing': {
+    title: 'EKS Pod Identity is not available in the cluster',
+    actor: 'cluster owner',
+    remedy: 'Install the add-on eks-pod-identity-agent, or use identity.mode irsa.',
+  },
+  'association-not-ours': {
+    title: 'The service account has a Pod Identity association we did not make',
+    actor: 'caller',
+    remedy: 'Send existing: take-over to use and complete the association’s role in place.',
+  },
+  'payer-role-not-ours': {
+    title: 'The payer role exists and is not ours',
+    actor: 'caller',
+    remedy: 'Send existing: take-over to have the role completed in place.',
+  },
+  'target-full': {
+    title: 'The pod’s policy cannot hold another payer',
+    actor: 'operator',
+    remedy: 'Use another cluster for further payers.',
+  },
+  'web-identity-denied': {
+    title: 'The pod cannot take on its role',
+    actor: 'cluster owner',
+    remedy: 'Check the OIDC provider and the trust policy of the pod role for the named service account.',
+  },
+  'payer-role-denied': {
+    title: 'The pod role cannot take on the payer role',
+    actor: 'payer account owner',
+    remedy:
+      'Check the payer role’s trust policy and the pod role’s policies, and look for service control policies that deny sts:AssumeRole.',
+  },
+
+  // Secret
+  'secret-unparsable': {
+    title: 'The cluster’s file is not one the consumer accepts',
+    actor: 'cluster owner',
+    remedy:
+      'Repair cloud-integration.json at the named place; it is neither changed nor overwritten by us, since one bad entry takes every cloud down.',
+  },
+  'secret-format-differs': {
+    title: 'The file has the other format',
+    actor: 'caller',
+    remedy: 'Send kubecost.format auto: files are never converted.',
+  },
+  'secret-owned-elsewhere': {
+    title: 'The secret belongs to Helm or a GitOps tool',
+    actor: 'cluster owner',
+    remedy: 'Add the entry where the owner keeps it, or move the owner to a secret of another name and use that name.',
+  },
+  'secret-immutable': {
+    title: 'The secret is immutable',
+    actor: 'cluster owner',
+    remedy: 'Replace it by a mutable one or use another secret name.',
+  },
+  'payer-already-integrated': {
+    title: 'The payer is already in the file under another key',
+    actor: 'caller',
+    remedy:
+      'Remove that entry, or send existing: take-over to replace it in place: two entries would count the payer’s cost twice.',
+  },
+  'entry-not-ours': {
+    title: 'The payer’s entry exists and was made by hand',
+    actor: 'caller',
+    remedy: 'Send existing: take-over to replace it in place.',
+  },
+
+  // Proofs
+  'query-failed': {
+    title: 'The smoke query failed',
+    actor: 'payer account owner',
+    remedy: 'The message holds Athena’s own words; mend the named permission, table or location.',
+  },
+  'query-overdue': { title: 'The smoke query did not finish', actor: 'nobody', remedy: 'Start the run again later.' },
+});
+
+export type ErrorCode = keyof typeof errorCatalogue;

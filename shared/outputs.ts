@@ -1,0 +1,108 @@
+import * as z from 'zod';
+import type { StepName } from './step-names.ts';
+
+/** Newest delivered month as the report's folders spell it: the month has no leading zero. */
+export const Partition = z.object({ year: z.string(), month: z.string() }).meta({ id: 'Partition' });
+export type Partition = z.infer<typeof Partition>;
+
+/** What each step leaves for later steps and for the reader of a run: names and facts, never documents or credentials. */
+export const outputs = {
+  preflight: z.object({
+    clusterArn: z.string(),
+    clusterVersion: z.string(),
+    endpoint: z.url(),
+    /** Base64 PEM bundle; public. */
+    certificateAuthority: z.string(),
+    oidcIssuer: z.string(),
+    podIdentityAvailable: z.boolean(),
+    organization: z.enum(['management', 'member', 'none']),
+    /** Unreserved Lambda concurrency of the payer account in the report's region. */
+    unreservedConcurrency: z.int(),
+    lakeFormationLocked: z.boolean(),
+  }),
+  'report-choice': z.object({
+    choice: z.enum(['adopt', 'create']),
+    reportName: z.string(),
+    bucket: z.string(),
+    prefix: z.string(),
+    region: z.string(),
+    considered: z.array(z.object({ reportName: z.string(), usable: z.boolean(), reasons: z.array(z.string()) })),
+  }),
+  'cur-bucket': z.object({
+    bucket: z.string(),
+    region: z.string(),
+    adopted: z.boolean(),
+    kmsKeyArn: z.string().nullable(),
+  }),
+  'cur-report': z.object({
+    reportName: z.string(),
+    reportArn: z.string(),
+    bucket: z.string(),
+    prefix: z.string(),
+    region: z.string(),
+    adopted: z.boolean(),
+  }),
+  'first-delivery': z.object({
+    templateKey: z.string(),
+    manifestKey: z.string(),
+    newestPartition: Partition,
+    deliveredAt: z.string(),
+    detectedAt: z.string(),
+  }),
+  'crawler-stack': z.object({
+    kind: z.enum(['template', 'native', 'adopted-table']),
+    stackId: z.string().nullable(),
+    crawlerName: z.string().nullable(),
+    athenaDatabase: z.string(),
+  }),
+  'crawler-table': z.object({ athenaDatabase: z.string(), athenaTable: z.string(), newestPartition: Partition }),
+  'athena-results': z.object({
+    athenaWorkgroup: z.string(),
+    athenaResultsBucket: z.string(),
+    /** `s3://bucket[/path]`, verbatim as the entry carries it: it is part of the entry's key. */
+    athenaResultsLocation: z.string(),
+    athenaRegion: z.string(),
+    kmsKeyArn: z.string().nullable(),
+  }),
+  'cluster-access': z.object({ principalArn: z.string(), namespace: z.string() }),
+  discovery: z.object({
+    installation: z.enum(['kubecost-1', 'kubecost-2', 'kubecost-2-statefulset', 'kubecost-3', 'opencost', 'none']),
+    workload: z.string().nullable(),
+    image: z.string().nullable(),
+    mount: z.enum(['directory', 'subPath']).nullable(),
+    serviceAccount: z.string(),
+    serviceAccountExists: z.boolean(),
+  }),
+  'pod-role': z.object({ podRoleArn: z.string(), serviceAccount: z.string(), oidcProviderArn: z.string() }),
+  'pod-identity': z.object({ podRoleArn: z.string(), serviceAccount: z.string(), associationId: z.string() }),
+  'payer-role': z.object({ payerRoleArn: z.string() }),
+  grant: z.object({ policyArn: z.string() }),
+  'chain-proof': z.object({
+    /** `pod-chain`: walked with a service account token; `documents`: both sides' policies read and evaluated. */
+    level: z.enum(['pod-chain', 'documents']),
+    identityArn: z.string(),
+    secretFormat: z.enum(['legacy', 'configurations', 'empty', 'absent']),
+  }),
+  'payer-policy': z.object({ policyName: z.string(), characters: z.int() }),
+  'smoke-query': z.object({
+    level: z.enum(['pod-chain', 'narrowed-session', 'table-only']),
+    columns: z.int(),
+    rows: z.array(z.record(z.string(), z.string())),
+    rowCount: z.int(),
+    day: z.string(),
+    scannedBytes: z.int(),
+    queryExecutionIds: z.array(z.string()),
+  }),
+  publish: z.object({
+    secret: z.string(),
+    resourceVersion: z.string(),
+    /** SHA-256 of the file's bytes. */
+    sha256: z.string(),
+    key: z.string(),
+    /** This payer's entry as the file holds it. */
+    entry: z.record(z.string(), z.unknown()),
+    otherKeys: z.array(z.string()),
+  }),
+} satisfies Record<StepName, z.ZodObject>;
+
+export type Outputs = { [Name in StepName]: z.infer<(typeof outputs)[Name]> };

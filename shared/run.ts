@@ -1,0 +1,123 @@
+import * as z from 'zod';
+import { outputs, type Outputs } from './outputs.ts';
+import { OnboardingRequest } from './request.ts';
+import { stepNames, type StepName } from './step-names.ts';
+import { TerminalError } from './errors.ts';
+
+const Timestamp = z.iso.datetime().meta({ id: 'Timestamp', description: 'UTC, ISO 8601' });
+
+/** One write: what was done to which resource. The dry run's plan and the run's log are lists of the same records. */
+export const Change = z
+  .object({
+    do: z.string().meta({ description: 'verb-object, e.g. create-bucket' }),
+    resource: z.string().meta({ description: 'ARN or name of what is changed' }),
+    note: z.string().optional(),
+    at: Timestamp.optional().meta({ description: 'Absent while only planned' }),
+  })
+  .meta({ id: 'Change' });
+export type Change = z.infer<typeof Change>;
+
+export const RunError = z
+  .object({
+    code: z.string().meta({ description: 'Stable; docs/errors.md lists all' }),
+    step: z.string().nullable(),
+    title: z.string(),
+    message: z.string(),
+    actor: z.string().meta({ description: 'Who acts' }),
+    remedy: z.string(),
+  })
+  .meta({ id: 'RunError' });
+export type RunError = z.infer<typeof RunError>;
+
+export const Waiting = z
+  .object({
+    for: z.string(),
+    since: Timestamp,
+    expectedBy: Timestamp.nullable(),
+    deadline: Timestamp,
+    /** When the step looks next. */
+    next: Timestamp,
+  })
+  .meta({ id: 'Waiting' });
+export type Waiting = z.infer<typeof Waiting>;
+
+export const stepStatuses = [
+  'pending',
+  'running',
+  'waiting',
+  'succeeded',
+  'failed',
+  'skipped',
+  'planned',
+  'not-visible',
+] as const;
+export type StepStatus = (typeof stepStatuses)[number];
+
+/** A step as the table holds it; `memo` is the step's own notes and never leaves the table. */
+export interface StepRecord {
+  status: StepStatus;
+  startedAt?: string;
+  endedAt?: string;
+  invocations: number;
+  waiting?: Waiting;
+  changes: Change[];
+  warnings: string[];
+  output?: Record<string, unknown>;
+  memo?: Record<string, unknown>;
+  error?: RunError;
+}
+
+export const runStatuses = ['queued', 'running', 'succeeded', 'failed', 'cancelled', 'planned'] as const;
+export type RunStatus = (typeof runStatuses)[number];
+export const endedStatuses: readonly RunStatus[] = ['succeeded', 'failed', 'cancelled', 'planned'];
+
+/** A run as the table holds it. */
+export interface RunRecord {
+  runId: string;
+  attempt: number;
+  status: RunStatus;
+  request: OnboardingRequest;
+  createdAt: string;
+  startedAt?: string;
+  endedAt?: string;
+  steps: Partial<Record<StepName, StepRecord>>;
+  error?: RunError;
+}
+
+/** Output of an earlier step, parsed again at this edge: executions outlive deployments. */
+export function outputOf<Name extends StepName>(run: RunRecord, name: Name): Outputs[Name] {
+  const parsed = outputs[name].safeParse(run.steps[name]?.output);
+  if (!parsed.success)
+    throw new TerminalError('unexpected', `step ${name} has left no readable output in run ${run.runId}`);
+  return parsed.data as Outputs[Name];
+}
+
+export function podRoleOf(run: RunRecord): { podRoleArn: string; serviceAccount: string } {
+  return run.request.identity.mode === 'irsa' ? outputOf(run, 'pod-role') : outputOf(run, 'pod-identity');
+}
+
+/** Where an entry is published: what runs for it share is leased and recorded under this name. */
+export interface Target {
+  clusterArn: string;
+  namespace: string;
+  secretName: string;
+}
+
+export function clusterArnOf({ cluster }: Pick<OnboardingRequest, 'cluster'>): string {
+  return `arn:aws:eks:${cluster.region}:${cluster.accountId}:cluster/${cluster.name}`;
+}
+
+export function targetOf(request: OnboardingRequest): Target {
+  return {
+    clusterArn: clusterArnOf(request),
+    namespace: request.kubecost.namespace,
+    secretName: request.kubecost.secretName,
+  };
+}
+
+/** Steps this run does not take: the other identity mode's. */
+export function skips({ identity }: Pick<OnboardingRequest, 'identity'>, name: StepName): boolean {
+  return name === (identity.mode === 'irsa' ? 'pod-identity' : 'pod-role');
+}
+
+export { stepNames };

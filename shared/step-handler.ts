@@ -1,0 +1,180 @@
+import middy from '@middy/core';
+import type { Context } from 'aws-lambda';
+import * as z from 'zod';
+import { TargetAccount } from './aws/target-account.ts';
+import { iso, now } from './clock.ts';
+import { readDeployment } from './deployment.ts';
+import { adviceFor, classify, UserError, type KnownError } from './errors.ts';
+import { releaseLease, takeLease, type Lease } from './lease.ts';
+import { log } from './logger.ts';
+import { skips, targetOf, type RunError, type RunRecord, type StepRecord, type Waiting } from './run.ts';
+import { StepStore } from './run-store.ts';
+import { converge, type Plan, type Step, type StepChange, type StepContext } from './step.ts';
+import { targetId } from './aws/names.ts';
+
+/** What the state machine hands to every step: ids only. */
+export const StepEvent = z.object({ runId: z.string(), attempt: z.int() });
+export type StepEvent = z.infer<typeof StepEvent>;
+
+/** What every step hands back; the state machine looks at `status` and, while waiting, at `seconds`. Stable across deployments. */
+export interface StepAnswer {
+  status: 'succeeded' | 'planned' | 'skipped' | 'waiting';
+  seconds: number;
+}
+
+type WaitPlan = Extract<Plan<StepChange, object>, { kind: 'wait' }>;
+
+/** Queueing for a lease that other runs hold. */
+const leaseWait: WaitPlan = {
+  kind: 'wait',
+  reason: 'another run that writes the same resources',
+  seconds: 3,
+  deadlineSeconds: 3600,
+  overdue: 'aws-unavailable',
+  expected: {},
+};
+
+/** Wraps a step for Lambda: errors leave with one of the three names that the state machine matches. */
+export function stepHandler(step: Step) {
+  return middy<unknown, StepAnswer>()
+    .onError((request) => {
+      request.error = classify(request.error);
+    })
+    .handler((event, context) => runStep(step, StepEvent.parse(event), context));
+}
+
+/** One invocation of a step: begin, converge under its lease, record what came of it. */
+async function runStep(
+  step: Step,
+  { runId, attempt }: StepEvent,
+  context: Pick<Context, 'getRemainingTimeInMillis'>,
+): Promise<StepAnswer> {
+  const store = new StepStore(runId, attempt, step.name);
+  const run = await store.begin();
+  const record = recordOf(run, step);
+  const fields = { runId, step: step.name };
+  try {
+    if (skips(run.request, step.name) || (run.request.dryRun && step.proof)) {
+      const status = run.request.dryRun && step.proof ? 'planned' : 'skipped';
+      await store.finish({ status, warnings: [] });
+      return { status, seconds: 0 };
+    }
+    const lease = step.lease && !run.request.dryRun ? await leaseFor(step.lease, run, step, context) : undefined;
+    if (lease === 'busy') return await park(store, record, leaseWait);
+    try {
+      const result = await converge(
+        step,
+        contextOf(run, record, store),
+        {
+          changed: async (change) => {
+            const { do: what, resource, note } = change;
+            log('change', { ...fields, change: what, resource });
+            await store.recordChange({ do: what, resource, ...(note && { note }), at: iso(now()) });
+          },
+        },
+        lease,
+      );
+      if (result.status === 'waiting') return await park(store, record, result.plan);
+      const { status, output } = result;
+      const planned =
+        result.status === 'planned'
+          ? result.changes.map(({ do: what, resource, note }) => ({ do: what, resource, ...(note && { note }) }))
+          : undefined;
+      await store.finish(
+        {
+          status,
+          output: output as Record<string, unknown>,
+          warnings: result.status === 'succeeded' ? result.warnings : [],
+        },
+        planned,
+      );
+      log('step ended', { ...fields, status });
+      return { status, seconds: 0 };
+    } finally {
+      if (lease) await releaseLease(lease);
+    }
+  } catch (thrown) {
+    const error = classify(thrown);
+    log('step error', { ...fields, error: error.name, code: error.code, detail: error.message });
+    if (error.code !== 'stale-attempt') await recordError(store, record, error, step);
+    throw error;
+  }
+}
+
+function recordOf(run: RunRecord, step: Step): StepRecord {
+  return run.steps[step.name] ?? { status: 'running', invocations: 1, changes: [], warnings: [] };
+}
+
+function contextOf(run: RunRecord, record: StepRecord, store: StepStore): StepContext {
+  const deployment = readDeployment();
+  const { payerAccountId, cluster } = run.request;
+  const role = (accountId: string, roleArn: string) => ({
+    roleArn,
+    externalId: deployment.externalId(accountId),
+    sessionName: run.runId,
+  });
+  const at = now();
+  return {
+    run,
+    deployment,
+    owner: { deploymentId: deployment.deploymentId, runId: run.runId },
+    payer: new TargetAccount(
+      payerAccountId,
+      role(payerAccountId, deployment.payerProvisionerArn(payerAccountId)),
+      'payer-access-denied',
+    ),
+    cluster: new TargetAccount(
+      cluster.accountId,
+      role(cluster.accountId, deployment.clusterProvisionerArn(cluster.accountId)),
+      'cluster-access-denied',
+    ),
+    now: at,
+    since: record.startedAt ? Date.parse(record.startedAt) : at,
+    memo: record.memo ?? {},
+    async remember(memo) {
+      this.memo = { ...this.memo, ...memo };
+      await store.remember(this.memo);
+    },
+  };
+}
+
+async function leaseFor(
+  kind: NonNullable<Step['lease']>,
+  run: RunRecord,
+  step: Step,
+  context: Pick<Context, 'getRemainingTimeInMillis'>,
+): Promise<Lease | 'busy'> {
+  const scope = kind === 'target' ? `target#${targetId(targetOf(run.request))}` : `payer#${run.request.payerAccountId}`;
+  const lease = await takeLease(scope, `${run.runId}-${run.attempt}-${step.name}`, context.getRemainingTimeInMillis());
+  return lease ?? 'busy';
+}
+
+/** @throws UserError with the plan's `overdue` code once the deadline of this wait has passed */
+async function park(store: StepStore, record: StepRecord, plan: WaitPlan): Promise<StepAnswer> {
+  const at = now();
+  const since = record.waiting?.for === plan.reason ? Date.parse(record.waiting.since) : at;
+  const deadline = since + plan.deadlineSeconds * 1000;
+  if (at >= deadline)
+    throw new UserError(plan.overdue, `waited ${Math.round((at - since) / 1000)} s for ${plan.reason}`);
+  const seconds = Math.max(1, Math.min(plan.seconds, Math.ceil((deadline - at) / 1000)));
+  const waiting: Waiting = {
+    for: plan.reason,
+    since: iso(since),
+    expectedBy: plan.expectedSeconds === undefined ? null : iso(since + plan.expectedSeconds * 1000),
+    deadline: iso(deadline),
+    next: iso(at + seconds * 1000),
+  };
+  await store.finish({ status: 'waiting', waiting, warnings: [] });
+  return { status: 'waiting', seconds };
+}
+
+/** A retryable error leaves the step running: the state machine tries again, and `close` finds the error if it gives up. */
+async function recordError(store: StepStore, record: StepRecord, error: KnownError, step: Step): Promise<void> {
+  const status = error.name === 'RetryableError' ? 'running' : 'failed';
+  await store.finish({ status, warnings: record.warnings, error: runErrorOf(error, step.name) });
+}
+
+export function runErrorOf({ code, message }: Pick<KnownError, 'code' | 'message'>, step: string | null): RunError {
+  const { title, actor, remedy } = adviceFor(code);
+  return { code, step, title, message, actor, remedy };
+}

@@ -1,0 +1,164 @@
+import type { ErrorCode } from './error-catalogue.ts';
+import { RetryableError, TerminalError, UserError } from './errors.ts';
+import { mayWrite, type Lease } from './lease.ts';
+import type { Outputs } from './outputs.ts';
+import type { Change, RunRecord } from './run.ts';
+import type { StepName } from './step-names.ts';
+import type { Deployment } from './deployment.ts';
+import type { Owner } from './aws/tags.ts';
+import type { TargetAccount } from './aws/target-account.ts';
+
+/** What a step may use. Clients come from the accounts: `cx.payer.client(S3Client, region)`. */
+export interface StepContext {
+  run: RunRecord;
+  deployment: Deployment;
+  /** Marks of what this run makes. */
+  owner: Owner;
+  payer: TargetAccount;
+  cluster: TargetAccount;
+  /** Virtual or real milliseconds since the epoch, read once at the start of the invocation. */
+  now: number;
+  /** When this step first started, milliseconds since the epoch. */
+  since: number;
+  /** The step's own notes from earlier invocations: ids of things on their way, a snapshot to restore. */
+  memo: Record<string, unknown>;
+  remember(memo: Record<string, unknown>): Promise<void>;
+}
+
+/** What `plan` may know beside what was seen: nothing that needs a call. */
+export type Situation = Pick<StepContext, 'run' | 'owner' | 'now' | 'since' | 'memo'>;
+
+/** What the step wants to write: `do` and `resource` are recorded and logged, further fields are only for `apply`. */
+export type StepChange = Pick<Change, 'do' | 'resource' | 'note'>;
+
+export type Plan<C extends StepChange, Output> =
+  | { kind: 'ready'; output: Output; warnings?: string[] }
+  /** `expected`: the output once applied, so that a dry run can plan the later steps. */
+  | { kind: 'change'; changes: readonly [C, ...C[]]; expected: Output }
+  | {
+      kind: 'wait';
+      /** What for, as the run shows it. */
+      reason: string;
+      /** Until the next look. */
+      seconds: number;
+      /** Counted from the first wait for this reason; then the step fails with `overdue`. */
+      deadlineSeconds: number;
+      expectedSeconds?: number;
+      overdue: ErrorCode;
+      expected: Output;
+    }
+  | { kind: 'refuse'; code: ErrorCode; detail: string };
+
+/** IAM actions a step needs in an account; `resources` are CloudFormation Sub strings (see .ci/access-templates.ts for the parameters). */
+export interface Permission {
+  actions: readonly [string, ...string[]];
+  resources: readonly [string, ...string[]];
+  /** IAM condition block. */
+  condition?: Record<string, Record<string, string | string[]>>;
+}
+
+/** A Kubernetes RBAC rule a step needs in the target namespace. */
+export interface KubernetesRule {
+  apiGroups: readonly string[];
+  resources: readonly string[];
+  verbs: readonly string[];
+  resourceNames?: readonly string[];
+}
+
+export interface Step<
+  Name extends StepName = StepName,
+  Input = unknown,
+  Seen = unknown,
+  C extends StepChange = StepChange,
+> {
+  name: Name;
+  /** One sentence in the present tense: README, API description. */
+  summary: string;
+  permissions: {
+    payer?: readonly Permission[];
+    cluster?: readonly Permission[];
+    kubernetes?: readonly KubernetesRule[];
+  };
+  /** Serialises runs that share what this step writes. */
+  lease?: 'target' | 'payer';
+  /** True for proofs: they write nothing and mean nothing while earlier steps are only planned, so a dry run leaves them out. */
+  proof?: boolean;
+  input(cx: StepContext): Input;
+  /** Looks at the world. Absence is undefined; a failure is thrown, never taken for absence. */
+  observe(cx: StepContext, input: Input): Promise<Seen>;
+  /** Pure. */
+  plan(input: Input, seen: Seen, situation: Situation): Plan<C, Outputs[Name]>;
+  /** One write. */
+  apply(cx: StepContext, change: C, input: Input): Promise<void>;
+}
+
+/** Keeps the step's own types inside it; the registry and the loop see the erased shape. */
+export function defineStep<Name extends StepName, Input, Seen, C extends StepChange>(
+  step: Step<Name, Input, Seen, C>,
+): Step<Name> {
+  return step as unknown as Step<Name>;
+}
+
+export type StepResult =
+  | { status: 'succeeded'; output: object; warnings: string[] }
+  | { status: 'planned'; output: object; changes: StepChange[] }
+  | { status: 'waiting'; plan: Extract<Plan<StepChange, object>, { kind: 'wait' }> };
+
+export interface Recorder {
+  /** Called after every write that was made. */
+  changed(change: StepChange): Promise<void>;
+}
+
+/** IAM propagation is bounded by two minutes in the field (terraform-provider-aws uses the same bound); twice that is generous. */
+const visibilityDeadlineSeconds = 240;
+const maxRounds = 8;
+
+/**
+ * Look, plan, apply, look again: the second look decides. Changes may come in rounds (a bucket first, then its policy);
+ * a change that is planned again right after it was made has not become visible yet, so the step waits.
+ */
+export async function converge(step: Step, cx: StepContext, recorder: Recorder, lease?: Lease): Promise<StepResult> {
+  const input = step.input(cx);
+  const look = async () => step.plan(input, await step.observe(cx, input), cx);
+  let plan = await look();
+  let applied = '';
+  for (let round = 0; plan.kind === 'change'; round++) {
+    if (cx.run.request.dryRun) return { status: 'planned', output: plan.expected, changes: [...plan.changes] };
+    const wanted = JSON.stringify(plan.changes);
+    if (wanted === applied || round === maxRounds) return { status: 'waiting', plan: untilVisible(plan) };
+    for (const change of plan.changes) {
+      if (lease && !mayWrite(lease))
+        throw new RetryableError('aws-unavailable', `the lease ${lease.scope} is about to end`);
+      await step.apply(cx, change, input);
+      await recorder.changed(change);
+    }
+    applied = wanted;
+    plan = await look();
+  }
+  switch (plan.kind) {
+    case 'ready':
+      return { status: 'succeeded', output: plan.output, warnings: plan.warnings ?? [] };
+    case 'wait':
+      return cx.run.request.dryRun
+        ? { status: 'planned', output: plan.expected, changes: [] }
+        : { status: 'waiting', plan };
+    case 'refuse':
+      throw new UserError(plan.code, plan.detail);
+    default:
+      throw new TerminalError('unexpected', `step ${step.name} planned nothing known`);
+  }
+}
+
+function untilVisible(
+  plan: Extract<Plan<StepChange, object>, { kind: 'change' }>,
+): Extract<Plan<StepChange, object>, { kind: 'wait' }> {
+  const [{ do: what, resource }] = plan.changes;
+  return {
+    kind: 'wait',
+    reason: `${what} ${resource} to take effect`,
+    seconds: 5,
+    deadlineSeconds: visibilityDeadlineSeconds,
+    overdue: 'change-does-not-hold',
+    expected: plan.expected,
+  };
+}
