@@ -2,7 +2,15 @@ import { DeleteCommand, GetCommand, PutCommand, QueryCommand, UpdateCommand } fr
 import { iso, now } from './clock.ts';
 import { readDeployment } from './deployment.ts';
 import { TerminalError } from './errors.ts';
-import { clusterArnOf, type Change, type RunError, type RunRecord, type RunStatus, type StepRecord } from './run.ts';
+import {
+  clusterArnOf,
+  skips,
+  type Change,
+  type RunError,
+  type RunRecord,
+  type RunStatus,
+  type StepRecord,
+} from './run.ts';
 import { stepNames, type StepName } from './step-names.ts';
 import { documentClient, holds } from './table.ts';
 
@@ -37,10 +45,15 @@ function fromItem(item: Record<string, unknown>): RunRecord {
   return run as unknown as RunRecord;
 }
 
-/** A queued run with every step pending; false if the run is already there. */
+/** A queued run with every step pending, or skipped where it does not apply; false if the run is already there. */
 export function createRun(run: Omit<RunRecord, 'steps'>): Promise<boolean> {
-  const pending: StepRecord = { status: 'pending', invocations: 0, changes: [], warnings: [] };
-  const steps = Object.fromEntries(stepNames.map((name) => [name, pending]));
+  const fresh = (name: StepName): StepRecord => ({
+    status: skips(run.request, name) ? 'skipped' : 'pending',
+    invocations: 0,
+    changes: [],
+    warnings: [],
+  });
+  const steps = Object.fromEntries(stepNames.map((name) => [name, fresh(name)]));
   return holds(() =>
     documentClient().send(
       new PutCommand({

@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import { outputs, type Outputs } from './outputs.ts';
 import { OnboardingRequest } from './request.ts';
-import { stepNames, type StepName } from './step-names.ts';
-import { TerminalError } from './errors.ts';
+import { adviceFor, TerminalError, type KnownError } from './errors.ts';
+import type { StepName } from './step-names.ts';
 
 const Timestamp = z.iso.datetime().meta({ id: 'Timestamp', description: 'UTC, ISO 8601' });
 
@@ -28,6 +28,12 @@ export const RunError = z
   })
   .meta({ id: 'RunError' });
 export type RunError = z.infer<typeof RunError>;
+
+/** @param step null where no step is to blame */
+export function runErrorOf({ code, message }: Pick<KnownError, 'code' | 'message'>, step: string | null): RunError {
+  const { title, actor, remedy } = adviceFor(code);
+  return { code, step, title, message, actor, remedy };
+}
 
 export const Waiting = z
   .object({
@@ -119,5 +125,3 @@ export function targetOf(request: OnboardingRequest): Target {
 export function skips({ identity }: Pick<OnboardingRequest, 'identity'>, name: StepName): boolean {
   return name === (identity.mode === 'irsa' ? 'pod-identity' : 'pod-role');
 }
-
-export { stepNames };

@@ -1,13 +1,13 @@
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
 import * as z from 'zod';
-import { TargetAccount } from './aws/target-account.ts';
+import { clusterAccount, payerAccount } from './accounts.ts';
 import { iso, now } from './clock.ts';
 import { readDeployment } from './deployment.ts';
-import { adviceFor, classify, UserError, type KnownError } from './errors.ts';
+import { classify, UserError, type KnownError } from './errors.ts';
 import { releaseLease, takeLease, type Lease } from './lease.ts';
 import { log } from './logger.ts';
-import { skips, targetOf, type RunError, type RunRecord, type StepRecord, type Waiting } from './run.ts';
+import { runErrorOf, targetOf, type RunRecord, type StepRecord, type Waiting } from './run.ts';
 import { StepStore } from './run-store.ts';
 import { converge, type Plan, type Step, type StepChange, type StepContext } from './step.ts';
 import { targetId } from './aws/names.ts';
@@ -18,7 +18,7 @@ export type StepEvent = z.infer<typeof StepEvent>;
 
 /** What every step hands back; the state machine looks at `status` and, while waiting, at `seconds`. Stable across deployments. */
 export interface StepAnswer {
-  status: 'succeeded' | 'planned' | 'skipped' | 'waiting';
+  status: 'succeeded' | 'planned' | 'waiting';
   seconds: number;
 }
 
@@ -54,10 +54,9 @@ async function runStep(
   const record = recordOf(run, step);
   const fields = { runId, step: step.name };
   try {
-    if (skips(run.request, step.name) || (run.request.dryRun && step.proof)) {
-      const status = run.request.dryRun && step.proof ? 'planned' : 'skipped';
-      await store.finish({ status, warnings: [] });
-      return { status, seconds: 0 };
+    if (run.request.dryRun && step.proof) {
+      await store.finish({ status: 'planned', warnings: [] });
+      return { status: 'planned', seconds: 0 };
     }
     const lease = step.lease && !run.request.dryRun ? await leaseFor(step.lease, run, step, context) : undefined;
     if (lease === 'busy') return await park(store, record, leaseWait);
@@ -108,26 +107,13 @@ function recordOf(run: RunRecord, step: Step): StepRecord {
 function contextOf(run: RunRecord, record: StepRecord, store: StepStore): StepContext {
   const deployment = readDeployment();
   const { payerAccountId, cluster } = run.request;
-  const role = (accountId: string, roleArn: string) => ({
-    roleArn,
-    externalId: deployment.externalId(accountId),
-    sessionName: run.runId,
-  });
   const at = now();
   return {
     run,
     deployment,
     owner: { deploymentId: deployment.deploymentId, runId: run.runId },
-    payer: new TargetAccount(
-      payerAccountId,
-      role(payerAccountId, deployment.payerProvisionerArn(payerAccountId)),
-      'payer-access-denied',
-    ),
-    cluster: new TargetAccount(
-      cluster.accountId,
-      role(cluster.accountId, deployment.clusterProvisionerArn(cluster.accountId)),
-      'cluster-access-denied',
-    ),
+    payer: payerAccount(payerAccountId, run.runId),
+    cluster: clusterAccount(cluster.accountId, run.runId),
     now: at,
     since: record.startedAt ? Date.parse(record.startedAt) : at,
     memo: record.memo ?? {},
@@ -172,9 +158,4 @@ async function park(store: StepStore, record: StepRecord, plan: WaitPlan): Promi
 async function recordError(store: StepStore, record: StepRecord, error: KnownError, step: Step): Promise<void> {
   const status = error.name === 'RetryableError' ? 'running' : 'failed';
   await store.finish({ status, warnings: record.warnings, error: runErrorOf(error, step.name) });
-}
-
-export function runErrorOf({ code, message }: Pick<KnownError, 'code' | 'message'>, step: string | null): RunError {
-  const { title, actor, remedy } = adviceFor(code);
-  return { code, step, title, message, actor, remedy };
 }

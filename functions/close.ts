@@ -1,0 +1,111 @@
+import middy from '@middy/core';
+import * as z from 'zod';
+import { closeAdminWindow } from '../shared/admin-window.ts';
+import { clusterAccount } from '../shared/accounts.ts';
+import { classify, isKnownError, TerminalError } from '../shared/errors.ts';
+import { log } from '../shared/logger.ts';
+import {
+  clusterArnOf,
+  endedStatuses,
+  runErrorOf,
+  type RunError,
+  type RunRecord,
+  type RunStatus,
+} from '../shared/run.ts';
+import { releaseLock } from '../shared/run-lock.ts';
+import { endRun, readRun } from '../shared/run-store.ts';
+import { stepNames } from '../shared/step-names.ts';
+import { readWindow } from '../shared/target-store.ts';
+
+/** The state machine's own state at its end; `failure` as Catch leaves it. */
+const MachineEvent = z.object({
+  runId: z.string(),
+  attempt: z.int(),
+  failure: z.object({ Error: z.string(), Cause: z.string().default('') }).optional(),
+});
+
+/** EventBridge: an execution ended in a way its own states cannot see (stopped, timed out, history full). */
+const StatusChangeEvent = z.object({
+  detail: z.object({
+    status: z.enum(['FAILED', 'TIMED_OUT', 'ABORTED']),
+    input: z.string().transform((text) => MachineEvent.parse(JSON.parse(text))),
+  }),
+});
+
+interface End {
+  runId: string;
+  attempt: number;
+  failure?: { code: 'step-crashed' | 'execution-stopped'; message: string };
+}
+
+/** The one way a run ends: an open admin window shut, status set once, lock released. Safe to repeat. */
+export async function close(event: unknown): Promise<{ status: RunStatus }> {
+  const end = readEnd(event);
+  const run = await readRun(end.runId);
+  if (!run) throw new TerminalError('unexpected', `run ${end.runId} has no record`);
+  if (run.attempt !== end.attempt) return { status: run.status };
+  await shutWindow(run);
+  if (!endedStatuses.includes(run.status)) {
+    const error = end.failure && failureOf(run, end.failure);
+    const status = error ? 'failed' : run.request.dryRun ? 'planned' : 'succeeded';
+    await endRun(run.runId, run.attempt, status, error);
+    log('run ended', { runId: run.runId, step: 'close', status, code: error?.code });
+  }
+  await releaseLock(run);
+  return { status: (await readRun(run.runId))?.status ?? run.status };
+}
+
+function readEnd(event: unknown): End {
+  const fromMachine = MachineEvent.safeParse(event);
+  if (fromMachine.success) {
+    const { runId, attempt, failure } = fromMachine.data;
+    return {
+      runId,
+      attempt,
+      ...(failure && { failure: { code: 'step-crashed', message: `${failure.Error}: ${messageOf(failure.Cause)}` } }),
+    };
+  }
+  const { status, input } = StatusChangeEvent.parse(event).detail;
+  const message = `the execution ended ${status}`;
+  return { runId: input.runId, attempt: input.attempt, failure: { code: 'execution-stopped', message } };
+}
+
+/** Lambda hands errors on as JSON text, other failures as plain text. */
+function messageOf(cause: string): string {
+  try {
+    return String((JSON.parse(cause) as { errorMessage?: unknown }).errorMessage ?? cause);
+  } catch {
+    return cause;
+  }
+}
+
+/** What the failing step recorded, else what it last stumbled over, else what the state machine saw. */
+function failureOf(run: RunRecord, failure: NonNullable<End['failure']>): RunError {
+  const records = stepNames.map((name) => run.steps[name]);
+  const failed = records.find((record) => record?.status === 'failed') ?? records.find((record) => record?.error);
+  return failed?.error ?? runErrorOf(failure, null);
+}
+
+/** A cluster we can no longer enter keeps its mark: the sweeper tries again. */
+async function shutWindow(run: RunRecord): Promise<void> {
+  const clusterArn = clusterArnOf(run.request);
+  const window = await readWindow(clusterArn);
+  if (window?.runId !== run.runId) return;
+  try {
+    await closeAdminWindow(clusterAccount(window.clusterAccountId, run.runId), clusterArn, window);
+  } catch (error) {
+    if (isKnownError(error) && error.name === 'RetryableError') throw error;
+    log('admin window still open', {
+      runId: run.runId,
+      step: 'close',
+      cluster: clusterArn,
+      detail: classify(error).message,
+    });
+  }
+}
+
+export const handler = middy<unknown, { status: RunStatus }>()
+  .onError((request) => {
+    request.error = classify(request.error);
+  })
+  .handler(close);

@@ -1,0 +1,42 @@
+import { chainProof } from './chain-proof.ts';
+import { clusterAccess } from './cluster-access.ts';
+import { crawlerStack } from './crawler-stack.ts';
+import { crawlerTable } from './crawler-table.ts';
+import { curBucket } from './cur-bucket.ts';
+import { curReport } from './cur-report.ts';
+import { athenaResults } from './athena-results.ts';
+import { discovery } from './discovery.ts';
+import { firstDelivery } from './first-delivery.ts';
+import { grant } from './grant.ts';
+import { payerPolicy } from './payer-policy.ts';
+import { payerRole } from './payer-role.ts';
+import { podIdentity } from './pod-identity.ts';
+import { podRole } from './pod-role.ts';
+import { preflight } from './preflight.ts';
+import { publish } from './publish.ts';
+import { reportChoice } from './report-choice.ts';
+import { smokeQuery } from './smoke-query.ts';
+import type { Step } from '../../shared/step.ts';
+import type { StepName } from '../../shared/step-names.ts';
+
+/** Every step by name: what the state machine, the function roles and the access templates are generated from. */
+export const steps: Record<StepName, Step> = {
+  preflight,
+  'report-choice': reportChoice,
+  'cur-bucket': curBucket,
+  'cur-report': curReport,
+  'first-delivery': firstDelivery,
+  'crawler-stack': crawlerStack,
+  'crawler-table': crawlerTable,
+  'athena-results': athenaResults,
+  'cluster-access': clusterAccess,
+  discovery,
+  'pod-role': podRole,
+  'pod-identity': podIdentity,
+  'payer-role': payerRole,
+  grant,
+  'chain-proof': chainProof,
+  'payer-policy': payerPolicy,
+  'smoke-query': smokeQuery,
+  publish,
+};
