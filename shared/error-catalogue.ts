@@ -83,13 +83,13 @@ export const errorCatalogue = advice({
     title: 'The payer account cannot be entered',
     actor: 'payer account owner',
     remedy:
-      'Deploy the payer provisioner role (docs/access/payer-provisioner.json) in the payer account, with this deployment’s id and hub account.',
+      'Deploy the payer provisioner role (docs/access/payer-provisioner.yaml) in the payer account, with this deployment’s id and hub account.',
   },
   'cluster-access-denied': {
     title: 'The cluster account cannot be entered',
     actor: 'cluster owner',
     remedy:
-      'Deploy the cluster provisioner role (docs/access/cluster-provisioner.json) in the cluster account, with this deployment’s id and hub account.',
+      'Deploy the cluster provisioner role (docs/access/cluster-provisioner.yaml) in the cluster account, with this deployment’s id and hub account.',
   },
   'preflight-failed': {
     title: 'Several things stand in the way',

@@ -1,0 +1,33 @@
+import { buildFunctions } from './build.ts';
+import { serverless } from './serverless.ts';
+
+/** Parameters of serverless.yml; a test holds the two lists together. */
+export const parameters: Record<string, string> = {
+  deploymentId: 'Marks everything we make and is part of every external id; never change it. Default: the stage',
+  region: 'Region of the hub: API, functions, state machine, table. Default: us-east-1',
+  allowedHostSuffixes: 'Comma-separated suffixes that a cluster endpoint’s host may end in. Default: .eks.amazonaws.com',
+  allowedNamespaces: 'Comma-separated namespaces a request may name. Default: kubecost,opencost',
+  provisionerPath: 'IAM path of the provisioner roles in payer and cluster accounts. Default: /kubecost-payer-onboarding/',
+  payerProvisionerName: 'Name of the provisioner role in payer accounts. Default: kubecost-payer-provisioner',
+  clusterProvisionerName: 'Name of the provisioner role in cluster accounts. Default: kubecost-cluster-provisioner',
+  logRetentionDays: 'Days that function and state machine logs are kept. Default: 30',
+};
+
+const usage = `npm run deploy -- [--stage <name>] [--param <name>=<value>]...
+
+Builds the functions and deploys the stack kubecost-payer-onboarding-<stage> (default stage: dev) with the credentials of
+your AWS profile; prints ApiUrl, HubAccountId and DeploymentId, which the access templates ask for.
+
+Parameters:
+${Object.entries(parameters)
+  .map(([name, text]) => `  ${name.padEnd(24)}${text}`)
+  .join('\n')}`;
+
+if (import.meta.main) {
+  const args = process.argv.slice(2);
+  if (args.includes('--help')) console.log(usage);
+  else {
+    await buildFunctions();
+    process.exitCode = await serverless(['deploy', '--verbose', ...args]);
+  }
+}

@@ -1,0 +1,53 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { parseArgs } from 'node:util';
+import { renderAccessTemplate } from './access-templates.ts';
+import { renderErrorPage } from './error-page.ts';
+import { renderDiagram } from './diagram.ts';
+import { functionRoles } from './roles.ts';
+import { renderClusterManifest } from '../shared/cluster-manifest.ts';
+import { openapiDocument } from '../shared/openapi.ts';
+import { provisionDefinition } from '../state-machines/provision.ts';
+
+const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
+
+/** Every committed file that follows from the code. */
+export function generatedFiles(): Record<string, string> {
+  return {
+    'state-machines/provision.asl': json(provisionDefinition()),
+    'functions/roles.json': json(functionRoles()),
+    'docs/openapi.json': json(openapiDocument()),
+    'docs/access/payer-provisioner.yaml': renderAccessTemplate('payer'),
+    'docs/access/cluster-provisioner.yaml': renderAccessTemplate('cluster'),
+    'docs/access/cluster-manifest.yaml': renderClusterManifest(),
+    'docs/errors.md': renderErrorPage(),
+    'docs/run.svg': renderDiagram(),
+  };
+}
+
+/** Paths of generated files that are not what the code says. */
+export async function staleFiles(): Promise<string[]> {
+  const stale: string[] = [];
+  for (const [path, content] of Object.entries(generatedFiles())) {
+    const present = await readFile(path, 'utf8').catch(() => undefined);
+    if (present !== content) stale.push(path);
+  }
+  return stale;
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({ options: { check: { type: 'boolean' } } });
+  const stale = await staleFiles();
+  if (values.check) {
+    if (stale.length > 0) throw new Error(`not current, run npm run generate: ${stale.join(', ')}`);
+    console.log('generated files are current');
+  } else {
+    const files = generatedFiles();
+    for (const path of stale) {
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, files[path] ?? '');
+      console.log(`wrote ${path}`);
+    }
+    if (stale.length === 0) console.log('nothing to do: generated files are current');
+  }
+}

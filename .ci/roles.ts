@@ -1,0 +1,54 @@
+import { deployedFunctions, type DeployedFunction } from './functions.ts';
+import type { Statement } from '../shared/aws/policy.ts';
+
+type Resource = { Type: string; Properties: Record<string, unknown> };
+
+const sub = (text: string) => ({ 'Fn::Sub': text });
+const tableArn = { 'Fn::GetAtt': ['RunsTable', 'Arn'] };
+
+/** One role for each function, all under one IAM path that the provisioner roles trust; each with exactly its own rights. */
+export function functionRoles(): Record<string, Resource> {
+  return Object.fromEntries(deployedFunctions.map((deployed) => [roleId(deployed.key), roleFor(deployed)]));
+}
+
+export function roleId(key: string): string {
+  return `${key[0]?.toUpperCase() ?? ''}${key.slice(1)}Role`;
+}
+
+function roleFor(deployed: DeployedFunction): Resource {
+  return {
+    Type: 'AWS::IAM::Role',
+    Properties: {
+      Path: '/kubecost-payer-onboarding/functions/',
+      AssumeRolePolicyDocument: {
+        Version: '2012-10-17',
+        Statement: [{ Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'sts:AssumeRole' }],
+      },
+      Policies: [{ PolicyName: 'function', PolicyDocument: { Version: '2012-10-17', Statement: statementsFor(deployed) } }],
+    },
+  };
+}
+
+function statementsFor(deployed: DeployedFunction): unknown[] {
+  const logGroup = `log-group:/aws/lambda/\${self:service}-\${sls:stage}-${deployed.key}`;
+  const statements: (Omit<Statement, 'Resource'> & { Resource: unknown })[] = [
+    {
+      Effect: 'Allow',
+      Action: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+      Resource: sub(`arn:\${AWS::Partition}:logs:\${AWS::Region}:\${AWS::AccountId}:${logGroup}:*`),
+    },
+  ];
+  if (deployed.table.length > 0) {
+    const indexes = { 'Fn::Sub': ['${Table}/index/*', { Table: tableArn }] };
+    statements.push({ Effect: 'Allow', Action: [...deployed.table], Resource: deployed.indexes ? [tableArn, indexes] : tableArn });
+  }
+  const provisioners = [
+    ...(deployed.entersPayer ? ['${param:payerProvisionerName}'] : []),
+    ...(deployed.entersCluster ? ['${param:clusterProvisionerName}'] : []),
+  ].map((name) => sub(`arn:\${AWS::Partition}:iam::*:role\${param:provisionerPath}${name}`));
+  if (provisioners.length > 0) statements.push({ Effect: 'Allow', Action: 'sts:AssumeRole', Resource: provisioners });
+  if (deployed.startsExecutions) {
+    statements.push({ Effect: 'Allow', Action: 'states:StartExecution', Resource: { Ref: 'ProvisionStateMachine' } });
+  }
+  return statements;
+}

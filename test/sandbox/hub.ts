@@ -1,0 +1,221 @@
+import dynalite from 'dynalite';
+import { readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { CreateTableCommand, DynamoDBClient, type CreateTableCommandInput } from '@aws-sdk/client-dynamodb';
+import { createWorld } from './create-world.ts';
+import { startServer } from './server.ts';
+import { HttpApi } from './http-api.ts';
+import { httpRoutes, readServerlessFile, resourceOf } from './serverless-file.ts';
+import { installVirtualDate } from './clock.ts';
+import type { World } from './world.ts';
+
+export const hubAccountId = '999900001111';
+export const hubRegion = 'us-east-1';
+export const deploymentId = 'sandbox';
+export const tableName = 'runs';
+const functionRolePath = '/kubecost-payer-onboarding/functions/';
+
+export type Handler = (event: unknown, context: unknown) => Promise<unknown>;
+
+/** One line per function the hub ran. */
+export interface InvocationRecord {
+  at: number;
+  functionKey: string;
+  /** Real milliseconds. */
+  ms: number;
+  error?: string;
+}
+
+export interface SandboxOptions {
+  startMs?: number;
+  /** Simulated seconds per real second; absent: time jumps. */
+  speed?: number;
+  /** False waives the signature on API calls: only for `npm start` on loopback. */
+  signing?: boolean;
+  apiPort?: number;
+}
+
+export interface Sandbox {
+  world: World;
+  /** Endpoint of every AWS service. */
+  awsEndpoint: string;
+  tableEndpoint: string;
+  apiUrl: string;
+  invocations: InvocationRecord[];
+  stateMachineArn: string;
+  invoke(functionKey: string, event: unknown): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+/** The deployment, run here: functions, table, state machine, routes and schedules exactly as serverless.yml declares them. */
+export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
+  const file = readServerlessFile({ deploymentId, allowedHostSuffixes: '127.0.0.1' });
+  const world = createWorld(options.startMs === undefined ? {} : { startMs: options.startMs });
+  const undoDate = installVirtualDate(world.clock);
+  if (options.speed !== undefined) world.clock.speed = options.speed;
+  const aws = await startServer(world);
+  const table = await startTable(resourceOf(file, 'RunsTable'));
+  const stateMachineArn = `arn:aws:states:${hubRegion}:${hubAccountId}:stateMachine:provision`;
+  const undoEnvironment = setEnvironment({
+    ...hubCredentials(world),
+    AWS_REGION: hubRegion,
+    AWS_ENDPOINT_URL: aws.endpoint,
+    AWS_ENDPOINT_URL_DYNAMODB: table.endpoint,
+    ...resolvedEnvironment(file.provider.environment, stateMachineArn),
+    STATE_MACHINE_ARN: stateMachineArn,
+  });
+
+  const invocations: InvocationRecord[] = [];
+  const invoke = async (functionKey: string, event: unknown): Promise<unknown> => {
+    const entry = file.functions[functionKey];
+    if (!entry) throw new Error(`serverless.yml has no function ${functionKey}`);
+    const handler = await loadHandler(functionKey);
+    const started = performance.now();
+    const record: InvocationRecord = { at: world.clock.now(), functionKey, ms: 0 };
+    invocations.push(record);
+    const limitMs = (entry.timeout ?? file.provider.timeout) * 1000;
+    try {
+      return await world.clock.hold(() => handler(event, { functionName: functionKey, getRemainingTimeInMillis: () => limitMs }), functionKey);
+    } catch (error) {
+      record.error = error instanceof Error ? error.name : String(error);
+      throw error;
+    } finally {
+      record.ms = performance.now() - started;
+    }
+  };
+
+  const machine = resourceOf(file, 'ProvisionStateMachine');
+  world.states.createStateMachine({
+    accountId: hubAccountId,
+    region: hubRegion,
+    name: 'provision',
+    definition: JSON.parse(substituted(machine)) as object,
+    invoke: (arn, payload) => invoke(arn.split(':').at(-1) ?? '', payload),
+    onStatusChange: (event) => {
+      if (['FAILED', 'TIMED_OUT', 'ABORTED'].includes(event.detail.status)) void invoke('close', event).catch(reportBackground);
+    },
+  });
+  scheduleSweep(world, invoke);
+
+  const api = new HttpApi({ routes: httpRoutes(file), invoke, world, signing: options.signing ?? true });
+  const apiUrl = await api.listen(options.apiPort ?? 0);
+  return {
+    world,
+    awsEndpoint: aws.endpoint,
+    tableEndpoint: table.endpoint,
+    apiUrl,
+    invocations,
+    stateMachineArn,
+    invoke,
+    async close() {
+      world.clock.stop();
+      await Promise.all([api.close(), aws.close(), table.close(), world.eks.close()]);
+      undoEnvironment();
+      undoDate();
+    },
+  };
+}
+
+const handlers = new Map<string, Promise<Handler>>();
+
+function loadHandler(functionKey: string): Promise<Handler> {
+  const folder = apiFunctions.has(functionKey) ? 'functions/api' : ['close', 'sweep'].includes(functionKey) ? 'functions' : 'functions/steps';
+  const name = functionKey.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  const loaded =
+    handlers.get(functionKey) ??
+    import(new URL(`../../${folder}/${name}.ts`, import.meta.url).href).then((module) => (module as { handler: Handler }).handler);
+  handlers.set(functionKey, loaded);
+  return loaded;
+}
+
+const apiFunctions = new Set(['createOnboarding', 'getRun', 'listRuns', 'openapi', 'docs', 'health']);
+
+/** The role the hub's functions run as; one for all here, under the path the provisioner roles trust. */
+function hubCredentials(world: World): Record<string, string> {
+  world.iam.createRole({
+    accountId: hubAccountId,
+    name: 'functions',
+    path: functionRolePath,
+    trust: { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'sts:AssumeRole' }] },
+    inline: {
+      function: {
+        Version: '2012-10-17',
+        Statement: [
+          { Effect: 'Allow', Action: 'sts:AssumeRole', Resource: 'arn:aws:iam::*:role/kubecost-payer-onboarding/*' },
+          { Effect: 'Allow', Action: 'states:StartExecution', Resource: '*' },
+        ],
+      },
+    },
+    settled: true,
+  });
+  const session = world.sts.issueSession({
+    accountId: hubAccountId,
+    roleName: 'functions',
+    sessionName: 'hub',
+    durationSeconds: 10 * 365 * 24 * 3600,
+  });
+  return {
+    AWS_ACCESS_KEY_ID: session.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: session.secretAccessKey,
+    AWS_SESSION_TOKEN: session.sessionToken,
+  };
+}
+
+async function startTable(definition: Record<string, unknown>): Promise<{ endpoint: string; close(): Promise<void> }> {
+  const server = dynalite({ createTableMs: 0 });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { AttributeDefinitions, KeySchema, GlobalSecondaryIndexes, BillingMode } = definition as unknown as CreateTableCommandInput;
+  const credentials = { accessKeyId: hubAccountId, secretAccessKey: 'sandbox' };
+  const client = new DynamoDBClient({ endpoint, region: hubRegion, credentials });
+  await client.send(new CreateTableCommand({ TableName: tableName, AttributeDefinitions, KeySchema, GlobalSecondaryIndexes, BillingMode }));
+  client.destroy();
+  return { endpoint, close: () => new Promise((resolve) => server.close(() => resolve())) };
+}
+
+/** Literals stay, references become what they refer to here. */
+function resolvedEnvironment(environment: Record<string, unknown>, stateMachineArn: string): Record<string, string> {
+  const references: Record<string, string> = { RunsTable: tableName, ProvisionStateMachine: stateMachineArn };
+  return Object.fromEntries(
+    Object.entries(environment)
+      .filter(([name]) => name !== 'NODE_OPTIONS')
+      .map(([name, value]) => [name, typeof value === 'object' ? (references[String((value as { Ref?: string }).Ref)] ?? '') : String(value)]),
+  );
+}
+
+function setEnvironment(values: Record<string, string>): () => void {
+  const before = Object.fromEntries(Object.keys(values).map((name) => [name, process.env[name]]));
+  Object.assign(process.env, values);
+  return () => {
+    for (const [name, value] of Object.entries(before)) {
+      if (value === undefined) Reflect.deleteProperty(process.env, name);
+      else process.env[name] = value;
+    }
+  };
+}
+
+/** The deployed definition with its substitutions filled in as CloudFormation would. */
+function substituted(machine: Record<string, unknown>): string {
+  const definition = readFileSync(new URL('../../state-machines/provision.asl', import.meta.url), 'utf8');
+  const substitutions = machine.DefinitionSubstitutions as Record<string, { GetAtt: string }>;
+  return definition.replaceAll(/\$\{(\w+)\}/g, (placeholder, name: string) => {
+    const logicalId = substitutions[name]?.GetAtt.replace(/LambdaFunction\.Arn$/, '');
+    if (!logicalId) throw new Error(`no substitution for ${placeholder}`);
+    const functionKey = `${logicalId[0]?.toLowerCase() ?? ''}${logicalId.slice(1)}`;
+    return `arn:aws:lambda:${hubRegion}:${hubAccountId}:function:${functionKey}`;
+  });
+}
+
+function scheduleSweep(world: World, invoke: Sandbox['invoke']): void {
+  const everyMs = 5 * 60_000;
+  const next = () =>
+    world.clock.after(everyMs, () => {
+      void invoke('sweep', {}).catch(reportBackground);
+      next();
+    });
+  next();
+}
+
+function reportBackground(error: unknown): void {
+  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+}
