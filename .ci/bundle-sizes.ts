@@ -1,0 +1,31 @@
+import { readFile } from 'node:fs/promises';
+import { gzipSync } from 'node:zlib';
+import { bundleFolder } from './build.ts';
+import { deployedFunctions } from './functions.ts';
+
+/** Cold starts grow with the bundle: at most so many bytes, and less where a person waits for the answer. */
+const limits = { minified: 850_000, gzipped: 250_000, apiRead: 550_000 };
+const apiReads = new Set(['getRun', 'listRuns', 'openapi', 'docs', 'health']);
+
+export interface BundleSize {
+  key: string;
+  minified: number;
+  gzipped: number;
+}
+
+/** Bytes of every bundle in dist/. */
+export async function bundleSizes(): Promise<BundleSize[]> {
+  const files = deployedFunctions.map(async ({ key }) => ({ key, code: await readFile(`${bundleFolder}/${key}/index.mjs`) }));
+  return (await Promise.all(files)).map(({ key, code }) => ({ key, minified: code.length, gzipped: gzipSync(code).length }));
+}
+
+if (import.meta.main) {
+  let tooBig = 0;
+  for (const { key, minified, gzipped } of await bundleSizes()) {
+    const limit = apiReads.has(key) ? limits.apiRead : limits.minified;
+    const verdict = minified > limit || gzipped > limits.gzipped ? 'TOO BIG' : '';
+    if (verdict) tooBig++;
+    console.log(`${key.padEnd(18)} ${String(Math.round(minified / 1000)).padStart(4)} kB  ${String(Math.round(gzipped / 1000)).padStart(4)} kB gz  ${verdict}`);
+  }
+  if (tooBig > 0) process.exitCode = 1;
+}

@@ -1,0 +1,25 @@
+import { spawnSync } from 'node:child_process';
+
+/** Everything that must hold before a change lands, in the order that fails fastest. */
+const checks: readonly (readonly [title: string, ...command: string[]])[] = [
+  ['types', 'tsc', '--noEmit'],
+  ['lint', 'eslint', '.'],
+  ['format', 'prettier', '--check', '--log-level', 'warn', '.'],
+  ['unused code', 'knip'],
+  ['generated files', 'node', '.ci/generate.ts', '--check'],
+  ['API description', 'redocly', 'lint', 'docs/openapi.json'],
+  ['package', 'node', '.ci/package.ts'],
+  ['template', 'node', '.ci/check-template.ts'],
+  ['bundle sizes', 'node', '.ci/bundle-sizes.ts'],
+  ['tests', 'vitest', 'run'],
+];
+
+for (const [title, command = '', ...args] of checks) {
+  console.log(`\n== ${title}`);
+  const { status } = spawnSync(command, args, { stdio: 'inherit', env: { ...process.env, REDOCLY_TELEMETRY: 'off' } });
+  if (status !== 0) {
+    console.error(`${title}: failed`);
+    process.exit(1);
+  }
+}
+console.log('\nall checks passed');
