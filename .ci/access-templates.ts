@@ -16,7 +16,11 @@ interface Parameter {
 const hubParameters: Record<string, Parameter> = {
   HubAccountId: { Type: 'String', Description: 'Account of the deployment that may enter', AllowedPattern: '\\d{12}' },
   DeploymentId: { Type: 'String', Description: 'The deployment’s id; with this account’s id it makes the external id' },
-  ProvisionerPath: { Type: 'String', Description: 'The deployment’s provisionerPath', Default: '/kubecost-payer-onboarding/' },
+  ProvisionerPath: {
+    Type: 'String',
+    Description: 'The deployment’s provisionerPath',
+    Default: '/kubecost-payer-onboarding/',
+  },
   FunctionPath: {
     Type: 'String',
     Description: 'IAM path of the deployment’s functions',
@@ -27,14 +31,30 @@ const hubParameters: Record<string, Parameter> = {
 /** Names the rights are cut down to; a value with * covers several. */
 const nameParameters: Record<Account, Record<string, Parameter>> = {
   payer: {
-    ProvisionerName: { Type: 'String', Description: 'The deployment’s payerProvisionerName', Default: 'kubecost-payer-provisioner' },
-    CurBucket: { Type: 'String', Description: 'The report’s bucket; name an existing one to have its report adopted', Default: 'kubecost-cur-*' },
-    AthenaResultsBucket: { Type: 'String', Description: 'Bucket of Athena’s results', Default: 'kubecost-athena-results-*' },
+    ProvisionerName: {
+      Type: 'String',
+      Description: 'The deployment’s payerProvisionerName',
+      Default: 'kubecost-payer-provisioner',
+    },
+    CurBucket: {
+      Type: 'String',
+      Description: 'The report’s bucket; name an existing one to have its report adopted',
+      Default: 'kubecost-cur-*',
+    },
+    AthenaResultsBucket: {
+      Type: 'String',
+      Description: 'Bucket of Athena’s results',
+      Default: 'kubecost-athena-results-*',
+    },
     AthenaWorkgroup: { Type: 'String', Description: 'Athena workgroup', Default: '*' },
     PayerRole: { Type: 'String', Description: 'Role that Kubecost assumes', Default: 'kubecost-cur-access' },
   },
   cluster: {
-    ProvisionerName: { Type: 'String', Description: 'The deployment’s clusterProvisionerName', Default: 'kubecost-cluster-provisioner' },
+    ProvisionerName: {
+      Type: 'String',
+      Description: 'The deployment’s clusterProvisionerName',
+      Default: 'kubecost-cluster-provisioner',
+    },
     Cluster: { Type: 'String', Description: 'EKS cluster', Default: '*' },
     PodRole: { Type: 'String', Description: 'Role of Kubecost’s pods', Default: 'kubecost-*' },
   },
@@ -61,12 +81,21 @@ export function accessTemplate(account: Account): object {
                 Action: 'sts:AssumeRole',
                 Condition: {
                   StringEquals: { 'sts:ExternalId': { 'Fn::Sub': '${DeploymentId}/${AWS::AccountId}' } },
-                  ArnLike: { 'aws:PrincipalArn': { 'Fn::Sub': 'arn:${AWS::Partition}:iam::${HubAccountId}:role${FunctionPath}*' } },
+                  ArnLike: {
+                    'aws:PrincipalArn': {
+                      'Fn::Sub': 'arn:${AWS::Partition}:iam::${HubAccountId}:role${FunctionPath}*',
+                    },
+                  },
                 },
               },
             ],
           },
-          Policies: [{ PolicyName: 'onboarding-steps', PolicyDocument: { Version: '2012-10-17', Statement: statementsFor(account) } }],
+          Policies: [
+            {
+              PolicyName: 'onboarding-steps',
+              PolicyDocument: { Version: '2012-10-17', Statement: statementsFor(account) },
+            },
+          ],
         },
       },
     },
@@ -87,7 +116,9 @@ function statementsFor(account: Account): object[] {
   return [...grouped.values()].map(({ permission, actions }) => ({
     Effect: 'Allow',
     Action: [...actions].sort(),
-    Resource: [...permission.resources].sort().map((resource) => (resource.includes('${') ? { 'Fn::Sub': resource } : resource)),
+    Resource: [...permission.resources]
+      .sort()
+      .map((resource) => (resource.includes('${') ? { 'Fn::Sub': resource } : resource)),
     ...(permission.condition && { Condition: permission.condition }),
   }));
 }
@@ -135,7 +166,10 @@ async function main(): Promise<void> {
       `  aws cloudformation deploy --stack-name kubecost-${account}-provisioner --template-file ${file} --capabilities CAPABILITY_NAMED_IAM --parameter-overrides ${parameters}`,
     );
     const url = values['template-url'];
-    if (url) console.log(`  ${quickCreateLink(`${url}/${account}-provisioner.yaml`, account, values['hub-account'], values['deployment-id'])}`);
+    if (url)
+      console.log(
+        `  ${quickCreateLink(`${url}/${account}-provisioner.yaml`, account, values['hub-account'], values['deployment-id'])}`,
+      );
   }
 }
 

@@ -15,8 +15,15 @@ export interface BundleSize {
 
 /** Bytes of every bundle in dist/. */
 export async function bundleSizes(): Promise<BundleSize[]> {
-  const files = deployedFunctions.map(async ({ key }) => ({ key, code: await readFile(`${bundleFolder}/${key}/index.mjs`) }));
-  return (await Promise.all(files)).map(({ key, code }) => ({ key, minified: code.length, gzipped: gzipSync(code).length }));
+  const files = deployedFunctions.map(async ({ key }) => ({
+    key,
+    code: await readFile(`${bundleFolder}/${key}/index.mjs`),
+  }));
+  return (await Promise.all(files)).map(({ key, code }) => ({
+    key,
+    minified: code.length,
+    gzipped: gzipSync(code).length,
+  }));
 }
 
 if (import.meta.main) {
@@ -25,7 +32,9 @@ if (import.meta.main) {
     const limit = apiReads.has(key) ? limits.apiRead : limits.minified;
     const verdict = minified > limit || gzipped > limits.gzipped ? 'TOO BIG' : '';
     if (verdict) tooBig++;
-    console.log(`${key.padEnd(18)} ${String(Math.round(minified / 1000)).padStart(4)} kB  ${String(Math.round(gzipped / 1000)).padStart(4)} kB gz  ${verdict}`);
+    console.log(
+      `${key.padEnd(18)} ${String(Math.round(minified / 1000)).padStart(4)} kB  ${String(Math.round(gzipped / 1000)).padStart(4)} kB gz  ${verdict}`,
+    );
   }
   if (tooBig > 0) process.exitCode = 1;
 }

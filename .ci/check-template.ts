@@ -9,7 +9,14 @@ interface Template {
 type SpecType = { type: string; reference?: { $ref: string }; element?: SpecType; types?: SpecType[] };
 type SpecProperties = Record<string, { type: SpecType; required?: boolean }>;
 
-const pseudoParameters = new Set(['AWS::AccountId', 'AWS::Partition', 'AWS::Region', 'AWS::StackId', 'AWS::StackName', 'AWS::URLSuffix']);
+const pseudoParameters = new Set([
+  'AWS::AccountId',
+  'AWS::Partition',
+  'AWS::Region',
+  'AWS::StackId',
+  'AWS::StackName',
+  'AWS::URLSuffix',
+]);
 
 /** Everything wrong with a CloudFormation template as AWS's resource specification and our own rules see it. */
 export function templateProblems(template: Template): string[] {
@@ -26,9 +33,15 @@ function referenceProblems(template: Template): string[] {
       });
     } else if (typeof value === 'object' && value !== null) {
       for (const [key, item] of Object.entries(value)) {
-        const name = key === 'Ref' ? String(item) : key === 'Fn::GetAtt' ? String(Array.isArray(item) ? item[0] : item) : undefined;
+        const name =
+          key === 'Ref'
+            ? String(item)
+            : key === 'Fn::GetAtt'
+              ? String(Array.isArray(item) ? item[0] : item)
+              : undefined;
         const isReference = name !== undefined && (key === 'Fn::GetAtt' || typeof item === 'string');
-        if (isReference && !pseudoParameters.has(name) && !template.Resources[name]) problems.push(`${path}: ${key} ${name} dangles`);
+        if (isReference && !pseudoParameters.has(name) && !template.Resources[name])
+          problems.push(`${path}: ${key} ${name} dangles`);
         visit(item, `${path}/${key}`);
       }
     }
@@ -45,7 +58,9 @@ function specProblems(template: Template): string[] {
     if (type.type === 'array' && Array.isArray(value) && type.element) {
       for (const [index, item] of value.entries()) checkType(item, type.element, `${path}/${index}`);
     } else if (type.type === 'ref' && type.reference) {
-      const definition = spec.get('typeDefinition', type.reference.$ref as never) as unknown as { properties: SpecProperties };
+      const definition = spec.get('typeDefinition', type.reference.$ref as never) as unknown as {
+        properties: SpecProperties;
+      };
       checkProperties(value, definition.properties, path);
     }
   };
@@ -85,5 +100,8 @@ if (import.meta.main) {
   const problems = templateProblems(template);
   for (const problem of problems) console.error(problem);
   if (problems.length > 0) process.exitCode = 1;
-  else console.log(`${Object.keys(template.Resources).length} resources checked against AWS's specification, every route but /health is IAM-authorised`);
+  else
+    console.log(
+      `${Object.keys(template.Resources).length} resources checked against AWS's specification, every route but /health is IAM-authorised`,
+    );
 }

@@ -5,9 +5,11 @@ import { serverless } from './serverless.ts';
 export const parameters: Record<string, string> = {
   deploymentId: 'Marks everything we make and is part of every external id; never change it. Default: the stage',
   region: 'Region of the hub: API, functions, state machine, table. Default: us-east-1',
-  allowedHostSuffixes: 'Comma-separated suffixes that a cluster endpoint’s host may end in. Default: .eks.amazonaws.com',
+  allowedHostSuffixes:
+    'Comma-separated suffixes that a cluster endpoint’s host may end in. Default: .eks.amazonaws.com',
   allowedNamespaces: 'Comma-separated namespaces a request may name. Default: kubecost,opencost',
-  provisionerPath: 'IAM path of the provisioner roles in payer and cluster accounts. Default: /kubecost-payer-onboarding/',
+  provisionerPath:
+    'IAM path of the provisioner roles in payer and cluster accounts. Default: /kubecost-payer-onboarding/',
   payerProvisionerName: 'Name of the provisioner role in payer accounts. Default: kubecost-payer-provisioner',
   clusterProvisionerName: 'Name of the provisioner role in cluster accounts. Default: kubecost-cluster-provisioner',
   logRetentionDays: 'Days that function and state machine logs are kept. Default: 30',

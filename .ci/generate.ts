@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -21,8 +22,14 @@ export function generatedFiles(): Record<string, string> {
     'docs/access/cluster-provisioner.yaml': renderAccessTemplate('cluster'),
     'docs/access/cluster-manifest.yaml': renderClusterManifest(),
     'docs/errors.md': renderErrorPage(),
-    'docs/run.svg': renderDiagram(),
+    'README.md': withDiagram(readFileSync('README.md', 'utf8')),
   };
+}
+
+/** README.md with the run's diagram between its two markers. */
+function withDiagram(readme: string): string {
+  const block = `<!-- diagram -->\n\n\`\`\`mermaid\n${renderDiagram()}\n\`\`\`\n\n<!-- /diagram -->`;
+  return readme.replace(/<!-- diagram -->[^]*<!-- \/diagram -->/, () => block);
 }
 
 /** Paths of generated files that are not what the code says. */

@@ -24,7 +24,9 @@ function roleFor(deployed: DeployedFunction): Resource {
         Version: '2012-10-17',
         Statement: [{ Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'sts:AssumeRole' }],
       },
-      Policies: [{ PolicyName: 'function', PolicyDocument: { Version: '2012-10-17', Statement: statementsFor(deployed) } }],
+      Policies: [
+        { PolicyName: 'function', PolicyDocument: { Version: '2012-10-17', Statement: statementsFor(deployed) } },
+      ],
     },
   };
 }
@@ -40,7 +42,11 @@ function statementsFor(deployed: DeployedFunction): unknown[] {
   ];
   if (deployed.table.length > 0) {
     const indexes = { 'Fn::Sub': ['${Table}/index/*', { Table: tableArn }] };
-    statements.push({ Effect: 'Allow', Action: [...deployed.table], Resource: deployed.indexes ? [tableArn, indexes] : tableArn });
+    statements.push({
+      Effect: 'Allow',
+      Action: [...deployed.table],
+      Resource: deployed.indexes ? [tableArn, indexes] : tableArn,
+    });
   }
   const provisioners = [
     ...(deployed.entersPayer ? ['${param:payerProvisionerName}'] : []),

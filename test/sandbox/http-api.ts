@@ -50,12 +50,14 @@ export class HttpApi {
       const match = this.#route(request.method ?? 'GET', url.pathname);
       if (!match) return answer(response, 404, { message: 'Not Found' });
       const { route, pathParameters } = match;
-      if (route.signed && this.#options.signing && !this.#isSigned(request)) return answer(response, 403, { message: 'Forbidden' });
+      if (route.signed && this.#options.signing && !this.#isSigned(request))
+        return answer(response, 403, { message: 'Forbidden' });
       const body = await readBody(request);
       if (body === undefined) return answer(response, 413, { message: 'Request Too Large' });
-      const result = (await this.#options.invoke(route.functionKey, toEvent(request, url, route, pathParameters, body))) as
-        | APIGatewayProxyStructuredResultV2
-        | undefined;
+      const result = (await this.#options.invoke(
+        route.functionKey,
+        toEvent(request, url, route, pathParameters, body),
+      )) as APIGatewayProxyStructuredResultV2 | undefined;
       respond(response, result ?? {});
     } catch (error) {
       process.stderr.write(`api: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
@@ -75,13 +77,21 @@ export class HttpApi {
 
   /** A signature of a key this sandbox knows, made for execute-api, by a principal of the hub account. */
   #isSigned(request: IncomingMessage): boolean {
-    const credential = /Credential=([^/]+)\/\d{8}\/[^/]+\/execute-api\/aws4_request/.exec(request.headers.authorization ?? '');
+    const credential = /Credential=([^/]+)\/\d{8}\/[^/]+\/execute-api\/aws4_request/.exec(
+      request.headers.authorization ?? '',
+    );
     const accessKeyId = credential?.[1];
     return accessKeyId !== undefined && this.#options.world.sts.callerOf(accessKeyId) !== undefined;
   }
 }
 
-function toEvent(request: IncomingMessage, url: URL, route: HttpRoute, pathParameters: Record<string, string>, body: string): object {
+function toEvent(
+  request: IncomingMessage,
+  url: URL,
+  route: HttpRoute,
+  pathParameters: Record<string, string>,
+  body: string,
+): object {
   const headers = Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, String(value)]));
   const method = request.method ?? 'GET';
   const query: Record<string, string> = {};
@@ -99,7 +109,13 @@ function toEvent(request: IncomingMessage, url: URL, route: HttpRoute, pathParam
       apiId: 'sandbox',
       domainName: 'localhost',
       domainPrefix: 'localhost',
-      http: { method, path: url.pathname, protocol: 'HTTP/1.1', sourceIp: '127.0.0.1', userAgent: headers['user-agent'] ?? '' },
+      http: {
+        method,
+        path: url.pathname,
+        protocol: 'HTTP/1.1',
+        sourceIp: '127.0.0.1',
+        userAgent: headers['user-agent'] ?? '',
+      },
       requestId: crypto.randomUUID(),
       routeKey: `${route.method} ${route.path}`,
       stage: '$default',

@@ -75,7 +75,10 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     invocations.push(record);
     const limitMs = (entry.timeout ?? file.provider.timeout) * 1000;
     try {
-      return await world.clock.hold(() => handler(event, { functionName: functionKey, getRemainingTimeInMillis: () => limitMs }), functionKey);
+      return await world.clock.hold(
+        () => handler(event, { functionName: functionKey, getRemainingTimeInMillis: () => limitMs }),
+        functionKey,
+      );
     } catch (error) {
       record.error = error instanceof Error ? error.name : String(error);
       throw error;
@@ -92,7 +95,8 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     definition: JSON.parse(substituted(machine)) as object,
     invoke: (arn, payload) => invoke(arn.split(':').at(-1) ?? '', payload),
     onStatusChange: (event) => {
-      if (['FAILED', 'TIMED_OUT', 'ABORTED'].includes(event.detail.status)) void invoke('close', event).catch(reportBackground);
+      if (['FAILED', 'TIMED_OUT', 'ABORTED'].includes(event.detail.status))
+        void invoke('close', event).catch(reportBackground);
     },
   });
   scheduleSweep(world, invoke);
@@ -119,11 +123,17 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
 const handlers = new Map<string, Promise<Handler>>();
 
 function loadHandler(functionKey: string): Promise<Handler> {
-  const folder = apiFunctions.has(functionKey) ? 'functions/api' : ['close', 'sweep'].includes(functionKey) ? 'functions' : 'functions/steps';
+  const folder = apiFunctions.has(functionKey)
+    ? 'functions/api'
+    : ['close', 'sweep'].includes(functionKey)
+      ? 'functions'
+      : 'functions/steps';
   const name = functionKey.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   const loaded =
     handlers.get(functionKey) ??
-    import(new URL(`../../${folder}/${name}.ts`, import.meta.url).href).then((module) => (module as { handler: Handler }).handler);
+    import(new URL(`../../${folder}/${name}.ts`, import.meta.url).href).then(
+      (module) => (module as { handler: Handler }).handler,
+    );
   handlers.set(functionKey, loaded);
   return loaded;
 }
@@ -136,7 +146,10 @@ function hubCredentials(world: World): Record<string, string> {
     accountId: hubAccountId,
     name: 'functions',
     path: functionRolePath,
-    trust: { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'sts:AssumeRole' }] },
+    trust: {
+      Version: '2012-10-17',
+      Statement: [{ Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'sts:AssumeRole' }],
+    },
     inline: {
       function: {
         Version: '2012-10-17',
@@ -165,10 +178,19 @@ async function startTable(definition: Record<string, unknown>): Promise<{ endpoi
   const server = dynalite({ createTableMs: 0 });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const { AttributeDefinitions, KeySchema, GlobalSecondaryIndexes, BillingMode } = definition as unknown as CreateTableCommandInput;
+  const { AttributeDefinitions, KeySchema, GlobalSecondaryIndexes, BillingMode } =
+    definition as unknown as CreateTableCommandInput;
   const credentials = { accessKeyId: hubAccountId, secretAccessKey: 'sandbox' };
   const client = new DynamoDBClient({ endpoint, region: hubRegion, credentials });
-  await client.send(new CreateTableCommand({ TableName: tableName, AttributeDefinitions, KeySchema, GlobalSecondaryIndexes, BillingMode }));
+  await client.send(
+    new CreateTableCommand({
+      TableName: tableName,
+      AttributeDefinitions,
+      KeySchema,
+      GlobalSecondaryIndexes,
+      BillingMode,
+    }),
+  );
   client.destroy();
   return { endpoint, close: () => new Promise((resolve) => server.close(() => resolve())) };
 }
@@ -179,7 +201,10 @@ function resolvedEnvironment(environment: Record<string, unknown>, stateMachineA
   return Object.fromEntries(
     Object.entries(environment)
       .filter(([name]) => name !== 'NODE_OPTIONS')
-      .map(([name, value]) => [name, typeof value === 'object' ? (references[String((value as { Ref?: string }).Ref)] ?? '') : String(value)]),
+      .map(([name, value]) => [
+        name,
+        typeof value === 'object' ? (references[String((value as { Ref?: string }).Ref)] ?? '') : String(value),
+      ]),
   );
 }
 

@@ -57,7 +57,14 @@ export function httpRoutes(file: ServerlessFile): HttpRoute[] {
   return Object.entries(file.functions).flatMap(([functionKey, { events = [] }]) =>
     events.flatMap((event) =>
       'httpApi' in event
-        ? [{ functionKey, method: event.httpApi.method, path: event.httpApi.path, signed: event.httpApi.authorizer?.type === 'aws_iam' }]
+        ? [
+            {
+              functionKey,
+              method: event.httpApi.method,
+              path: event.httpApi.path,
+              signed: event.httpApi.authorizer?.type === 'aws_iam',
+            },
+          ]
         : [],
     ),
   );
