@@ -1,0 +1,149 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { stepNames, type StepName } from '../../shared/step-names.ts';
+import { functionKey } from '../../state-machines/states.ts';
+import { VirtualClock } from '../sandbox/clock.ts';
+import type { Json, StateMachine } from '../sandbox/step-functions/definition.ts';
+import { start } from '../sandbox/step-functions/interpreter.ts';
+
+const deployed = readFileSync('state-machines/provision.asl', 'utf8');
+const definition = JSON.parse(
+  deployed.replaceAll(/\$\{(\w+)Arn\}/g, 'arn:aws:lambda:us-east-1:999900001111:function:$1'),
+) as StateMachine;
+const startMs = Date.parse('2026-11-23T08:00:00Z');
+
+type Script = Partial<Record<StepName | 'close', (call: number) => unknown>>;
+
+/** Runs the deployed definition over scripted functions; a function without a script succeeds at once. */
+async function run(script: Script, identityMode = 'irsa') {
+  const clock = new VirtualClock(startMs);
+  const calls: { name: string; second: number; payload: Json }[] = [];
+  const counts = new Map<string, number>();
+  const names = new Map<string, StepName | 'close'>(
+    [...stepNames, 'close' as const].map((name) => [functionKey(name), name]),
+  );
+  const execution = start(
+    definition,
+    { runId: 'r-1', attempt: 1, identityMode },
+    {
+      clock,
+      name: 'r-1-1',
+      arn: 'arn:aws:states:us-east-1:999900001111:execution:provision:r-1-1',
+      random: () => 0.5,
+      invoke: (arn, payload) => {
+        const name = names.get(arn.split(':').at(-1) ?? '') ?? 'close';
+        const call = (counts.get(name) ?? 0) + 1;
+        counts.set(name, call);
+        calls.push({ name, second: Math.round((clock.now() - startMs) / 1000), payload });
+        const failed = typeof payload === 'object' && payload !== null && 'failure' in payload;
+        const answer =
+          script[name]?.(call) ??
+          (name === 'close' ? { status: failed ? 'failed' : 'succeeded' } : { status: 'succeeded', seconds: 0 });
+        return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
+      },
+    },
+  );
+  const result = await execution.done;
+  clock.stop();
+  return { result, calls, order: calls.map(({ name }) => name), transitions: execution.transitions() };
+}
+
+function namedError(name: string): Error {
+  const error = new Error(`${name} happened`);
+  error.name = name;
+  return error;
+}
+
+describe('the state machine', () => {
+  it('takes every step of the identity mode once and closes the run', async () => {
+    const { result, order } = await run({});
+    expect(result.status).toBe('SUCCEEDED');
+    expect([...order].sort()).toEqual([...stepNames.filter((name) => name !== 'pod-identity'), 'close'].sort());
+    expect(order.slice(0, 2)).toEqual(['preflight', 'report-choice']);
+    expect(order.slice(-4)).toEqual(['payer-policy', 'smoke-query', 'publish', 'close']);
+  });
+
+  it('takes the association instead of the role for EKS Pod Identity', async () => {
+    const { order } = await run({}, 'pod-identity');
+    expect(order).toContain('pod-identity');
+    expect(order).not.toContain('pod-role');
+  });
+
+  it('proves the chain while it waits a day for the first delivery', async () => {
+    const { calls } = await run({
+      'first-delivery': (call) => ({ status: call < 97 ? 'waiting' : 'succeeded', seconds: 900 }),
+    });
+    const second = (name: string) => calls.filter((call) => call.name === name).at(-1)?.second ?? Number.NaN;
+    expect(second('chain-proof')).toBeLessThan(60);
+    expect(second('first-delivery')).toBeGreaterThanOrEqual(24 * 3600);
+    expect(second('publish')).toBeGreaterThan(second('first-delivery'));
+  });
+
+  it('hands ids to the steps and nothing else', async () => {
+    const { calls } = await run({});
+    for (const { name, payload } of calls.filter(({ name }) => name !== 'close')) {
+      expect(payload, name).toEqual({ runId: 'r-1', attempt: 1 });
+    }
+  });
+
+  it.each(stepNames.filter((name) => name !== 'pod-identity'))(
+    'ends the run through close when %s fails',
+    async (name) => {
+      const waiting = { status: 'waiting', seconds: 900 };
+      const { result, order, calls } = await run({
+        ...(name !== 'first-delivery' &&
+        ['athena-results', 'cluster-access', 'chain-proof', 'grant', 'payer-role', 'pod-role', 'discovery'].includes(
+          name,
+        )
+          ? { 'first-delivery': () => waiting }
+          : {}),
+        [name]: () => namedError('UserError'),
+      });
+      expect(result).toMatchObject({ status: 'FAILED', error: 'RunFailed' });
+      expect(order.at(-1)).toBe('close');
+      expect(order.filter((step) => step === 'close')).toHaveLength(1);
+      expect(
+        order.filter((step) => step === name),
+        'a user error is not retried',
+      ).toHaveLength(1);
+      const closing = calls.at(-1)?.payload as { failure: { Error: string } };
+      expect(closing.failure.Error).toBe('UserError');
+      expect(calls.at(-1)?.second, 'a failing branch does not wait for its siblings').toBeLessThan(600);
+    },
+  );
+
+  it.each(['RetryableError', 'Lambda.TooManyRequestsException', 'Sandbox.Timedout'])(
+    'retries %s with growing pauses',
+    async (name) => {
+      const { result, order } = await run({ grant: (call) => (call < 4 ? namedError(name) : undefined) });
+      expect(result.status).toBe('SUCCEEDED');
+      expect(order.filter((step) => step === 'grant')).toHaveLength(4);
+    },
+  );
+
+  it('gives up a step that stays unavailable after some minutes', async () => {
+    const { result, calls } = await run({ grant: () => namedError('RetryableError') });
+    expect(result.status).toBe('FAILED');
+    const attempts = calls.filter(({ name }) => name === 'grant');
+    expect(attempts).toHaveLength(9);
+    expect(attempts.at(-1)?.second).toBeLessThan(600);
+  });
+
+  it('never retries a terminal error', async () => {
+    const { order } = await run({ publish: () => namedError('TerminalError') });
+    expect(order.filter((step) => step === 'publish')).toHaveLength(1);
+  });
+
+  it('closes the run even when close itself stumbles at first', async () => {
+    const { result } = await run({ close: (call) => (call === 1 ? namedError('RetryableError') : undefined) });
+    expect(result.status).toBe('SUCCEEDED');
+  });
+
+  it('stays far below the history limit for the longest wait a request can ask for', async () => {
+    const { transitions } = await run({
+      'first-delivery': (call) => ({ status: call <= 2000 ? 'waiting' : 'succeeded', seconds: 604 }),
+    });
+    // Wait, Task and Choice of a poll cost nine events in three transitions.
+    expect(transitions * 3).toBeLessThan(25_000);
+  });
+});
