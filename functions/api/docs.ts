@@ -1,0 +1,25 @@
+import { apiHandler } from '../../shared/api-handler.ts';
+import { docsPage } from '../../shared/docs-page.ts';
+import type { OpenapiDocument } from '../../shared/openapi.ts';
+import type { Route } from '../../shared/route.ts';
+
+export const route = {
+  method: 'GET',
+  path: '/docs',
+  operationId: 'getDocs',
+  summary: 'This API and its errors as a page to read',
+  responses: { 200: { description: 'The page', contentType: 'text/html; charset=utf-8' } },
+  refusals: [],
+} as const satisfies Route;
+
+export const handler = apiHandler(route, async () => {
+  const { default: document } = await import('../../docs/openapi.json', { with: { type: 'json' } });
+  return {
+    status: 200,
+    headers: {
+      'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'",
+      'x-content-type-options': 'nosniff',
+    },
+    body: docsPage(document as unknown as OpenapiDocument),
+  };
+});

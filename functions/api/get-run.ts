@@ -1,0 +1,25 @@
+import * as z from 'zod';
+import { apiHandler } from '../../shared/api-handler.ts';
+import { Refusal } from '../../shared/problem.ts';
+import type { Route } from '../../shared/route.ts';
+import { isRunId } from '../../shared/run-id.ts';
+import { readRun } from '../../shared/run-store.ts';
+import { Run, runView } from '../../shared/run-view.ts';
+
+export const route = {
+  method: 'GET',
+  path: '/v1/runs/{runId}',
+  operationId: 'getRun',
+  summary: 'Read a run',
+  description:
+    'Where the run is, what it waits for and until when, every step with its changes, and the evidence at the end.',
+  params: z.object({ runId: z.string().meta({ description: 'As the run’s Location names it' }) }),
+  responses: { 200: { description: 'The run', schema: Run } },
+  refusals: ['run-not-found'],
+} as const satisfies Route;
+
+export const handler = apiHandler(route, async ({ params: { runId } }) => {
+  const run = isRunId(runId) ? await readRun(runId) : undefined;
+  if (!run) throw new Refusal('run-not-found', 'No run has this id.');
+  return { status: 200, body: runView(run) };
+});

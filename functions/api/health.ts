@@ -1,0 +1,15 @@
+import * as z from 'zod';
+import { apiHandler } from '../../shared/api-handler.ts';
+import type { Route } from '../../shared/route.ts';
+
+export const route = {
+  method: 'GET',
+  path: '/health',
+  operationId: 'getHealth',
+  summary: 'Whether the API answers',
+  open: true,
+  responses: { 200: { description: 'It does', schema: z.object({ status: z.literal('ok') }).meta({ id: 'Health' }) } },
+  refusals: [],
+} as const satisfies Route;
+
+export const handler = apiHandler(route, () => ({ status: 200, body: { status: 'ok' } }));

@@ -1,0 +1,84 @@
+import * as z from 'zod';
+import { apiHandler } from '../../shared/api-handler.ts';
+import { Refusal } from '../../shared/problem.ts';
+import type { Route } from '../../shared/route.ts';
+import { runStatuses } from '../../shared/run.ts';
+import { isRunId } from '../../shared/run-id.ts';
+import { listRuns, type runIndexes } from '../../shared/run-store.ts';
+import { RunSummary, runSummary } from '../../shared/run-view.ts';
+
+const filters = ['status', 'payerAccountId', 'cluster'] as const;
+
+const RunList = z
+  .object({
+    runs: z.array(RunSummary),
+    nextCursor: z.string().nullable().meta({ description: 'Cursor of the next page; null on the last one' }),
+  })
+  .meta({ id: 'RunList' });
+
+export const route = {
+  method: 'GET',
+  path: '/v1/runs',
+  operationId: 'listRuns',
+  summary: 'List runs, newest first',
+  description: 'All runs, or those of one status, one payer or one cluster: one filter at a time.',
+  query: z.strictObject({
+    status: z.enum(runStatuses).optional(),
+    payerAccountId: z
+      .string()
+      .regex(/^\d{12}$/, 'must be the 12 digits of an AWS account id')
+      .optional(),
+    cluster: z
+      .string()
+      .regex(
+        /^arn:aws:eks:[a-z0-9-]{1,32}:\d{12}:cluster\/[0-9A-Za-z][A-Za-z0-9_-]{0,99}$/,
+        'must be the ARN of an EKS cluster',
+      )
+      .optional()
+      .meta({ description: 'ARN of the EKS cluster' }),
+    limit: z.coerce.number().int().min(1).max(100).default(20),
+    cursor: z.string().max(200).optional().meta({ description: 'nextCursor of the page before' }),
+  }),
+  responses: { 200: { description: 'One page', schema: RunList } },
+  refusals: ['invalid-request'],
+} as const satisfies Route;
+
+export const handler = apiHandler(route, async ({ query }) => {
+  const given = filters.filter((name) => query[name] !== undefined);
+  if (given.length > 1) {
+    const errors = given.map((parameter) => ({ parameter, detail: 'is only possible as the one filter' }));
+    throw new Refusal('invalid-request', 'Give one filter at a time.', { errors });
+  }
+  const by = given[0] ?? 'all';
+  const value = (by === 'all' ? 'runs' : query[by]) ?? '';
+  const page = await listRuns(
+    { by, value },
+    query.limit,
+    query.cursor === undefined ? undefined : startOf(query.cursor, by, value),
+  );
+  return { status: 200, body: { runs: page.runs.map(runSummary), nextCursor: page.next ? cursorOf(page.next) : null } };
+});
+
+/** The attribute that each index is keyed by. */
+const keyAttributes = {
+  all: 'allKey',
+  status: 'status',
+  payerAccountId: 'payerKey',
+  cluster: 'clusterKey',
+} as const satisfies Record<keyof typeof runIndexes, string>;
+
+/** A cursor is the place of the last run shown; the filter's part of the start key is ours, so that no cursor can leave the index. */
+function cursorOf(next: Record<string, unknown>): string {
+  return Buffer.from(String(next.listKey)).toString('base64url');
+}
+
+function startOf(cursor: string, by: keyof typeof runIndexes, value: string): Record<string, unknown> {
+  const listKey = Buffer.from(cursor, 'base64url').toString();
+  const [createdAt = '', runId = '', ...rest] = listKey.split('#');
+  if (!z.iso.datetime().safeParse(createdAt).success || !isRunId(runId) || rest.length > 0) {
+    throw new Refusal('invalid-request', 'The cursor is not one of ours.', {
+      errors: [{ parameter: 'cursor', detail: 'must be the nextCursor of an earlier page' }],
+    });
+  }
+  return { pk: `run#${runId}`, sk: 'run', [keyAttributes[by]]: value, listKey };
+}

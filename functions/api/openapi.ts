@@ -1,0 +1,17 @@
+import { apiHandler } from '../../shared/api-handler.ts';
+import type { Route } from '../../shared/route.ts';
+
+export const route = {
+  method: 'GET',
+  path: '/openapi.json',
+  operationId: 'getOpenapi',
+  summary: 'This API as an OpenAPI 3.1 document',
+  responses: { 200: { description: 'The document', contentType: 'application/json' } },
+  refusals: [],
+} as const satisfies Route;
+
+export const handler = apiHandler(route, async () => {
+  // Imported when asked for: the generator that writes the file loads this module.
+  const { default: document } = await import('../../docs/openapi.json', { with: { type: 'json' } });
+  return { status: 200, body: JSON.stringify(document) };
+});

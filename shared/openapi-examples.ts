@@ -1,0 +1,64 @@
+import { OnboardingRequest, type OnboardingRequestInput } from './request.ts';
+import type { RunRecord, StepRecord } from './run.ts';
+import { runSummary, runView } from './run-view.ts';
+
+const request: OnboardingRequestInput = {
+  payerAccountId: '111122223333',
+  cluster: { accountId: '222233334444', region: 'eu-west-1', name: 'finops' },
+};
+
+const done = (changes: StepRecord['changes'], output?: StepRecord['output']): StepRecord => ({
+  status: 'succeeded',
+  startedAt: '2026-03-02T09:00:05.000Z',
+  endedAt: '2026-03-02T09:00:11.000Z',
+  invocations: 1,
+  changes,
+  warnings: [],
+  ...(output && { output }),
+});
+
+/** A run that waits for AWS's first delivery while everything in the cluster is done. */
+const waitingRun: RunRecord = {
+  runId: '01kjq3w5e8f2c9m4x7v1t6s0rz',
+  attempt: 1,
+  status: 'running',
+  request: OnboardingRequest.parse(request),
+  createdAt: '2026-03-02T09:00:00.000Z',
+  startedAt: '2026-03-02T09:00:01.000Z',
+  steps: {
+    'cur-bucket': done(
+      [
+        {
+          do: 'create-bucket',
+          resource: 'arn:aws:s3:::kubecost-cur-111122223333-us-east-1',
+          at: '2026-03-02T09:00:07.000Z',
+        },
+      ],
+      { bucket: 'kubecost-cur-111122223333-us-east-1', region: 'us-east-1', adopted: false, kmsKeyArn: null },
+    ),
+    'first-delivery': {
+      status: 'waiting',
+      startedAt: '2026-03-02T09:00:12.000Z',
+      invocations: 9,
+      changes: [],
+      warnings: [],
+      waiting: {
+        for: 'the first delivery of the report',
+        since: '2026-03-02T09:00:12.000Z',
+        expectedBy: '2026-03-03T09:00:12.000Z',
+        deadline: '2026-03-04T09:00:12.000Z',
+        next: '2026-03-02T11:15:12.000Z',
+      },
+    },
+  },
+};
+
+const shown = runView(waitingRun, Date.parse('2026-03-02T11:00:12.000Z'));
+
+/** Bodies by operation; a test holds them against the schemas. */
+export const examples: Record<string, { request?: unknown; response?: unknown }> = {
+  createOnboarding: { request, response: shown },
+  getRun: { response: shown },
+  listRuns: { response: { runs: [runSummary(waitingRun)], nextCursor: null } },
+  getHealth: { response: { status: 'ok' } },
+};

@@ -1,0 +1,17 @@
+import { randomBytes } from 'node:crypto';
+import { now } from './clock.ts';
+
+/** Crockford's base 32 in lower case: no letter that reads like another, and digits sort before letters. */
+const alphabet = '0123456789abcdefghjkmnpqrstvwxyz';
+const runIdPattern = /^[0-9a-hjkmnp-tv-z]{26}$/;
+
+/** 10 characters of time and 16 of chance: ids sort by creation, fit into URLs, execution names and session names. */
+export function newRunId(at = now()): string {
+  const time = Array.from({ length: 10 }, (_, index) => alphabet.charAt(Math.floor(at / 32 ** (9 - index)) % 32));
+  const chance = Array.from(randomBytes(16), (byte) => alphabet.charAt(byte % 32));
+  return [...time, ...chance].join('');
+}
+
+export function isRunId(text: string): boolean {
+  return runIdPattern.test(text);
+}

@@ -1,0 +1,90 @@
+import { ExecutionAlreadyExists, SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
+import { hubClient } from './aws/clients.ts';
+import { iso, now } from './clock.ts';
+import { RetryableError, TerminalError } from './errors.ts';
+import { claimKey, releaseKey } from './idempotency-key.ts';
+import { Refusal, runLink } from './problem.ts';
+import type { OnboardingRequest } from './request.ts';
+import { targetOf, type RunRecord } from './run.ts';
+import { newRunId } from './run-id.ts';
+import { takeLock } from './run-lock.ts';
+import { createRun, deleteQueuedRun, readRun } from './run-store.ts';
+import { readTargetSettings } from './target-store.ts';
+
+/**
+ * Starts a run: idempotency key, run item, lock, execution, in this order. Each is written only if it is not there yet, so a repeat
+ * with the same key goes on wherever a crash stopped the first request.
+ */
+export async function startRun(request: OnboardingRequest, idempotencyKey?: string): Promise<RunRecord> {
+  const at = now();
+  const fresh = { runId: newRunId(at), createdAt: iso(at) };
+  const claim = idempotencyKey === undefined ? fresh : await claimKey(idempotencyKey, request, fresh);
+  const run = { ...claim, attempt: 1, status: 'queued', request } as const;
+  const known = claim === fresh ? undefined : await readRun(run.runId);
+  if (known && known.status !== 'queued') return known;
+  try {
+    if (!known) {
+      await refuseIfTargetDiffers(request);
+      await createRun(run);
+    }
+    await lockAndExecute(run);
+  } catch (error) {
+    if (error instanceof Refusal && idempotencyKey !== undefined) await releaseKey(idempotencyKey, run.runId);
+    throw error;
+  }
+  const started = await readRun(run.runId);
+  if (!started)
+    throw new RetryableError('aws-unavailable', `run ${run.runId} was taken back by a simultaneous request`);
+  return started;
+}
+
+/** The second half of a start, also for a queued run that a crash left without lock or execution. @throws Refusal run-active */
+export async function lockAndExecute(run: Pick<RunRecord, 'runId' | 'attempt' | 'request'>): Promise<void> {
+  const holder = await takeLock(run);
+  if (holder === 'taken') {
+    await startExecution(run);
+    return;
+  }
+  await deleteQueuedRun(run.runId);
+  // Its own request may have crashed right before this call, and nobody else would notice for minutes.
+  if (holder.status === 'queued') await startExecution(holder);
+  throw new Refusal('run-active', `Run ${holder.runId} for this payer and target is ${holder.status}.`, {
+    links: { run: runLink(holder.runId) },
+  });
+}
+
+/** The name is the run's and attempt's own: Step Functions starts it once, however often this is called. */
+export async function startExecution(run: Pick<RunRecord, 'runId' | 'attempt' | 'request'>): Promise<void> {
+  const { runId, attempt, request } = run;
+  const stateMachineArn = process.env.STATE_MACHINE_ARN;
+  if (!stateMachineArn) throw new TerminalError('unexpected', 'STATE_MACHINE_ARN is not set');
+  try {
+    await hubClient(SFNClient).send(
+      new StartExecutionCommand({
+        stateMachineArn,
+        name: `${runId}-${attempt}`,
+        input: JSON.stringify({ runId, attempt, identityMode: request.identity.mode }),
+      }),
+    );
+  } catch (error) {
+    if (!(error instanceof ExecutionAlreadyExists)) throw error;
+  }
+}
+
+/** The first run for a target fixed how its pod gets a role; a request that leaves the service account open agrees with any. */
+async function refuseIfTargetDiffers(request: OnboardingRequest): Promise<void> {
+  const fixed = await readTargetSettings(targetOf(request));
+  if (!fixed) return;
+  const { mode, serviceAccount } = request.identity;
+  const errors = [
+    ...(mode === fixed.identityMode ? [] : [{ pointer: '/identity/mode', detail: `is ${fixed.identityMode} here` }]),
+    ...(serviceAccount.name === undefined || serviceAccount.name === fixed.serviceAccount
+      ? []
+      : [{ pointer: '/identity/serviceAccount/name', detail: `is ${fixed.serviceAccount} here` }]),
+  ];
+  if (errors.length > 0) {
+    throw new Refusal('target-differs', 'An earlier run for this cluster, namespace and secret used other settings.', {
+      errors,
+    });
+  }
+}

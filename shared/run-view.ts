@@ -1,0 +1,194 @@
+import * as z from 'zod';
+import { iso, now } from './clock.ts';
+import { outputs } from './outputs.ts';
+import { runLink } from './problem.ts';
+import { OnboardingRequest } from './request.ts';
+import {
+  Change,
+  clusterArnOf,
+  RunError,
+  runStatuses,
+  skips,
+  stepStatuses,
+  Waiting,
+  type RunRecord,
+  type StepRecord,
+} from './run.ts';
+import type { RunSummary as StoredSummary } from './run-store.ts';
+import { stepNames, type StepName } from './step-names.ts';
+
+const Timestamp = Waiting.shape.since;
+const StepNameView = z.enum(stepNames).meta({ id: 'StepName' });
+
+const StepView = z
+  .object({
+    name: StepNameView,
+    status: z.enum(stepStatuses),
+    startedAt: Timestamp.nullable(),
+    endedAt: Timestamp.nullable(),
+    invocations: z.int().meta({ description: 'How often the step looked' }),
+    waiting: Waiting.nullable(),
+    changes: z.array(Change).meta({ description: 'What the step wrote; of a dry run: what it would write' }),
+    warnings: z.array(z.string()),
+    output: z.record(z.string(), z.unknown()).nullable(),
+    error: RunError.nullable(),
+  })
+  .meta({ id: 'Step' });
+
+const Evidence = z
+  .object({
+    level: z
+      .enum(['query', 'table'])
+      .meta({ description: 'query: the payer’s bill was read through Athena; table: only its table was seen' }),
+    query: outputs['smoke-query'].meta({ id: 'QueryEvidence' }),
+    secret: outputs.publish
+      .omit({ entry: true, secret: true })
+      .extend({ name: z.string() })
+      .meta({ id: 'SecretEvidence' }),
+    entry: z.record(z.string(), z.unknown()).meta({ description: 'This payer’s entry as the cluster’s file holds it' }),
+  })
+  .meta({ id: 'Evidence', description: 'What proves that the run reached its end' });
+
+export const RunSummary = z
+  .object({
+    runId: z.string(),
+    attempt: z.int(),
+    status: z.enum(runStatuses),
+    request: OnboardingRequest,
+    createdAt: Timestamp,
+    startedAt: Timestamp.nullable(),
+    endedAt: Timestamp.nullable(),
+    error: RunError.nullable(),
+    links: z.object({
+      self: z.string(),
+      payer: z.string().meta({ description: 'Runs of this payer' }),
+      cluster: z.string().meta({ description: 'Runs for this cluster' }),
+    }),
+  })
+  .meta({ id: 'RunSummary' });
+export type RunSummary = z.output<typeof RunSummary>;
+
+export const Run = RunSummary.extend({
+  progress: z.object({
+    percent: z.int().min(0).max(100),
+    currentSteps: z.array(StepNameView).meta({ description: 'Steps that run or wait now' }),
+  }),
+  waiting: z
+    .array(Waiting.extend({ step: StepNameView }))
+    .meta({ description: 'What the run waits for, and until when' }),
+  changes: z.int().meta({ description: 'Number of changes over all steps' }),
+  steps: z.array(StepView),
+  evidence: Evidence.nullable(),
+}).meta({ id: 'Run' });
+export type Run = z.output<typeof Run>;
+
+export function runSummary({
+  runId,
+  attempt,
+  status,
+  request,
+  createdAt,
+  startedAt,
+  endedAt,
+  error,
+}: StoredSummary): RunSummary {
+  return {
+    runId,
+    attempt,
+    status,
+    request,
+    createdAt,
+    startedAt: startedAt ?? null,
+    endedAt: endedAt ?? null,
+    error: error ?? null,
+    links: {
+      self: runLink(runId),
+      payer: `/v1/runs?payerAccountId=${request.payerAccountId}`,
+      cluster: `/v1/runs?cluster=${encodeURIComponent(clusterArnOf(request))}`,
+    },
+  };
+}
+
+export function runView(run: RunRecord, at = now()): Run {
+  const steps = stepNames.map((name) => stepView(run, name));
+  return {
+    ...runSummary(run),
+    progress: {
+      percent: percentOf(run, at),
+      currentSteps: steps.filter(({ status }) => status === 'running' || status === 'waiting').map(({ name }) => name),
+    },
+    waiting: steps.flatMap(({ name, waiting }) => (waiting ? [{ step: name, ...waiting }] : [])),
+    changes: run.request.dryRun ? 0 : steps.reduce((sum, { changes }) => sum + changes.length, 0),
+    steps,
+    evidence: evidenceOf(run),
+  };
+}
+
+function stepView(run: RunRecord, name: StepName): z.output<typeof StepView> {
+  const step = run.steps[name];
+  return {
+    name,
+    status: statusOf(run, name),
+    startedAt: step?.startedAt ?? null,
+    endedAt: step?.endedAt ?? null,
+    invocations: step?.invocations ?? 0,
+    waiting: (step?.status === 'waiting' && step.waiting) || null,
+    changes: step?.changes ?? [],
+    warnings: step?.warnings ?? [],
+    output: readable(step?.output),
+    error: step?.error ?? null,
+  };
+}
+
+/** A step that this run does not take need not wait for its turn to be seen as skipped. */
+function statusOf(run: RunRecord, name: StepName): StepRecord['status'] {
+  const status = run.steps[name]?.status ?? 'pending';
+  return status === 'pending' && skips(run.request, name) ? 'skipped' : status;
+}
+
+/** Without the cluster's certificate bundle: two kB of base64 that nobody reads. */
+function readable(output: StepRecord['output']): Record<string, unknown> | null {
+  if (!output) return null;
+  return Object.fromEntries(Object.entries(output).filter(([name]) => name !== 'certificateAuthority'));
+}
+
+/** The first delivery takes most of a day, everything else minutes. */
+const deliveryWeight = 40;
+const deliveryHours = 24;
+
+function percentOf(run: RunRecord, at: number): number {
+  if (run.status === 'succeeded' || run.status === 'planned') return 100;
+  let done = 0;
+  let all = 0;
+  for (const name of stepNames) {
+    const weight = name === 'first-delivery' ? deliveryWeight : 1;
+    all += weight;
+    const status = statusOf(run, name);
+    if (['succeeded', 'skipped', 'planned', 'not-visible'].includes(status)) done += weight;
+    else if (name === 'first-delivery') done += weight * elapsed(run.steps[name], at);
+  }
+  return Math.min(99, Math.floor((100 * done) / all));
+}
+
+/** Fraction of the expected time that the wait has lasted; never quite all of it. */
+function elapsed(step: StepRecord | undefined, at: number): number {
+  if (!step?.startedAt) return 0;
+  const start = Date.parse(step.startedAt);
+  const expected = Date.parse(step.waiting?.expectedBy ?? iso(start + deliveryHours * 3_600_000)) - start;
+  const until = step.endedAt ? Date.parse(step.endedAt) : at;
+  return expected > 0 ? Math.min(0.95, Math.max(0, (until - start) / expected)) : 0;
+}
+
+function evidenceOf(run: RunRecord): z.output<typeof Evidence> | null {
+  if (run.status !== 'succeeded') return null;
+  const query = outputs['smoke-query'].safeParse(run.steps['smoke-query']?.output);
+  const published = outputs.publish.safeParse(run.steps.publish?.output);
+  if (!query.success || !published.success) return null;
+  const { entry, secret, ...rest } = published.data;
+  return {
+    level: query.data.level === 'table-only' ? 'table' : 'query',
+    query: query.data,
+    secret: { name: secret, ...rest },
+    entry,
+  };
+}
