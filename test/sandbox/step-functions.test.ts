@@ -251,6 +251,14 @@ describe('Retry and Catch', () => {
     if (caught) expect(result.output).toEqual({ Error: thrown, Cause: 'injected' });
   });
 
+  test('a missing OutputPath fails the execution even where States.Runtime is caught', async () => {
+    const definition = retried({
+      OutputPath: '$.missing',
+      Catch: [{ ErrorEquals: ['States.Runtime'], Next: 'Record' }],
+    });
+    expect((await execute(definition, {}).done).error).toBe('States.Runtime');
+  });
+
   test('an answer above 262,144 bytes exceeds the data limit', async () => {
     const result = await execute(retried({}), {}, () => 'ü'.repeat(131_072)).done;
     expect(result).toMatchObject({ status: 'FAILED', error: 'States.DataLimitExceeded' });
@@ -283,6 +291,7 @@ describe('Retry and Catch', () => {
         Name: 'run-1',
         StartTime: '2026-01-01T00:00:00.000Z',
         Input: { runId: 'a' },
+        RedriveCount: 0,
       },
       machine: 'provision',
     });

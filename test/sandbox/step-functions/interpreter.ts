@@ -1,7 +1,6 @@
 import type { VirtualClock } from '../clock.ts';
 import { assertSupported, itemProcessor, LAMBDA_INVOKE } from './definition.ts';
 import type {
-  FailState,
   Json,
   JsonObject,
   MapState,
@@ -16,12 +15,9 @@ import { matches, runtimeError, StatesError, taskError } from './errors.ts';
 import { History } from './history.ts';
 import type { HistoryEvent } from './history.ts';
 import { isObject, require } from './jsonpath.ts';
-import { choose, failure, retryDelay, waitUntil } from './states.ts';
+import { choose, failure, mapConcurrency, retryDelay, waitUntil } from './states.ts';
 import { fillIn } from './templates.ts';
 import type { Environment } from './templates.ts';
-
-/** An inline Map without MaxConcurrency runs this many iterations at a time. */
-const MAP_CONCURRENCY = 40;
 
 export interface ExecutionOptions {
   /** Runs a function; `functionArn` is whatever the definition names. What it throws becomes the task's error. */
@@ -199,7 +195,12 @@ class Interpreter {
       case 'Pass': {
         const { data, environment } = this.#effectiveInput(state, visit);
         const parameters = state.Parameters === undefined ? data : fillIn(state.Parameters, environment);
-        return { output: this.#output(state, visit, state.Result ?? parameters), next: state.Next };
+        const output = applyResultPath(
+          state.ResultPath,
+          visit.input,
+          state.Result === undefined ? parameters : state.Result,
+        );
+        return { output: this.#outputPath(state, visit, output), next: state.Next };
       }
       case 'Wait': {
         const { data, environment } = this.#effectiveInput(state, visit);
@@ -221,35 +222,37 @@ class Interpreter {
   async #recoverable(state: TaskState | ParallelState | MapState, visit: Visit): Promise<Step> {
     const attempts = new Map<Retrier, number>();
     for (;;) {
-      try {
-        return { output: await this.#attempt(state, visit), next: state.Next };
-      } catch (thrown) {
-        if (!(thrown instanceof StatesError)) throw thrown;
-        const retrier = state.Retry?.find(({ ErrorEquals }) => matches(ErrorEquals, thrown.error));
-        const attempt = (retrier && attempts.get(retrier)) ?? 0;
-        if (retrier && attempt < (retrier.MaxAttempts ?? 3)) {
-          attempts.set(retrier, attempt + 1);
-          await this.#sleep(retryDelay(retrier, attempt, this.#random), visit.scope);
-          visit.retryCount++;
-          this.#countTransition(visit.name);
-          continue;
-        }
-        const catcher = state.Catch?.find(({ ErrorEquals }) => matches(ErrorEquals, thrown.error));
-        if (!catcher) throw thrown;
-        const caught = { Error: thrown.error, ...(thrown.detail !== undefined && { Cause: thrown.detail }) };
-        return { output: applyResultPath(catcher.ResultPath, visit.input, caught), next: catcher.Next };
+      const outcome = await this.#attempt(state, visit).catch((thrown: unknown) => {
+        if (thrown instanceof StatesError) return thrown;
+        throw thrown;
+      });
+      // Outside Retry and Catch: AWS was recorded failing the execution here although the state catches States.Runtime.
+      if (!(outcome instanceof StatesError))
+        return { output: this.#outputPath(state, visit, outcome.output), next: state.Next };
+      const retrier = state.Retry?.find(({ ErrorEquals }) => matches(ErrorEquals, outcome.error));
+      const attempt = (retrier && attempts.get(retrier)) ?? 0;
+      if (retrier && attempt < (retrier.MaxAttempts ?? 3)) {
+        attempts.set(retrier, attempt + 1);
+        await this.#sleep(retryDelay(retrier, attempt, this.#random), visit.scope);
+        visit.retryCount++;
+        this.#countTransition(visit.name);
+        continue;
       }
+      const catcher = state.Catch?.find(({ ErrorEquals }) => matches(ErrorEquals, outcome.error));
+      if (!catcher) throw outcome;
+      const caught = { Error: outcome.error, Cause: outcome.detail ?? '' };
+      return { output: applyResultPath(catcher.ResultPath, visit.input, caught), next: catcher.Next };
     }
   }
 
-  async #attempt(state: TaskState | ParallelState | MapState, visit: Visit): Promise<Json> {
+  async #attempt(state: TaskState | ParallelState | MapState, visit: Visit): Promise<{ output: Json }> {
     const { data, environment } = this.#effectiveInput(state, visit);
-    if (state.Type === 'Map') return this.#output(state, visit, await this.#map(state, visit, environment));
+    if (state.Type === 'Map') return this.#result(state, visit, await this.#map(state, visit, environment));
     const parameters = state.Parameters === undefined ? data : fillIn(state.Parameters, environment);
     assertSize(parameters, `The state '${visit.name}'`);
     const work =
       state.Type === 'Task' ? this.#task(state, visit, parameters) : this.#parallel(state, visit, parameters);
-    return this.#output(state, visit, await work);
+    return this.#result(state, visit, await work);
   }
 
   async #task(state: TaskState, visit: Visit, parameters: Json): Promise<Json> {
@@ -283,8 +286,6 @@ class Interpreter {
   #map(state: MapState, visit: Visit, environment: Environment): Promise<Json> {
     const items = state.ItemsPath === undefined ? environment.data : require(state.ItemsPath, environment);
     if (!Array.isArray(items)) throw runtimeError(`The items of the Map state '${visit.name}' are not an array`);
-    const wanted =
-      state.MaxConcurrencyPath === undefined ? state.MaxConcurrency : require(state.MaxConcurrencyPath, environment);
     const selector = state.ItemSelector ?? state.Parameters;
     const processor = itemProcessor(state);
     return this.#together('MapState', visit, async (scope) => {
@@ -300,7 +301,7 @@ class Interpreter {
           this.#record('MapIterationSucceeded', visit.name);
         }
       };
-      await Promise.all(Array.from({ length: Math.min(items.length, Number(wanted) || MAP_CONCURRENCY) }, worker));
+      await Promise.all(Array.from({ length: Math.min(items.length, mapConcurrency(state, environment)) }, worker));
       return results;
     });
   }
@@ -328,11 +329,10 @@ class Interpreter {
     return { data, environment: this.#environment(visit, data) };
   }
 
-  #output(state: Exclude<State, FailState>, visit: Visit, result: Json): Json {
-    const selector = 'ResultSelector' in state ? state.ResultSelector : undefined;
+  #result(state: TaskState | ParallelState | MapState, visit: Visit, result: Json): { output: Json } {
+    const { ResultSelector: selector, ResultPath } = state;
     const selected = selector === undefined ? result : fillIn(selector, this.#environment(visit, result));
-    const resultPath = 'ResultPath' in state ? state.ResultPath : undefined;
-    return this.#outputPath(state, visit, applyResultPath(resultPath, visit.input, selected));
+    return { output: applyResultPath(ResultPath, visit.input, selected) };
   }
 
   #outputPath(state: { OutputPath?: string | null }, visit: Visit, data: Json): Json {
@@ -348,7 +348,7 @@ class Interpreter {
     const { arn, name: executionName, stateMachineArn = '' } = this.#options;
     const iso = (at: number) => new Date(at).toISOString();
     return {
-      Execution: { Id: arn, Name: executionName, StartTime: iso(this.#startedAt), Input: this.#input },
+      Execution: { Id: arn, Name: executionName, StartTime: iso(this.#startedAt), Input: this.#input, RedriveCount: 0 },
       State: { Name: name, EnteredTime: iso(enteredAt), RetryCount: retryCount },
       StateMachine: { Id: stateMachineArn, Name: stateMachineArn.split(':').at(-1) ?? '' },
       ...(scope.map && { Map: scope.map }),

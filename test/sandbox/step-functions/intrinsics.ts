@@ -84,7 +84,7 @@ function merge(first: JsonObject, second: JsonObject, deep: Json | undefined): J
 }
 
 function parse(json: string): Json {
-  if (json === '') return null;
+  if (json.trim() === '') return null;
   try {
     return JSON.parse(json) as Json;
   } catch {

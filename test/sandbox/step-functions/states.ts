@@ -1,5 +1,5 @@
 import { holds, timestamp } from './choice.ts';
-import type { ChoiceState, FailState, Json, Retrier, WaitState } from './definition.ts';
+import type { ChoiceState, FailState, Json, MapState, Retrier, WaitState } from './definition.ts';
 import { runtimeError, StatesError } from './errors.ts';
 import { require } from './jsonpath.ts';
 import { evaluate } from './templates.ts';
@@ -36,6 +36,18 @@ export function retryDelay(retrier: Retrier, attempt: number, random: () => numb
   const { IntervalSeconds = 1, BackoffRate = 2, MaxDelaySeconds = Infinity, JitterStrategy } = retrier;
   const seconds = Math.min(IntervalSeconds * BackoffRate ** attempt, MaxDelaySeconds);
   return seconds * 1000 * (JitterStrategy === 'FULL' ? random() : 1);
+}
+
+/** An inline Map without MaxConcurrency runs this many iterations at a time. */
+const MAP_CONCURRENCY = 40;
+
+export function mapConcurrency(state: MapState, environment: Environment): number {
+  const { MaxConcurrency = 0, MaxConcurrencyPath: path } = state;
+  const wanted = path === undefined ? MaxConcurrency : require(path, environment);
+  if (typeof wanted !== 'number' || !Number.isInteger(wanted) || wanted < 0) {
+    throw runtimeError(`MaxConcurrency is ${JSON.stringify(wanted)}, not a whole number from 0 up`);
+  }
+  return wanted === 0 ? MAP_CONCURRENCY : wanted;
 }
 
 export function failure(state: FailState, environment: Environment): StatesError {
