@@ -1,7 +1,7 @@
 import type * as z from 'zod';
 import type { RefusalCode } from './problem.ts';
 
-export interface RouteResponse {
+interface RouteResponse {
   description: string;
   /** Of a JSON body; without it the body is text of `contentType`. */
   schema?: z.ZodType;

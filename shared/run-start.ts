@@ -27,7 +27,12 @@ export async function startRun(request: OnboardingRequest, idempotencyKey?: stri
       await refuseIfTargetDiffers(request);
       await createRun(run);
     }
-    await lockAndExecute(run);
+    const active = await completeStart(run);
+    if (active) {
+      throw new Refusal('run-active', `Run ${active.runId} for this payer and target is ${active.status}.`, {
+        links: { run: runLink(active.runId) },
+      });
+    }
   } catch (error) {
     if (error instanceof Refusal && idempotencyKey !== undefined) await releaseKey(idempotencyKey, run.runId);
     throw error;
@@ -38,19 +43,22 @@ export async function startRun(request: OnboardingRequest, idempotencyKey?: stri
   return started;
 }
 
-/** The second half of a start, also for a queued run that a crash left without lock or execution. @throws Refusal run-active */
-export async function lockAndExecute(run: Pick<RunRecord, 'runId' | 'attempt' | 'request'>): Promise<void> {
+/**
+ * The second half of a start, also for a queued run that a crash left without lock or execution. Answers the run that has the lock
+ * instead, if another one does; then this run is taken back.
+ */
+export async function completeStart(
+  run: Pick<RunRecord, 'runId' | 'attempt' | 'request'>,
+): Promise<RunRecord | undefined> {
   const holder = await takeLock(run);
   if (holder === 'taken') {
     await startExecution(run);
-    return;
+    return undefined;
   }
   await deleteQueuedRun(run.runId);
   // Its own request may have crashed right before this call, and nobody else would notice for minutes.
   if (holder.status === 'queued') await startExecution(holder);
-  throw new Refusal('run-active', `Run ${holder.runId} for this payer and target is ${holder.status}.`, {
-    links: { run: runLink(holder.runId) },
-  });
+  return holder;
 }
 
 /** The name is the run's and attempt's own: Step Functions starts it once, however often this is called. */

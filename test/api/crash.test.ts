@@ -1,0 +1,83 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { completeStart } from '../../shared/run-start.ts';
+import { listRuns } from '../../shared/run-store.ts';
+import type { Run } from '../../shared/run-view.ts';
+import { call } from './call.ts';
+import { Hub } from './hub.ts';
+import { smallest } from './requests.ts';
+
+let hub: Hub;
+beforeAll(() => vi.spyOn(process.stdout, 'write').mockReturnValue(true));
+beforeEach(async () => {
+  hub = new Hub();
+  await hub.start();
+});
+afterEach(() => hub.stop());
+afterAll(() => vi.restoreAllMocks());
+
+const post = (headers: Record<string, string>) => call('POST', '/v1/onboardings', { body: smallest, headers });
+
+/** Key, run, lock, execution. */
+const writes = [1, 2, 3, 4];
+
+describe('a start that dies at a write', () => {
+  for (const atWrite of writes) {
+    for (const applied of [false, true]) {
+      it(`is completed by a repeat (write ${atWrite}, ${applied ? 'applied' : 'not applied'})`, async () => {
+        hub.crash({ atWrite, applied });
+        const died = await post({ 'idempotency-key': 'monday' });
+        expect(died.status).toBe(500);
+        hub.crash(undefined);
+        const repeat = await post({ 'idempotency-key': 'monday' });
+        expect(repeat.status).toBe(202);
+        const { runId } = repeat.body as Run;
+        expect((await hub.items()).map((item) => [String(item.pk).split('#')[0], item.runId]).sort()).toEqual([
+          ['key', runId],
+          ['lock', runId],
+          ['run', runId],
+        ]);
+        expect([...hub.executions.keys()]).toEqual([`${runId}-1`]);
+      });
+    }
+  }
+
+  it('is completed by a repeat without a key once the lock was taken', async () => {
+    hub.crash({ atWrite: 3, applied: false });
+    await post({});
+    hub.crash(undefined);
+    const repeat = await post({});
+    expect(repeat.status).toBe(409);
+    const [lock] = await hub.items('lock#');
+    expect([...hub.executions.keys()]).toEqual([`${String(lock?.runId)}-1`]);
+    expect(repeat.headers.location).toBe(`/v1/runs/${String(lock?.runId)}`);
+  });
+
+  it('is completed later without any repeat, from its queued run alone', async () => {
+    hub.crash({ atWrite: 1, applied: true });
+    await post({});
+    hub.crash(undefined);
+    const [left] = (await listRuns({ by: 'status', value: 'queued' }, 10)).runs;
+    expect(left && (await completeStart(left))).toBeUndefined();
+    expect((await hub.items('lock#')).map(({ runId }) => runId)).toEqual([left?.runId]);
+    expect([...hub.executions.keys()]).toEqual([`${left?.runId ?? ''}-1`]);
+  });
+
+  it('gives way to a run that was started meanwhile', async () => {
+    hub.crash({ atWrite: 1, applied: true });
+    await post({});
+    hub.crash(undefined);
+    const [left] = (await listRuns({ by: 'status', value: 'queued' }, 10)).runs;
+    const { runId } = (await post({})).body as Run;
+    expect(left && (await completeStart(left))?.runId).toBe(runId);
+    expect((await hub.items('run#')).map((item) => item.runId)).toEqual([runId]);
+    expect([...hub.executions.keys()]).toEqual([`${runId}-1`]);
+  });
+
+  it('tells the caller only the request id', async () => {
+    hub.crash({ atWrite: 1, applied: false });
+    const died = await post({});
+    expect(died.body).toMatchObject({ code: 'unexpected', instance: '/v1/onboardings' });
+    expect(JSON.stringify(died.body)).toContain('request-1');
+    expect(JSON.stringify(died.body)).not.toContain('the function died');
+  });
+});

@@ -1,0 +1,99 @@
+import { build } from 'esbuild';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import committed from '../../docs/openapi.json' with { type: 'json' };
+import { errorCatalogue } from '../../shared/error-catalogue.ts';
+import { openapiDocument, type OpenapiDocument } from '../../shared/openapi.ts';
+import { httpRoutes, readServerlessFile } from '../sandbox/serverless-file.ts';
+import { call, validatorOf } from './call.ts';
+
+beforeAll(() => vi.spyOn(process.stdout, 'write').mockReturnValue(true));
+afterAll(() => vi.restoreAllMocks());
+
+const document = committed as unknown as OpenapiDocument;
+const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
+);
+
+describe('the OpenAPI document', () => {
+  it('is the one that the code describes', () => {
+    expect(openapiDocument()).toEqual(document);
+  });
+
+  it('is what GET /openapi.json answers', async () => {
+    expect((await call('GET', '/openapi.json')).body).toEqual(document);
+  });
+
+  it('names exactly the deployed routes, all signed but /health', () => {
+    const described = operations.map(({ path, method, operation }) => ({
+      functionKey: operation.operationId.replace(/^get(Openapi|Docs|Health)$/, (_, name: string) => name.toLowerCase()),
+      method,
+      path,
+      signed: operation.security?.length !== 0,
+    }));
+    expect(described).toEqual(httpRoutes(readServerlessFile()));
+    expect(described.filter(({ signed }) => !signed).map(({ path }) => path)).toEqual(['/health']);
+  });
+
+  it('has examples that match its schemas', () => {
+    const bodies = operations.flatMap(({ operation }) =>
+      [operation.requestBody, ...Object.values(operation.responses)].flatMap((holder) =>
+        Object.values(holder?.content ?? {}),
+      ),
+    );
+    const shown = bodies.filter(({ example }) => example !== undefined);
+    expect(shown.length).toBeGreaterThan(3);
+    for (const { schema, example } of shown) expect(validatorOf(schema).safeParse(example).error).toBeUndefined();
+  });
+
+  it('lets a request leave out what has a default, and never a run', () => {
+    const { schemas } = document.components;
+    expect(schemas.OnboardingRequestInput?.required).toEqual(['payerAccountId', 'cluster']);
+    expect(schemas.OnboardingRequest?.required).toContain('wait');
+  });
+});
+
+describe('GET /docs', () => {
+  it('is one page without scripts or assets of anyone, with an anchor for every error', async () => {
+    const { status, body } = await call('GET', '/docs');
+    expect(status).toBe(200);
+    const html = String(body);
+    for (const code of Object.keys(errorCatalogue)) expect(html).toContain(`id="error-${code}"`);
+    expect(html).not.toMatch(/<script|<link|<img|src=|url\(|@import|undefined|\[object/);
+  });
+
+  it('has only links that lead somewhere', async () => {
+    const html = String((await call('GET', '/docs')).body);
+    const ids = new Set([...html.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id));
+    const anchors = [...html.matchAll(/href="#([^"]+)"/g)].map(([, id]) => id);
+    expect(anchors.filter((id) => !ids.has(id))).toEqual([]);
+    expect(anchors.length).toBeGreaterThan(20);
+  });
+});
+
+describe('GET /health', () => {
+  it('answers ok', async () => {
+    expect((await call('GET', '/health')).body).toEqual({ status: 'ok' });
+  });
+});
+
+describe('a function that only reads', () => {
+  it.each(['get-run', 'list-runs', 'openapi', 'docs', 'health'])(
+    'bundles small and without Step Functions or steps: %s',
+    async (name) => {
+      const { metafile, outputFiles } = await build({
+        entryPoints: [`functions/api/${name}.ts`],
+        bundle: true,
+        minify: true,
+        write: false,
+        metafile: true,
+        platform: 'node',
+        format: 'esm',
+        mainFields: ['module', 'main'],
+      });
+      expect(outputFiles[0]?.contents.length).toBeLessThan(550_000);
+      expect(
+        Object.keys(metafile.inputs).filter((path) => /client-sfn|functions\/steps|shared\/openapi\.ts/.test(path)),
+      ).toEqual([]);
+    },
+  );
+});

@@ -1,0 +1,143 @@
+import { describe, expect, it } from 'vitest';
+import { OnboardingRequest } from '../../shared/request.ts';
+import type { RunRecord, StepRecord } from '../../shared/run.ts';
+import { Run, runView } from '../../shared/run-view.ts';
+import { stepNames, type StepName } from '../../shared/step-names.ts';
+import { smallest } from './requests.ts';
+
+const started = '2026-03-02T09:00:00.000Z';
+const startedMs = Date.parse(started);
+const hour = 3_600_000;
+
+function step(fields: Partial<StepRecord> = {}): StepRecord {
+  return {
+    status: 'succeeded',
+    startedAt: started,
+    endedAt: started,
+    invocations: 1,
+    changes: [],
+    warnings: [],
+    ...fields,
+  };
+}
+
+function run(steps: RunRecord['steps'], fields: Partial<RunRecord> = {}): RunRecord {
+  return {
+    runId: '01kjq3w5e8f2c9m4x7v1t6s0rz',
+    attempt: 1,
+    status: 'running',
+    request: OnboardingRequest.parse(smallest),
+    createdAt: started,
+    steps,
+    ...fields,
+  };
+}
+
+const waiting = {
+  for: 'the first delivery of the report',
+  since: started,
+  expectedBy: '2026-03-03T09:00:00.000Z',
+  deadline: '2026-03-04T09:00:00.000Z',
+  next: '2026-03-02T09:15:00.000Z',
+};
+const delivering: StepRecord = {
+  status: 'waiting',
+  startedAt: started,
+  waiting,
+  invocations: 1,
+  changes: [],
+  warnings: [],
+};
+const percentAt = (record: RunRecord, at: number) => runView(record, at).progress.percent;
+const all = (without: StepName[] = []) =>
+  Object.fromEntries(stepNames.filter((name) => !without.includes(name)).map((name) => [name, step()]));
+
+describe('the view of a run', () => {
+  it('shows every step in order, whatever the record holds', () => {
+    const view = runView(run({ preflight: step() }));
+    expect(view.steps.map(({ name }) => name)).toEqual(stepNames);
+    expect(Run.parse(view)).toEqual(view);
+  });
+
+  it('shows the other identity mode’s step as skipped from the start', () => {
+    const statuses = Object.fromEntries(runView(run({})).steps.map(({ name, status }) => [name, status]));
+    expect(statuses).toMatchObject({ 'pod-role': 'pending', 'pod-identity': 'skipped' });
+  });
+
+  it('names what the run waits for and until when', () => {
+    const view = runView(run({ 'first-delivery': delivering }));
+    expect(view.waiting).toEqual([{ step: 'first-delivery', ...waiting }]);
+    expect(view.progress.currentSteps).toEqual(['first-delivery']);
+  });
+
+  it('never shows a step’s memo or the cluster’s certificate bundle', () => {
+    const output = { certificateAuthority: 'LS0tLS1CRUdJTg==', endpoint: 'https://cluster.example' };
+    const text = JSON.stringify(runView(run({ preflight: step({ memo: { snapshot: 'private' }, output }) })));
+    expect(text).toContain('https://cluster.example');
+    expect(text).not.toMatch(/private|LS0tLS1CRUdJTg|memo/);
+  });
+
+  it('moves with the hours of the delivery and stays below 100 until the end', () => {
+    const record = run({ ...all(['crawler-stack', 'crawler-table']), 'first-delivery': delivering });
+    const percents = [0, 6, 12, 18, 24, 40].map((hours) => percentAt(record, startedMs + hours * hour));
+    expect(percents).toEqual([...percents].sort((a, b) => a - b));
+    expect(new Set(percents.slice(0, 4)).size).toBe(4);
+    expect(percents[5]).toBeLessThan(100);
+    expect(percentAt(run(all()), startedMs)).toBe(99);
+    expect(percentAt(run(all(), { status: 'succeeded' }), startedMs)).toBe(100);
+    expect(percentAt(run({}, { status: 'planned' }), startedMs)).toBe(100);
+    expect(percentAt(run({ preflight: step() }, { status: 'failed' }), startedMs)).toBeLessThan(10);
+  });
+
+  it('counts changes over all steps, and none in a dry run', () => {
+    const changes = [{ do: 'create-bucket', resource: 'arn:aws:s3:::bill' }];
+    const steps = { 'cur-bucket': step({ changes }), 'payer-role': step({ changes: [...changes, ...changes] }) };
+    expect(runView(run(steps)).changes).toBe(3);
+    const dryRun = { ...OnboardingRequest.parse(smallest), dryRun: true };
+    const planned = runView(run(steps, { status: 'planned', request: dryRun }));
+    expect(planned.changes).toBe(0);
+    expect(planned.steps.flatMap((shown) => shown.changes)).toHaveLength(3);
+  });
+
+  it('ends with the evidence: what was read, and which secret holds the entry', () => {
+    const query = {
+      level: 'pod-chain',
+      columns: 120,
+      rows: [{ line_item_usage_account_id: '111122223333' }],
+      rowCount: 1,
+      day: '2026-03-01',
+      scannedBytes: 10,
+      queryExecutionIds: ['q-1'],
+    };
+    const published = {
+      secret: 'kubecost/cloud-integration',
+      resourceVersion: '7',
+      sha256: 'ab',
+      key: 'aws-111122223333',
+      entry: { projectID: '111122223333' },
+      otherKeys: ['azure'],
+    };
+    const steps = { ...all(), 'smoke-query': step({ output: query }), publish: step({ output: published }) };
+    expect(runView(run(steps)).evidence).toBeNull();
+    const view = runView(run(steps, { status: 'succeeded' }));
+    expect(view.evidence).toEqual({
+      level: 'query',
+      query,
+      secret: {
+        name: 'kubecost/cloud-integration',
+        resourceVersion: '7',
+        sha256: 'ab',
+        key: 'aws-111122223333',
+        otherKeys: ['azure'],
+      },
+      entry: { projectID: '111122223333' },
+    });
+    const seen = { ...steps, 'smoke-query': step({ output: { ...query, level: 'table-only' } }) };
+    expect(runView(run(seen, { status: 'succeeded' })).evidence?.level).toBe('table');
+  });
+
+  it('is readable even if a step of an older deployment left another output', () => {
+    const steps = { ...all(), publish: step({ output: { was: 'different' } }) };
+    expect(runView(run(steps, { status: 'succeeded' })).evidence).toBeNull();
+  });
+});

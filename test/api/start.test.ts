@@ -1,0 +1,146 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { clusterArnOf } from '../../shared/run.ts';
+import { endRun } from '../../shared/run-store.ts';
+import { releaseLock } from '../../shared/run-lock.ts';
+import { OnboardingRequest, type OnboardingRequestInput } from '../../shared/request.ts';
+import type { Run } from '../../shared/run-view.ts';
+import { fixTargetSettings } from '../../shared/target-store.ts';
+import { call } from './call.ts';
+import { Hub } from './hub.ts';
+import { smallest } from './requests.ts';
+
+let hub: Hub;
+beforeAll(() => vi.spyOn(process.stdout, 'write').mockReturnValue(true));
+beforeEach(async () => {
+  hub = new Hub();
+  await hub.start();
+});
+afterEach(async () => {
+  vi.useRealTimers();
+  await hub.stop();
+});
+afterAll(() => vi.restoreAllMocks());
+
+const post = (body: OnboardingRequestInput = smallest, key?: string) =>
+  call('POST', '/v1/onboardings', { body, headers: key === undefined ? {} : { 'idempotency-key': key } });
+const runIdOf = (answer: { body: unknown }) => (answer.body as Run).runId;
+
+describe('POST /v1/onboardings', () => {
+  it('answers the queued run with every default filled in, and starts one execution for it', async () => {
+    const answer = await post();
+    const run = answer.body as Run;
+    expect(answer.status).toBe(202);
+    expect(answer.headers.location).toBe(`/v1/runs/${run.runId}`);
+    expect(run).toMatchObject({ status: 'queued', attempt: 1, request: OnboardingRequest.parse(smallest) });
+    expect(run.progress).toEqual({ percent: 1, currentSteps: [] });
+    expect([...hub.executions]).toEqual([
+      [`${run.runId}-1`, { input: `{"runId":"${run.runId}","attempt":1,"identityMode":"irsa"}`, ended: false }],
+    ]);
+    expect((await call('GET', answer.headers.location ?? '')).body).toEqual(run);
+  });
+
+  it('gives ids that sort by time and fit into an execution name', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.parse('2026-03-01T00:00:00Z') });
+    const first = runIdOf(await post());
+    vi.setSystemTime(Date.parse('2026-03-01T00:00:00.001Z'));
+    const second = runIdOf(await post({ ...smallest, payerAccountId: '444455556666' }));
+    expect(first < second).toBe(true);
+    expect(first).toMatch(/^[0-9a-z]{26}$/);
+  });
+
+  it('answers the same run to a repeat with the same Idempotency-Key', async () => {
+    const first = await post(smallest, 'monday');
+    const again = await post({ ...smallest, dryRun: false }, 'monday');
+    expect(again.status).toBe(202);
+    expect(again.body).toEqual(first.body);
+    expect(hub.executions.size).toBe(1);
+  });
+
+  it('answers the same run to a repeat even after the run has ended', async () => {
+    const runId = runIdOf(await post(smallest, 'monday'));
+    await endRun(runId, 1, 'succeeded');
+    await releaseLock({ runId, request: OnboardingRequest.parse(smallest) });
+    const again = await post(smallest, 'monday');
+    expect(again.body).toMatchObject({ runId, status: 'succeeded' });
+    expect(hub.executions.size).toBe(1);
+    expect(await hub.items('lock#')).toEqual([]);
+  });
+
+  it('refuses an Idempotency-Key that was used with another body', async () => {
+    await post(smallest, 'monday');
+    const answer = await post({ ...smallest, payerAccountId: '444455556666' }, 'monday');
+    expect(answer.status).toBe(422);
+    expect(answer.body).toMatchObject({ code: 'idempotency-key-reused', type: '/docs#error-idempotency-key-reused' });
+    expect(hub.executions.size).toBe(1);
+  });
+
+  it('forgets an Idempotency-Key after 24 hours', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.parse('2026-03-01T00:00:00Z') });
+    const first = runIdOf(await post(smallest, 'monday'));
+    vi.setSystemTime(Date.parse('2026-03-01T23:59:59Z'));
+    expect(runIdOf(await post(smallest, 'monday'))).toBe(first);
+    vi.setSystemTime(Date.parse('2026-03-02T00:00:01Z'));
+    const other = await post({ ...smallest, payerAccountId: '444455556666' }, 'monday');
+    expect(other.status).toBe(202);
+    expect(runIdOf(other)).not.toBe(first);
+  });
+
+  it('refuses a second run for the same payer and target, names the active one and leaves nothing behind', async () => {
+    const active = runIdOf(await post());
+    const answer = await post({ ...smallest, dryRun: true }, 'tuesday');
+    expect(answer.status).toBe(409);
+    expect(answer.headers.location).toBe(`/v1/runs/${active}`);
+    expect(answer.body).toMatchObject({ code: 'run-active', links: { run: `/v1/runs/${active}` } });
+    expect((await hub.items('run#')).map(({ runId }) => runId)).toEqual([active]);
+    expect(await hub.items('key#')).toEqual([]);
+    expect(hub.executions.size).toBe(1);
+  });
+
+  it('lets other payers and other targets run side by side', async () => {
+    const answers = [
+      await post(),
+      await post({ ...smallest, payerAccountId: '444455556666' }),
+      await post({ ...smallest, kubecost: { secretName: 'other' } }),
+      await post({ ...smallest, cluster: { ...smallest.cluster, name: 'other' } }),
+    ];
+    expect(answers.map(({ status }) => status)).toEqual([202, 202, 202, 202]);
+    expect(hub.executions.size).toBe(4);
+  });
+
+  it('takes over the lock that an ended run did not give back', async () => {
+    const first = runIdOf(await post());
+    await endRun(first, 1, 'failed');
+    const second = await post();
+    expect(second.status).toBe(202);
+    expect((await hub.items('lock#')).map(({ runId }) => runId)).toEqual([runIdOf(second)]);
+    await releaseLock({ runId: first, request: OnboardingRequest.parse(smallest) });
+    expect(await hub.items('lock#')).toHaveLength(1);
+  });
+
+  it('starts exactly one of many simultaneous requests', async () => {
+    const answers = await Promise.all(Array.from({ length: 8 }, () => post()));
+    expect(answers.map(({ status }) => status).sort()).toEqual([202, 409, 409, 409, 409, 409, 409, 409]);
+    expect(hub.executions.size).toBe(1);
+    expect(await hub.items('run#')).toHaveLength(1);
+  });
+
+  it('answers one run to simultaneous requests with one Idempotency-Key', async () => {
+    const answers = await Promise.all(Array.from({ length: 8 }, () => post(smallest, 'monday')));
+    expect(new Set(answers.map(runIdOf)).size).toBe(1);
+    expect(hub.executions.size).toBe(1);
+  });
+
+  it('refuses settings that differ from what the first run for the target fixed', async () => {
+    const target = { clusterArn: clusterArnOf(smallest), namespace: 'kubecost', secretName: 'cloud-integration' };
+    await fixTargetSettings(target, { identityMode: 'pod-identity', serviceAccount: 'kubecost' });
+    const answer = await post({ ...smallest, identity: { serviceAccount: { name: 'other' } } }, 'monday');
+    expect(answer.status).toBe(409);
+    expect(answer.body).toMatchObject({
+      code: 'target-differs',
+      errors: [{ pointer: '/identity/mode' }, { pointer: '/identity/serviceAccount/name' }],
+    });
+    expect(await hub.items('run#')).toEqual([]);
+    const agreeing = await post({ ...smallest, identity: { mode: 'pod-identity' } }, 'monday');
+    expect(agreeing.status).toBe(202);
+  });
+});
