@@ -1,4 +1,5 @@
 import { errorCatalogue, type ErrorCode } from './error-catalogue.ts';
+import { KubernetesError } from './kubernetes-error.ts';
 
 /** Three names cross the Lambda boundary (as `error.name`, which the state machine matches); see DECISIONS.md. */
 export type ErrorName = 'RetryableError' | 'UserError' | 'TerminalError';
@@ -46,6 +47,7 @@ const throttled = new Set([
   'ThrottlingException',
   'ThrottledException',
   'TooManyRequestsException',
+  'TooManyRequests',
   'RequestLimitExceeded',
   'ProvisionedThroughputExceededException',
   'SlowDown',
@@ -57,6 +59,8 @@ const transient = new Set([
   'ConcurrentModificationException',
   'EntityTemporarilyUnmodifiable',
   'EntityTemporarilyUnmodifiableException',
+  'IDPCommunicationError',
+  'IDPCommunicationErrorException',
   'InternalErrorException',
   'InternalServerException',
   'InternalFailure',
@@ -90,6 +94,11 @@ export function classify(error: unknown): KnownError {
   if (isKnownError(error)) return error;
   const { name, message, code, status } = describe(error);
   const text = `${name}: ${message}`;
+  if (error instanceof KubernetesError && name === 'Forbidden')
+    return new UserError('cluster-rights-missing', text, { cause: error });
+  // STS throttling the verifier looks like this too, and so does an access entry on its way.
+  if (error instanceof KubernetesError && name === 'Unauthorized')
+    return new RetryableError('cluster-rights-missing', text, { cause: error });
   if (throttled.has(name)) return new RetryableError('throttled', text, { cause: error });
   if (denied.has(name)) return new UserError('access-denied', text, { cause: error });
   if (transient.has(name) || broken.has(code) || status >= 500)
@@ -121,4 +130,12 @@ export async function absentIf<T>(names: string[], read: () => Promise<T>): Prom
     if (isAwsError(error, ...names)) return undefined;
     throw error;
   }
+}
+
+/**
+ * Runs a create whose name may be taken by now: by another run, or by our own first try whose answer was lost.
+ * The look after it finds out whose it is.
+ */
+export async function unlessTaken(names: string[], write: () => Promise<unknown>): Promise<void> {
+  await absentIf(names, write);
 }

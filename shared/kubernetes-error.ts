@@ -1,0 +1,43 @@
+/** An error as the API server words it; `name` is the reason: Unauthorized, Forbidden, NotFound, AlreadyExists, Conflict, ... */
+export class KubernetesError extends Error {
+  readonly $metadata: { httpStatusCode: number };
+
+  constructor(status: number, reason: string, message: string) {
+    super(message);
+    this.name = reason;
+    this.$metadata = { httpStatusCode: status };
+  }
+}
+
+const reasons: Record<number, string> = {
+  400: 'BadRequest',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'NotFound',
+  409: 'Conflict',
+  422: 'Invalid',
+  429: 'TooManyRequests',
+};
+
+/** @param body a `Status` object, or whatever a proxy on the way answered */
+export function kubernetesError(request: string, status: number, body: string): KubernetesError {
+  const { reason, message } = readStatus(body);
+  return new KubernetesError(
+    status,
+    reason ?? reasons[status] ?? `Http${status}`,
+    `${request}: ${message ?? `HTTP ${status}`}`,
+  );
+}
+
+function readStatus(body: string): { reason?: string; message?: string } {
+  try {
+    const parsed = JSON.parse(body) as { kind?: unknown; reason?: unknown; message?: unknown } | null;
+    if (parsed?.kind !== 'Status') return {};
+    return {
+      ...(typeof parsed.reason === 'string' && parsed.reason && { reason: parsed.reason }),
+      ...(typeof parsed.message === 'string' && { message: parsed.message }),
+    };
+  } catch {
+    return {};
+  }
+}
