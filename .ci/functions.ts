@@ -37,7 +37,7 @@ export const deployedFunctions: readonly DeployedFunction[] = [
   {
     key: 'createOnboarding',
     entry: 'functions/api/create-onboarding.ts',
-    table: ['dynamodb:DeleteItem', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
+    table: ['dynamodb:DeleteItem', 'dynamodb:GetItem', 'dynamodb:PutItem'],
     startsExecutions: true,
   },
   { key: 'getRun', entry: 'functions/api/get-run.ts', table: ['dynamodb:GetItem'] },
@@ -55,7 +55,7 @@ export const deployedFunctions: readonly DeployedFunction[] = [
   {
     key: 'sweep',
     entry: 'functions/sweep.ts',
-    table: ['dynamodb:DeleteItem', 'dynamodb:Query'],
+    table: ['dynamodb:DeleteItem', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query'],
     indexes: true,
     entersCluster: true,
     startsExecutions: true,

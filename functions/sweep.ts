@@ -4,7 +4,7 @@ import { closeAdminWindow } from '../shared/admin-window.ts';
 import { now } from '../shared/clock.ts';
 import { classify } from '../shared/errors.ts';
 import { log } from '../shared/logger.ts';
-import { startExecution } from '../shared/run-start.ts';
+import { completeStart } from '../shared/run-start.ts';
 import { listRuns } from '../shared/run-store.ts';
 import { listOpenWindows } from '../shared/target-store.ts';
 
@@ -26,7 +26,7 @@ export async function sweep(): Promise<void> {
   const { runs } = await listRuns({ by: 'status', value: 'queued' }, 100);
   for (const run of runs) {
     if (now() - Date.parse(run.createdAt) < leftBehindMs) continue;
-    await startExecution(run);
+    await completeStart(run);
     log('queued run started', { runId: run.runId, step: 'sweep' });
   }
 }

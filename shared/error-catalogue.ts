@@ -35,7 +35,6 @@ export const errorCatalogue = advice({
     remedy: 'Use the identity mode and service account that the first run for this cluster, namespace and secret used.',
   },
   'run-not-found': { title: 'No such run', actor: 'caller', remedy: 'Check the run id; GET /v1/runs lists the runs.' },
-  'route-not-found': { title: 'No such route', actor: 'caller', remedy: 'GET /openapi.json lists the routes.' },
 
   // Everywhere
   throttled: { title: 'AWS throttled the calls for too long', actor: 'nobody', remedy: 'Start the run again later.' },

@@ -105,6 +105,8 @@ const Report = z
     (report) => report.mode === 'adopt' || report.name === undefined || reportName.safeParse(report.name).success,
     {
       path: ['name'],
+      // Also when another field is wrong: every problem belongs in one answer.
+      when: ({ value }) => typeof (value as { name?: unknown } | null)?.name === 'string',
       error: 'must be lower-case letters, digits and single underscores, starting with a letter, unless mode is adopt',
     },
   )

@@ -62,7 +62,7 @@ export async function completeStart(
 }
 
 /** The name is the run's and attempt's own: Step Functions starts it once, however often this is called. */
-export async function startExecution(run: Pick<RunRecord, 'runId' | 'attempt' | 'request'>): Promise<void> {
+async function startExecution(run: Pick<RunRecord, 'runId' | 'attempt' | 'request'>): Promise<void> {
   const { runId, attempt, request } = run;
   const stateMachineArn = process.env.STATE_MACHINE_ARN;
   if (!stateMachineArn) throw new TerminalError('unexpected', 'STATE_MACHINE_ARN is not set');

@@ -99,13 +99,12 @@ export async function listRuns(
   limit: number,
   start?: Record<string, unknown>,
 ): Promise<RunPage> {
-  const attribute = { all: 'allKey', status: 'status', payerAccountId: 'payerKey', cluster: 'clusterKey' }[filter.by];
   const answer = await documentClient().send(
     new QueryCommand({
       TableName: tableName(),
-      IndexName: runIndexes[filter.by],
+      IndexName: runIndexes[filter.by].name,
       KeyConditionExpression: '#key = :value',
-      ExpressionAttributeNames: { '#key': attribute },
+      ExpressionAttributeNames: { '#key': runIndexes[filter.by].key },
       ExpressionAttributeValues: { ':value': filter.value },
       ScanIndexForward: false,
       Limit: limit,

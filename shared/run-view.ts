@@ -10,6 +10,7 @@ import {
   runStatuses,
   skips,
   stepStatuses,
+  Timestamp,
   Waiting,
   type RunRecord,
   type StepRecord,
@@ -17,7 +18,6 @@ import {
 import type { RunSummary as StoredSummary } from './run-store.ts';
 import { stepNames, type StepName } from './step-names.ts';
 
-const Timestamp = Waiting.shape.since;
 const StepNameView = z.enum(stepNames).meta({ id: 'StepName' });
 
 const StepView = z

@@ -4,7 +4,7 @@ import { OnboardingRequest } from './request.ts';
 import { adviceFor, TerminalError, type KnownError } from './errors.ts';
 import type { StepName } from './step-names.ts';
 
-const Timestamp = z.iso.datetime().meta({ id: 'Timestamp', description: 'UTC, ISO 8601' });
+export const Timestamp = z.iso.datetime().meta({ id: 'Timestamp', description: 'UTC, ISO 8601' });
 
 /** One write: what was done to which resource. The dry run's plan and the run's log are lists of the same records. */
 export const Change = z

@@ -4,7 +4,7 @@ import { Refusal } from '../../shared/problem.ts';
 import type { Route } from '../../shared/route.ts';
 import { runStatuses } from '../../shared/run.ts';
 import { isRunId } from '../../shared/run-id.ts';
-import { listRuns, type runIndexes } from '../../shared/run-store.ts';
+import { listRuns, runIndexes } from '../../shared/run-store.ts';
 import { RunSummary, runSummary } from '../../shared/run-view.ts';
 
 const filters = ['status', 'payerAccountId', 'cluster'] as const;
@@ -59,14 +59,6 @@ export const handler = apiHandler(route, async ({ query }) => {
   return { status: 200, body: { runs: page.runs.map(runSummary), nextCursor: page.next ? cursorOf(page.next) : null } };
 });
 
-/** The attribute that each index is keyed by. */
-const keyAttributes = {
-  all: 'allKey',
-  status: 'status',
-  payerAccountId: 'payerKey',
-  cluster: 'clusterKey',
-} as const satisfies Record<keyof typeof runIndexes, string>;
-
 /** A cursor is the place of the last run shown; the filter's part of the start key is ours, so that no cursor can leave the index. */
 function cursorOf(next: Record<string, unknown>): string {
   return Buffer.from(String(next.listKey)).toString('base64url');
@@ -80,5 +72,5 @@ function startOf(cursor: string, by: keyof typeof runIndexes, value: string): Re
       errors: [{ parameter: 'cursor', detail: 'must be the nextCursor of an earlier page' }],
     });
   }
-  return { pk: `run#${runId}`, sk: 'run', [keyAttributes[by]]: value, listKey };
+  return { pk: `run#${runId}`, sk: 'run', [runIndexes[by].key]: value, listKey };
 }

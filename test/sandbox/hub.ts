@@ -1,12 +1,12 @@
 import dynalite from 'dynalite';
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
-import { CreateTableCommand, DynamoDBClient, type CreateTableCommandInput } from '@aws-sdk/client-dynamodb';
 import { createWorld } from './create-world.ts';
 import { startServer } from './server.ts';
 import { HttpApi } from './http-api.ts';
 import { httpRoutes, readServerlessFile, resourceOf } from './serverless-file.ts';
 import { installVirtualDate } from './clock.ts';
+import { createTable } from './table.ts';
 import type { World } from './world.ts';
 
 export const hubAccountId = '999900001111';
@@ -54,7 +54,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const undoDate = installVirtualDate(world.clock);
   if (options.speed !== undefined) world.clock.speed = options.speed;
   const aws = await startServer(world);
-  const table = await startTable(resourceOf(file, 'RunsTable'));
+  const table = await startTable();
   const stateMachineArn = `arn:aws:states:${hubRegion}:${hubAccountId}:stateMachine:provision`;
   const undoEnvironment = setEnvironment({
     ...hubCredentials(world),
@@ -174,25 +174,20 @@ function hubCredentials(world: World): Record<string, string> {
   };
 }
 
-async function startTable(definition: Record<string, unknown>): Promise<{ endpoint: string; close(): Promise<void> }> {
+async function startTable(): Promise<{ endpoint: string; close(): Promise<void> }> {
   const server = dynalite({ createTableMs: 0 });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const { AttributeDefinitions, KeySchema, GlobalSecondaryIndexes, BillingMode } =
-    definition as unknown as CreateTableCommandInput;
-  const credentials = { accessKeyId: hubAccountId, secretAccessKey: 'sandbox' };
-  const client = new DynamoDBClient({ endpoint, region: hubRegion, credentials });
-  await client.send(
-    new CreateTableCommand({
-      TableName: tableName,
-      AttributeDefinitions,
-      KeySchema,
-      GlobalSecondaryIndexes,
-      BillingMode,
-    }),
-  );
-  client.destroy();
-  return { endpoint, close: () => new Promise((resolve) => server.close(() => resolve())) };
+  await createTable(endpoint, tableName);
+  const close = () =>
+    new Promise<void>((resolve) => {
+      server.close(() => {
+        resolve();
+      });
+    });
+  return { endpoint, close };
 }
 
 /** Literals stay, references become what they refer to here. */

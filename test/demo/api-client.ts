@@ -1,0 +1,84 @@
+import { SignatureV4 } from '@smithy/signature-v4';
+import { createHash, createHmac, type BinaryLike } from 'node:crypto';
+import type { Run } from '../../shared/run-view.ts';
+import type { OnboardingRequestInput } from '../../shared/request.ts';
+import { hubAccountId, hubRegion } from '../sandbox/hub.ts';
+
+/** The hash the signer asks for, from node:crypto. */
+class Sha256 {
+  readonly #hash;
+  constructor(key?: unknown) {
+    this.#hash = key === undefined ? createHash('sha256') : createHmac('sha256', key as BinaryLike);
+  }
+  update(data: string | Uint8Array): void {
+    this.#hash.update(data);
+  }
+  digest(): Promise<Uint8Array> {
+    return Promise.resolve(this.#hash.digest());
+  }
+  reset(): void {
+    throw new Error('used once');
+  }
+}
+
+const signer = new SignatureV4({
+  service: 'execute-api',
+  region: hubRegion,
+  credentials: { accessKeyId: hubAccountId, secretAccessKey: 'sandbox' },
+  sha256: Sha256,
+});
+
+/** Calls the API as a principal of the hub account, signed as API Gateway's IAM authorizer asks. */
+export class ApiClient {
+  readonly #url: string;
+
+  constructor(url: string) {
+    this.#url = url;
+  }
+
+  async start(request: OnboardingRequestInput, idempotencyKey?: string): Promise<Run> {
+    const headers = {
+      'content-type': 'application/json',
+      ...(idempotencyKey && { 'idempotency-key': idempotencyKey }),
+    };
+    const response = await this.fetch('POST', '/v1/onboardings', { body: JSON.stringify(request), headers });
+    if (response.status !== 202)
+      throw new Error(`POST /v1/onboardings answered ${response.status}: ${await response.text()}`);
+    return (await response.json()) as Run;
+  }
+
+  async run(runId: string): Promise<Run> {
+    const response = await this.fetch('GET', `/v1/runs/${runId}`);
+    if (response.status !== 200) throw new Error(`GET /v1/runs/${runId} answered ${response.status}`);
+    return (await response.json()) as Run;
+  }
+
+  /** Resolves once the run has ended; `look` sees every state on the way. */
+  async untilEnded(runId: string, look?: (run: Run) => void): Promise<Run> {
+    for (;;) {
+      const run = await this.run(runId);
+      look?.(run);
+      if (run.endedAt) return run;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  async fetch(
+    method: string,
+    path: string,
+    { body, headers = {} }: { body?: string; headers?: Record<string, string> } = {},
+  ): Promise<Response> {
+    const url = new URL(path, this.#url);
+    const signed = await signer.sign({
+      method,
+      protocol: 'http:',
+      hostname: url.hostname,
+      port: Number(url.port),
+      path: url.pathname,
+      query: Object.fromEntries(url.searchParams),
+      headers: { host: url.host, ...headers },
+      ...(body !== undefined && { body }),
+    });
+    return fetch(url, { method, headers: signed.headers, ...(body !== undefined && { body }) });
+  }
+}

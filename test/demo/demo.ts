@@ -1,0 +1,97 @@
+import { parseArgs } from 'node:util';
+import { maskForeign } from '../../shared/cloud-integration.ts';
+import type { Run } from '../../shared/run-view.ts';
+import { startSandbox } from '../sandbox/hub.ts';
+import { ApiClient } from './api-client.ts';
+import { clusterArn, clusters, exampleRequest, examples, readSecret, seedScenario } from './scenario.ts';
+import { elapsed, progressLines, timelineOf, timelineText } from './text.ts';
+
+const startMs = Date.parse('2026-11-23T08:00:00Z');
+
+/** The main job on examples/: four payers, two clusters, over the API, the state machine and the handlers that are deployed. */
+async function demo(json: boolean): Promise<boolean> {
+  const say = json ? () => undefined : (line = '') => void process.stdout.write(`${line}\n`);
+  const sandbox = await startSandbox({ startMs });
+  const restoreOutput = keepLogsQuiet();
+  try {
+    await seedScenario(sandbox.world);
+    const api = new ApiClient(sandbox.apiUrl);
+    say('Four payer accounts, two clusters, one POST each. Times are simulated; AWS is a sandbox in this process.\n');
+    const runs = await Promise.all(
+      examples.map(async (example) => {
+        const started = await api.start(exampleRequest(example));
+        say(`POST /v1/onboardings  examples/${example}.json  -> ${started.runId}`);
+        let last: Run | undefined;
+        return api.untilEnded(started.runId, (run) => {
+          progressLines(last, run, startMs).forEach(say);
+          last = run;
+        });
+      }),
+    );
+    const files = clusters.map((cluster) => ({ cluster, text: readSecret(sandbox.world, cluster) ?? '{}' }));
+    const timeline = runs.flatMap(timelineOf);
+    if (json) {
+      const secrets = files.map(({ cluster, text }) => ({
+        arn: clusterArn(cluster),
+        secret: JSON.parse(text) as unknown,
+      }));
+      restoreOutput();
+      process.stdout.write(`${JSON.stringify({ runs, clusters: secrets, timeline }, null, 2)}\n`);
+    } else {
+      for (const run of runs) reportRun(run, say);
+      for (const { cluster, text } of files) {
+        say(`\ncloud-integration.json of ${clusterArn(cluster)} (foreign values masked)\n`);
+        say(JSON.stringify(maskForeign(text, ownKeys(runs)), null, 2));
+      }
+      const succeeded = runs.filter(({ status }) => status === 'succeeded').length;
+      say(`\n${succeeded} of ${runs.length} runs succeeded.`);
+    }
+    return runs.every(({ status }) => status === 'succeeded');
+  } finally {
+    restoreOutput();
+    await sandbox.close();
+  }
+}
+
+function reportRun(run: Run, say: (line?: string) => void): void {
+  const { payerAccountId, cluster, identity } = run.request;
+  const title = `${payerAccountId} on ${cluster.name} (${identity.mode})`;
+  say(
+    `\n${title}: ${run.status}, ${run.changes} changes, ${elapsed(Date.parse(run.createdAt), Date.parse(run.endedAt ?? run.createdAt))}`,
+  );
+  if (run.error)
+    say(
+      `  ${run.error.code} in ${run.error.step ?? 'the run'}: ${run.error.message}\n  ${run.error.actor}: ${run.error.remedy}`,
+    );
+  if (run.evidence) {
+    const { query, secret } = run.evidence;
+    say(
+      `  evidence: ${run.evidence.level} (${query.level}), ${query.columns} columns, ${query.rowCount} rows on ${query.day}:`,
+    );
+    for (const row of query.rows.slice(0, 3)) say(`    ${Object.values(row).slice(0, 7).join('  ')}`);
+    say(
+      `  secret ${secret.name} at resourceVersion ${secret.resourceVersion}, beside ${secret.otherKeys.length} other entries`,
+    );
+  }
+  say('  timeline (==== the wait for AWS, || beside it):');
+  timelineText(timelineOf(run), startMs).forEach(say);
+}
+
+function ownKeys(runs: readonly Run[]): string[] {
+  return runs.flatMap((run) => (run.evidence ? [run.evidence.secret.key] : []));
+}
+
+/** The handlers log to stdout as in Lambda; here their lines would drown the demo's own. */
+function keepLogsQuiet(): () => void {
+  const write = process.stdout.write.bind(process.stdout);
+  process.stdout.write = ((chunk: string | Uint8Array, ...rest: never[]) =>
+    typeof chunk === 'string' && chunk.startsWith('{"time":')
+      ? true
+      : write(chunk, ...rest)) as typeof process.stdout.write;
+  return () => {
+    process.stdout.write = write;
+  };
+}
+
+const { values } = parseArgs({ options: { json: { type: 'boolean', default: false } } });
+if (!(await demo(values.json))) process.exitCode = 1;
