@@ -14,12 +14,12 @@ import {
 import { stepNames, type StepName } from './step-names.ts';
 import { documentClient, holds } from './table.ts';
 
-/** The indexes of the table, by the filter each one answers; all sort by `listKey`, newest last. */
+/** The indexes of the table and their key attributes, by the filter each one answers; all sort by `listKey`. */
 export const runIndexes = {
-  all: 'byAll',
-  status: 'byStatus',
-  payerAccountId: 'byPayer',
-  cluster: 'byCluster',
+  all: { name: 'byAll', key: 'allKey' },
+  status: { name: 'byStatus', key: 'status' },
+  payerAccountId: { name: 'byPayer', key: 'payerKey' },
+  cluster: { name: 'byCluster', key: 'clusterKey' },
 } as const;
 
 /** Fields the indexes project: what a list shows of a run. */

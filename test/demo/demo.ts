@@ -77,8 +77,8 @@ function reportRun(run: Run, say: (line?: string) => void): void {
   timelineText(timelineOf(run), startMs).forEach(say);
 }
 
-function ownKeys(runs: readonly Run[]): string[] {
-  return runs.flatMap((run) => (run.evidence ? [run.evidence.secret.key] : []));
+function ownKeys(runs: readonly Run[]): Set<string> {
+  return new Set(runs.flatMap((run) => (run.evidence ? [run.evidence.secret.key] : [])));
 }
 
 /** The handlers log to stdout as in Lambda; here their lines would drown the demo's own. */
