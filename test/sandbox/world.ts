@@ -8,9 +8,11 @@ import type { LakeFormationState } from './services/lakeformation.ts';
 import type { LambdaState } from './services/lambda.ts';
 import type { OrganizationsState } from './services/organizations.ts';
 import type { S3State } from './services/s3.ts';
+import type { StatesState } from './services/states.ts';
 import type { StsState } from './services/sts.ts';
 import type { VirtualClock } from './clock.ts';
 import type { FaultRule } from './faults.ts';
+import type { Service } from './service.ts';
 
 /** One line per request the sandbox answered. */
 export interface CallRecord {
@@ -30,7 +32,10 @@ export interface World {
   clock: VirtualClock;
   calls: CallRecord[];
   faults: FaultRule[];
+  /** What the server offers. */
+  services: readonly Service[];
   iam: IamState;
+  states: StatesState;
   sts: StsState;
   s3: S3State;
   cur: CurState;

@@ -39,7 +39,7 @@ export interface Retrier {
   JitterStrategy?: 'FULL' | 'NONE';
 }
 
-export interface Catcher {
+interface Catcher {
   ErrorEquals: string[];
   Next: string;
   ResultPath?: string | null;
@@ -77,7 +77,7 @@ export interface MapState extends Paths, Transition, Result, Recovery {
   MaxConcurrencyPath?: string;
 }
 
-export interface PassState extends Paths, Transition {
+interface PassState extends Paths, Transition {
   Type: 'Pass';
   Parameters?: Json;
   Result?: Json;
@@ -109,7 +109,7 @@ export interface Rule {
   [comparison: string]: Json | Rule | Rule[] | undefined;
 }
 
-export interface SucceedState extends Paths {
+interface SucceedState extends Paths {
   Type: 'Succeed';
 }
 

@@ -31,7 +31,7 @@ export function isObject(value: Json | undefined): value is JsonObject {
 }
 
 /** The value at `path`, or undefined where there is none. A path with `*` gives an array, possibly empty. */
-export function find(path: string, root: Json): Json | undefined {
+function find(path: string, root: Json): Json | undefined {
   const segments = parse(path);
   const found = segments.reduce<Json[]>((values, segment) => values.flatMap((value) => select(segment, value)), [root]);
   return segments.some((segment) => segment.kind === 'all') ? found : found[0];
