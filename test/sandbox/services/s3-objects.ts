@@ -1,0 +1,141 @@
+import type {
+  DeleteObjectsCommandInput,
+  DeleteObjectsCommandOutput,
+  ListObjectsV2CommandInput,
+  ListObjectsV2CommandOutput,
+  PutObjectCommandInput,
+} from '@aws-sdk/client-s3';
+import { AwsError, operation, type CallContext } from '../service.ts';
+import type { Bucket, StoredObject } from './s3.ts';
+import { accessDenied } from './s3-access.ts';
+import { onObject, s3Permission } from './s3-operation.ts';
+
+export const objectOperations = {
+  PutObject: onObject('write', 's3:PutObject', (bucket, key, input: PutObjectCommandInput, { world }) => {
+    if (input.IfNoneMatch === '*' && bucket.objects.has(key))
+      throw new AwsError('PreconditionFailed', 'At least one of the pre-conditions you specified did not hold', 412);
+    const { ContentType, Metadata } = input;
+    const { etag } = world.s3.put(bucket.name, key, bytes(input.Body), {
+      ...(ContentType && { contentType: ContentType }),
+      ...(Metadata && { metadata: Metadata }),
+    });
+    return { ETag: etag, ServerSideEncryption: 'AES256' };
+  }),
+
+  GetObject: onObject('read', 's3:GetObject', (bucket, key, _, cx) => {
+    const object = bucket.objects.get(key);
+    if (!object) throw missingKey(bucket, cx, 'NoSuchKey', 'The specified key does not exist.');
+    return { ...description(object), Body: object.body };
+  }),
+
+  HeadObject: onObject('read', 's3:GetObject', (bucket, key, _, cx) => {
+    const object = bucket.objects.get(key);
+    if (!object) throw missingKey(bucket, cx, 'NotFound', 'Not Found');
+    return description(object);
+  }),
+
+  DeleteObject: onObject('write', 's3:DeleteObject', (bucket, key) => {
+    bucket.objects.delete(key);
+    return {};
+  }),
+
+  DeleteObjects: operation<DeleteObjectsCommandInput, Omit<DeleteObjectsCommandOutput, '$metadata'>>({
+    writes: true,
+    permissions: ({ Bucket, Delete }, cx) =>
+      (Delete?.Objects ?? []).map(({ Key }) => s3Permission(cx, 's3:DeleteObject', Bucket, Key)),
+    run(input, cx) {
+      const bucket = cx.world.s3.open(input, cx);
+      const objects = input.Delete?.Objects ?? [];
+      for (const { Key = '' } of objects) bucket.objects.delete(Key);
+      return input.Delete?.Quiet ? {} : { Deleted: objects.map(({ Key }) => ({ Key })) };
+    },
+  }),
+
+  ListObjectsV2: operation<ListObjectsV2CommandInput, Omit<ListObjectsV2CommandOutput, '$metadata'>>({
+    writes: false,
+    permissions: ({ Bucket, Prefix, Delimiter }, cx) => [
+      s3Permission(cx, 's3:ListBucket', Bucket, undefined, {
+        's3:prefix': Prefix ?? '',
+        ...(Delimiter && { 's3:delimiter': Delimiter }),
+      }),
+    ],
+    run(input, cx) {
+      const bucket = cx.world.s3.open(input, cx);
+      if (!cx.world.s3.allows(cx.caller, 's3:ListBucket', bucket)) throw accessDenied();
+      return listing(bucket, input, cx);
+    },
+  }),
+};
+
+/** Everything after the continuation point, folded at the delimiter, cut at MaxKeys. */
+function listing(bucket: Bucket, input: ListObjectsV2CommandInput, cx: CallContext) {
+  const { Prefix = '', Delimiter, MaxKeys = 1000, ContinuationToken } = input;
+  const after = ContinuationToken === undefined ? (input.StartAfter ?? '') : continuation(ContinuationToken);
+  const max = Math.min(MaxKeys, 1000);
+  const objects: StoredObject[] = [];
+  const prefixes: string[] = [];
+  let last = '';
+  let more = false;
+  for (const key of cx.world.s3.keys(bucket.name, Prefix)) {
+    const cut = Delimiter ? key.indexOf(Delimiter, Prefix.length) : -1;
+    const entry = cut < 0 ? key : key.slice(0, cut + (Delimiter?.length ?? 0));
+    if (entry <= after || entry === last) continue;
+    if (objects.length + prefixes.length >= max) {
+      more = true;
+      break;
+    }
+    last = entry;
+    const object = bucket.objects.get(key);
+    if (cut >= 0) prefixes.push(entry);
+    else if (object) objects.push(object);
+  }
+  return {
+    Name: bucket.name,
+    Prefix,
+    MaxKeys,
+    KeyCount: objects.length + prefixes.length,
+    IsTruncated: more,
+    ...(Delimiter && { Delimiter }),
+    ...(ContinuationToken !== undefined && { ContinuationToken }),
+    ...(more && { NextContinuationToken: Buffer.from(last).toString('base64url') }),
+    Contents: objects.map(({ key, etag, lastModified, body }) => ({
+      Key: key,
+      ETag: etag,
+      LastModified: new Date(lastModified),
+      Size: body.length,
+      StorageClass: 'STANDARD' as const,
+    })),
+    CommonPrefixes: prefixes.map((entry) => ({ Prefix: entry })),
+  };
+}
+
+function continuation(token: string): string {
+  const key = Buffer.from(token, 'base64url').toString();
+  if (Buffer.from(key).toString('base64url') === token && key !== '') return key;
+  throw new AwsError('InvalidArgument', 'The continuation token provided is incorrect', 400);
+}
+
+function description({ etag, lastModified, body, contentType, metadata }: StoredObject) {
+  return {
+    ETag: etag,
+    LastModified: new Date(lastModified),
+    ContentLength: body.length,
+    ContentType: contentType,
+    Metadata: metadata,
+    AcceptRanges: 'bytes',
+    ServerSideEncryption: 'AES256',
+  };
+}
+
+/** Whoever may not list the bucket is not told that a key is missing. */
+function missingKey(bucket: Bucket, cx: CallContext, code: string, message: string): AwsError {
+  const list = s3Permission(cx, 's3:ListBucket', bucket.name);
+  const mayList = cx.world.iam.evaluate(cx.caller, list).allowed && cx.world.s3.allows(cx.caller, list.action, bucket);
+  return mayList ? new AwsError(code, message, 404) : accessDenied();
+}
+
+function bytes(body: PutObjectCommandInput['Body']): string | Uint8Array {
+  if (body === undefined) return '';
+  if (typeof body === 'string' || body instanceof Uint8Array) return body;
+  throw new TypeError('The sandbox reads object bodies as bytes, never as streams');
+}

@@ -1,0 +1,146 @@
+import { createHash } from 'node:crypto';
+import * as sdk from '@aws-sdk/client-s3';
+import { AwsError, type CallContext, type Caller, type Service } from '../service.ts';
+import type { World } from '../world.ts';
+import { accessDenied, refusedByBucketPolicy } from './s3-access.ts';
+import { bucketOperations } from './s3-buckets.ts';
+import { objectOperations } from './s3-objects.ts';
+import { settingOperations } from './s3-settings.ts';
+
+export interface StoredObject {
+  key: string;
+  body: Buffer;
+  etag: string;
+  contentType: string;
+  metadata: Record<string, string>;
+  /** Virtual milliseconds. */
+  lastModified: number;
+}
+
+export interface Bucket {
+  name: string;
+  accountId: string;
+  region: string;
+  createdAt: number;
+  policy?: { text: string; setAt: number };
+  publicAccessBlock?: sdk.PublicAccessBlockConfiguration;
+  encryption: sdk.ServerSideEncryptionConfiguration;
+  ownership: sdk.OwnershipControls;
+  tags: sdk.Tag[];
+  lifecycle: sdk.LifecycleRule[];
+  notification: sdk.NotificationConfiguration;
+  objects: Map<string, StoredObject>;
+}
+
+export interface BucketRequest {
+  Bucket: string | undefined;
+  ExpectedBucketOwner?: string | undefined;
+}
+
+/** Bucket names are global, so one map holds the buckets of all accounts. */
+export class S3State {
+  readonly buckets = new Map<string, Bucket>();
+  readonly #world: World;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  createBucket(accountId: string, region: string, name: string): Bucket {
+    // What a bucket is born with since April 2023: encrypted, no ACLs, no public access.
+    const bucket: Bucket = {
+      name,
+      accountId,
+      region,
+      createdAt: this.#world.clock.now(),
+      publicAccessBlock: {
+        BlockPublicAcls: true,
+        IgnorePublicAcls: true,
+        BlockPublicPolicy: true,
+        RestrictPublicBuckets: true,
+      },
+      encryption: {
+        Rules: [{ ApplyServerSideEncryptionByDefault: { SSEAlgorithm: 'AES256' }, BucketKeyEnabled: false }],
+      },
+      ownership: { Rules: [{ ObjectOwnership: 'BucketOwnerEnforced' }] },
+      tags: [],
+      lifecycle: [],
+      notification: {},
+      objects: new Map(),
+    };
+    this.buckets.set(name, bucket);
+    return bucket;
+  }
+
+  setPolicy(bucketName: string, policy: string): void {
+    this.#existing(bucketName).policy = { text: policy, setAt: this.#world.clock.now() };
+  }
+
+  /** Stores an object and tells the Lambda functions that the bucket's notification rules name. */
+  put(
+    bucketName: string,
+    key: string,
+    content: string | Uint8Array,
+    headers: Partial<StoredObject> = {},
+  ): StoredObject {
+    const bucket = this.#existing(bucketName);
+    const body = Buffer.from(content);
+    const etag = `"${createHash('md5').update(body).digest('hex')}"`;
+    const lastModified = this.#world.clock.now();
+    const object = { contentType: 'binary/octet-stream', metadata: {}, ...headers, key, body, etag, lastModified };
+    bucket.objects.set(key, object);
+    for (const rule of bucket.notification.LambdaFunctionConfigurations ?? [])
+      if (rule.LambdaFunctionArn && wantsCreation(rule, key))
+        this.#world.cloudformation.runFunction(rule.LambdaFunctionArn);
+    return object;
+  }
+
+  text(bucketName: string, key: string): string | undefined {
+    return this.buckets.get(bucketName)?.objects.get(key)?.body.toString();
+  }
+
+  keys(bucketName: string, prefix = ''): string[] {
+    const keys = [...(this.buckets.get(bucketName)?.objects.keys() ?? [])];
+    return keys.filter((key) => key.startsWith(prefix)).sort();
+  }
+
+  /** The bucket a request is about, after the checks S3 makes before it looks at the operation. */
+  open({ Bucket: name = '', ExpectedBucketOwner: owner }: BucketRequest, cx: CallContext): Bucket {
+    const bucket = this.buckets.get(name);
+    if (!bucket) throw new AwsError('NoSuchBucket', 'The specified bucket does not exist', 404);
+    if (bucket.region !== cx.region) throw redirect(bucket);
+    if (owner !== undefined && owner !== bucket.accountId) throw accessDenied();
+    return bucket;
+  }
+
+  /** Does the bucket's own policy let the caller do what IAM already allows? */
+  allows(caller: Caller, action: string, bucket: Bucket, key?: string): boolean {
+    const resource = key === undefined ? `arn:aws:s3:::${bucket.name}` : `arn:aws:s3:::${bucket.name}/${key}`;
+    return !refusedByBucketPolicy(bucket, caller, action, resource);
+  }
+
+  #existing(name: string): Bucket {
+    const bucket = this.buckets.get(name);
+    if (!bucket) throw new Error(`The sandbox has no bucket ${name}`);
+    return bucket;
+  }
+}
+
+function wantsCreation({ Events = [], Filter }: sdk.LambdaFunctionConfiguration, key: string): boolean {
+  if (!Events.some((event) => event === 's3:ObjectCreated:*' || event === 's3:ObjectCreated:Put')) return false;
+  return (Filter?.Key?.FilterRules ?? []).every(({ Name, Value = '' }) =>
+    Name?.toLowerCase() === 'prefix' ? key.startsWith(Value) : key.endsWith(Value),
+  );
+}
+
+/** The header is what clients read, for a redirected HEAD has no body. */
+function redirect({ region, name }: Bucket): AwsError {
+  const message = `The bucket you are attempting to access must be addressed using the specified endpoint: ${name}.s3.${region}.amazonaws.com`;
+  return Object.assign(new AwsError('PermanentRedirect', message, 301), { headers: { 'x-amz-bucket-region': region } });
+}
+
+export const s3Service: Service = {
+  signingName: 's3',
+  sdk,
+  operations: { ...bucketOperations, ...settingOperations, ...objectOperations },
+};
