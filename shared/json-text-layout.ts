@@ -35,6 +35,7 @@ export function writeDraft(draft: Draft, layout: Layout): string {
     'items' in draft
       ? ['[', ']', draft.items.map((item) => writeDraft(item, inner))]
       : ['{', '}', draft.members.map(([key, value]) => writeMember(key, value, inner))];
+  if (parts.length === 0) return open + close;
   if (layout.eol === '') return open + layout.pad + parts.join(`,${layout.gap}`) + layout.pad + close;
   return (
     open + layout.eol + inner.indent + parts.join(`,${layout.eol}${inner.indent}`) + layout.eol + layout.indent + close
