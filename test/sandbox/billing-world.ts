@@ -16,6 +16,7 @@ export function billingWorld(start = '2026-11-10T08:00:00Z'): World {
     faults: [],
     iam: { evaluate: () => ({ allowed: true }), trusts: () => true },
     lakeformation: { isLocked: () => false },
+    lambda: { reserve: () => undefined, release: () => undefined },
   } as unknown as World;
   world.s3 = new S3State(world);
   world.cur = new CurState(world);
