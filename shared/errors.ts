@@ -66,6 +66,9 @@ const transient = new Set([
   'InternalFailure',
   'InternalError',
   'InternalServerError',
+  // Reads take it for absence; a write that meets it names something IAM does not show everywhere yet.
+  'NoSuchEntity',
+  'NoSuchEntityException',
   'OpenIdIdpCommunicationError',
   'OpenIdIdpCommunicationErrorException',
   'OperationAborted',

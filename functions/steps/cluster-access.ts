@@ -1,0 +1,323 @@
+import { CreateAccessEntryCommand, DescribeAccessEntryCommand, EKSClient } from '@aws-sdk/client-eks';
+import { closeAdminWindow, hasAdminPolicy, openAdminWindow } from '../../shared/admin-window.ts';
+import { ownerTags } from '../../shared/aws/tags.ts';
+import {
+  bindsGroup,
+  coveredServiceAccounts,
+  describeRight,
+  givesRight,
+  groupName,
+  mergeRules,
+  namespaceObject,
+  rightsOf,
+  roleBindingObject,
+  roleObject,
+  rules,
+  rulesFor,
+  type Right,
+  type Role,
+  type RoleBinding,
+} from '../../shared/cluster-role.ts';
+import { absentIf, isAwsError, RetryableError, unlessTaken } from '../../shared/errors.ts';
+import { connectKubernetes, type KubernetesClient } from '../../shared/kubernetes.ts';
+import { objectOwnership, ownerLabels } from '../../shared/kubernetes-owner.ts';
+import { clusterArnOf } from '../../shared/run.ts';
+import { defineStep, type KubernetesRule, type Plan, type StepContext } from '../../shared/step.ts';
+import { stepHandler } from '../../shared/step-handler.ts';
+import { readWindow, type AdminWindow } from '../../shared/target-store.ts';
+import type { Outputs } from '../../shared/outputs.ts';
+
+interface Input {
+  clusterArn: string;
+  clusterName: string;
+  clusterAccountId: string;
+  region: string;
+  principalArn: string;
+  namespace: string;
+  namespaceAllowed: boolean;
+  rules: KubernetesRule[];
+}
+
+interface Objects {
+  namespace: boolean;
+  role: Role | undefined;
+  binding: RoleBinding | undefined;
+}
+
+interface Seen {
+  entry: { groups: string[] } | undefined;
+  window?: AdminWindow | undefined;
+  /** Rights the API server says we lack; `unknown` while it does not know us. */
+  missing?: string[] | 'unknown';
+  admin?: boolean;
+  /** As the administrator sees them; `hidden` while that right is on its way. */
+  objects?: Objects | 'hidden';
+}
+
+type Change =
+  | {
+      do: 'create-access-entry' | 'open-admin-window' | 'create-namespace' | 'create-role' | 'create-role-binding';
+      resource: string;
+      note?: string;
+    }
+  /** `made`: in this window the objects were made, so that they only need time now. */
+  | { do: 'close-admin-window'; resource: string; made: boolean }
+  | { do: 'update-role'; resource: string; role: Role };
+
+type AccessPlan = Plan<Change, Outputs['cluster-access']>;
+
+/** EKS calls access entries and policies effective after "several seconds". */
+const effectiveSeconds = 180;
+/** Longer than any invocation: nobody is working in an older window. */
+const staleWindowMs = 10 * 60_000;
+
+const rolesPath = (namespace: string) => `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/roles`;
+const bindingsPath = (namespace: string) => `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/rolebindings`;
+
+async function findEntry(cx: StepContext, { clusterName, principalArn, region }: Input): Promise<Seen['entry']> {
+  const answer = await absentIf(['ResourceNotFoundException'], () =>
+    cx.cluster.client(EKSClient, region).send(new DescribeAccessEntryCommand({ clusterName, principalArn })),
+  );
+  return answer?.accessEntry && { groups: answer.accessEntry.kubernetesGroups ?? [] };
+}
+
+async function lacks(kubernetes: KubernetesClient, namespace: string, right: Right): Promise<boolean> {
+  const [resource, subresource] = right.resource.split('/');
+  const review = await kubernetes.create<{ status?: { allowed?: boolean } }>(
+    '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
+    {
+      apiVersion: 'authorization.k8s.io/v1',
+      kind: 'SelfSubjectAccessReview',
+      spec: {
+        resourceAttributes: {
+          namespace,
+          verb: right.verb,
+          group: right.group,
+          resource,
+          subresource,
+          name: right.name,
+        },
+      },
+    },
+  );
+  return !review.status?.allowed;
+}
+
+/** The namespace counts as a right: an administrator is allowed everything in one that does not exist. */
+async function missingRights(kubernetes: KubernetesClient, input: Input): Promise<string[] | 'unknown'> {
+  try {
+    const rights = input.rules.flatMap(rightsOf);
+    const lacking = await Promise.all(rights.map((right) => lacks(kubernetes, input.namespace, right)));
+    const missing = rights.filter((_, index) => lacking[index]).map(describeRight);
+    if (missing.length > 0) return missing;
+    const found = await kubernetes.get(`/api/v1/namespaces/${input.namespace}`);
+    return found ? [] : [`namespace ${input.namespace}`];
+  } catch (error) {
+    if (isAwsError(error, 'Unauthorized', 'Forbidden')) return 'unknown';
+    throw error;
+  }
+}
+
+async function readObjects(kubernetes: KubernetesClient, namespace: string): Promise<Objects | 'hidden'> {
+  try {
+    const [found, role, binding] = await Promise.all([
+      kubernetes.get(`/api/v1/namespaces/${namespace}`),
+      kubernetes.get<Role>(`${rolesPath(namespace)}/${groupName}`),
+      kubernetes.get<RoleBinding>(`${bindingsPath(namespace)}/${groupName}`),
+    ]);
+    return { namespace: found !== undefined, role, binding };
+  } catch (error) {
+    if (isAwsError(error, 'Unauthorized', 'Forbidden')) return 'hidden';
+    throw error;
+  }
+}
+
+/** Namespace, Role and RoleBinding as far as they are missing. */
+function planObjects(input: Input, { namespace: exists, role, binding }: Objects): Change[] {
+  const { namespace } = input;
+  const changes: Change[] = [];
+  if (!exists) changes.push({ do: 'create-namespace', resource: namespace });
+  if (!role) changes.push({ do: 'create-role', resource: `${namespace}/${groupName}` });
+  else if (!input.rules.flatMap(rightsOf).every((right) => givesRight(role.rules ?? [], right)))
+    changes.push({
+      do: 'update-role',
+      resource: `${namespace}/${groupName}`,
+      role: { ...role, rules: [...mergeRules(role.rules ?? [], input.rules)] },
+    });
+  if (!binding) changes.push({ do: 'create-role-binding', resource: `${namespace}/${groupName}` });
+  return changes;
+}
+
+const wait = (
+  reason: string,
+  expected: Outputs['cluster-access'],
+  deadlineSeconds = effectiveSeconds,
+): Extract<AccessPlan, { kind: 'wait' }> => ({
+  kind: 'wait',
+  reason,
+  seconds: 5,
+  deadlineSeconds,
+  overdue: 'cluster-rights-missing',
+  expected,
+});
+
+/**
+ * Our way into the cluster: an access entry whose Kubernetes group a Role in the one namespace gives its rights. Where
+ * these objects are missing we are administrator for as long as it takes to make them.
+ */
+export const clusterAccess = defineStep({
+  name: 'cluster-access',
+  summary: 'Gives our role the rights it needs in the cluster’s namespace, and no others.',
+  lease: 'target',
+  permissions: {
+    cluster: [
+      {
+        actions: ['eks:CreateAccessEntry', 'eks:TagResource'],
+        resources: ['arn:${AWS::Partition}:eks:*:${AWS::AccountId}:cluster/${Cluster}'],
+      },
+      {
+        actions: [
+          'eks:DescribeAccessEntry',
+          'eks:ListAssociatedAccessPolicies',
+          'eks:AssociateAccessPolicy',
+          'eks:DisassociateAccessPolicy',
+          'eks:TagResource',
+        ],
+        resources: [
+          'arn:${AWS::Partition}:eks:*:${AWS::AccountId}:access-entry/${Cluster}/role/${AWS::AccountId}/${ProvisionerName}/*',
+        ],
+      },
+    ],
+    kubernetes: [rules.namespace],
+  },
+
+  input(cx): Input {
+    const { cluster, kubecost } = cx.run.request;
+    const { namespace, secretName } = kubecost;
+    return {
+      clusterArn: clusterArnOf(cx.run.request),
+      clusterName: cluster.name,
+      clusterAccountId: cluster.accountId,
+      region: cluster.region,
+      principalArn: cx.cluster.provisionerArn,
+      namespace,
+      namespaceAllowed: cx.deployment.allowedNamespaces.includes(namespace),
+      rules: rulesFor({ namespace, secretName, serviceAccounts: coveredServiceAccounts(cx.run.request) }),
+    };
+  },
+
+  async observe(cx, input): Promise<Seen> {
+    const [entry, window] = await Promise.all([findEntry(cx, input), readWindow(input.clusterArn)]);
+    if (!entry?.groups.includes(groupName)) return { entry, window };
+    const kubernetes = connectKubernetes(cx);
+    const marked = window !== undefined && (await hasAdminPolicy(cx.cluster, input));
+    const missing = marked ? undefined : await missingRights(kubernetes, input);
+    if (missing && (missing === 'unknown' || missing.length === 0)) return { entry, window, missing };
+    const admin = marked || (await hasAdminPolicy(cx.cluster, input));
+    return {
+      entry,
+      window,
+      ...(missing && { missing }),
+      admin,
+      ...(admin && { objects: await readObjects(kubernetes, input.namespace) }),
+    };
+  },
+
+  plan(input, { entry, window, missing, admin, objects }, { run, owner, now, memo }): AccessPlan {
+    const { principalArn, namespace, clusterArn } = input;
+    const expected = { principalArn, namespace };
+    const closing: Change = { do: 'close-admin-window', resource: clusterArn, made: window?.runId === run.runId };
+    if (!input.namespaceAllowed) return { kind: 'refuse', code: 'namespace-not-allowed', detail: namespace };
+    if (window && window.runId !== run.runId) {
+      return now - window.openedAt > staleWindowMs
+        ? { kind: 'change', changes: [closing], expected }
+        : wait(`run ${window.runId} to finish as the cluster’s administrator`, expected, 900);
+    }
+    if (!entry) return { kind: 'change', changes: [{ do: 'create-access-entry', resource: principalArn }], expected };
+    if (!entry.groups.includes(groupName))
+      return {
+        kind: 'refuse',
+        code: 'access-entry-not-ours',
+        detail: `the access entry of ${principalArn} has the groups ${entry.groups.join(', ') || '(none)'}`,
+      };
+    if (missing === 'unknown') return wait('the access entry to take effect', expected);
+    if (missing?.length === 0)
+      return window ? { kind: 'change', changes: [closing], expected } : { kind: 'ready', output: expected };
+    if (!window && memo.shutInAttempt === run.attempt) return wait('the Role to take effect', expected);
+    if (!admin)
+      return {
+        kind: 'change',
+        changes: [{ do: 'open-admin-window', resource: clusterArn, note: `to make ${(missing ?? []).join(', ')}` }],
+        expected,
+      };
+    if (!objects || objects === 'hidden') return wait('the administrator’s rights to take effect', expected);
+    const { role, binding } = objects;
+    if (role && objectOwnership(role, owner) === 'other-deployment')
+      return {
+        kind: 'refuse',
+        code: 'owned-by-another-deployment',
+        detail: `Role ${namespace}/${groupName}`,
+      };
+    if (binding && !bindsGroup(binding))
+      return {
+        kind: 'refuse',
+        code: 'cluster-rights-missing',
+        detail: `RoleBinding ${namespace}/${groupName} does not bind the Role to the group ${groupName}`,
+      };
+    const [first, ...more] = [...planObjects(input, objects), ...(window ? [closing] : [])];
+    return first ? { kind: 'change', changes: [first, ...more], expected } : wait('the Role to take effect', expected);
+  },
+
+  async apply(cx, change, input) {
+    const { clusterArn, clusterName, clusterAccountId, region, principalArn, namespace } = input;
+    const labels = ownerLabels(cx.owner);
+    const window = { clusterAccountId, region, clusterName, principalArn, runId: cx.run.runId, openedAt: cx.now };
+    switch (change.do) {
+      case 'create-access-entry':
+        return unlessTaken(['ResourceInUseException'], () =>
+          cx.cluster.client(EKSClient, region).send(
+            new CreateAccessEntryCommand({
+              clusterName,
+              principalArn,
+              kubernetesGroups: [groupName],
+              tags: ownerTags(cx.owner),
+            }),
+          ),
+        );
+      case 'open-admin-window':
+        return openAdminWindow(cx.cluster, clusterArn, window);
+      case 'close-admin-window':
+        await closeAdminWindow(cx.cluster, clusterArn, window);
+        if (change.made) await cx.remember({ shutInAttempt: cx.run.attempt });
+        return;
+      case 'create-namespace':
+        return asAdministrator(() =>
+          connectKubernetes(cx).create('/api/v1/namespaces', namespaceObject(namespace, labels)),
+        );
+      case 'create-role':
+        return asAdministrator(() =>
+          connectKubernetes(cx).create(rolesPath(namespace), roleObject(namespace, input.rules, labels)),
+        );
+      case 'update-role':
+        return asAdministrator(() =>
+          connectKubernetes(cx).replace(`${rolesPath(namespace)}/${groupName}`, change.role),
+        );
+      case 'create-role-binding':
+        return asAdministrator(() =>
+          connectKubernetes(cx).create(bindingsPath(namespace), roleBindingObject(namespace, labels)),
+        );
+    }
+  },
+});
+
+/** Another API server of the cluster may not know the right yet, and another run may have shut the window. */
+async function asAdministrator(write: () => Promise<unknown>): Promise<void> {
+  try {
+    await unlessTaken(['AlreadyExists', 'Conflict'], write);
+  } catch (error) {
+    if (!isAwsError(error, 'Forbidden')) throw error;
+    throw new RetryableError('cluster-rights-missing', error.message, { cause: error });
+  }
+}
+
+export const handler = stepHandler(clusterAccess);

@@ -1,0 +1,119 @@
+import {
+  AttachRolePolicyCommand,
+  CreatePolicyCommand,
+  CreatePolicyVersionCommand,
+  DeletePolicyVersionCommand,
+  GetPolicyCommand,
+  GetPolicyVersionCommand,
+  ListAttachedRolePoliciesCommand,
+  ListPolicyVersionsCommand,
+  TagPolicyCommand,
+  type IAMClient,
+} from '@aws-sdk/client-iam';
+import { absentIf, isAwsError, TerminalError, unlessTaken, UserError } from '../errors.ts';
+import { decodePolicy, samePolicy, type PolicyDocument } from './policy.ts';
+import { parseRoleArn } from './role.ts';
+import { fromTagList, ownerTags, ownership, toTagList, type Owner, type Ownership } from './tags.ts';
+
+/** Characters of a managed policy, white space not counted. */
+export const maxPolicyCharacters = 6144;
+const maxVersions = 5;
+
+export interface SeenPolicy {
+  arn: string;
+  document: PolicyDocument;
+  ownership: Ownership;
+  /** Oldest first, without the default one. */
+  spareVersions: string[];
+}
+
+export function policyArnOf(accountId: string, name: string): string {
+  return `arn:aws:iam::${accountId}:policy/${name}`;
+}
+
+const gone = ['NoSuchEntity', 'NoSuchEntityException'];
+
+export async function findManagedPolicy(iam: IAMClient, arn: string, owner: Owner): Promise<SeenPolicy | undefined> {
+  const answer = await absentIf(gone, () => iam.send(new GetPolicyCommand({ PolicyArn: arn })));
+  if (!answer?.Policy) return undefined;
+  const { DefaultVersionId, Tags } = answer.Policy;
+  const [version, { Versions }] = await Promise.all([
+    iam.send(new GetPolicyVersionCommand({ PolicyArn: arn, VersionId: DefaultVersionId })),
+    iam.send(new ListPolicyVersionsCommand({ PolicyArn: arn })),
+  ]);
+  const document = version.PolicyVersion?.Document;
+  if (document === undefined) throw new TerminalError('unexpected', `${arn} has no document`);
+  const spare = (Versions ?? []).filter(({ IsDefaultVersion }) => !IsDefaultVersion);
+  return {
+    arn,
+    document: decodePolicy(document),
+    ownership: ownership(fromTagList(Tags), owner),
+    spareVersions: spare.map(({ VersionId = '' }) => VersionId).sort((a, b) => Number(a.slice(1)) - Number(b.slice(1))),
+  };
+}
+
+export async function listAttachedPolicies(iam: IAMClient, roleArn: string): Promise<string[]> {
+  const RoleName = parseRoleArn(roleArn).name;
+  const answer = await absentIf(gone, () => iam.send(new ListAttachedRolePoliciesCommand({ RoleName })));
+  return (answer?.AttachedPolicies ?? []).map(({ PolicyArn = '' }) => PolicyArn);
+}
+
+export type PolicyChange =
+  | { do: 'create-policy' | 'create-policy-version'; resource: string; document: PolicyDocument }
+  | { do: 'delete-policy-version'; resource: string; note: string; versionId: string }
+  | { do: 'tag-policy'; resource: string }
+  | { do: 'attach-policy'; resource: string; roleArn: string };
+
+/** What makes the policy say `document`. A policy keeps five versions: the oldest goes first. */
+export function policyChanges(policy: SeenPolicy | undefined, arn: string, document: PolicyDocument): PolicyChange[] {
+  if (!policy) return [{ do: 'create-policy', resource: arn, document }];
+  const changes: PolicyChange[] = [];
+  if (!samePolicy(policy.document, document)) {
+    const [oldest] = policy.spareVersions;
+    if (oldest && policy.spareVersions.length >= maxVersions - 1)
+      changes.push({ do: 'delete-policy-version', resource: arn, note: oldest, versionId: oldest });
+    changes.push({ do: 'create-policy-version', resource: arn, document });
+  }
+  if (policy.ownership === 'foreign') changes.push({ do: 'tag-policy', resource: arn });
+  return changes;
+}
+
+/** @throws UserError target-full if the role holds as many policies as it may */
+export async function applyPolicyChange(iam: IAMClient, change: PolicyChange, owner: Owner): Promise<void> {
+  const PolicyArn = change.resource;
+  switch (change.do) {
+    case 'create-policy':
+      return unlessTaken(['EntityAlreadyExists', 'EntityAlreadyExistsException'], () =>
+        iam.send(
+          new CreatePolicyCommand({
+            PolicyName: PolicyArn.split('/').at(-1),
+            PolicyDocument: JSON.stringify(change.document),
+            Description: 'Made by kubecost-payer-onboarding',
+            Tags: toTagList(ownerTags(owner)),
+          }),
+        ),
+      );
+    case 'create-policy-version': {
+      const PolicyDocument = JSON.stringify(change.document);
+      await iam.send(new CreatePolicyVersionCommand({ PolicyArn, PolicyDocument, SetAsDefault: true }));
+      return;
+    }
+    case 'delete-policy-version':
+      await absentIf(gone, () => iam.send(new DeletePolicyVersionCommand({ PolicyArn, VersionId: change.versionId })));
+      return;
+    case 'tag-policy':
+      await iam.send(new TagPolicyCommand({ PolicyArn, Tags: toTagList(ownerTags(owner)) }));
+      return;
+    case 'attach-policy':
+      await attach(iam, PolicyArn, change.roleArn);
+  }
+}
+
+async function attach(iam: IAMClient, PolicyArn: string, roleArn: string): Promise<void> {
+  try {
+    await iam.send(new AttachRolePolicyCommand({ PolicyArn, RoleName: parseRoleArn(roleArn).name }));
+  } catch (error) {
+    if (!isAwsError(error, 'LimitExceeded', 'LimitExceededException')) throw error;
+    throw new UserError('target-full', `${roleArn} holds as many managed policies as it may`, { cause: error });
+  }
+}
