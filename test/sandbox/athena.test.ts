@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ask, billingWorld, payer } from './billing-world.ts';
+import { ask, billingWorld, payer, sessionOf } from './billing-world.ts';
 import { athenaService } from './services/athena.ts';
 import type { World } from './world.ts';
 
@@ -188,6 +188,66 @@ describe('A query', () => {
       token = page.NextToken;
     } while (token !== undefined);
     expect(count).toBe(1 + (31 + 10) * 5);
+  });
+});
+
+describe("The caller's rights", () => {
+  const sql = "SELECT 1 FROM kubecost_cur WHERE year='2026' AND month='11' LIMIT 1";
+  const arn = (path: string) => `arn:aws:glue:${region}:${payer}:${path}`;
+  const catalog: [string[], string[]] = [
+    ['glue:GetDatabase', 'glue:GetTable', 'glue:GetPartitions'],
+    [arn('catalog'), arn(`database/${database}`), arn(`table/${database}/kubecost_cur`)],
+  ];
+  const data: [string[], string[]] = [
+    ['s3:GetObject', 's3:ListBucket', 's3:GetBucketLocation'],
+    ['arn:aws:s3:::reports', 'arn:aws:s3:::reports/*'],
+  ];
+  const results: [string[], string[]] = [
+    ['s3:PutObject', 's3:GetObject', 's3:GetBucketLocation'],
+    ['arn:aws:s3:::results', 'arn:aws:s3:::results/*'],
+  ];
+
+  async function reasonFor(...allowed: [string[], string[]][]): Promise<string | undefined> {
+    const world = worldWithTable();
+    const caller = sessionOf(world, 'reader', ...allowed);
+    const input = {
+      QueryString: sql,
+      QueryExecutionContext: { Database: database },
+      ResultConfiguration: { OutputLocation: location },
+    };
+    const started = await ask<{ QueryExecutionId: string }>(world, athenaService, 'StartQueryExecution', input, {
+      caller,
+    });
+    await world.clock.sleep(7_000);
+    const { QueryExecution } = await execution(world, started.QueryExecutionId);
+    return QueryExecution.Status.StateChangeReason;
+  }
+
+  it('suffice when they cover catalog, data and results', async () => {
+    expect(await reasonFor(catalog, data, results)).toBeUndefined();
+  });
+
+  it('are named when one on the catalog is missing', async () => {
+    const withoutPartitions: [string[], string[]] = [['glue:GetDatabase', 'glue:GetTable'], catalog[1]];
+    expect(await reasonFor(withoutPartitions, data, results)).toMatch(
+      /^Insufficient permissions to execute the query. User: arn:aws:sts::111122223333:assumed-role\/reader\/test is not authorized to perform: glue:GetPartitions on resource: /,
+    );
+  });
+
+  it('are missed on the folder of the partition', async () => {
+    expect(await reasonFor(catalog, results)).toBe(
+      'Permission denied on S3 path: s3://reports/cur/kubecost_cur/kubecost_cur/year=2026/month=11',
+    );
+  });
+
+  it('are missed when results cannot be written, or their bucket not be found', async () => {
+    const readOnly: [string[], string[]] = [['s3:GetBucketLocation'], results[1]];
+    expect(await reasonFor(catalog, data, readOnly)).toMatch(
+      /^Access denied when writing output to url: s3:\/\/results/,
+    );
+    await expect(reasonFor(catalog, data)).rejects.toMatchObject({
+      message: 'Unable to verify/create output bucket results',
+    });
   });
 });
 

@@ -1,6 +1,6 @@
 import type { Stack, StackEvent } from '@aws-sdk/client-cloudformation';
 import { describe, expect, it } from 'vitest';
-import { ask, billingWorld, payer } from './billing-world.ts';
+import { ask, billingWorld, payer, sessionOf } from './billing-world.ts';
 import { cloudformationService } from './services/cloudformation.ts';
 import type { World } from './world.ts';
 
@@ -161,6 +161,24 @@ describe('A stack that fails', () => {
     });
     const { databases } = world.glue.catalog(payer, region);
     expect(databases.get('athenacurcfn_kubecost_cur')?.tables.has('kubecost_cur')).toBe(true);
+  });
+
+  it("fails with its creator's missing right", async () => {
+    const world = worldWithTemplate();
+    const caller = sessionOf(world, 'provisioner', [['glue:*', 'iam:*', 'lambda:InvokeFunction', 's3:*'], '*']);
+    const input = {
+      StackName: 'kubecost-crawler',
+      TemplateBody: world.s3.text('reports', 'cur/kubecost_cur/crawler-cfn.yml'),
+      Capabilities: ['CAPABILITY_IAM'],
+    };
+    await ask(world, cloudformationService, 'CreateStack', input, { caller });
+    await world.clock.sleep(8 * minute);
+    expect(await rootCause(world)).toMatchObject({
+      LogicalResourceId: 'AWSCURInitializer',
+      ResourceStatusReason: expect.stringContaining('is not authorized to perform: lambda:CreateFunction') as string,
+    });
+    expect(await describeStack(world)).toMatchObject({ StackStatus: 'ROLLBACK_COMPLETE' });
+    expect(world.iam.roles(payer).map(({ name }) => name)).toEqual(['provisioner']);
   });
 
   it('hangs on a crawler that runs already, until its time is up', async () => {

@@ -168,7 +168,7 @@ describe('Delivery', () => {
     expect(world.cur.find(payer, 'kubecost_cur')?.status).toEqual({ lastStatus: 'ERROR_NO_BUCKET' });
   });
 
-  it('leaves a template of eleven resources beside the data', async () => {
+  it('leaves a template of eleven resources beside the data', () => {
     const world = billingWorld();
     world.cur.seedReport({ accountId: payer, definition, deliveredSince: Date.parse('2026-09-01T00:00:00Z') });
     const text = world.s3.text('reports', 'cur/kubecost_cur/crawler-cfn.yml') ?? '';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ask, billingWorld, payer } from './billing-world.ts';
+import { ask, billingWorld, payer, trust } from './billing-world.ts';
 import { glueService } from './services/glue.ts';
 import type { World } from './world.ts';
 
@@ -10,6 +10,18 @@ const minute = 60_000;
 async function worldWithCrawler(schedule?: string): Promise<World> {
   const world = billingWorld();
   world.s3.createBucket(payer, region, 'reports');
+  const inline = {
+    data: {
+      Statement: { Effect: 'Allow', Action: 's3:GetObject', Resource: 'arn:aws:s3:::reports/cur/Kubecost-CUR/*' },
+    },
+  };
+  world.iam.createRole({
+    accountId: payer,
+    name: 'crawler',
+    trust: trust('glue.amazonaws.com'),
+    inline,
+    settled: true,
+  });
   await ask(world, glueService, 'CreateDatabase', { DatabaseInput: { Name: 'athenacurcfn_kubecost' } });
   await ask(world, glueService, 'CreateCrawler', {
     Name: 'AWSCURCrawler-Kubecost-CUR',
@@ -93,6 +105,26 @@ describe('A crawler', () => {
     expect((await tables(world)).TableList).toEqual([]);
     await world.clock.sleep(10 * minute);
     expect((await tables(world)).TableList).toHaveLength(1);
+  });
+});
+
+describe('A crawler of a role', () => {
+  it('is refused if Glue may not assume it', async () => {
+    const world = await worldWithCrawler();
+    world.iam.createRole({ accountId: payer, name: 'other', trust: trust('lambda.amazonaws.com'), settled: true });
+    await expect(
+      ask(world, glueService, 'CreateCrawler', { Name: 'second', Role: 'other', Targets: { S3Targets: [] } }),
+    ).rejects.toMatchObject({ code: 'InvalidInputException' });
+  });
+
+  it('fails if the role may not read the data', async () => {
+    const world = await worldWithCrawler();
+    deliver(world);
+    world.iam.role(payer, 'crawler')?.inline.clear();
+    await start(world);
+    await world.clock.sleep(4 * minute);
+    expect(await crawler(world)).toMatchObject({ State: 'READY', LastCrawl: { Status: 'FAILED' } });
+    expect((await tables(world)).TableList).toEqual([]);
   });
 });
 

@@ -129,9 +129,10 @@ const calledVia = { 'aws:CalledVia': 'athena.amazonaws.com' };
 
 function demandGlue({ world, caller, region }: CallContext, action: string, resources: string[]): void {
   const context = { ...calledVia, 'aws:ResourceAccount': caller.accountId };
-  for (const resource of resources.map((path) => `arn:aws:glue:${region}:${caller.accountId}:${path}`))
-    if (!world.iam.evaluate(caller, { action: `glue:${action}`, resources: [resource], context }).allowed)
-      throw new SqlError(
-        `Insufficient permissions to execute the query. User: ${caller.arn} is not authorized to perform: glue:${action} on resource: ${resource} because no identity-based policy allows the glue:${action} action (Service: AmazonDataCatalog; Status Code: 400; Error Code: AccessDeniedException; Request ID: ${randomUUID()}; Proxy: null)`,
-      );
+  const arns = resources.map((path) => `arn:aws:glue:${region}:${caller.accountId}:${path}`);
+  const { allowed, message } = world.iam.evaluate(caller, { action: `glue:${action}`, resources: arns, context });
+  if (!allowed)
+    throw new SqlError(
+      `Insufficient permissions to execute the query. ${message} (Service: AmazonDataCatalog; Status Code: 400; Error Code: AccessDeniedException; Request ID: ${randomUUID()}; Proxy: null)`,
+    );
 }

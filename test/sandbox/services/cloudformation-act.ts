@@ -1,29 +1,19 @@
 import { randomUUID } from 'node:crypto';
-import { AwsError, type CallContext, type Service } from '../service.ts';
+import { AwsError, type CallContext, type Permission, type Service } from '../service.ts';
 
 /** Calls another service with somebody's own rights, as a stack does with its creator's and a function with its role's. */
 export async function callAs(cx: CallContext, service: Service, name: string, input: object): Promise<unknown> {
   const target = service.operations[name];
   if (!target) throw new Error(`The sandbox has no ${service.signingName}:${name}`);
-  for (const permission of target.permissions(input as never, cx))
-    for (const resource of permission.resources)
-      if (!cx.world.iam.evaluate(cx.caller, { ...permission, resources: [resource] }).allowed)
-        throw denied(cx, permission.action, resource);
+  for (const permission of target.permissions(input as never, cx)) demand(cx, permission);
   return await target.run(input as never, { ...cx, now: cx.world.clock.now() });
 }
 
-/** A right that no API call of this sandbox stands for, such as lambda:InvokeFunction. */
-export function demand(cx: CallContext, action: string, resource: string, context: Record<string, string> = {}): void {
-  if (!cx.world.iam.evaluate(cx.caller, { action, resources: [resource], context }).allowed)
-    throw denied(cx, action, resource);
-}
-
-function denied({ caller }: CallContext, action: string, resource: string): AwsError {
-  return new AwsError(
-    'AccessDenied',
-    `User: ${caller.arn} is not authorized to perform: ${action} on resource: ${resource} because no identity-based policy allows the ${action} action`,
-    403,
-  );
+/** Rights beside those that an operation of this sandbox asks for itself, such as lambda:InvokeFunction. */
+export function demand({ world, caller, region }: CallContext, permission: Permission): void {
+  const context = { 'aws:RequestedRegion': region, ...permission.context };
+  const { allowed, message } = world.iam.evaluate(caller, { ...permission, context });
+  if (!allowed) throw new AwsError('AccessDenied', message, 403);
 }
 
 /** The reason CloudFormation writes beside a failed resource. Glue's words come through an older client than the others'. */

@@ -23,7 +23,10 @@ export type FunctionAnswer = 'success' | 'silence';
 export function startCrawlerByFunction(world: World, made: LambdaFunction): FunctionAnswer {
   const [, name = ''] = /startCrawler(?:Command)?\(\s*\{\s*Name: '([^']+)'/i.exec(made.code) ?? [];
   const cx = roleContext(world, made);
-  demand(cx, 'glue:StartCrawler', `arn:aws:glue:${made.region}:${made.accountId}:crawler/${name}`);
+  demand(cx, {
+    action: 'glue:StartCrawler',
+    resources: [`arn:aws:glue:${made.region}:${made.accountId}:crawler/${name}`],
+  });
   const crawler = world.glue.catalog(made.accountId, made.region).crawlers.get(name);
   if (!crawler) throw customFailure(`Crawler entry with name ${name} does not exist`);
   // The function takes a running crawler for good news and forgets to answer CloudFormation.

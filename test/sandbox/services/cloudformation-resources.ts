@@ -111,9 +111,13 @@ const resourceTypes: Record<string, ResourceType> = {
       const name = text(properties.FunctionName) || generatedName(cx).slice(0, 64);
       const arn = `arn:aws:lambda:${cx.region}:${accountId}:function:${name}`;
       const runtime = text(properties.Runtime);
-      demand(cx, 'lambda:CreateFunction', arn);
-      demand(cx, 'iam:PassRole', text(properties.Role), { 'iam:PassedToService': 'lambda.amazonaws.com' });
-      if (tagList(cx).length > 0) demand(cx, 'lambda:TagResource', arn);
+      demand(cx, { action: 'lambda:CreateFunction', resources: [arn] });
+      demand(cx, {
+        action: 'iam:PassRole',
+        resources: [text(properties.Role)],
+        context: { 'iam:PassedToService': 'lambda.amazonaws.com' },
+      });
+      if (tagList(cx).length > 0) demand(cx, { action: 'lambda:TagResource', resources: [arn] });
       if (retiredRuntimes.test(runtime))
         throw invalidParameter(
           `The runtime parameter of ${runtime} is no longer supported for creating or updating AWS Lambda functions. We recommend you use a supported runtime while creating or updating functions.`,
@@ -126,13 +130,13 @@ const resourceTypes: Record<string, ResourceType> = {
       const made = { arn, accountId, region: cx.region, roleArn: text(properties.Role), code, openToS3: false };
       cx.world.cloudformation.functions.set(arn, made);
       if (properties.ReservedConcurrentExecutions === undefined) return Promise.resolve(undefined);
-      demand(cx, 'lambda:PutFunctionConcurrency', arn);
+      demand(cx, { action: 'lambda:PutFunctionConcurrency', resources: [arn] });
       cx.world.lambda.reserve(accountId, cx.region, name, Number(properties.ReservedConcurrentExecutions));
       return Promise.resolve(undefined);
     },
     remove(_, cx) {
       const { physicalId = '', attributes } = cx.resource;
-      demand(cx, 'lambda:DeleteFunction', attributes.Arn ?? '');
+      demand(cx, { action: 'lambda:DeleteFunction', resources: [attributes.Arn ?? ''] });
       cx.world.lambda.release(cx.caller.accountId, cx.region, physicalId);
       cx.world.cloudformation.functions.delete(attributes.Arn ?? '');
       return Promise.resolve();
@@ -143,13 +147,13 @@ const resourceTypes: Record<string, ResourceType> = {
     seconds: 15,
     create({ FunctionName, Principal }, cx) {
       const made = functionOf(FunctionName, cx);
-      demand(cx, 'lambda:AddPermission', made.arn);
+      demand(cx, { action: 'lambda:AddPermission', resources: [made.arn] });
       made.openToS3 ||= Principal === 's3.amazonaws.com';
       cx.resource.physicalId = generatedName(cx);
       return Promise.resolve(undefined);
     },
     remove({ FunctionName }, cx) {
-      demand(cx, 'lambda:RemovePermission', text(FunctionName));
+      demand(cx, { action: 'lambda:RemovePermission', resources: [text(FunctionName)] });
       const made = cx.world.cloudformation.functions.get(text(FunctionName));
       if (made) made.openToS3 = false;
       return Promise.resolve();
@@ -203,7 +207,7 @@ function functionOf(arn: unknown, { world }: ResourceContext): LambdaFunction {
 }
 
 function invoked(arn: unknown, cx: ResourceContext): LambdaFunction {
-  demand(cx, 'lambda:InvokeFunction', text(arn));
+  demand(cx, { action: 'lambda:InvokeFunction', resources: [text(arn)] });
   return functionOf(arn, cx);
 }
 

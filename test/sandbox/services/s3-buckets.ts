@@ -7,7 +7,7 @@ import type {
 } from '@aws-sdk/client-s3';
 import { AwsError, operation, type CallContext } from '../service.ts';
 import { accessDenied } from './s3-access.ts';
-import { onBucket, s3Permission } from './s3-operation.ts';
+import { onBucket, ownBucket } from './s3-operation.ts';
 
 export const bucketOperations = {
   CreateBucket: operation<CreateBucketCommandInput, Omit<CreateBucketCommandOutput, '$metadata'>>({
@@ -18,6 +18,9 @@ export const bucketOperations = {
         resources: [`arn:aws:s3:::${Bucket ?? ''}`],
         context: { 's3:LocationConstraint': CreateBucketConfiguration?.LocationConstraint ?? '' },
       },
+      ...(CreateBucketConfiguration?.Tags?.length
+        ? [{ action: 's3:TagResource', resources: [`arn:aws:s3:::${Bucket ?? ''}`] }]
+        : []),
     ],
     run({ Bucket: name = '', CreateBucketConfiguration: configuration, ObjectOwnership }, cx) {
       const region = newBucketRegion(configuration?.LocationConstraint, cx);
@@ -45,7 +48,7 @@ export const bucketOperations = {
 
   HeadBucket: operation<HeadBucketCommandInput, { BucketRegion: string }>({
     writes: false,
-    permissions: ({ Bucket }, cx) => [s3Permission(cx, 's3:ListBucket', Bucket)],
+    permissions: ({ Bucket }, cx) => ownBucket(cx, 's3:ListBucket', Bucket),
     run(input, cx) {
       if (!cx.world.s3.buckets.has(input.Bucket ?? '')) throw new AwsError('NotFound', 'Not Found', 404);
       const bucket = cx.world.s3.open(input, cx);
@@ -56,7 +59,7 @@ export const bucketOperations = {
 
   GetBucketLocation: operation<GetBucketLocationCommandInput, { LocationConstraint?: string }>({
     writes: false,
-    permissions: ({ Bucket }, cx) => [s3Permission(cx, 's3:GetBucketLocation', Bucket)],
+    permissions: ({ Bucket }, cx) => ownBucket(cx, 's3:GetBucketLocation', Bucket),
     run(input, cx) {
       // us-east-1 answers this one question about buckets of every region.
       const home = cx.world.s3.buckets.get(input.Bucket ?? '')?.region;

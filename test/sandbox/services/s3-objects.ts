@@ -8,7 +8,7 @@ import type {
 import { AwsError, operation, type CallContext } from '../service.ts';
 import type { Bucket, StoredObject } from './s3.ts';
 import { accessDenied } from './s3-access.ts';
-import { onObject, s3Permission } from './s3-operation.ts';
+import { onObject, ownBucket, s3Permission } from './s3-operation.ts';
 
 export const objectOperations = {
   PutObject: onObject('write', 's3:PutObject', (bucket, key, input: PutObjectCommandInput, { world }) => {
@@ -42,23 +42,25 @@ export const objectOperations = {
   DeleteObjects: operation<DeleteObjectsCommandInput, Omit<DeleteObjectsCommandOutput, '$metadata'>>({
     writes: true,
     permissions: ({ Bucket, Delete }, cx) =>
-      (Delete?.Objects ?? []).map(({ Key }) => s3Permission(cx, 's3:DeleteObject', Bucket, Key)),
+      (Delete?.Objects ?? []).flatMap(({ Key = '' }) => ownBucket(cx, 's3:DeleteObject', Bucket, Key)),
     run(input, cx) {
       const bucket = cx.world.s3.open(input, cx);
       const objects = input.Delete?.Objects ?? [];
-      for (const { Key = '' } of objects) bucket.objects.delete(Key);
+      for (const { Key = '' } of objects) {
+        if (!cx.world.s3.allows(cx.caller, 's3:DeleteObject', bucket, Key)) throw accessDenied();
+        bucket.objects.delete(Key);
+      }
       return input.Delete?.Quiet ? {} : { Deleted: objects.map(({ Key }) => ({ Key })) };
     },
   }),
 
   ListObjectsV2: operation<ListObjectsV2CommandInput, Omit<ListObjectsV2CommandOutput, '$metadata'>>({
     writes: false,
-    permissions: ({ Bucket, Prefix, Delimiter }, cx) => [
-      s3Permission(cx, 's3:ListBucket', Bucket, undefined, {
-        's3:prefix': Prefix ?? '',
-        ...(Delimiter && { 's3:delimiter': Delimiter }),
-      }),
-    ],
+    permissions: ({ Bucket, Prefix, Delimiter }, cx) =>
+      ownBucket(cx, 's3:ListBucket', Bucket).map(({ context, ...permission }) => ({
+        ...permission,
+        context: { ...context, 's3:prefix': Prefix ?? '', ...(Delimiter && { 's3:delimiter': Delimiter }) },
+      })),
     run(input, cx) {
       const bucket = cx.world.s3.open(input, cx);
       if (!cx.world.s3.allows(cx.caller, 's3:ListBucket', bucket)) throw accessDenied();

@@ -2,21 +2,32 @@ import { operation, type CallContext, type Operation, type Permission } from '..
 import type { Bucket, BucketRequest } from './s3.ts';
 import { accessDenied } from './s3-access.ts';
 
-/** S3 calls name a bucket that may belong to anybody, so its owner is part of what IAM is asked. */
+/** What IAM is asked about a bucket or a key. S3 calls name a bucket that may belong to anybody, so its owner is part of the question. */
 export function s3Permission(
   cx: CallContext,
   action: string,
   bucketName: string | undefined,
   key?: string,
-  context: Record<string, string> = {},
 ): Permission {
   const bucketArn = `arn:aws:s3:::${bucketName ?? ''}`;
   const owner = cx.world.s3.buckets.get(bucketName ?? '')?.accountId;
   return {
     action,
     resources: [key === undefined ? bucketArn : `${bucketArn}/${key}`],
-    context: { ...context, ...(owner && { 'aws:ResourceAccount': owner, 's3:ResourceAccount': owner }) },
+    context: owner ? { 'aws:ResourceAccount': owner, 's3:ResourceAccount': owner } : {},
   };
+}
+
+/**
+ * What the server asks before the operation runs: nothing about a stranger's bucket, because S3 refuses that with a bare "Access
+ * Denied" that does not name the missing right (see `S3State.allows`).
+ */
+export function ownBucket(
+  cx: CallContext,
+  ...permission: [action: string, bucketName: string | undefined, key?: string]
+) {
+  const owner = cx.world.s3.buckets.get(permission[1] ?? '')?.accountId ?? cx.caller.accountId;
+  return owner === cx.caller.accountId ? [s3Permission(cx, ...permission)] : [];
 }
 
 /** An operation on an existing bucket, guarded by one action on the bucket's ARN; `run` says which input it takes. */
@@ -27,7 +38,7 @@ export function onBucket(
 ): Operation {
   return operation<BucketRequest, object>({
     writes: access === 'write',
-    permissions: (input, cx) => [s3Permission(cx, action, input.Bucket)],
+    permissions: (input, cx) => ownBucket(cx, action, input.Bucket),
     run(input, cx) {
       const bucket = cx.world.s3.open(input, cx);
       if (!cx.world.s3.allows(cx.caller, action, bucket)) throw accessDenied();
@@ -48,7 +59,7 @@ export function onObject(
 ): Operation {
   return operation<ObjectRequest, object>({
     writes: access === 'write',
-    permissions: (input, cx) => [s3Permission(cx, action, input.Bucket, input.Key ?? '')],
+    permissions: (input, cx) => ownBucket(cx, action, input.Bucket, input.Key ?? ''),
     run(input, cx) {
       const bucket = cx.world.s3.open(input, cx);
       const key = input.Key ?? '';

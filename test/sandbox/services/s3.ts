@@ -113,10 +113,15 @@ export class S3State {
     return bucket;
   }
 
-  /** Does the bucket's own policy let the caller do what IAM already allows? */
+  /** Does the bucket's own policy consent, and, to a stranger, the stranger's IAM policies too? */
   allows(caller: Caller, action: string, bucket: Bucket, key?: string): boolean {
     const resource = key === undefined ? `arn:aws:s3:::${bucket.name}` : `arn:aws:s3:::${bucket.name}/${key}`;
-    return !refusedByBucketPolicy(bucket, caller, action, resource);
+    if (refusedByBucketPolicy(bucket, caller, action, resource)) return false;
+    const context = { 'aws:ResourceAccount': bucket.accountId, 's3:ResourceAccount': bucket.accountId };
+    return (
+      caller.accountId === bucket.accountId ||
+      this.#world.iam.evaluate(caller, { action, resources: [resource], context }).allowed
+    );
   }
 
   #existing(name: string): Bucket {
@@ -136,7 +141,9 @@ function wantsCreation({ Events = [], Filter }: sdk.LambdaFunctionConfiguration,
 /** The header is what clients read, for a redirected HEAD has no body. */
 function redirect({ region, name }: Bucket): AwsError {
   const message = `The bucket you are attempting to access must be addressed using the specified endpoint: ${name}.s3.${region}.amazonaws.com`;
-  return Object.assign(new AwsError('PermanentRedirect', message, 301), { headers: { 'x-amz-bucket-region': region } });
+  const error = new AwsError('PermanentRedirect', message, 301);
+  error.headers = { 'x-amz-bucket-region': region };
+  return error;
 }
 
 export const s3Service: Service = {
