@@ -25,7 +25,6 @@ export function readConfiguration(text: string, kind: EntryKind, item: JsonNode,
   // Go: a nil pointer is asked for its key; a type assertion without a second result.
   if (item.kind !== 'object') throw new RejectedFile(path, 'must be an object: the consumer crashes', true);
   const entry = JSON.parse(text.slice(item.start, item.end)) as Fields;
-  refuseHugeNumbers(entry, path);
   for (const field of kind.required) values[field] = stringAt(entry, field, path);
   for (const field of kind.optional ?? [])
     if (Object.hasOwn(entry, field)) values[field] = stringAt(entry, field, path);
@@ -44,12 +43,11 @@ export function readAuthorizer(value: unknown, allowed: readonly string[], path:
   if (type === 'AWSAssumeRole') return readAssumeRole(value, allowed, path);
   if (type === 'AWSWebIdentity') return readWebIdentity(value, path);
   if (type === 'GCPServiceAccountKey') return readServiceAccountKey(value, path);
+  // All types are checked before anything is called invalid.
   const missing = (authorizerFields[type] ?? []).filter((field) => lenientString(value, field, path) === '')[0];
+  const emptyPassphrase = type === 'OCIRawConfigProvider' && hasEmptyPassphrase(value, path);
   if (missing !== undefined) return { type, problem: `${type} without ${missing}` };
-  if (type === 'OCIRawConfigProvider' && hasEmptyPassphrase(value, path)) {
-    return { type, problem: `${type} with an empty privateKeyPassphrase` };
-  }
-  return { type };
+  return emptyPassphrase ? { type, problem: `${type} with an empty privateKeyPassphrase` } : { type };
 }
 
 function readAssumeRole(fields: Fields, allowed: readonly string[], path: Path): Authorizer {
@@ -78,18 +76,21 @@ function readWebIdentity(fields: Fields, path: Path): Authorizer {
 
 function readServiceAccountKey(fields: Fields, path: Path): Authorizer {
   const type = 'GCPServiceAccountKey';
-  const key = lenient(fields, 'key') ?? {};
-  if (!isFields(key)) throw new RejectedFile([...path, 'key'], 'must be an object');
-  for (const [name, value] of Object.entries(key))
-    if (value !== null && typeof value !== 'string') throw new RejectedFile([...path, 'key', name], 'must be a string');
-  return Object.keys(key).length > 0 ? { type } : { type, problem: `${type} without key` };
+  let count = 0;
+  for (const key of lenient(fields, 'key')) {
+    if (key !== null && !isFields(key)) throw new RejectedFile([...path, 'key'], 'must be an object');
+    const bad = Object.entries(key ?? {}).find(([, value]) => value !== null && typeof value !== 'string');
+    if (bad) throw new RejectedFile([...path, 'key', bad[0]], 'must be a string');
+    count = Object.keys(key ?? {}).length;
+  }
+  return count > 0 ? { type } : { type, problem: `${type} without key` };
 }
 
 function hasEmptyPassphrase(fields: Fields, path: Path): boolean {
-  const passphrase = lenient(fields, 'privateKeyPassphrase');
-  if (passphrase !== undefined && passphrase !== null && typeof passphrase !== 'string')
+  const values = lenient(fields, 'privateKeyPassphrase');
+  if (values.some((value) => value !== null && typeof value !== 'string'))
     throw new RejectedFile([...path, 'privateKeyPassphrase'], 'must be a string or null');
-  return passphrase === '';
+  return values.at(-1) === '';
 }
 
 function stringAt(fields: Fields, field: string, path: Path): string {
@@ -101,24 +102,15 @@ function stringAt(fields: Fields, field: string, path: Path): string {
 
 /** Plain Go structs: any case, missing and null are empty. */
 function lenientString(fields: Fields, field: string, path: Path): string {
-  const value = lenient(fields, field) ?? '';
-  if (typeof value !== 'string') throw new RejectedFile([...path, field], 'must be a string');
-  return value;
+  const values = lenient(fields, field).map((value) => value ?? '');
+  if (!values.every((value) => typeof value === 'string')) throw new RejectedFile([...path, field], 'must be a string');
+  return values.at(-1) ?? '';
 }
 
-/** The consumer sorts the keys before it reads them a second time, so the last in that order counts. */
-function lenient(fields: Fields, field: string): unknown {
-  const name = Object.keys(fields)
-    .sort()
-    .findLast((key) => key.toLowerCase() === field.toLowerCase());
-  return name === undefined ? undefined : fields[name];
-}
-
-/** Entries are decoded into float64, unknown fields too: a number beyond its range drops the file. */
-function refuseHugeNumbers(value: unknown, path: Path): void {
-  if (typeof value === 'number' && !Number.isFinite(value)) throw new RejectedFile(path, 'is too large a number');
-  if (typeof value !== 'object' || value === null) return;
-  for (const [key, item] of Object.entries(value)) refuseHugeNumbers(item, [...path, key]);
+/** The consumer sorts the keys before it reads them a second time: all are read, the last in that order counts. */
+function lenient(fields: Fields, field: string): unknown[] {
+  const names = Object.keys(fields).filter((key) => key.toLowerCase() === field.toLowerCase());
+  return names.sort().map((name) => fields[name]);
 }
 
 function isFields(value: unknown): value is Fields {

@@ -34,6 +34,7 @@ export interface ParsedFile {
 
 /** @throws {RejectedFile} with the place of the first thing that makes the consumer drop the file */
 export function parseAsConsumer(text: string, root: JsonNode): ParsedFile {
+  refuseHugeNumbers(root, []);
   if (root.kind === 'scalar' && root.value === null) return { format: 'empty', integrations: [] };
   if (root.kind !== 'object') throw new RejectedFile([], 'must be an object');
   const known = root.children.filter(({ key }) => Object.hasOwn(configurationLists, fold(key)));
@@ -51,6 +52,19 @@ export function parseAsConsumer(text: string, root: JsonNode): ParsedFile {
     return { format: 'legacy', integrations: inLoadingOrder([...legacy, ...oci]) };
   } catch (error) {
     throw error instanceof RejectedFile ? moreTelling(known, read.error, error) : error;
+  }
+}
+
+/** A number beyond float64 drops the file wherever it stands. */
+function refuseHugeNumbers(node: JsonNode, path: Path): void {
+  if (node.kind === 'scalar') {
+    if (typeof node.value === 'number' && !Number.isFinite(node.value))
+      throw new RejectedFile(path, 'is too large a number');
+    return;
+  }
+  for (const [index, child] of node.children.entries()) {
+    if (child.kind === 'member') refuseHugeNumbers(child.value, [...path, child.key]);
+    else refuseHugeNumbers(child, [...path, index]);
   }
 }
 

@@ -187,6 +187,13 @@ describe('rejected files', () => {
       '/aws/athena/0',
       'has no bucket',
     ],
+    ['a number beyond all bounds, even where nobody reads', '{"x":[-1e400]}', '/x/0', 'too large'],
+    [
+      'a wrong type under a second spelling',
+      withAuthorizer({ authorizerType: 'AWSAccessKey', ID: 1, id: 'i', secret: 's' }),
+      '/aws/athena/0/authorizer/id',
+      'must be a string',
+    ],
     ['a number beyond all bounds', '{"aws":{"athena":[{"x":1e400}]}}', '/aws/athena/0/x', 'too large'],
     [
       'an unknown authorizer',
