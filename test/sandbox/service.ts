@@ -7,6 +7,8 @@ export interface Caller {
   arn: string;
   /** `arn:aws:iam::<account>:role/<path><name>`: the value of `aws:PrincipalArn`. Absent for the account root. */
   roleArn?: string;
+  /** The role's unique id (`AROA…`), which a re-created role of the same name does not get back. */
+  roleId?: string;
   /** Present on assumed-role sessions that were narrowed: rights are the intersection with it. */
   sessionPolicy?: string;
   /** Transitive session tags, as EKS Pod Identity attaches them. */
@@ -27,7 +29,7 @@ export interface Permission {
   action: string;
   resources: readonly string[];
   /** Extra condition keys of this request, e.g. `iam:PassedToService`. */
-  context?: Record<string, string>;
+  context?: Record<string, string | readonly string[]>;
 }
 
 export interface Operation<Input = never, Output = unknown> {
@@ -48,13 +50,15 @@ export interface Service {
 }
 
 export function operation<Input, Output>(definition: Operation<Input, Output>): Operation {
-  return definition as unknown as Operation;
+  return definition;
 }
 
 /** An error as AWS would answer it. `code` is the SDK's exception name or the wire code; status from the model where the model has one. */
 export class AwsError extends Error {
   readonly code: string;
   readonly status: number | undefined;
+  /** What a client reads beside the body, such as `x-amz-bucket-region`. */
+  headers?: Record<string, string>;
   constructor(code: string, message: string, status?: number) {
     super(message);
     this.name = code;

@@ -1,0 +1,46 @@
+import * as sdk from '@aws-sdk/client-lakeformation';
+import { operation, type Service } from '../service.ts';
+
+/** Whether Lake Formation rules over the catalog: by default IAM alone decides. */
+export class LakeFormationState {
+  readonly #locked = new Set<string>();
+
+  /** Takes IAM_ALLOWED_PRINCIPALS out of the defaults, so that nobody may make or read anything without a grant. */
+  lock(accountId: string, region: string): void {
+    this.#locked.add(`${accountId}/${region}`);
+  }
+
+  isLocked(accountId: string, region: string): boolean {
+    return this.#locked.has(`${accountId}/${region}`);
+  }
+}
+
+export const lakeformationService: Service = {
+  signingName: 'lakeformation',
+  sdk,
+  operations: {
+    GetDataLakeSettings: operation<sdk.GetDataLakeSettingsCommandInput, sdk.GetDataLakeSettingsResponse>({
+      writes: false,
+      permissions: () => [{ action: 'lakeformation:GetDataLakeSettings', resources: ['*'] }],
+      run(_, { world, caller, region }) {
+        const everybody: sdk.PrincipalPermissions = {
+          Principal: { DataLakePrincipalIdentifier: 'IAM_ALLOWED_PRINCIPALS' },
+          Permissions: ['ALL'],
+        };
+        const defaults = world.lakeformation.isLocked(caller.accountId, region) ? [] : [everybody];
+        return {
+          DataLakeSettings: {
+            DataLakeAdmins: [],
+            ReadOnlyAdmins: [],
+            CreateDatabaseDefaultPermissions: defaults,
+            CreateTableDefaultPermissions: defaults,
+            Parameters: { CROSS_ACCOUNT_VERSION: '4', SET_CONTEXT: 'TRUE' },
+            TrustedResourceOwners: [],
+            AllowExternalDataFiltering: false,
+            ExternalDataFilteringAllowList: [],
+          },
+        };
+      },
+    }),
+  },
+};
