@@ -328,6 +328,16 @@ export const errorCatalogue = advice({
     actor: 'caller',
     remedy: 'Send existing: take-over to have the role completed in place.',
   },
+  'payer-role-full': {
+    title: 'The payer role’s trust policy cannot hold another pod role',
+    actor: 'payer account owner',
+    remedy: 'Remove statements or roles nobody uses from the trust policy of the named role, or offboard a cluster.',
+  },
+  'pod-policy-not-ours': {
+    title: 'The pod’s policy exists and is not ours',
+    actor: 'caller',
+    remedy: 'Delete the named policy, or send existing: take-over to have it completed in place.',
+  },
   'target-full': {
     title: 'The pod’s policy cannot hold another payer',
     actor: 'operator',

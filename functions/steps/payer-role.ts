@@ -1,0 +1,153 @@
+import { IAMClient } from '@aws-sdk/client-iam';
+import { payerTrust, payerTrustSid } from '../../shared/aws/access-policies.ts';
+import { payerRoleName, targetId } from '../../shared/aws/names.ts';
+import { listOf, mergeStatements, policyCharacters, policyOf, type PolicyDocument } from '../../shared/aws/policy.ts';
+import {
+  applyRoleChange,
+  findRole,
+  iamRegion,
+  parseRoleArn,
+  roleArnOf,
+  roleChanges,
+  type RoleChange,
+  type SeenRole,
+} from '../../shared/aws/role.ts';
+import { trusts } from '../../shared/aws/trust.ts';
+import { podRoleOf, targetOf, type Target } from '../../shared/run.ts';
+import { defineStep, type Plan } from '../../shared/step.ts';
+import { stepHandler } from '../../shared/step-handler.ts';
+import { addPayerTarget, listPayerTargets, type PayerTarget } from '../../shared/target-store.ts';
+import type { Outputs } from '../../shared/outputs.ts';
+
+interface Input {
+  payerAccountId: string;
+  target: Target;
+  clusterAccountId: string;
+  podRoleArn: string;
+  podIdentity: boolean;
+  takeOver: boolean;
+}
+
+interface Seen {
+  role: SeenRole | undefined;
+  targets: PayerTarget[];
+}
+
+type Change = RoleChange | { do: 'register-target'; resource: string };
+
+/** Characters of a trust policy in an account that has not asked for more. */
+const maxTrustCharacters = 2048;
+
+/**
+ * One statement per cluster account, for every pod role that a run has registered or that is there already. Only what is
+ * marked `removing` goes: an empty or restored table locks nobody out.
+ */
+function completeTrust(input: Input, { role, targets }: Seen): PolicyDocument {
+  const active = targets.filter(({ state }) => state === 'active').map(({ podRoleArn }) => podRoleArn);
+  const wanted = new Set([...active, input.podRoleArn]);
+  const removed = new Set(targets.map(({ podRoleArn }) => podRoleArn).filter((arn) => !wanted.has(arn)));
+  const accounts = new Set([...wanted, ...removed].map((arn) => parseRoleArn(arn).accountId));
+  const statements = [...accounts].map((account) => {
+    const there = role?.trust.Statement.find(({ Sid }) => Sid === payerTrustSid(account));
+    const kept = listOf(there?.Condition?.ArnEquals?.['aws:PrincipalArn']).filter((arn) => !removed.has(arn));
+    const added = [...wanted].filter((arn) => parseRoleArn(arn).accountId === account);
+    return { sid: payerTrustSid(account), account, podRoleArns: [...new Set([...kept, ...added])] };
+  });
+  const ours = statements
+    .filter(({ podRoleArns }) => podRoleArns.length > 0)
+    .map(({ account, podRoleArns }) => payerTrust(account, podRoleArns));
+  if (!role) return policyOf(...ours);
+  const emptied = new Set(statements.filter(({ podRoleArns }) => podRoleArns.length === 0).map(({ sid }) => sid));
+  const merged = mergeStatements(role.trust, ours);
+  return { ...merged, Statement: merged.Statement.filter(({ Sid }) => Sid === undefined || !emptied.has(Sid)) };
+}
+
+/** A statement as the tutorial has it: it lets in every principal of the account that may assume the role. */
+function trustsWholeAccount({ Statement: statements }: PolicyDocument, account: string): boolean {
+  const names = [account, `arn:aws:iam::${account}:root`];
+  return statements.some(
+    ({ Effect, Principal, Condition }) =>
+      Effect === 'Allow' &&
+      !Condition &&
+      typeof Principal === 'object' &&
+      listOf(Principal.AWS).some((principal) => names.includes(principal)),
+  );
+}
+
+/** The role Kubecost assumes; many clusters share it, so its trust policy is the union of what they need. */
+export const payerRole = defineStep({
+  name: 'payer-role',
+  summary: 'Makes the role in the payer account that the pods assume, and has it trust exactly their roles.',
+  lease: 'payer',
+  permissions: {
+    payer: [
+      {
+        actions: ['iam:GetRole', 'iam:CreateRole', 'iam:TagRole', 'iam:UpdateAssumeRolePolicy'],
+        resources: ['arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${PayerRole}'],
+      },
+    ],
+  },
+
+  input(cx): Input {
+    const { request } = cx.run;
+    return {
+      payerAccountId: request.payerAccountId,
+      target: targetOf(request),
+      clusterAccountId: request.cluster.accountId,
+      podRoleArn: podRoleOf(cx.run).podRoleArn,
+      podIdentity: request.identity.mode === 'pod-identity',
+      takeOver: request.existing === 'take-over',
+    };
+  },
+
+  async observe(cx, { payerAccountId }): Promise<Seen> {
+    const [role, targets] = await Promise.all([
+      findRole(cx.payer.client(IAMClient, iamRegion), payerRoleName, cx.owner),
+      listPayerTargets(payerAccountId),
+    ]);
+    return { role, targets };
+  },
+
+  plan(input, seen): Plan<Change, Outputs['payer-role']> {
+    const { role, targets } = seen;
+    const { podRoleArn, clusterAccountId } = input;
+    const payerRoleArn = role?.arn ?? roleArnOf(input.payerAccountId, payerRoleName);
+    if (role?.ownership === 'other-deployment')
+      return { kind: 'refuse', code: 'owned-by-another-deployment', detail: payerRoleArn };
+    if (role?.ownership === 'foreign' && !input.takeOver) {
+      const principal = { AWS: podRoleArn };
+      const context = { 'aws:PrincipalArn': podRoleArn };
+      const tagSession = trusts(role.trust, { principal, action: 'sts:TagSession', context });
+      return input.podIdentity && !tagSession
+        ? { kind: 'refuse', code: 'tag-session-missing', detail: `trust policy of ${payerRoleArn} for ${podRoleArn}` }
+        : { kind: 'refuse', code: 'payer-role-not-ours', detail: payerRoleArn };
+    }
+    const trust = completeTrust(input, seen);
+    const characters = policyCharacters(trust);
+    if (characters > maxTrustCharacters)
+      return {
+        kind: 'refuse',
+        code: 'payer-role-full',
+        detail: `the trust policy of ${payerRoleArn} would have ${characters} characters; ${maxTrustCharacters} are allowed`,
+      };
+    const changes: Change[] = [];
+    const id = targetId(input.target);
+    const registered = targets.find((item) => item.targetId === id);
+    if (registered?.state !== 'active' || registered.podRoleArn !== podRoleArn)
+      changes.push({ do: 'register-target', resource: id });
+    changes.push(...roleChanges(role, payerRoleArn, trust));
+    const output = { payerRoleArn };
+    const [first, ...more] = changes;
+    if (first) return { kind: 'change', changes: [first, ...more], expected: output };
+    const warning = `${payerRoleArn} also trusts the whole account ${clusterAccountId}: remove that statement once nobody else relies on it`;
+    return { kind: 'ready', output, warnings: trustsWholeAccount(trust, clusterAccountId) ? [warning] : [] };
+  },
+
+  apply(cx, change, { payerAccountId, target, podRoleArn }) {
+    return change.do === 'register-target'
+      ? addPayerTarget(payerAccountId, target, podRoleArn)
+      : applyRoleChange(cx.payer.client(IAMClient, iamRegion), change, cx.owner);
+  },
+});
+
+export const handler = stepHandler(payerRole);

@@ -1,0 +1,261 @@
+import {
+  AddClientIDToOpenIDConnectProviderCommand,
+  CreateOpenIDConnectProviderCommand,
+  GetOpenIDConnectProviderCommand,
+  IAMClient,
+} from '@aws-sdk/client-iam';
+import { webIdentityContext, webIdentityTrust, type PodIdentity } from '../../shared/aws/access-policies.ts';
+import { podRoleName } from '../../shared/aws/names.ts';
+import { mergeStatements, policyOf, type PolicyDocument } from '../../shared/aws/policy.ts';
+import {
+  applyRoleChange,
+  findRole,
+  iamRegion,
+  parseRoleArn,
+  roleArnOf,
+  roleChanges,
+  type RoleChange,
+  type SeenRole,
+} from '../../shared/aws/role.ts';
+import { ownerTags, toTagList } from '../../shared/aws/tags.ts';
+import { trusts } from '../../shared/aws/trust.ts';
+import { rules } from '../../shared/cluster-role.ts';
+import { absentIf, unlessTaken } from '../../shared/errors.ts';
+import { connectKubernetes, unlessHidden, type KubernetesObject } from '../../shared/kubernetes.ts';
+import { isHelmManaged, ownerLabels } from '../../shared/kubernetes-owner.ts';
+import { clusterArnOf, outputOf } from '../../shared/run.ts';
+import { defineStep, type Plan, type StepContext } from '../../shared/step.ts';
+import { stepHandler } from '../../shared/step-handler.ts';
+import type { Outputs } from '../../shared/outputs.ts';
+
+interface Input extends PodIdentity {
+  clusterAccountId: string;
+  /** Host and path of the OIDC issuer. */
+  issuer: string;
+  oidcProviderArn: string;
+  defaultRoleArn: string;
+  create: boolean;
+  takeOver: boolean;
+}
+
+interface Seen {
+  provider: { clientIds: string[] } | undefined;
+  serviceAccount: KubernetesObject | undefined;
+  /** The role the service account is annotated with, else the one we would make. */
+  roleArn: string;
+  role: SeenRole | undefined;
+}
+
+type Change =
+  | RoleChange
+  | {
+      do: 'create-oidc-provider' | 'add-oidc-client';
+      resource: string;
+    }
+  | {
+      do: 'create-service-account' | 'annotate-service-account';
+      resource: string;
+      roleArn: string;
+    };
+
+const audience = 'sts.amazonaws.com';
+const roleAnnotation = 'eks.amazonaws.com/role-arn';
+/** Tells our annotation from the Helm values' own. */
+const annotatedBy = 'kubecost-payer-onboarding/annotated-role';
+
+const pathOf = ({ namespace }: PodIdentity) => `/api/v1/namespaces/${namespace}/serviceaccounts`;
+
+async function findProvider(iam: IAMClient, arn: string): Promise<Seen['provider']> {
+  const answer = await absentIf(['NoSuchEntity', 'NoSuchEntityException'], () =>
+    iam.send(new GetOpenIDConnectProviderCommand({ OpenIDConnectProviderArn: arn })),
+  );
+  return answer && { clientIds: answer.ClientIDList ?? [] };
+}
+
+async function findServiceAccount(cx: StepContext, input: Input): Promise<KubernetesObject | undefined> {
+  const found = await unlessHidden(cx, () => connectKubernetes(cx).get(`${pathOf(input)}/${input.serviceAccount}`));
+  return found === 'hidden' ? undefined : found;
+}
+
+function isTrusted(input: Input, { trust }: SeenRole): boolean {
+  return trusts(trust, {
+    principal: { Federated: input.oidcProviderArn },
+    action: 'sts:AssumeRoleWithWebIdentity',
+    context: webIdentityContext(input, input.issuer),
+  });
+}
+
+/** Subjects a trust policy names for any cluster, for the message. */
+function subjectsOf({ Statement: statements }: PolicyDocument): string {
+  const subjects = statements.flatMap(({ Condition = {} }) =>
+    Object.values(Condition).flatMap((keys) =>
+      Object.entries(keys).flatMap(([key, value]) => (key.endsWith(':sub') ? value : [])),
+    ),
+  );
+  return subjects.join(', ') || 'no service account';
+}
+
+function refusal(input: Input, { roleArn, role, serviceAccount }: Seen) {
+  const account = `${input.namespace}/${input.serviceAccount}`;
+  const subject = `system:serviceaccount:${input.namespace}:${input.serviceAccount}`;
+  if (!serviceAccount && !input.create) return { code: 'service-account-missing' as const, detail: account };
+  if (parseRoleArn(roleArn).accountId !== input.clusterAccountId)
+    return {
+      code: 'pod-role-not-ours' as const,
+      detail: `${account} is annotated with ${roleArn}, which is not in the cluster’s account`,
+    };
+  if (!role && roleArn !== input.defaultRoleArn)
+    return {
+      code: 'pod-role-not-ours' as const,
+      detail: `${account} is annotated with ${roleArn}, which does not exist: remove the annotation`,
+    };
+  if (role?.ownership === 'other-deployment') return { code: 'owned-by-another-deployment' as const, detail: role.arn };
+  if (role?.ownership !== 'foreign' || input.takeOver) return undefined;
+  if (!isTrusted(input, role))
+    return {
+      code: 'service-account-subject-mismatch' as const,
+      detail: `${role.arn} trusts ${subjectsOf(role.trust)}, the pod is ${subject}`,
+    };
+  return { code: 'pod-role-not-ours' as const, detail: `${account} is to run as ${role.arn}` };
+}
+
+/** Our statement, unless somebody's already says it. */
+function completeTrust(input: Input, role: SeenRole | undefined): PolicyDocument {
+  const ours = webIdentityTrust(input, input.oidcProviderArn, input.issuer);
+  if (!role) return policyOf(ours);
+  const has = role.trust.Statement.some(({ Sid }) => Sid === ours.Sid);
+  return !has && isTrusted(input, role) ? role.trust : mergeStatements(role.trust, [ours]);
+}
+
+/** IRSA: the cluster's OIDC provider, a role that trusts exactly one service account, and the annotation that names it. */
+export const podRole = defineStep({
+  name: 'pod-role',
+  summary: 'Gives the service account an IAM role through the cluster’s OIDC provider (IRSA).',
+  permissions: {
+    cluster: [
+      {
+        actions: [
+          'iam:GetOpenIDConnectProvider',
+          'iam:CreateOpenIDConnectProvider',
+          'iam:TagOpenIDConnectProvider',
+          'iam:AddClientIDToOpenIDConnectProvider',
+        ],
+        resources: ['arn:${AWS::Partition}:iam::${AWS::AccountId}:oidc-provider/*'],
+      },
+      {
+        actions: ['iam:GetRole', 'iam:CreateRole', 'iam:TagRole', 'iam:UpdateAssumeRolePolicy'],
+        resources: ['arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${PodRole}'],
+      },
+    ],
+    kubernetes: [rules.createServiceAccount, rules.serviceAccount],
+  },
+
+  input(cx): Input {
+    const { request } = cx.run;
+    const clusterArn = clusterArnOf(request);
+    const { serviceAccount } = outputOf(cx.run, 'discovery');
+    const { namespace } = request.kubecost;
+    const { accountId } = request.cluster;
+    const issuer = outputOf(cx.run, 'preflight').oidcIssuer.replace(/^https:\/\//, '');
+    return {
+      clusterArn,
+      namespace,
+      serviceAccount,
+      clusterAccountId: accountId,
+      issuer,
+      oidcProviderArn: `arn:aws:iam::${accountId}:oidc-provider/${issuer}`,
+      defaultRoleArn: roleArnOf(accountId, podRoleName(clusterArn, namespace, serviceAccount)),
+      create: request.identity.serviceAccount.create,
+      takeOver: request.existing === 'take-over',
+    };
+  },
+
+  async observe(cx, input): Promise<Seen> {
+    const iam = cx.cluster.client(IAMClient, iamRegion);
+    const [provider, serviceAccount] = await Promise.all([
+      findProvider(iam, input.oidcProviderArn),
+      findServiceAccount(cx, input),
+    ]);
+    const roleArn = serviceAccount?.metadata.annotations?.[roleAnnotation] ?? input.defaultRoleArn;
+    const { accountId, name } = parseRoleArn(roleArn);
+    const role = accountId === input.clusterAccountId ? await findRole(iam, name, cx.owner) : undefined;
+    return { provider, serviceAccount, roleArn, role };
+  },
+
+  plan(input, seen): Plan<Change, Outputs['pod-role']> {
+    const refused = refusal(input, seen);
+    if (refused) return { kind: 'refuse', ...refused };
+    const { provider, serviceAccount, role } = seen;
+    const roleArn = role?.arn ?? seen.roleArn;
+    const changes: Change[] = [];
+    if (!provider) changes.push({ do: 'create-oidc-provider', resource: input.oidcProviderArn });
+    else if (!provider.clientIds.includes(audience))
+      changes.push({ do: 'add-oidc-client', resource: input.oidcProviderArn });
+    changes.push(...roleChanges(role, roleArn, completeTrust(input, role)));
+    const account = `${input.namespace}/${input.serviceAccount}`;
+    if (!serviceAccount) changes.push({ do: 'create-service-account', resource: account, roleArn });
+    else if (!serviceAccount.metadata.annotations?.[roleAnnotation])
+      changes.push({ do: 'annotate-service-account', resource: account, roleArn });
+
+    const output = {
+      podRoleArn: roleArn,
+      serviceAccount: input.serviceAccount,
+      oidcProviderArn: input.oidcProviderArn,
+    };
+    const [first, ...more] = changes;
+    if (first) return { kind: 'change', changes: [first, ...more], expected: output };
+    const overwritten =
+      serviceAccount && isHelmManaged(serviceAccount) && serviceAccount.metadata.annotations?.[annotatedBy] === roleArn;
+    const warning = `${account} is Helm’s: add the annotation ${roleAnnotation}: ${roleArn} to the values of serviceAccount.annotations, or the next upgrade may drop it`;
+    return { kind: 'ready', output, warnings: overwritten ? [warning] : [] };
+  },
+
+  async apply(cx, change, input) {
+    const iam = cx.cluster.client(IAMClient, iamRegion);
+    const metadata = (roleArn: string) => ({ annotations: { [roleAnnotation]: roleArn, [annotatedBy]: roleArn } });
+    switch (change.do) {
+      case 'create-oidc-provider':
+        return unlessTaken(['EntityAlreadyExists', 'EntityAlreadyExistsException'], () =>
+          iam.send(
+            new CreateOpenIDConnectProviderCommand({
+              Url: `https://${input.issuer}`,
+              ClientIDList: [audience],
+              Tags: toTagList(ownerTags(cx.owner)),
+            }),
+          ),
+        );
+      case 'add-oidc-client':
+        await iam.send(
+          new AddClientIDToOpenIDConnectProviderCommand({
+            OpenIDConnectProviderArn: input.oidcProviderArn,
+            ClientID: audience,
+          }),
+        );
+        return;
+      case 'create-service-account':
+        return unlessTaken(['AlreadyExists'], () =>
+          connectKubernetes(cx).create(pathOf(input), {
+            apiVersion: 'v1',
+            kind: 'ServiceAccount',
+            metadata: {
+              name: input.serviceAccount,
+              namespace: input.namespace,
+              labels: ownerLabels(cx.owner),
+              ...metadata(change.roleArn),
+            },
+          }),
+        );
+      case 'annotate-service-account':
+        await connectKubernetes(cx).patch(`${pathOf(input)}/${input.serviceAccount}`, {
+          metadata: metadata(change.roleArn),
+        });
+        return;
+      case 'create-role':
+      case 'update-trust':
+      case 'tag-role':
+        return applyRoleChange(iam, change, cx.owner);
+    }
+  },
+});
+
+export const handler = stepHandler(podRole);
