@@ -5,7 +5,10 @@ import { CloudFormationState } from './services/cloudformation.ts';
 import { CurState } from './services/cur.ts';
 import { GlueState } from './services/glue.ts';
 import { IamState } from './services/iam.ts';
+import { LakeFormationState } from './services/lakeformation.ts';
+import { LambdaState } from './services/lambda.ts';
 import { S3State } from './services/s3.ts';
+import { StsState } from './services/sts.ts';
 import type { World } from './world.ts';
 
 export const payer = '111122223333';
@@ -15,10 +18,11 @@ export function billingWorld(start = '2026-11-10T08:00:00Z'): World {
     clock: new VirtualClock(Date.parse(start)),
     calls: [],
     faults: [],
-    lakeformation: { isLocked: () => false },
-    lambda: { reserve: () => undefined, release: () => undefined },
   } as unknown as World;
   world.iam = new IamState(world);
+  world.sts = new StsState(world);
+  world.lambda = new LambdaState();
+  world.lakeformation = new LakeFormationState();
   world.s3 = new S3State(world);
   world.cur = new CurState(world);
   world.cloudformation = new CloudFormationState(world);
@@ -71,4 +75,22 @@ export function sessionOf(
 export function trust(Service: string) {
   const Statement = { Effect: 'Allow', Principal: { Service }, Action: 'sts:AssumeRole' };
   return { Version: '2012-10-17', Statement };
+}
+
+/** What the billing service needs on a bucket; `sourceArn` as AWS's own example has it, with a literal `*`. */
+export function billingPolicy(
+  bucket: string,
+  sourceArn = `arn:aws:cur:us-east-1:${payer}:definition/*`,
+  operator = 'StringEquals',
+) {
+  const Condition = { [operator]: { 'aws:SourceArn': sourceArn, 'aws:SourceAccount': payer } };
+  const Principal = { Service: 'billingreports.amazonaws.com' };
+  const allow = { Effect: 'Allow', Principal, Condition };
+  return JSON.stringify({
+    Version: '2012-10-17',
+    Statement: [
+      { ...allow, Action: ['s3:GetBucketAcl', 's3:GetBucketPolicy'], Resource: `arn:aws:s3:::${bucket}` },
+      { ...allow, Action: 's3:PutObject', Resource: `arn:aws:s3:::${bucket}/*` },
+    ],
+  });
 }

@@ -1,6 +1,6 @@
 import type { Stack, StackEvent } from '@aws-sdk/client-cloudformation';
 import { describe, expect, it } from 'vitest';
-import { ask, billingWorld, payer, sessionOf } from './billing-world.ts';
+import { ask, billingWorld, payer, sessionOf, trust } from './billing-world.ts';
 import { cloudformationService } from './services/cloudformation.ts';
 import type { World } from './world.ts';
 
@@ -129,6 +129,38 @@ describe('The crawler stack', () => {
   });
 });
 
+describe('A stack without functions', () => {
+  it('has a crawler that starts by its schedule', async () => {
+    const world = worldWithTemplate();
+    const policy = { Statement: [{ Effect: 'Allow', Action: 's3:GetObject', Resource: 'arn:aws:s3:::reports/*' }] };
+    const Resources = {
+      Database: { Type: 'AWS::Glue::Database', Properties: { DatabaseInput: { Name: 'bill' } } },
+      Role: {
+        Type: 'AWS::IAM::Role',
+        Properties: {
+          AssumeRolePolicyDocument: trust('glue.amazonaws.com'),
+          Policies: [{ PolicyName: 'read', PolicyDocument: policy }],
+        },
+      },
+      Crawler: {
+        Type: 'AWS::Glue::Crawler',
+        Properties: {
+          Role: { 'Fn::GetAtt': ['Role', 'Arn'] },
+          DatabaseName: { Ref: 'Database' },
+          Schedule: { ScheduleExpression: 'cron(15 10 * * ? *)' },
+          Targets: { S3Targets: [{ Path: 's3://reports/cur/kubecost_cur/kubecost_cur', Exclusions: ['**.json'] }] },
+        },
+      },
+    };
+    await create(world, { TemplateBody: JSON.stringify({ Resources }) });
+    await world.clock.sleep(5 * minute);
+    expect((await describeStack(world))?.StackStatus).toBe('CREATE_COMPLETE');
+    await world.clock.sleep(3 * 60 * minute);
+    const { databases } = world.glue.catalog(payer, region);
+    expect([...(databases.get('bill')?.tables.keys() ?? [])]).toEqual(['kubecost_cur']);
+  });
+});
+
 describe('A stack that fails', () => {
   it('names the runtime Lambda no longer takes, and rolls back', async () => {
     const world = worldWithTemplate('nodejs16.x');
@@ -161,6 +193,38 @@ describe('A stack that fails', () => {
     });
     const { databases } = world.glue.catalog(payer, region);
     expect(databases.get('athenacurcfn_kubecost_cur')?.tables.has('kubecost_cur')).toBe(true);
+  });
+
+  it('reserves executions that a small account does not have', async () => {
+    const world = worldWithTemplate();
+    world.lambda.setConcurrency(payer, region, 10);
+    await create(world);
+    await world.clock.sleep(8 * minute);
+    expect(await rootCause(world)).toMatchObject({
+      LogicalResourceId: 'AWSCURInitializer',
+      ResourceStatusReason: expect.stringContaining('below its minimum value of [10]') as string,
+    });
+    world.lambda.setConcurrency(payer, region, 102);
+    await create(world, { StackName: 'second' });
+    await world.clock.sleep(8 * minute);
+    expect((await describeStack(world, 'second'))?.StackStatus).toBe('CREATE_COMPLETE');
+    expect(world.lambda.concurrency(payer, region).unreserved).toBe(100);
+    await ask(world, cloudformationService, 'DeleteStack', { StackName: 'second' });
+    await world.clock.sleep(8 * minute);
+    expect(world.lambda.concurrency(payer, region).unreserved).toBe(102);
+  });
+
+  it('names Lake Formation where it rules over the catalog', async () => {
+    const world = worldWithTemplate();
+    world.lakeformation.lock(payer, region);
+    await create(world);
+    await world.clock.sleep(6 * minute);
+    expect(await rootCause(world)).toMatchObject({
+      LogicalResourceId: 'AWSCURDatabase',
+      ResourceStatusReason: expect.stringMatching(
+        /^Insufficient Lake Formation permission\(s\): Required Create Database on Catalog \(Service: AWSGlue; Status Code: 400; Error Code: AccessDeniedException/,
+      ) as string,
+    });
   });
 
   it("fails with its creator's missing right", async () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { parseTemplate } from './services/cloudformation-template.ts';
 import { curService, type ReportDefinition } from './services/cur.ts';
 import { s3Service } from './services/s3.ts';
-import { ask, billingWorld, payer } from './billing-world.ts';
+import { ask, billingPolicy, billingWorld, payer } from './billing-world.ts';
 import type { World } from './world.ts';
 
 const hour = 3_600_000;
@@ -20,28 +20,13 @@ const definition: ReportDefinition = {
   S3Region: 'eu-central-1',
 };
 
-function policy(sourceArn: string, operator = 'StringEquals'): string {
-  const Condition = { [operator]: { 'aws:SourceArn': sourceArn, 'aws:SourceAccount': payer } };
-  const Principal = { Service: 'billingreports.amazonaws.com' };
-  return JSON.stringify({
-    Version: '2012-10-17',
-    Statement: [
-      {
-        Effect: 'Allow',
-        Principal,
-        Condition,
-        Action: ['s3:GetBucketAcl', 's3:GetBucketPolicy'],
-        Resource: 'arn:aws:s3:::reports',
-      },
-      { Effect: 'Allow', Principal, Condition, Action: 's3:PutObject', Resource: 'arn:aws:s3:::reports/*' },
-    ],
-  });
-}
-
-async function worldWithBucket(sourceArn = `arn:aws:cur:us-east-1:${payer}:definition/*`, operator?: string) {
+async function worldWithBucket(sourceArn?: string, operator?: string) {
   const world = billingWorld();
   world.s3.createBucket(payer, 'eu-central-1', 'reports');
-  await ask(world, s3Service, 'PutBucketPolicy', { Bucket: 'reports', Policy: policy(sourceArn, operator) });
+  await ask(world, s3Service, 'PutBucketPolicy', {
+    Bucket: 'reports',
+    Policy: billingPolicy('reports', sourceArn, operator),
+  });
   await world.clock.sleep(5_000);
   return world;
 }
@@ -91,7 +76,7 @@ describe('PutReportDefinition', () => {
   it('does not see a policy in its first seconds', async () => {
     const world = billingWorld();
     world.s3.createBucket(payer, 'eu-central-1', 'reports');
-    world.s3.setPolicy('reports', policy(`arn:aws:cur:us-east-1:${payer}:definition/*`));
+    world.s3.setPolicy('reports', billingPolicy('reports'));
     await expect(put(world)).rejects.toMatchObject({ message: 'Failed to verify customer bucket permission.' });
     await world.clock.sleep(4_000);
     await put(world);

@@ -147,6 +147,27 @@ describe('S3 bucket settings', () => {
   });
 });
 
+describe('S3 notifications', () => {
+  it('must not overlap', async () => {
+    const world = billingWorld();
+    world.s3.createBucket(payer, 'eu-central-1', 'reports');
+    const rule = (event: string, Value: string) => ({
+      Events: [event],
+      LambdaFunctionArn: `arn:aws:lambda:eu-central-1:${payer}:function:any`,
+      Filter: { Key: { FilterRules: [{ Name: 'prefix', Value }] } },
+    });
+    const put = (...LambdaFunctionConfigurations: object[]) =>
+      ask(world, s3Service, 'PutBucketNotificationConfiguration', {
+        Bucket: 'reports',
+        NotificationConfiguration: { LambdaFunctionConfigurations },
+      });
+    await put(rule('s3:ObjectCreated:*', 'a/'), rule('s3:ObjectCreated:*', 'b/'), rule('s3:ObjectRemoved:*', 'a/'));
+    await expect(put(rule('s3:ObjectCreated:*', 'a/'), rule('s3:ObjectCreated:Put', 'a/b'))).rejects.toMatchObject({
+      code: 'InvalidArgument',
+    });
+  });
+});
+
 describe('S3 objects', () => {
   it('hides from whoever may not list the bucket that a key is missing', async () => {
     const world = billingWorld();

@@ -127,11 +127,20 @@ const resourceTypes: Record<string, ResourceType> = {
       cx.resource.physicalId = name;
       cx.resource.attributes.Arn = arn;
       const code = text((properties.Code as Properties | undefined)?.ZipFile);
-      const made = { arn, accountId, region: cx.region, roleArn: text(properties.Role), code, openToS3: false };
+      const reserved = Number(properties.ReservedConcurrentExecutions ?? 0);
+      const made = {
+        arn,
+        accountId,
+        region: cx.region,
+        roleArn: text(properties.Role),
+        code,
+        openToS3: false,
+      };
       cx.world.cloudformation.functions.set(arn, made);
-      if (properties.ReservedConcurrentExecutions === undefined) return Promise.resolve(undefined);
-      demand(cx, { action: 'lambda:PutFunctionConcurrency', resources: [arn] });
-      cx.world.lambda.reserve(accountId, cx.region, name, Number(properties.ReservedConcurrentExecutions));
+      if (reserved > 0) {
+        demand(cx, { action: 'lambda:PutFunctionConcurrency', resources: [arn] });
+        cx.world.lambda.reserve(accountId, cx.region, name, reserved);
+      }
       return Promise.resolve(undefined);
     },
     remove(_, cx) {

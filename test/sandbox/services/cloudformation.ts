@@ -120,7 +120,10 @@ export const cloudformationService: Service = {
   operations: {
     CreateStack: operation<sdk.CreateStackCommandInput, object>({
       writes: true,
-      permissions: ({ StackName }, cx) => [onStack(cx, 'CreateStack', StackName)],
+      permissions: ({ StackName, Tags }, cx) => [
+        onStack(cx, 'CreateStack', StackName),
+        ...(Tags?.length ? [onStack(cx, 'TagResource', StackName)] : []),
+      ],
       run(input, cx) {
         const { world, caller, region } = cx;
         const { StackName: name = '', TemplateBody: body = '', ClientRequestToken: token } = input;

@@ -119,6 +119,7 @@ export const settingOperations = {
     'write',
     's3:PutBucketNotification',
     (bucket, { NotificationConfiguration: wanted = {} }: PutBucketNotificationConfigurationCommandInput) => {
+      checkOverlaps(wanted);
       bucket.notification = withIds(wanted);
       return {};
     },
@@ -152,6 +153,33 @@ function checkedRule(rule: LifecycleRule): LifecycleRule {
   )
     throw new AwsError('InvalidRequest', 'At least one action needs to be specified in a rule', 400);
   return { ...rule, ID: rule.ID ?? randomUUID() };
+}
+
+/** Two rules must not fire for the same event of the same key. */
+function checkOverlaps(wanted: NotificationConfiguration): void {
+  const rules = [
+    ...(wanted.TopicConfigurations ?? []),
+    ...(wanted.QueueConfigurations ?? []),
+    ...(wanted.LambdaFunctionConfigurations ?? []),
+  ].map(({ Events = [], Filter }) => {
+    const part = (kind: string) =>
+      Filter?.Key?.FilterRules?.find(({ Name }) => Name?.toLowerCase() === kind)?.Value ?? '';
+    return { events: Events.map((event) => event.replace('*', '')), prefix: part('prefix'), suffix: part('suffix') };
+  });
+  const meet = (a: string, b: string) => a.startsWith(b) || b.startsWith(a);
+  const meetAtEnd = (a: string, b: string) => a.endsWith(b) || b.endsWith(a);
+  for (const [index, a] of rules.entries())
+    for (const b of rules.slice(index + 1))
+      if (
+        meet(a.prefix, b.prefix) &&
+        meetAtEnd(a.suffix, b.suffix) &&
+        a.events.some((event) => b.events.some((other) => meet(event, other)))
+      )
+        throw new AwsError(
+          'InvalidArgument',
+          'Configuration is ambiguously defined. Cannot have overlapping suffixes in two rules if the prefixes are overlapping for the same event type.',
+          400,
+        );
 }
 
 function withIds(wanted: NotificationConfiguration): NotificationConfiguration {
