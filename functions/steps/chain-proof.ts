@@ -1,0 +1,219 @@
+import { IAMClient } from '@aws-sdk/client-iam';
+import { assumeActions, podIdentityContext } from '../../shared/aws/access-policies.ts';
+import { findManagedPolicy } from '../../shared/aws/managed-policy.ts';
+import { findRole, iamRegion, parseRoleArn } from '../../shared/aws/role.ts';
+import { permits, trusts } from '../../shared/aws/trust.ts';
+import { rules } from '../../shared/cluster-role.ts';
+import { entryKey, findPayer, parseIntegrationFile } from '../../shared/cloud-integration.ts';
+import {
+  fileOf,
+  readSecret,
+  unreadable,
+  unwritable,
+  type Refusal,
+  type Secret,
+} from '../../shared/integration-secret.ts';
+import { connectKubernetes } from '../../shared/kubernetes.ts';
+import { walkPodChain } from '../../shared/pod-chain.ts';
+import { outputOf, podRoleOf, targetOf, type Target } from '../../shared/run.ts';
+import { defineStep, type Plan, type StepContext } from '../../shared/step.ts';
+import { stepHandler } from '../../shared/step-handler.ts';
+import { listTargetPayers } from '../../shared/target-store.ts';
+import type { OnboardingRequest } from '../../shared/request.ts';
+import type { Outputs } from '../../shared/outputs.ts';
+
+interface Input {
+  target: Target;
+  payerAccountId: string;
+  format: OnboardingRequest['kubecost']['format'];
+  takeOver: boolean;
+  /** The entry's key, once athena-results is done: it runs in another branch. */
+  key: string | undefined;
+}
+
+type Chain = { level: Outputs['chain-proof']['level']; identityArn: string } | { refused: Refusal };
+
+/** What was found out about the file, without anything of its content but keys. */
+type File = { format: Outputs['chain-proof']['secretFormat']; foreignPayerKeys: string[] } | { refused: Refusal };
+
+interface Seen {
+  chain: Chain;
+  file: File;
+}
+
+type ChainPlan = Plan<never, Outputs['chain-proof']>;
+
+/** IAM changes are visible everywhere within two minutes (terraform-provider-aws uses the same bound). */
+const propagationSeconds = 120;
+
+/** EKS Pod Identity cannot be entered from outside the pod: both sides are read instead. */
+async function readDocuments(cx: StepContext): Promise<Chain> {
+  const { podRoleArn, serviceAccount } = podRoleOf(cx.run);
+  const { payerRoleArn } = outputOf(cx.run, 'payer-role');
+  const { policyArn } = outputOf(cx.run, 'grant');
+  const clusterIam = cx.cluster.client(IAMClient, iamRegion);
+  const payerIam = cx.payer.client(IAMClient, iamRegion);
+  const [podRole, policy, payerRole] = await Promise.all([
+    findRole(clusterIam, parseRoleArn(podRoleArn).name, cx.owner),
+    findManagedPolicy(clusterIam, policyArn, cx.owner),
+    findRole(payerIam, parseRoleArn(payerRoleArn).name, cx.owner),
+  ]);
+  const pods = { Service: 'pods.eks.amazonaws.com' };
+  const { clusterArn, namespace } = targetOf(cx.run.request);
+  const context = podIdentityContext({ clusterArn, namespace, serviceAccount });
+  for (const action of assumeActions) {
+    const sides: [boolean, string][] = [
+      [podRole !== undefined && trusts(podRole.trust, { principal: pods, action, context }), podRoleArn],
+      [policy !== undefined && permits(policy.document, action, payerRoleArn), policyArn],
+      [
+        payerRole !== undefined &&
+          trusts(payerRole.trust, {
+            principal: { AWS: podRoleArn },
+            action,
+            context: { 'aws:PrincipalArn': podRoleArn },
+          }),
+        payerRoleArn,
+      ],
+    ];
+    const closed = sides.find(([open]) => !open);
+    if (closed)
+      return {
+        refused: {
+          code: action === 'sts:TagSession' ? 'tag-session-missing' : 'payer-role-denied',
+          detail: `${closed[1]} does not allow ${action}`,
+        },
+      };
+  }
+  return { level: 'documents', identityArn: payerRoleArn };
+}
+
+async function walk(cx: StepContext): Promise<Chain> {
+  const chain = await walkPodChain(cx);
+  return 'refused' in chain
+    ? { refused: { code: chain.refused, detail: chain.detail } }
+    : { level: 'pod-chain', identityArn: chain.identityArn };
+}
+
+/** The file by the consumer's own rules. Who owns the secret matters only while the payer is not in it. */
+function judge(secret: Secret | undefined, input: Input, ownedKeys: ReadonlySet<string>): File {
+  const file = fileOf(secret);
+  const refused = unreadable(secret);
+  if (refused) return { refused };
+  const text = file?.kind === 'decoded' ? file.text : undefined;
+  const integrated = text === undefined ? [] : findPayer(text, input.payerAccountId).map(({ key }) => key);
+  const locked = secret && integrated.length === 0 ? unwritable(secret) : undefined;
+  if (locked) return { refused: locked };
+  if (text === undefined) return { format: 'absent', foreignPayerKeys: [] };
+  const parsed = parseIntegrationFile(text);
+  const format = parsed.accepted ? parsed.format : 'empty';
+  if (input.format !== 'auto' && format !== 'empty' && format !== input.format)
+    return {
+      refused: {
+        code: 'secret-format-differs',
+        detail: `the file has the format ${format}, asked for was ${input.format}`,
+      },
+    };
+  return { format, foreignPayerKeys: integrated.filter((key) => !ownedKeys.has(key)) };
+}
+
+/** Walks the chain the pod will walk, and reads the secret as the consumer will: both fail in minutes, not after a day. */
+export const chainProof = defineStep({
+  name: 'chain-proof',
+  summary: 'Proves that the pod can reach the payer role and that the secret can take the payer’s entry.',
+  proof: true,
+  permissions: {
+    payer: [
+      {
+        actions: ['iam:GetRole'],
+        resources: ['arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${PayerRole}'],
+      },
+    ],
+    cluster: [
+      {
+        actions: ['iam:GetRole'],
+        resources: ['arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${PodRole}'],
+      },
+      {
+        actions: ['iam:GetPolicy', 'iam:GetPolicyVersion', 'iam:ListPolicyVersions'],
+        resources: ['arn:${AWS::Partition}:iam::${AWS::AccountId}:policy/kubecost-access-cur-in-payer-account-*'],
+      },
+    ],
+    kubernetes: [rules.token, rules.secret],
+  },
+
+  input(cx): Input {
+    const { payerAccountId, kubecost, existing } = cx.run.request;
+    const results = cx.run.steps['athena-results'];
+    const done = results?.status === 'succeeded';
+    return {
+      target: targetOf(cx.run.request),
+      payerAccountId,
+      format: kubecost.format,
+      takeOver: existing === 'take-over',
+      key: done
+        ? entryKey({ payerAccountId, athenaResultsLocation: outputOf(cx.run, 'athena-results').athenaResultsLocation })
+        : undefined,
+    };
+  },
+
+  async observe(cx, input): Promise<Seen> {
+    const { target } = input;
+    const chain = cx.run.request.identity.mode === 'irsa' ? walk(cx) : readDocuments(cx);
+    const [secret, payers, proven] = await Promise.all([
+      readSecret(connectKubernetes(cx), target.namespace, target.secretName),
+      listTargetPayers(target),
+      chain,
+    ]);
+    const ownedKeys = new Set(payers.flatMap(({ entry }) => (entry ? [entryKey(entry)] : [])));
+    return { chain: proven, file: judge(secret, input, ownedKeys) };
+  },
+
+  plan(input, { chain, file }, { now, since }): ChainPlan {
+    if ('refused' in file) return { kind: 'refuse', ...file.refused };
+    const expected = { level: 'pod-chain' as const, identityArn: '', secretFormat: file.format };
+    const waited = (now - since) / 1000;
+    if ('refused' in chain) {
+      const { code, detail } = chain.refused;
+      if (waited < propagationSeconds)
+        return {
+          kind: 'wait',
+          reason: 'IAM to show the roles and policies everywhere',
+          seconds: 5,
+          deadlineSeconds: propagationSeconds + 60,
+          overdue: code,
+          expected,
+        };
+      return {
+        kind: 'refuse',
+        code,
+        detail: `${detail} (for ${propagationSeconds} s; IAM shows changes late, rarely this late: more likely something denies it)`,
+      };
+    }
+    const [key] = file.foreignPayerKeys;
+    if (key !== undefined && !input.takeOver) {
+      if (input.key === undefined && waited < propagationSeconds)
+        return {
+          kind: 'wait',
+          reason: 'athena-results to say under which key the payer belongs',
+          seconds: 5,
+          deadlineSeconds: propagationSeconds + 60,
+          overdue: 'payer-already-integrated',
+          expected,
+        };
+      if (input.key !== undefined && file.foreignPayerKeys.some((foreign) => foreign !== input.key))
+        return {
+          kind: 'refuse',
+          code: 'payer-already-integrated',
+          detail: `${input.payerAccountId} is in the file as ${file.foreignPayerKeys.join(', ')}`,
+        };
+    }
+    return {
+      kind: 'ready',
+      output: { level: chain.level, identityArn: chain.identityArn, secretFormat: file.format },
+    };
+  },
+
+  apply: () => Promise.resolve(),
+});
+
+export const handler = stepHandler(chainProof);
