@@ -20,7 +20,11 @@ export function generatedFiles(): Record<string, string> {
     'docs/openapi.json': json(openapiDocument()),
     'docs/access/payer-provisioner.yaml': renderAccessTemplate('payer'),
     'docs/access/cluster-provisioner.yaml': renderAccessTemplate('cluster'),
-    'docs/access/cluster-manifest.yaml': renderClusterManifest(),
+    'docs/access/cluster-manifest.yaml': renderClusterManifest({
+      namespace: 'kubecost',
+      secretName: 'cloud-integration',
+      serviceAccounts: ['kubecost-serviceaccount'],
+    }),
     'docs/errors.md': renderErrorPage(),
     'README.md': withDiagram(readFileSync('README.md', 'utf8')),
   };

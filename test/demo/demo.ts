@@ -4,6 +4,7 @@ import type { Run } from '../../shared/run-view.ts';
 import { startSandbox } from '../sandbox/hub.ts';
 import { ApiClient } from './api-client.ts';
 import { clusterArn, clusters, exampleRequest, examples, readSecret, seedScenario } from './scenario.ts';
+import { quietly } from './quiet.ts';
 import { elapsed, progressLines, timelineOf, timelineText } from './text.ts';
 
 const startMs = Date.parse('2026-11-23T08:00:00Z');
@@ -12,7 +13,6 @@ const startMs = Date.parse('2026-11-23T08:00:00Z');
 async function demo(json: boolean): Promise<boolean> {
   const say = json ? () => undefined : (line = '') => void process.stdout.write(`${line}\n`);
   const sandbox = await startSandbox({ startMs });
-  const restoreOutput = keepLogsQuiet();
   try {
     await seedScenario(sandbox.world);
     const api = new ApiClient(sandbox.apiUrl);
@@ -35,7 +35,6 @@ async function demo(json: boolean): Promise<boolean> {
         arn: clusterArn(cluster),
         secret: JSON.parse(text) as unknown,
       }));
-      restoreOutput();
       process.stdout.write(`${JSON.stringify({ runs, clusters: secrets, timeline }, null, 2)}\n`);
     } else {
       for (const run of runs) reportRun(run, say);
@@ -48,7 +47,6 @@ async function demo(json: boolean): Promise<boolean> {
     }
     return runs.every(({ status }) => status === 'succeeded');
   } finally {
-    restoreOutput();
     await sandbox.close();
   }
 }
@@ -81,17 +79,5 @@ function ownKeys(runs: readonly Run[]): Set<string> {
   return new Set(runs.flatMap((run) => (run.evidence ? [run.evidence.secret.key] : [])));
 }
 
-/** The handlers log to stdout as in Lambda; here their lines would drown the demo's own. */
-function keepLogsQuiet(): () => void {
-  const write = process.stdout.write.bind(process.stdout);
-  process.stdout.write = ((chunk: string | Uint8Array, ...rest: never[]) =>
-    typeof chunk === 'string' && chunk.startsWith('{"time":')
-      ? true
-      : write(chunk, ...rest)) as typeof process.stdout.write;
-  return () => {
-    process.stdout.write = write;
-  };
-}
-
 const { values } = parseArgs({ options: { json: { type: 'boolean', default: false } } });
-if (!(await demo(values.json))) process.exitCode = 1;
+if (!(await quietly(() => demo(values.json)))) process.exitCode = 1;

@@ -7,6 +7,7 @@ import { HttpApi } from './http-api.ts';
 import { httpRoutes, readServerlessFile, resourceOf } from './serverless-file.ts';
 import { installVirtualDate } from './clock.ts';
 import { createTable } from './table.ts';
+import { startTracing, trace } from './tracing.ts';
 import type { World } from './world.ts';
 
 export const hubAccountId = '999900001111';
@@ -19,10 +20,15 @@ export type Handler = (event: unknown, context: unknown) => Promise<unknown>;
 
 /** One line per function the hub ran. */
 export interface InvocationRecord {
+  /** Virtual milliseconds since the epoch. */
   at: number;
   functionKey: string;
-  /** Real milliseconds. */
-  ms: number;
+  runId?: string;
+  /** The step waited before and, having looked, waits on. */
+  repeatedWait: boolean;
+  waits: boolean;
+  /** Requests to the hub's own table. */
+  tableCalls: number;
   error?: string;
 }
 
@@ -52,6 +58,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const file = readServerlessFile({ deploymentId, allowedHostSuffixes: '127.0.0.1' });
   const world = createWorld(options.startMs === undefined ? {} : { startMs: options.startMs });
   const undoDate = installVirtualDate(world.clock);
+  const stopTracing = startTracing();
   if (options.speed !== undefined) world.clock.speed = options.speed;
   const aws = await startServer(world);
   const table = await startTable();
@@ -70,20 +77,33 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     const entry = file.functions[functionKey];
     if (!entry) throw new Error(`serverless.yml has no function ${functionKey}`);
     const handler = await loadHandler(functionKey);
-    const started = performance.now();
-    const record: InvocationRecord = { at: world.clock.now(), functionKey, ms: 0 };
-    invocations.push(record);
+    const runId = (event as { runId?: string } | undefined)?.runId;
+    const before = invocations.findLast((other) => other.functionKey === functionKey && other.runId === runId);
+    const record: InvocationRecord = {
+      at: world.clock.now(),
+      functionKey,
+      ...(runId && { runId }),
+      repeatedWait: false,
+      waits: false,
+      tableCalls: 0,
+    };
+    const invocation = invocations.push(record) - 1;
+    const sends = (host: string) => {
+      if (table.endpoint.endsWith(host)) record.tableCalls++;
+    };
     const limitMs = (entry.timeout ?? file.provider.timeout) * 1000;
+    const context = { functionName: functionKey, getRemainingTimeInMillis: () => limitMs };
     try {
-      return await world.clock.hold(
-        () => handler(event, { functionName: functionKey, getRemainingTimeInMillis: () => limitMs }),
+      const answer = await world.clock.hold(
+        () => trace({ invocation, sends }, () => handler(event, context)),
         functionKey,
       );
+      record.waits = (answer as { status?: string } | undefined)?.status === 'waiting';
+      record.repeatedWait = record.waits && before?.waits === true;
+      return answer;
     } catch (error) {
       record.error = error instanceof Error ? error.name : String(error);
       throw error;
-    } finally {
-      record.ms = performance.now() - started;
     }
   };
 
@@ -114,6 +134,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     async close() {
       world.clock.stop();
       await Promise.all([api.close(), aws.close(), table.close(), world.eks.close()]);
+      stopTracing();
       undoEnvironment();
       undoDate();
     },

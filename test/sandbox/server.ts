@@ -12,6 +12,7 @@ import {
 import { readScope, type SigningScope } from './credentials.ts';
 import { accessDenied, faultError, strike } from './faults.ts';
 import { AwsError, type CallContext, type Caller, type Operation, type Service } from './service.ts';
+import { invocationOf } from './tracing.ts';
 import type { World } from './world.ts';
 
 interface Endpoint {
@@ -94,7 +95,7 @@ async function respond(
     const { caller, problem } = authenticate(world, scope, codec);
     if (problem) throw problem;
     const call = codec.decode(request);
-    const output = await perform(world, endpoint, call, caller, scope.region);
+    const output = await perform(world, endpoint, call, caller, scope.region, invocationOf(request.headers));
     return output === lost ? lost : codec.encode(call, output, requestId);
   } catch (error) {
     if (!(error instanceof AwsError)) process.stderr.write(`sandbox ${scope.service}: ${describe(error)}\n`);
@@ -158,6 +159,7 @@ async function perform(
   { operation: name, input }: DecodedCall,
   caller: Caller,
   region: string,
+  invocation: { invocation?: number },
 ): Promise<unknown> {
   const operation = (service.operations as Record<string, Operation | undefined>)[name];
   if (!operation) throw unknownOperation(`${service.signingName}:${name}`);

@@ -25,6 +25,8 @@ export interface CallRecord {
   writes: boolean;
   /** AWS error code, `injected:<fault>` or absent. */
   error?: string;
+  /** Index of the hub's invocation that sent it; absent for callers from outside. */
+  invocation?: number;
 }
 
 /** Everything that exists in the sandbox: the clock, each service's state, what was called, and which faults are planted. */

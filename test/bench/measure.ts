@@ -1,0 +1,112 @@
+import type { OnboardingRequestInput } from '../../shared/request.ts';
+import { ApiClient } from '../demo/api-client.ts';
+import { quietly } from '../demo/quiet.ts';
+import { exampleRequest, seedScenario } from '../demo/scenario.ts';
+import { startSandbox, type InvocationRecord, type Sandbox } from '../sandbox/hub.ts';
+import { delaysAfterDelivery } from './critical-path.ts';
+
+export interface MeasuredRun {
+  title: string;
+  status: string;
+  calls: {
+    /** `payer s3`, `cluster iam`, `hub sts`, …: how many calls were answered. */
+    byPlace: Record<string, number>;
+    total: number;
+    /** Calls of invocations that found a step still waiting. */
+    waitingRepeats: number;
+    throttleRepeats: number;
+    ownTable: number;
+  };
+  transitions: number;
+  invocations: number;
+  /** Crawls a month that the set-up makes from now on. */
+  scheduledCrawls: number;
+  waiting?: { lagMinutes: number; toSecretSeconds: number; criticalPathSeconds: number; ratio: number };
+  wallMs: number;
+}
+
+const startMs = Date.parse('2026-11-23T08:00:00Z');
+
+/** The demo's new payers and the adopted one, each alone; the first one again; and once more under five percent throttling. */
+export async function measureRuns(): Promise<MeasuredRun[]> {
+  const fresh = exampleRequest('new-irsa');
+  return [
+    await inSandbox((sandbox) => measure(sandbox, 'new payer, new cluster, IRSA, template crawler', fresh)),
+    await inSandbox((sandbox) =>
+      measure(sandbox, 'new payer, new cluster, Pod Identity, native crawler', exampleRequest('new-pod-identity')),
+    ),
+    await inSandbox((sandbox) => measure(sandbox, 'existing report adopted', exampleRequest('adopt-report'))),
+    await inSandbox(async (sandbox) => {
+      await measure(sandbox, 'first time', fresh);
+      return measure(sandbox, 'the same payer again: bucket, report, table and roles exist', fresh);
+    }),
+    await inSandbox((sandbox) => {
+      sandbox.world.faults.push({ nth: 'every-20', kind: 'throttle' });
+      return measure(sandbox, 'new payer with every 20th call throttled', fresh);
+    }),
+  ];
+}
+
+async function inSandbox<T>(work: (sandbox: Sandbox) => Promise<T>): Promise<T> {
+  const sandbox = await startSandbox({ startMs });
+  try {
+    await seedScenario(sandbox.world);
+    return await quietly(() => work(sandbox));
+  } finally {
+    await sandbox.close();
+  }
+}
+
+async function measure(sandbox: Sandbox, title: string, request: OnboardingRequestInput): Promise<MeasuredRun> {
+  const { world } = sandbox;
+  const api = new ApiClient(sandbox.apiUrl);
+  const before = {
+    calls: world.calls.length,
+    invocations: sandbox.invocations.length,
+    executions: world.states.executions.size,
+  };
+  const wallStart = performance.now();
+  const { runId } = await api.start(request);
+  const run = await api.untilEnded(runId);
+  const wallMs = performance.now() - wallStart;
+  const invocations = sandbox.invocations.slice(before.invocations).filter(({ runId: id }) => id === runId);
+  const execution = [...world.states.executions.values()].slice(before.executions)[0]?.execution;
+  const waiting = delaysAfterDelivery(world, run);
+  return {
+    title,
+    status: run.status,
+    calls: countCalls(sandbox, before.calls, invocations, request),
+    transitions: execution?.transitions() ?? 0,
+    invocations: invocations.length,
+    scheduledCrawls: 30,
+    ...(waiting && { waiting }),
+    wallMs,
+  };
+}
+
+function countCalls(
+  sandbox: Sandbox,
+  from: number,
+  invocations: readonly InvocationRecord[],
+  request: OnboardingRequestInput,
+): MeasuredRun['calls'] {
+  const byPlace: Record<string, number> = {};
+  const counts = { total: 0, waitingRepeats: 0, throttleRepeats: 0 };
+  for (const call of sandbox.world.calls.slice(from)) {
+    if (call.invocation === undefined) continue;
+    const invocation = sandbox.invocations[call.invocation];
+    if (call.error === 'injected:throttle') counts.throttleRepeats++;
+    else if (invocation?.repeatedWait) counts.waitingRepeats++;
+    else {
+      const place = `${placeOf(call.accountId, request)} ${call.service}`;
+      byPlace[place] = (byPlace[place] ?? 0) + 1;
+      counts.total++;
+    }
+  }
+  return { byPlace, ...counts, ownTable: invocations.reduce((sum, { tableCalls }) => sum + tableCalls, 0) };
+}
+
+function placeOf(accountId: string, { payerAccountId, cluster }: OnboardingRequestInput): string {
+  if (accountId === payerAccountId) return 'payer account';
+  return accountId === cluster.accountId ? 'cluster account' : 'hub';
+}

@@ -1,0 +1,39 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { ClientRequest } from 'node:http';
+
+const header = 'x-sandbox-invocation';
+
+interface Traced {
+  invocation: number;
+  /** Called for every request, with the host it goes to. */
+  sends(host: string): void;
+}
+
+const current = new AsyncLocalStorage<Traced>();
+
+function mark(message: unknown): void {
+  const traced = current.getStore();
+  if (!traced) return;
+  const { request } = message as { request: ClientRequest };
+  request.setHeader(header, String(traced.invocation));
+  traced.sends(String(request.getHeader('host')));
+}
+
+/** Everything `work` sends over HTTP carries the invocation's number: the product itself knows nothing of it. */
+export function trace<T>(traced: Traced, work: () => Promise<T>): Promise<T> {
+  return current.run(traced, work);
+}
+
+export function startTracing(): () => void {
+  subscribe('http.client.request.created', mark);
+  return () => {
+    unsubscribe('http.client.request.created', mark);
+  };
+}
+
+/** Which invocation a request comes from, for the call's record. */
+export function invocationOf(headers: Record<string, string | string[] | undefined>): { invocation?: number } {
+  const value = headers[header];
+  return typeof value === 'string' ? { invocation: Number(value) } : {};
+}
