@@ -46,6 +46,9 @@ const throttled = new Set([
   'Throttling',
   'ThrottlingException',
   'ThrottledException',
+  'RequestThrottled',
+  'RequestThrottledException',
+  'PriorRequestNotComplete',
   'TooManyRequestsException',
   'TooManyRequests',
   'RequestLimitExceeded',
@@ -74,6 +77,7 @@ const transient = new Set([
   'OperationAborted',
   'OperationTimeoutException',
   'RequestTimeout',
+  'RequestTimeoutException',
   'ServerException',
   'ServiceException',
   'ServiceUnavailable',
@@ -90,7 +94,16 @@ const denied = new Set([
   'AuthorizationError',
 ]);
 
-const broken = new Set(['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN']);
+const broken = new Set([
+  'ECONNRESET',
+  'ECONNREFUSED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+]);
 
 /** Gives any thrown value one of the three names. Unknown errors are terminal until this function gains a line and a test. */
 export function classify(error: unknown): KnownError {
@@ -102,7 +115,7 @@ export function classify(error: unknown): KnownError {
   // STS throttling the verifier looks like this too, and so does an access entry on its way.
   if (error instanceof KubernetesError && name === 'Unauthorized')
     return new RetryableError('cluster-rights-missing', text, { cause: error });
-  if (throttled.has(name)) return new RetryableError('throttled', text, { cause: error });
+  if (throttled.has(name) || status === 429) return new RetryableError('throttled', text, { cause: error });
   if (denied.has(name)) return new UserError('access-denied', text, { cause: error });
   if (transient.has(name) || broken.has(code) || status >= 500)
     return new RetryableError('aws-unavailable', text, { cause: error });

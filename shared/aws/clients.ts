@@ -10,8 +10,12 @@ export interface ClientConfig {
 
 export type ClientConstructor<Client> = new (config: ClientConfig) => Client;
 
-/** One connection pool for all clients of the process. */
-const requestHandler = new NodeHttpHandler({ connectionTimeout: 5_000, requestTimeout: 20_000 });
+/** One connection pool for all clients of the process. By default the handler only warns when `requestTimeout` is over. */
+const requestHandler = new NodeHttpHandler({
+  connectionTimeout: 5_000,
+  requestTimeout: 20_000,
+  throwOnRequestTimeout: true,
+});
 
 /** The SDK retries in milliseconds (3 attempts); longer waits belong to the state machine. */
 export function newClient<Client>(
