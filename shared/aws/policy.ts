@@ -19,9 +19,9 @@ export function policyOf(...statements: Statement[]): PolicyDocument {
   return { Version: '2012-10-17', Statement: statements };
 }
 
-/** IAM answers URL-encoded JSON, S3 plain JSON; a document with one statement may hold it bare. */
+/** IAM answers URL-encoded JSON, S3 plain JSON; a document with one statement may hold it bare. Without a version it is of 2008. */
 export function decodePolicy(text: string): PolicyDocument {
-  const parsed = JSON.parse(text.startsWith('%7B') ? decodeURIComponent(text) : text) as {
+  const parsed = JSON.parse(text.startsWith('%') ? decodeURIComponent(text) : text) as {
     Version?: string;
     Statement?: Statement | Statement[];
   };
@@ -34,41 +34,64 @@ export function policyCharacters(document: PolicyDocument): number {
   return JSON.stringify(document).length;
 }
 
-/** True if both say the same: order, one-item lists and the spelling of an account principal do not matter. */
+/** True if both say the same: order, repeats, one-item lists and the spelling of a principal do not matter. */
 export function samePolicy(a: PolicyDocument, b: PolicyDocument): boolean {
   return JSON.stringify(canonicalDocument(a)) === JSON.stringify(canonicalDocument(b));
 }
 
 export function sameStatement(a: Statement, b: Statement): boolean {
-  return JSON.stringify(canonical(a)) === JSON.stringify(canonical(b));
+  return canonicalStatement(a) === canonicalStatement(b);
 }
 
-/** Replaces the statements that carry our Sids, adds the missing ones, and leaves everybody else's where they are. */
+/**
+ * Replaces the statements that carry our Sids, adds the missing ones, and leaves everybody else's where they are. The version stays:
+ * another one would give `${...}` in their statements another meaning.
+ */
 export function mergeStatements(existing: PolicyDocument | undefined, ours: readonly Statement[]): PolicyDocument {
   const kept = existing?.Statement ?? [];
   const bySid = new Map(ours.map((statement) => [statement.Sid, statement]));
   const replaced = kept.map((statement) => (statement.Sid ? (bySid.get(statement.Sid) ?? statement) : statement));
   const present = new Set(kept.map(({ Sid }) => Sid));
-  return { Version: '2012-10-17', Statement: [...replaced, ...ours.filter(({ Sid }) => !present.has(Sid))] };
+  return {
+    Version: existing?.Version ?? '2012-10-17',
+    Statement: [...replaced, ...ours.filter(({ Sid }) => !present.has(Sid))],
+  };
 }
 
 export function listOf(value: string | string[] | undefined): string[] {
   return value === undefined ? [] : Array.isArray(value) ? value : [value];
 }
 
-function canonicalDocument({ Statement: statements }: PolicyDocument): unknown {
-  return statements.map((statement) => JSON.stringify(canonical(statement))).sort();
+function canonicalDocument({ Version, Statement: statements }: PolicyDocument): unknown {
+  const texts = [...new Set(statements.map(canonicalStatement))].sort();
+  // The version decides about policy variables and nothing else.
+  return texts.some((text) => text.includes('${')) ? [Version, ...texts] : texts;
+}
+
+function canonicalStatement(statement: Statement): string {
+  const principals = Object.entries(statement).map(([key, value]: [string, unknown]) => [
+    key,
+    key === 'Principal' || key === 'NotPrincipal' ? canonicalPrincipal(value) : value,
+  ]);
+  return JSON.stringify(canonical(Object.fromEntries(principals)));
+}
+
+/** AWS shows an account as its root user, and everybody as `{"AWS": "*"}`. */
+function canonicalPrincipal(principal: unknown): unknown {
+  if (principal === '*') return { AWS: '*' };
+  const { AWS: accounts, ...others } = principal as Record<string, string | string[]>;
+  if (accounts === undefined) return others;
+  return { ...others, AWS: listOf(accounts).map((name) => name.replace(/^arn:aws[a-z-]*:iam::(\d{12}):root$/, '$1')) };
 }
 
 function canonical(value: unknown): unknown {
   if (Array.isArray(value)) {
-    const items = value.map(canonical);
-    return items.length === 1 ? items[0] : items.map((item) => JSON.stringify(item)).sort();
+    const items = [...new Set(value.map((item) => JSON.stringify(canonical(item))))].sort();
+    return items.length === 1 ? JSON.parse(items[0] ?? '') : items;
   }
   if (typeof value === 'object' && value !== null) {
     const entries = Object.entries(value).map(([key, item]) => [key, canonical(item)] as const);
     return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
   }
-  if (typeof value === 'string') return value.replace(/^arn:aws:iam::(\d{12}):root$/, '$1');
   return typeof value === 'boolean' || typeof value === 'number' ? String(value) : value;
 }
