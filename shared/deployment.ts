@@ -1,6 +1,11 @@
 import * as z from 'zod';
 
-const list = z.string().transform((text) => text.split(',').filter(Boolean));
+const list = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((item) => item.trim())
+    .filter(Boolean),
+);
 
 /** The deployment's own settings, from the function's environment (serverless.yml): never from a request. */
 const Environment = z.object({

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
 import * as z from 'zod';
@@ -6,7 +7,7 @@ import { iso, now } from './clock.ts';
 import { readDeployment } from './deployment.ts';
 import { classify, UserError, type KnownError } from './errors.ts';
 import { releaseLease, takeLease, type Lease } from './lease.ts';
-import { log } from './logger.ts';
+import { log, type LogFields } from './logger.ts';
 import { runErrorOf, targetOf, type RunRecord, type StepRecord, type Waiting } from './run.ts';
 import { StepStore } from './run-store.ts';
 import { converge, type Plan, type Step, type StepChange, type StepContext } from './step.ts';
@@ -24,15 +25,19 @@ export interface StepAnswer {
 
 type WaitPlan = Extract<Plan<StepChange, object>, { kind: 'wait' }>;
 
-/** Queueing for a lease that other runs hold. */
-const leaseWait: WaitPlan = {
-  kind: 'wait',
-  reason: 'another run that writes the same resources',
-  seconds: 3,
-  deadlineSeconds: 3600,
-  overdue: 'aws-unavailable',
-  expected: {},
-};
+/** Queueing for a lease that other runs hold: hundreds may stand in one line, and a history holds 25,000 events (10 a look). */
+function leaseWait({ waiting }: StepRecord): WaitPlan {
+  const reason = 'another run that writes the same resources';
+  const waited = waiting?.for === reason ? (now() - Date.parse(waiting.since)) / 1000 : 0;
+  return {
+    kind: 'wait',
+    reason,
+    seconds: Math.ceil(Math.min(30, Math.max(3, waited / 4))),
+    deadlineSeconds: 4 * 3600,
+    overdue: 'aws-unavailable',
+    expected: {},
+  };
+}
 
 /** Wraps a step for Lambda: errors leave with one of the three names that the state machine matches. */
 export function stepHandler(step: Step) {
@@ -59,7 +64,7 @@ async function runStep(
       return { status: 'planned', seconds: 0 };
     }
     const lease = step.lease && !run.request.dryRun ? await leaseFor(step.lease, run, step, context) : undefined;
-    if (lease === 'busy') return await park(store, record, leaseWait);
+    if (lease === 'busy') return await park(store, record, leaseWait(record));
     try {
       const result = await converge(
         step,
@@ -90,7 +95,7 @@ async function runStep(
       log('step ended', { ...fields, status });
       return { status, seconds: 0 };
     } finally {
-      if (lease) await releaseLease(lease);
+      if (lease) await giveBack(lease, fields);
     }
   } catch (thrown) {
     const error = classify(thrown);
@@ -124,6 +129,7 @@ function contextOf(run: RunRecord, record: StepRecord, store: StepStore): StepCo
   };
 }
 
+/** Each invocation holds by itself: one that the state machine gave up on may still be writing when the next one starts. */
 async function leaseFor(
   kind: NonNullable<Step['lease']>,
   run: RunRecord,
@@ -131,8 +137,17 @@ async function leaseFor(
   context: Pick<Context, 'getRemainingTimeInMillis'>,
 ): Promise<Lease | 'busy'> {
   const scope = kind === 'target' ? `target#${targetId(targetOf(run.request))}` : `payer#${run.request.payerAccountId}`;
-  const lease = await takeLease(scope, `${run.runId}-${run.attempt}-${step.name}`, context.getRemainingTimeInMillis());
-  return lease ?? 'busy';
+  const holder = `${run.runId}-${run.attempt}-${step.name}-${randomUUID()}`;
+  return (await takeLease(scope, holder, context.getRemainingTimeInMillis())) ?? 'busy';
+}
+
+/** A lease that cannot be given back ends by itself; what the step came to stands. */
+async function giveBack(lease: Lease, fields: LogFields): Promise<void> {
+  try {
+    await releaseLease(lease);
+  } catch (error) {
+    log('lease not given back', { ...fields, scope: lease.scope, detail: classify(error).message });
+  }
 }
 
 /** @throws UserError with the plan's `overdue` code once the deadline of this wait has passed */
@@ -154,8 +169,13 @@ async function park(store: StepStore, record: StepRecord, plan: WaitPlan): Promi
   return { status: 'waiting', seconds };
 }
 
-/** A retryable error leaves the step running: the state machine tries again, and `close` finds the error if it gives up. */
+/**
+ * A retryable error leaves the step running: the state machine tries again, and `close` finds the error if it gives up. What the step
+ * was waiting for stays, for the deadline counts from the first wait.
+ */
 async function recordError(store: StepStore, record: StepRecord, error: KnownError, step: Step): Promise<void> {
-  const status = error.name === 'RetryableError' ? 'running' : 'failed';
-  await store.finish({ status, warnings: record.warnings, error: runErrorOf(error, step.name) });
+  const { warnings, waiting } = record;
+  const ending: Pick<StepRecord, 'status' | 'waiting'> =
+    error.name === 'RetryableError' ? { status: 'running', ...(waiting && { waiting }) } : { status: 'failed' };
+  await store.finish({ ...ending, warnings, error: runErrorOf(error, step.name) });
 }

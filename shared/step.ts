@@ -96,7 +96,7 @@ export interface Step<
 export function defineStep<Name extends StepName, Input, Seen, C extends StepChange>(
   step: Step<Name, Input, Seen, C>,
 ): Step<Name> {
-  return step as unknown as Step<Name>;
+  return step;
 }
 
 export type StepResult =
@@ -115,24 +115,24 @@ const maxRounds = 8;
 
 /**
  * Look, plan, apply, look again: the second look decides. Changes may come in rounds (a bucket first, then its policy);
- * a change that is planned again right after it was made has not become visible yet, so the step waits.
+ * changes that are planned again after they were made have not become visible yet, so the step waits.
  */
 export async function converge(step: Step, cx: StepContext, recorder: Recorder, lease?: Lease): Promise<StepResult> {
   const input = step.input(cx);
   const look = async () => step.plan(input, await step.observe(cx, input), cx);
   let plan = await look();
-  let applied = '';
+  const applied = new Set<string>();
   for (let round = 0; plan.kind === 'change'; round++) {
     if (cx.run.request.dryRun) return { status: 'planned', output: plan.expected, changes: [...plan.changes] };
     const wanted = JSON.stringify(plan.changes);
-    if (wanted === applied || round === maxRounds) return { status: 'waiting', plan: untilVisible(plan) };
+    if (applied.has(wanted) || round === maxRounds) return { status: 'waiting', plan: untilVisible(plan) };
     for (const change of plan.changes) {
       if (lease && !mayWrite(lease))
         throw new RetryableError('aws-unavailable', `the lease ${lease.scope} is about to end`);
       await step.apply(cx, change, input);
       await recorder.changed(change);
     }
-    applied = wanted;
+    applied.add(wanted);
     plan = await look();
   }
   switch (plan.kind) {
