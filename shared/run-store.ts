@@ -39,10 +39,11 @@ function toItem(run: RunRecord): Record<string, unknown> {
   };
 }
 
+const keyAttributes = new Set(['pk', 'sk', 'allKey', 'payerKey', 'clusterKey', 'listKey']);
+
 function fromItem(item: Record<string, unknown>): RunRecord {
-  const { pk, sk, allKey, payerKey, clusterKey, listKey, ...run } = item;
-  void [pk, sk, allKey, payerKey, clusterKey, listKey];
-  return run as unknown as RunRecord;
+  const fields = Object.entries(item).filter(([name]) => !keyAttributes.has(name));
+  return Object.fromEntries(fields) as unknown as RunRecord;
 }
 
 /** A queued run with every step pending, or skipped where it does not apply; false if the run is already there. */
@@ -132,7 +133,8 @@ export class StepStore {
     const at = iso(now());
     const answer = await this.#update(
       'SET #status = :running, startedAt = if_not_exists(startedAt, :at), steps.#step.#status = :running, ' +
-        'steps.#step.startedAt = if_not_exists(steps.#step.startedAt, :at), steps.#step.invocations = steps.#step.invocations + :one',
+        'steps.#step.startedAt = if_not_exists(steps.#step.startedAt, :at), steps.#step.invocations = steps.#step.invocations + :one ' +
+        'REMOVE steps.#step.endedAt',
       { ':running': 'running', ':at': at, ':one': 1 },
     );
     return fromItem(answer);

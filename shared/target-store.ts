@@ -2,6 +2,7 @@ import { DeleteCommand, GetCommand, PutCommand, QueryCommand, UpdateCommand } fr
 import { targetId } from './aws/names.ts';
 import { readDeployment } from './deployment.ts';
 import type { IntegrationEntry } from './cloud-integration.ts';
+import { RetryableError } from './errors.ts';
 import type { OnboardingRequest } from './request.ts';
 import type { Target } from './run.ts';
 import { documentClient, holds } from './table.ts';
@@ -57,17 +58,25 @@ export async function listTargetPayers(target: Target): Promise<TargetPayer[]> {
   return (await queryAll(targetKey(target), 'payer#')) as unknown as TargetPayer[];
 }
 
-/** Records that the payer's role belongs in the pod's policy; never takes `proven` back. */
+/** Records that the payer's role belongs in the pod's policy, also if it was to be removed; never takes `proven` back. */
 export async function markGranted(target: Target, payerAccountId: string, payerRoleArn: string): Promise<void> {
-  await documentClient().send(
-    new UpdateCommand({
-      TableName: tableName(),
-      Key: { pk: targetKey(target), sk: `payer#${payerAccountId}` },
-      UpdateExpression: 'SET payerAccountId = :payer, payerRoleArn = :role, #state = if_not_exists(#state, :granted)',
-      ExpressionAttributeNames: { '#state': 'state' },
-      ExpressionAttributeValues: { ':payer': payerAccountId, ':role': payerRoleArn, ':granted': 'granted' },
-    }),
-  );
+  const write = (granted: boolean) =>
+    documentClient().send(
+      new UpdateCommand({
+        TableName: tableName(),
+        Key: { pk: targetKey(target), sk: `payer#${payerAccountId}` },
+        UpdateExpression: `SET payerAccountId = :payer, payerRoleArn = :role${granted ? ', #state = :granted' : ''}`,
+        ConditionExpression: granted ? 'attribute_not_exists(#state) OR #state <> :proven' : '#state = :proven',
+        ExpressionAttributeNames: { '#state': 'state' },
+        ExpressionAttributeValues: {
+          ':payer': payerAccountId,
+          ':role': payerRoleArn,
+          ':proven': 'proven',
+          ...(granted && { ':granted': 'granted' }),
+        },
+      }),
+    );
+  if (!(await holds(() => write(true)))) await write(false);
 }
 
 export async function markProven(target: Target, entry: IntegrationEntry): Promise<void> {
@@ -110,10 +119,19 @@ export interface AdminWindow {
 
 const windowKey = (clusterArn: string) => ({ pk: 'windows', sk: clusterArn });
 
+/** @throws RetryableError while another run's window is open: its mark must not be lost */
 export async function markWindowOpen(clusterArn: string, window: AdminWindow): Promise<void> {
-  await documentClient().send(
-    new PutCommand({ TableName: tableName(), Item: { ...windowKey(clusterArn), ...window } }),
+  const marked = await holds(() =>
+    documentClient().send(
+      new PutCommand({
+        TableName: tableName(),
+        Item: { ...windowKey(clusterArn), ...window },
+        ConditionExpression: 'attribute_not_exists(pk) OR runId = :own',
+        ExpressionAttributeValues: { ':own': window.runId },
+      }),
+    ),
   );
+  if (!marked) throw new RetryableError('aws-unavailable', `another run is administrator of ${clusterArn}`);
 }
 
 export async function markWindowShut(clusterArn: string): Promise<void> {
