@@ -2,7 +2,7 @@ import middy from '@middy/core';
 import * as z from 'zod';
 import { closeAdminWindow } from '../shared/admin-window.ts';
 import { clusterAccount } from '../shared/accounts.ts';
-import { classify, isKnownError, TerminalError } from '../shared/errors.ts';
+import { classify, TerminalError } from '../shared/errors.ts';
 import { log } from '../shared/logger.ts';
 import {
   clusterArnOf,
@@ -44,15 +44,22 @@ export async function close(event: unknown): Promise<{ status: RunStatus }> {
   const run = await readRun(end.runId);
   if (!run) throw new TerminalError('unexpected', `run ${end.runId} has no record`);
   if (run.attempt !== end.attempt) return { status: run.status };
-  await shutWindow(run);
-  if (!endedStatuses.includes(run.status)) {
-    const error = end.failure && failureOf(run, end.failure);
-    const status = error ? 'failed' : run.request.dryRun ? 'planned' : 'succeeded';
-    await endRun(run.runId, run.attempt, status, error);
-    log('run ended', { runId: run.runId, step: 'close', status, code: error?.code });
+  try {
+    await shutWindow(run);
+  } finally {
+    // A cluster that does not answer must not keep the run from ending.
+    await setEnd(run, end);
+    await releaseLock(run);
   }
-  await releaseLock(run);
   return { status: (await readRun(run.runId))?.status ?? run.status };
+}
+
+async function setEnd(run: RunRecord, { failure }: End): Promise<void> {
+  if (endedStatuses.includes(run.status)) return;
+  const error = failure && failureOf(run, failure);
+  const status = error ? 'failed' : run.request.dryRun ? 'planned' : 'succeeded';
+  if (await endRun(run.runId, run.attempt, status, error))
+    log('run ended', { runId: run.runId, step: 'close', status, code: error?.code });
 }
 
 function readEnd(event: unknown): End {
@@ -73,34 +80,37 @@ function readEnd(event: unknown): End {
 /** Lambda hands errors on as JSON text, other failures as plain text. */
 function messageOf(cause: string): string {
   try {
-    return String((JSON.parse(cause) as { errorMessage?: unknown }).errorMessage ?? cause);
+    return (JSON.parse(cause) as { errorMessage?: string }).errorMessage ?? cause;
   } catch {
     return cause;
   }
 }
 
-/** What the failing step recorded, else what it last stumbled over, else what the state machine saw. */
+/**
+ * What the failing step recorded; else the error that was retried in vain, which the state machine quotes, for another branch's step may
+ * hold one that is about to pass; else what the state machine saw, of the step that was running.
+ */
 function failureOf(run: RunRecord, failure: NonNullable<End['failure']>): RunError {
-  const records = stepNames.map((name) => run.steps[name]);
-  const failed = records.find((record) => record?.status === 'failed') ?? records.find((record) => record?.error);
-  return failed?.error ?? runErrorOf(failure, null);
+  const records = stepNames.flatMap((name) => run.steps[name] ?? []);
+  const failed =
+    records.find(({ status }) => status === 'failed') ??
+    records.find(({ error }) => error && failure.message.endsWith(`: ${error.message}`));
+  if (failed?.error) return failed.error;
+  const [running, ...others] = stepNames.filter((name) => run.steps[name]?.status === 'running');
+  return runErrorOf(failure, failure.code === 'step-crashed' && others.length === 0 ? (running ?? null) : null);
 }
 
-/** A cluster we can no longer enter keeps its mark: the sweeper tries again. */
+/** A cluster we can no longer enter keeps its mark: the sweeper tries again. What may soon work the state machine tries again. */
 async function shutWindow(run: RunRecord): Promise<void> {
   const clusterArn = clusterArnOf(run.request);
   const window = await readWindow(clusterArn);
   if (window?.runId !== run.runId) return;
   try {
     await closeAdminWindow(clusterAccount(window.clusterAccountId, run.runId), clusterArn, window);
-  } catch (error) {
-    if (isKnownError(error) && error.name === 'RetryableError') throw error;
-    log('admin window still open', {
-      runId: run.runId,
-      step: 'close',
-      cluster: clusterArn,
-      detail: classify(error).message,
-    });
+  } catch (thrown) {
+    const error = classify(thrown);
+    if (error.name === 'RetryableError') throw error;
+    log('admin window still open', { runId: run.runId, step: 'close', cluster: clusterArn, detail: error.message });
   }
 }
 
