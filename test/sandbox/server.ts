@@ -30,7 +30,7 @@ export async function startServer(
 ): Promise<{ endpoint: string; close(): Promise<void> }> {
   const endpoints = new Map(services.map((service) => [service.signingName, { service, codec: codecFor(service) }]));
   const server = createServer((request, response) => {
-    void world.clock.hold(
+    const answering = world.clock.hold(
       async () => {
         const answer = await respond(world, endpoints, await readRequest(request));
         if (answer === lost) request.socket.destroy();
@@ -38,6 +38,10 @@ export async function startServer(
       },
       `${request.method ?? ''} ${request.url ?? ''}`,
     );
+    answering.catch((error: unknown) => {
+      process.stderr.write(`sandbox: ${describe(error)}\n`);
+      request.socket.destroy();
+    });
   });
   // Node closes idle sockets after 5 s, in the midst of an SDK client's pool.
   server.keepAliveTimeout = 65_000;
@@ -168,6 +172,7 @@ async function perform(
     operation: name,
     accountId: caller.accountId,
     writes: operation.writes,
+    ...invocation,
   };
   const record = (error?: string) => {
     const { arn: callerArn } = caller;
