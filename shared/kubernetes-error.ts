@@ -13,7 +13,6 @@ const reasons: Record<number, string> = {
   400: 'BadRequest',
   401: 'Unauthorized',
   403: 'Forbidden',
-  404: 'NotFound',
   409: 'Conflict',
   422: 'Invalid',
   429: 'TooManyRequests',

@@ -310,12 +310,12 @@ export const clusterAccess = defineStep({
   },
 });
 
-/** Another API server of the cluster may not know the right yet, and another run may have shut the window. */
+/** Another API server may not know the right yet, and another run may have shut the window; an admission webhook's no is final. */
 async function asAdministrator(write: () => Promise<unknown>): Promise<void> {
   try {
     await unlessTaken(['AlreadyExists', 'Conflict'], write);
   } catch (error) {
-    if (!isAwsError(error, 'Forbidden')) throw error;
+    if (!isAwsError(error, 'Forbidden') || error.message.includes('denied the request')) throw error;
     throw new RetryableError('cluster-rights-missing', error.message, { cause: error });
   }
 }

@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest';
+import { payerRolesGrant, payerTrust, podIdentityTrust, webIdentityTrust } from '../../shared/aws/access-policies.ts';
+import { policyOf } from '../../shared/aws/policy.ts';
+import { permits, trusts } from '../../shared/aws/trust.ts';
+
+const pod = {
+  clusterArn: 'arn:aws:eks:eu-west-1:222233334444:cluster/finops',
+  namespace: 'kubecost',
+  serviceAccount: 'kubecost-serviceaccount',
+};
+const issuer = 'oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE';
+const providerArn = `arn:aws:iam::222233334444:oidc-provider/${issuer}`;
+const podRoleArn = 'arn:aws:iam::222233334444:role/kubecost-kubecost-serviceaccount-0a1b2c3d';
+const payerRoleArn = 'arn:aws:iam::111122223333:role/kubecost-cur-access';
+
+const documents = {
+  'pod-trust-irsa': policyOf(webIdentityTrust(pod, providerArn, issuer)),
+  'pod-trust-pod-identity': policyOf(podIdentityTrust(pod)),
+  'payer-trust': policyOf(payerTrust('222233334444', [podRoleArn])),
+  grant: policyOf(payerRolesGrant([payerRoleArn])),
+};
+
+describe('access policies', () => {
+  it.each(Object.entries(documents))('%s is as reviewed', async (name, document) => {
+    await expect(`${JSON.stringify(document, null, 2)}\n`).toMatchFileSnapshot(`../golden/policies/${name}.json`);
+  });
+
+  it('let exactly the named pod through', () => {
+    const action = 'sts:AssumeRole';
+    const asks = (arn: string) => ({ principal: { AWS: arn }, action, context: { 'aws:PrincipalArn': arn } });
+    expect(trusts(documents['payer-trust'], asks(podRoleArn))).toBe(true);
+    expect(trusts(documents['payer-trust'], asks('arn:aws:iam::222233334444:role/other'))).toBe(false);
+    expect(trusts(documents['payer-trust'], asks(podRoleArn.replace('2222', '5555')))).toBe(false);
+    expect(permits(documents.grant, 'sts:TagSession', payerRoleArn)).toBe(true);
+    expect(permits(documents.grant, action, payerRoleArn.replace('1111', '5555'))).toBe(false);
+  });
+});
+
+describe('reading a trust policy', () => {
+  const allow = { Effect: 'Allow' as const, Principal: { AWS: '222233334444' }, Action: 'sts:*' };
+  const asks = {
+    principal: { AWS: podRoleArn },
+    action: 'sts:TagSession',
+    context: { 'aws:PrincipalArn': podRoleArn },
+  };
+
+  it('takes the account id, its root and wildcards for what they are', () => {
+    expect(trusts(policyOf(allow), asks)).toBe(true);
+    expect(trusts(policyOf({ ...allow, Principal: { AWS: 'arn:aws:iam::222233334444:root' } }), asks)).toBe(true);
+    expect(trusts(policyOf({ ...allow, Principal: '*' }), asks)).toBe(true);
+    expect(trusts(policyOf({ ...allow, Action: 'sts:AssumeRole*' }), asks)).toBe(false);
+  });
+
+  it('lets a deny win', () => {
+    expect(trusts(policyOf(allow, { ...allow, Effect: 'Deny', Action: 'sts:TagSession' }), asks)).toBe(false);
+  });
+
+  it('does not count on a condition that Kubecost cannot meet', () => {
+    const condition = { StringEquals: { 'sts:ExternalId': 'secret' } };
+    expect(trusts(policyOf({ ...allow, Condition: condition }), asks)).toBe(false);
+  });
+});
