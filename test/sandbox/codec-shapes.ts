@@ -54,7 +54,7 @@ export function readShapes(sdk: Record<string, unknown>): ServiceShapes {
     if (!exported.endsWith('$') || !Array.isArray(value)) continue;
     const schema = value as Static;
     if (schema[0] === 9) shapes.operations.set(schema[2], operationShape(schema));
-    if (schema[0] === -3) {
+    if (schema[0] === -3 && !schema[1].startsWith('smithy.ts.sdk.synthetic')) {
       const shape = errorShape(schema);
       shapes.errors.set(shape.name, shape);
       shapes.errors.set(shape.wireCode, shape);

@@ -38,8 +38,8 @@ export function fromJson(value: unknown, schema: NormalizedSchema): unknown {
   if (schema.isDocumentSchema()) return value;
   if (schema.isStructSchema()) {
     const found: Fields = {};
-    for (const [name, member, traits] of members(schema)) {
-      const read = fromJson((value as Fields)[traits.jsonName ?? name], member);
+    for (const [name, member] of members(schema)) {
+      const read = fromJson((value as Fields)[name], member);
       if (read !== undefined) found[name] = read;
     }
     return found;
@@ -56,9 +56,9 @@ export function toJson(value: unknown, schema: NormalizedSchema): unknown {
   if (value === null || value === undefined || schema.isDocumentSchema()) return value;
   if (schema.isStructSchema()) {
     const written: Fields = {};
-    for (const [name, member, traits] of members(schema)) {
+    for (const [name, member] of members(schema)) {
       const item = (value as Fields)[name];
-      if (item !== undefined && item !== null) written[traits.jsonName ?? name] = toJson(item, member);
+      if (item !== undefined && item !== null) written[name] = toJson(item, member);
     }
     return written;
   }

@@ -172,7 +172,7 @@ function xmlBody(namespace: string): BodyFormat {
       const root = schema.getMergedTraits().xmlName ?? schema.getName() ?? 'Result';
       // GetBucketLocation alone is not wrapped: its root is its only member.
       const bare = root === 'LocationConstraint' ? (value as { LocationConstraint?: string }) : undefined;
-      const content = bare ? (bare.LocationConstraint ?? '') : structContent(value as Fields, schema);
+      const content = bare ? escapeXml(bare.LocationConstraint ?? '') : structContent(value as Fields, schema);
       return `${xmlHeader}<${root} xmlns="${namespace}">${content}</${root}>`;
     },
   };
