@@ -156,21 +156,29 @@ export class StepStore {
     planned?: Change[],
   ): Promise<void> {
     const ended = result.status === 'waiting' || result.status === 'running' ? undefined : iso(now());
-    const fields = { ...result, endedAt: ended, ...(planned && { changes: planned }) };
-    const sets: string[] = [];
-    const removes: string[] = [];
-    const values: Record<string, unknown> = {};
-    for (const [name, value] of Object.entries({ waiting: undefined, error: undefined, ...fields })) {
-      if (value === undefined) removes.push(`steps.#step.${name === 'error' ? '#error' : name}`);
-      else {
-        sets.push(`steps.#step.${name === 'status' ? '#status' : name === 'error' ? '#error' : name} = :${name}`);
-        values[`:${name}`] = value;
-      }
-    }
-    await this.#update(`SET ${sets.join(', ')}${removes.length > 0 ? ` REMOVE ${removes.join(', ')}` : ''}`, values);
+    const fields = Object.entries({
+      waiting: undefined,
+      error: undefined,
+      ...result,
+      endedAt: ended,
+      ...(planned && { changes: planned }),
+    });
+    const set = fields.filter(([, value]) => value !== undefined);
+    const gone = fields.filter(([, value]) => value === undefined);
+    await this.#update(
+      `SET ${set.map(([name]) => `steps.#step.#${name} = :${name}`).join(', ')}` +
+        (gone.length > 0 ? ` REMOVE ${gone.map(([name]) => `steps.#step.#${name}`).join(', ')}` : ''),
+      Object.fromEntries(set.map(([name, value]) => [`:${name}`, value])),
+      // DynamoDB reserves some of these words (status, error, output) and may reserve more.
+      Object.fromEntries(fields.map(([name]) => [`#${name}`, name])),
+    );
   }
 
-  async #update(expression: string, values: Record<string, unknown>): Promise<Record<string, unknown>> {
+  async #update(
+    expression: string,
+    values: Record<string, unknown>,
+    names: Record<string, string> = {},
+  ): Promise<Record<string, unknown>> {
     let attributes: Record<string, unknown> | undefined;
     const held = await holds(async () => {
       const answer = await documentClient().send(
@@ -179,11 +187,7 @@ export class StepStore {
           Key: runKey(this.#runId),
           UpdateExpression: expression,
           ConditionExpression: 'attempt = :attempt AND #status IN (:queuedRun, :runningRun)',
-          ExpressionAttributeNames: {
-            '#step': this.#step,
-            '#status': 'status',
-            ...(expression.includes('#error') && { '#error': 'error' }),
-          },
+          ExpressionAttributeNames: { ...names, '#step': this.#step, '#status': 'status' },
           ExpressionAttributeValues: {
             ...values,
             ':attempt': this.#attempt,
