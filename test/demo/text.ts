@@ -76,9 +76,11 @@ export function timelineOf(run: Run): TimelineRow[] {
 
 /** One line a step: when it began, how long it took, and whether that was while AWS prepared the delivery. */
 export function timelineText(rows: readonly TimelineRow[], fromMs: number): string[] {
-  return rows.map(({ step, startedAt, endedAt, duringTheWait }) => {
-    const begin = Date.parse(startedAt);
-    const mark = step === 'first-delivery' ? '====' : duringTheWait ? '  ||' : '    ';
-    return `  ${mark} ${step.padEnd(15)} from ${elapsed(fromMs, begin)}  took ${elapsed(begin, Date.parse(endedAt))}`;
-  });
+  return rows
+    .toSorted((a, b) => a.startedAt.localeCompare(b.startedAt))
+    .map(({ step, startedAt, endedAt, duringTheWait }) => {
+      const begin = Date.parse(startedAt);
+      const mark = step === 'first-delivery' ? '====' : duringTheWait ? '  ||' : '    ';
+      return `  ${mark} ${step.padEnd(15)} from ${elapsed(fromMs, begin)}  took ${elapsed(begin, Date.parse(endedAt))}`;
+    });
 }
