@@ -1,0 +1,262 @@
+import {
+  AthenaClient,
+  CreateWorkGroupCommand,
+  GetWorkGroupCommand,
+  UpdateWorkGroupCommand,
+  type WorkGroup,
+} from '@aws-sdk/client-athena';
+import type { LifecycleRule } from '@aws-sdk/client-s3';
+import {
+  AccountBucket,
+  hasExpiry,
+  tlsOnlyStatement,
+  type BucketLocation,
+  type BucketSeen,
+} from '../../shared/aws/bucket.ts';
+import { athenaResultsBucketName } from '../../shared/aws/names.ts';
+import { mergeStatements, samePolicy, type PolicyDocument } from '../../shared/aws/policy.ts';
+import { ownership, ownerTags, toTagList } from '../../shared/aws/tags.ts';
+import { isAwsError } from '../../shared/errors.ts';
+import type { Outputs } from '../../shared/outputs.ts';
+import { outputOf } from '../../shared/run.ts';
+import { stepHandler } from '../../shared/step-handler.ts';
+import { defineStep, type Plan, type StepChange, type StepContext } from '../../shared/step.ts';
+
+type Output = Outputs['athena-results'];
+
+interface Input {
+  accountId: string;
+  region: string;
+  curBucket: string;
+  workgroup: string;
+  requestedBucket: string | undefined;
+  defaultBucket: string;
+  expiry: LifecycleRule;
+}
+
+/** Where results go, and whether the bucket was named by somebody, who then answers for it. */
+interface Results {
+  bucket: string;
+  location: string;
+  named: boolean;
+}
+
+interface Seen {
+  /** Undefined if there is no such workgroup. */
+  workgroup: WorkGroup | undefined;
+  location: BucketLocation;
+  bucket?: BucketSeen;
+  kmsKeyArn: string | null;
+}
+
+type Change = StepChange &
+  (
+    | { do: 'create-bucket' }
+    | { do: 'block-public-access' }
+    | { do: 'put-bucket-policy'; policy: PolicyDocument }
+    | { do: 'put-expiry'; rules: LifecycleRule[] }
+    | { do: 'create-workgroup'; location: string }
+    | { do: 'set-workgroup-location'; location: string }
+  );
+
+export const athenaResults = defineStep<'athena-results', Input, Seen, Change>({
+  name: 'athena-results',
+  summary: 'Gives Athena a place for query results, never in the report’s bucket',
+  permissions: {
+    payer: [
+      {
+        actions: [
+          's3:CreateBucket',
+          's3:GetBucketLocation',
+          's3:GetBucketPolicy',
+          's3:GetBucketPublicAccessBlock',
+          's3:GetBucketTagging',
+          's3:GetEncryptionConfiguration',
+          's3:GetLifecycleConfiguration',
+          's3:PutBucketPolicy',
+          's3:PutBucketPublicAccessBlock',
+          's3:PutLifecycleConfiguration',
+          's3:TagResource',
+        ],
+        resources: ['arn:${AWS::Partition}:s3:::${AthenaResultsBucket}'],
+      },
+      {
+        actions: ['athena:CreateWorkGroup', 'athena:GetWorkGroup', 'athena:TagResource', 'athena:UpdateWorkGroup'],
+        resources: ['arn:${AWS::Partition}:athena:*:${AWS::AccountId}:workgroup/${AthenaWorkgroup}'],
+      },
+    ],
+  },
+  lease: 'payer',
+
+  input({ run }) {
+    const { payerAccountId: accountId, athena } = run.request;
+    const { region, bucket: curBucket } = outputOf(run, 'report-choice');
+    return {
+      accountId,
+      region,
+      curBucket,
+      workgroup: athena.workgroup,
+      requestedBucket: athena.resultsBucket,
+      defaultBucket: athenaResultsBucketName(accountId, region),
+      expiry: {
+        ID: 'kubecost-expire-results',
+        Status: 'Enabled',
+        Filter: { Prefix: '' },
+        Expiration: { Days: athena.resultsRetentionDays },
+        AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 },
+      },
+    };
+  },
+
+  async observe(cx, input) {
+    const workgroup = await readWorkgroup(cx, input);
+    const { bucket: name } = resultsOf(input, workgroup);
+    const bucket = new AccountBucket(cx.payer, name);
+    const location = await bucket.locate();
+    if (location === undefined || location === 'taken' || location.region !== input.region)
+      return { workgroup, location, kmsKeyArn: null };
+    const [seen, kmsKeyArn] = await Promise.all([bucket.read(input.region), bucket.readKmsKey(input.region)]);
+    return { workgroup, location, bucket: seen, kmsKeyArn };
+  },
+
+  plan(input, seen, situation): Plan<Change, Output> {
+    const { workgroup: name, region, accountId } = input;
+    const results = resultsOf(input, seen.workgroup);
+    const refusal = refusalOf(input, seen, results);
+    if (refusal) return refusal;
+    const output: Output = {
+      athenaWorkgroup: name,
+      athenaResultsBucket: results.bucket,
+      athenaResultsLocation: results.location,
+      athenaRegion: region,
+      kmsKeyArn: resultKeyOf(seen.workgroup) ?? seen.kmsKeyArn,
+    };
+
+    const resource = `arn:aws:s3:::${results.bucket}`;
+    if (!seen.bucket) return { kind: 'change', changes: [{ do: 'create-bucket', resource }], expected: output };
+    const owned = ownership(seen.bucket.tags, situation.owner);
+    if (owned === 'other-deployment')
+      return { kind: 'refuse', code: 'owned-by-another-deployment', detail: `bucket ${results.bucket}` };
+    // Taken over means used as it is: our expiry would delete what others keep there.
+    if (owned === 'foreign' && !results.named && situation.run.request.existing === 'refuse')
+      return { kind: 'refuse', code: 'bucket-not-ours', detail: `bucket ${results.bucket} exists without our tags` };
+    const changes = owned === 'ours' ? bucketChanges(input, seen.bucket, resource) : [];
+
+    const workgroupArn = `arn:aws:athena:${region}:${accountId}:workgroup/${name}`;
+    const { location } = results;
+    if (!seen.workgroup) changes.push({ do: 'create-workgroup', resource: workgroupArn, location });
+    else if (!locationOf(seen.workgroup))
+      changes.push({ do: 'set-workgroup-location', resource: workgroupArn, location });
+    const [first, ...rest] = changes;
+    return first ? { kind: 'change', changes: [first, ...rest], expected: output } : { kind: 'ready', output };
+  },
+
+  async apply(cx, change, input) {
+    const { region, workgroup: name } = input;
+    const bucket = new AccountBucket(cx.payer, change.resource.replace('arn:aws:s3:::', ''));
+    const athena = cx.payer.client(AthenaClient, region);
+    switch (change.do) {
+      case 'create-bucket':
+        return bucket.create(region, cx.owner);
+      case 'block-public-access':
+        return bucket.blockPublicAccess(region);
+      case 'put-bucket-policy':
+        return bucket.putPolicy(region, change.policy);
+      case 'put-expiry':
+        return bucket.putLifecycle(region, change.rules);
+      case 'create-workgroup':
+        await athena.send(
+          new CreateWorkGroupCommand({
+            Name: name,
+            Configuration: {
+              EnforceWorkGroupConfiguration: false,
+              ResultConfiguration: { OutputLocation: change.location },
+            },
+            Tags: toTagList(ownerTags(cx.owner)),
+          }),
+        );
+        return;
+      case 'set-workgroup-location':
+        await athena.send(
+          new UpdateWorkGroupCommand({
+            WorkGroup: name,
+            ConfigurationUpdates: { ResultConfigurationUpdates: { OutputLocation: change.location } },
+          }),
+        );
+    }
+  },
+});
+
+/** Athena has no exception for a missing workgroup, only this message. */
+async function readWorkgroup(cx: StepContext, { workgroup, region }: Input): Promise<WorkGroup | undefined> {
+  try {
+    const answer = await cx.payer.client(AthenaClient, region).send(new GetWorkGroupCommand({ WorkGroup: workgroup }));
+    return answer.WorkGroup;
+  } catch (error) {
+    if (isAwsError(error, 'InvalidRequestException') && error.message.includes('not found')) return undefined;
+    throw error;
+  }
+}
+
+function locationOf(workgroup: WorkGroup | undefined): string | undefined {
+  return workgroup?.Configuration?.ResultConfiguration?.OutputLocation;
+}
+
+function resultKeyOf(workgroup: WorkGroup | undefined): string | undefined {
+  return workgroup?.Configuration?.ResultConfiguration?.EncryptionConfiguration?.KmsKey;
+}
+
+/**
+ * The workgroup's own location if it has one, for the workgroup may enforce it; else the requested or our own bucket. Without a
+ * slash at the end, however the workgroup spells it: the text is part of the key under which Kubecost keeps its data, and Athena
+ * takes both for the same place.
+ */
+function resultsOf({ requestedBucket, defaultBucket }: Input, workgroup: WorkGroup | undefined): Results {
+  const location = locationOf(workgroup)?.replace(/\/+$/, '');
+  const own = location?.split('/')[2];
+  if (location && own && (requestedBucket === undefined || requestedBucket === own))
+    return { bucket: own, location, named: own !== defaultBucket };
+  const bucket = requestedBucket ?? defaultBucket;
+  return { bucket, location: `s3://${bucket}`, named: requestedBucket !== undefined };
+}
+
+function refusalOf(
+  { workgroup: name, curBucket, region, requestedBucket }: Input,
+  { workgroup, location }: Seen,
+  { bucket }: Results,
+): Extract<Plan<Change, Output>, { kind: 'refuse' }> | undefined {
+  const configuration = workgroup?.Configuration;
+  const own = locationOf(workgroup);
+  if (workgroup?.State === 'DISABLED')
+    return { kind: 'refuse', code: 'workgroup-disabled', detail: `workgroup ${name}` };
+  if (configuration?.ManagedQueryResultsConfiguration?.Enabled)
+    return { kind: 'refuse', code: 'workgroup-managed-results', detail: `workgroup ${name}` };
+  if (bucket === curBucket)
+    return { kind: 'refuse', code: 'results-in-cur-bucket', detail: `workgroup ${name}: ${own ?? `s3://${bucket}`}` };
+  if (requestedBucket && own && own.split('/')[2] !== requestedBucket && configuration?.EnforceWorkGroupConfiguration)
+    return { kind: 'refuse', code: 'workgroup-location-differs', detail: `workgroup ${name} enforces ${own}` };
+  if (location === 'taken')
+    return { kind: 'refuse', code: 'bucket-name-taken', detail: `bucket ${bucket} belongs to another account` };
+  if (location && location.region !== region)
+    return {
+      kind: 'refuse',
+      code: 'bucket-in-other-region',
+      detail: `bucket ${bucket} is in ${location.region}, not in ${region}`,
+    };
+  return undefined;
+}
+
+function bucketChanges({ expiry }: Input, seen: BucketSeen, resource: string): Change[] {
+  const bucket = resource.replace('arn:aws:s3:::', '');
+  const changes: Change[] = [];
+  if (!seen.publicAccessBlocked) changes.push({ do: 'block-public-access', resource });
+  const policy = mergeStatements(seen.policy, [tlsOnlyStatement(bucket)]);
+  if (!seen.policy || !samePolicy(seen.policy, policy)) changes.push({ do: 'put-bucket-policy', resource, policy });
+  if (!hasExpiry(seen.lifecycle, expiry)) {
+    const rules = [...seen.lifecycle.filter(({ ID }) => ID !== expiry.ID), expiry];
+    changes.push({ do: 'put-expiry', resource, note: `${expiry.Expiration?.Days ?? 0} days`, rules });
+  }
+  return changes;
+}
+
+export const handler = stepHandler(athenaResults);

@@ -1,0 +1,337 @@
+import {
+  CloudFormationClient,
+  CreateStackCommand,
+  DeleteStackCommand,
+  type Stack,
+} from '@aws-sdk/client-cloudformation';
+import { GetCrawlerCommand, GlueClient } from '@aws-sdk/client-glue';
+import { GetAccountSettingsCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { crawlerStackPermissions } from '../../shared/aws/crawler-permissions.ts';
+import { inspectCrawlerTemplate, isRetiredRuntime, type Inspection } from '../../shared/aws/crawler-template.ts';
+import { crawlerStackName } from '../../shared/aws/names.ts';
+import { nativeCrawlerTemplate } from '../../shared/aws/native-crawler.ts';
+import {
+  isEmpty,
+  lostAmong,
+  othersAmong,
+  overlapping,
+  putNotifications,
+  readNotifications,
+  type Notifications,
+} from '../../shared/aws/notifications.ts';
+import { databaseNames, tablesOfReport, type ReportTable } from '../../shared/aws/report-table.ts';
+import { crawlerDatabase, crawlerName, dataPath } from '../../shared/aws/report.ts';
+import { describeStack, rootCause, stackResources } from '../../shared/aws/stack.ts';
+import { fromTagList, ownership, ownerTags, toTagList } from '../../shared/aws/tags.ts';
+import { absentIf, isAwsError } from '../../shared/errors.ts';
+import type { Outputs } from '../../shared/outputs.ts';
+import type { OnboardingRequest } from '../../shared/request.ts';
+import { outputOf } from '../../shared/run.ts';
+import { stepHandler } from '../../shared/step-handler.ts';
+import { defineStep, type Plan, type Situation, type StepChange, type StepContext } from '../../shared/step.ts';
+
+type Output = Outputs['crawler-stack'];
+type Kind = 'template' | 'native';
+
+interface Input {
+  accountId: string;
+  report: Outputs['cur-report'];
+  templateKey: string;
+  mode: OnboardingRequest['crawler'];
+  kmsKeyArn: string | null;
+  stackName: string;
+}
+
+interface Seen {
+  stack?: { found: Stack; resources: Record<string, string>; failure: string | undefined };
+  /** Tables that hold the report already, whoever made them; the crawler AWS's template would have made. */
+  tables: ReportTable[];
+  crawler: string | null;
+  /** AWS's template, unless it is not needed. */
+  template?: { body: string; inspection: Inspection } | undefined;
+  /** How many more executions could be reserved in this account and region. */
+  reservable: number;
+  notifications: Notifications;
+}
+
+type Change = StepChange &
+  (
+    | { do: 'snapshot-notifications'; saved: Notifications }
+    | { do: 'create-stack'; kind: Kind; body: string }
+    | { do: 'delete-stack-remnant'; becauseNative?: string }
+    | { do: 'restore-notifications'; present: Notifications; lost: Notifications }
+  );
+
+/** The step's notes. `creating`: a failed stack is this attempt's own; `native`: why AWS's template was given up. */
+interface Memo {
+  creating?: boolean;
+  deleting?: boolean;
+  native?: string;
+  saved?: Notifications;
+}
+
+const createMinutes = 30;
+
+export const crawlerStack = defineStep<'crawler-stack', Input, Seen, Change>({
+  name: 'crawler-stack',
+  summary: 'Deploys the crawler that makes the report a table: AWS’s template once inspected, or our own stack',
+  permissions: crawlerStackPermissions,
+  lease: 'payer',
+
+  input({ run }) {
+    const report = outputOf(run, 'cur-report');
+    return {
+      accountId: run.request.payerAccountId,
+      report,
+      templateKey: outputOf(run, 'first-delivery').templateKey,
+      mode: run.request.crawler,
+      kmsKeyArn: outputOf(run, 'cur-bucket').kmsKeyArn,
+      stackName: crawlerStackName(report.reportName),
+    };
+  },
+
+  async observe(cx, input) {
+    const client = cx.payer.client(CloudFormationClient, input.report.region);
+    const nothing = { tables: [], crawler: null, reservable: 0, notifications: {} };
+    const found = await describeStack(client, input.stackName);
+    if (!found) return { ...nothing, ...(await observeWithoutStack(cx, input)) };
+    if (isMoving(found)) return { ...nothing, stack: { found, resources: {}, failure: undefined } };
+    const complete = isComplete(found);
+    const [resources, failure, notifications] = await Promise.all([
+      complete ? stackResources(client, input.stackName) : {},
+      complete ? undefined : rootCause(client, found),
+      complete && !memoOf(cx).saved ? {} : readNotifications(cx.payer, input.report),
+    ]);
+    return { ...nothing, stack: { found, resources, failure }, notifications };
+  },
+
+  plan(input, seen, situation): Plan<Change, Output> {
+    if (seen.stack) return planWithStack(input, seen, seen.stack, situation);
+    if (seen.tables.length > 0) return planAdopted(seen);
+    return planCreation(input, seen, situation);
+  },
+
+  async apply(cx, change, { report, stackName }) {
+    const client = cx.payer.client(CloudFormationClient, report.region);
+    switch (change.do) {
+      case 'snapshot-notifications':
+        return cx.remember({ saved: change.saved });
+      case 'restore-notifications':
+        return putNotifications(cx.payer, report, change.present, change.lost);
+      case 'delete-stack-remnant':
+        await cx.remember({
+          creating: false,
+          deleting: true,
+          ...(change.becauseNative && { native: change.becauseNative }),
+        });
+        await client.send(new DeleteStackCommand({ StackName: stackName }));
+        return;
+      case 'create-stack':
+        await cx.remember({ creating: true });
+        await createStack(cx, client, stackName, change);
+    }
+  },
+});
+
+async function observeWithoutStack(cx: StepContext, { report, templateKey, mode }: Input): Promise<Partial<Seen>> {
+  const glue = cx.payer.client(GlueClient, report.region);
+  const expected = crawlerDatabase(report.reportName);
+  const tables = await tablesOfReport(glue, expected, report);
+  if (tables.length === 0 && report.adopted)
+    for (const database of await databaseNames(glue))
+      if (database !== expected) tables.push(...(await tablesOfReport(glue, database, report)));
+  if (tables.length > 0) {
+    const name = crawlerName(report.reportName);
+    const answer = await absentIf(['EntityNotFoundException'], () => glue.send(new GetCrawlerCommand({ Name: name })));
+    return { tables, crawler: answer?.Crawler ? name : null };
+  }
+  if (mode === 'native' || memoOf(cx).native) return {};
+  const [body, reservable, notifications] = await Promise.all([
+    readTemplate(cx, report, templateKey),
+    readReservable(cx, report.region),
+    readNotifications(cx.payer, report),
+  ]);
+  return {
+    reservable,
+    notifications,
+    template: body === undefined ? undefined : { body, inspection: inspectCrawlerTemplate(body, report) },
+  };
+}
+
+async function readTemplate(
+  cx: StepContext,
+  { bucket, region }: Input['report'],
+  key: string,
+): Promise<string | undefined> {
+  const named = { Bucket: bucket, ExpectedBucketOwner: cx.payer.accountId, Key: key };
+  const answer = await absentIf(['NoSuchKey', 'NoSuchBucket'], () =>
+    cx.payer.client(S3Client, region).send(new GetObjectCommand(named)),
+  );
+  return answer?.Body?.transformToString();
+}
+
+/** Lambda keeps 100 executions unreserved; 10 were seen in accounts whose whole limit is below that. */
+async function readReservable(cx: StepContext, region: string): Promise<number> {
+  const { AccountLimit: limit } = await cx.payer.client(LambdaClient, region).send(new GetAccountSettingsCommand({}));
+  const floor = (limit?.ConcurrentExecutions ?? 0) < 100 ? 10 : 100;
+  return (limit?.UnreservedConcurrentExecutions ?? 0) - floor;
+}
+
+function planWithStack(
+  { report, mode, stackName }: Input,
+  { notifications }: Seen,
+  { found, resources, failure = '' }: NonNullable<Seen['stack']>,
+  situation: Situation,
+): Plan<Change, Output> {
+  const resource = found.StackId ?? stackName;
+  const memo = memoOf(situation);
+  const tags = fromTagList(found.Tags);
+  const owned = ownership(tags, situation.owner);
+  if (owned === 'other-deployment')
+    return { kind: 'refuse', code: 'owned-by-another-deployment', detail: `stack ${stackName}` };
+  if (owned === 'foreign') return { kind: 'refuse', code: 'crawler-stack-not-ours', detail: `stack ${stackName}` };
+
+  const output: Output = {
+    kind: tags.crawler === 'native' ? 'native' : 'template',
+    stackId: found.StackId ?? null,
+    crawlerName: resources.AWSCURCrawler ?? crawlerName(report.reportName),
+    athenaDatabase: resources.AWSCURDatabase ?? crawlerDatabase(report.reportName),
+  };
+  if (isMoving(found))
+    return {
+      kind: 'wait',
+      reason: `stack ${stackName}`,
+      seconds: 15,
+      deadlineSeconds: (createMinutes + 30) * 60,
+      expectedSeconds: 180,
+      overdue: 'crawler-stack-failed',
+      expected: output,
+    };
+  const lost = memo.saved ? lostAmong(memo.saved, notifications) : {};
+  if (!isEmpty(lost)) {
+    const restore: Change = {
+      do: 'restore-notifications',
+      resource: `arn:aws:s3:::${report.bucket}`,
+      present: notifications,
+      lost,
+    };
+    return { kind: 'change', changes: [restore], expected: output };
+  }
+  if (isComplete(found)) return { kind: 'ready', output };
+
+  const unusable = /runtime parameter of \S+ is no longer supported|decreases account's Unreserved/.test(failure);
+  const fallBack = memo.creating && unusable && mode === 'auto';
+  if ((memo.creating && !fallBack) || (memo.deleting && found.StackStatus === 'DELETE_FAILED'))
+    return {
+      kind: 'refuse',
+      code: failure.includes('Lake Formation') ? 'lake-formation-locked' : 'crawler-stack-failed',
+      detail: `stack ${stackName}: ${failure}`,
+    };
+  const remove: Change = { do: 'delete-stack-remnant', resource, ...(fallBack && { becauseNative: failure }) };
+  return { kind: 'change', changes: withSnapshot(report, notifications, memo, remove), expected: output };
+}
+
+function planAdopted({ tables, crawler }: Seen): Plan<Change, Output> {
+  const [table, ...others] = tables;
+  if (!table || others.length > 0)
+    return {
+      kind: 'refuse',
+      code: 'table-ambiguous',
+      detail: tables.map(({ database, name }) => `${database}.${name}`).join(', '),
+    };
+  return {
+    kind: 'ready',
+    output: { kind: 'adopted-table', stackId: null, crawlerName: crawler, athenaDatabase: table.database },
+  };
+}
+
+function planCreation(input: Input, seen: Seen, situation: Situation): Plan<Change, Output> {
+  const { report, mode, stackName, accountId } = input;
+  const memo = memoOf(situation);
+  const resource = `arn:aws:cloudformation:${report.region}:${accountId}:stack/${stackName}`;
+  const inspection = seen.template?.inspection;
+  if (inspection?.trusted === false)
+    return {
+      kind: 'refuse',
+      code: 'crawler-template-not-trusted',
+      detail: `s3://${report.bucket}/${input.templateKey}: ${inspection.reason}`,
+    };
+  const obstacle = mode === 'native' ? 'as requested' : (memo.native ?? obstacleTo(seen, report));
+  const expected = (kind: Kind): Output => ({
+    kind,
+    stackId: null,
+    crawlerName: crawlerName(report.reportName),
+    athenaDatabase: inspection?.trusted ? inspection.database : crawlerDatabase(report.reportName),
+  });
+  if (obstacle === undefined || (situation.run.request.dryRun && !seen.template && mode !== 'native')) {
+    const create: Change = { do: 'create-stack', resource, kind: 'template', body: seen.template?.body ?? '' };
+    const changes = withSnapshot(report, seen.notifications, memo, create);
+    return { kind: 'change', changes, expected: expected('template') };
+  }
+  if (mode === 'template') return { kind: 'refuse', code: 'crawler-template-unusable', detail: obstacle };
+  const body = nativeCrawlerTemplate({ ...report, accountId, kmsKeyArn: input.kmsKeyArn });
+  const create: Change = { do: 'create-stack', resource, note: `without Lambda: ${obstacle}`, kind: 'native', body };
+  return { kind: 'change', changes: [create], expected: expected('native') };
+}
+
+/** Why AWS's template cannot be deployed here, if so. */
+function obstacleTo({ template, reservable, notifications }: Seen, report: Input['report']): string | undefined {
+  if (!template?.inspection.trusted) return 'the template is not there';
+  const { runtimes, reservedConcurrency } = template.inspection;
+  const retired = runtimes.find(isRetiredRuntime);
+  if (retired) return `Lambda creates no functions on ${retired} any more`;
+  if (reservedConcurrency > reservable)
+    return `it reserves ${reservedConcurrency} Lambda executions and the account can spare ${Math.max(0, reservable)}`;
+  const blocked = overlapping(othersAmong(notifications), dataPath(report));
+  if (blocked.length > 0) return `the bucket’s notification ${blocked.join(', ')} could not be put back beside its own`;
+  return undefined;
+}
+
+/** AWS's template, and a stack of it that goes, erase every notification of the bucket: others' are saved first. */
+function withSnapshot(
+  { bucket }: Input['report'],
+  notifications: Notifications,
+  memo: Memo,
+  change: Change,
+): [Change, ...Change[]] {
+  const saved = othersAmong(notifications);
+  if (memo.saved || isEmpty(saved)) return [change];
+  return [{ do: 'snapshot-notifications', resource: `arn:aws:s3:::${bucket}`, saved }, change];
+}
+
+async function createStack(
+  cx: StepContext,
+  client: CloudFormationClient,
+  StackName: string,
+  { kind, body }: Extract<Change, { do: 'create-stack' }>,
+): Promise<void> {
+  try {
+    await client.send(
+      new CreateStackCommand({
+        StackName,
+        TemplateBody: body,
+        Capabilities: ['CAPABILITY_IAM'],
+        TimeoutInMinutes: createMinutes,
+        ClientRequestToken: `${cx.run.runId}-${cx.run.attempt}-${kind}`,
+        Tags: toTagList({ ...ownerTags(cx.owner), crawler: kind }),
+      }),
+    );
+  } catch (error) {
+    if (!isAwsError(error, 'AlreadyExistsException')) throw error;
+  }
+}
+
+function memoOf({ memo }: Pick<Situation, 'memo'>): Memo {
+  return memo;
+}
+
+function isMoving({ StackStatus: status }: Stack): boolean {
+  return status?.endsWith('_IN_PROGRESS') ?? false;
+}
+
+function isComplete({ StackStatus: status = 'CREATE_FAILED' }: Stack): boolean {
+  return ['CREATE_COMPLETE', 'UPDATE_COMPLETE', 'UPDATE_ROLLBACK_COMPLETE', 'IMPORT_COMPLETE'].includes(status);
+}
+
+export const handler = stepHandler(crawlerStack);

@@ -1,0 +1,176 @@
+import { GetCrawlerCommand, GlueClient, StartCrawlerCommand, type Crawler } from '@aws-sdk/client-glue';
+import { hasPartition, tablesOfReport, type ReportTable } from '../../shared/aws/report-table.ts';
+import { crawlerDatabase, dataLocation } from '../../shared/aws/report.ts';
+import { absentIf, isAwsError } from '../../shared/errors.ts';
+import type { Outputs, Partition } from '../../shared/outputs.ts';
+import { outputOf } from '../../shared/run.ts';
+import { stepHandler } from '../../shared/step-handler.ts';
+import { defineStep, type Plan, type Situation, type StepChange } from '../../shared/step.ts';
+
+type Output = Outputs['crawler-table'];
+
+interface Input {
+  accountId: string;
+  report: Outputs['cur-report'];
+  stack: Outputs['crawler-stack'];
+  newest: Partition;
+  /** When this run's stack step began: a crawl since then counts as this run's. */
+  stackSince: number;
+}
+
+interface Seen {
+  tables: ReportTable[];
+  /** Does the only table know the newest delivered month? */
+  fresh: boolean;
+  /** Only read while the table is not ready; undefined if there is none. */
+  crawler: Crawler | undefined;
+}
+
+type Change = StepChange & { do: 'start-crawler' };
+
+interface Memo {
+  startedAt?: number;
+  starts?: number;
+}
+
+const maxCrawls = 2;
+
+export const crawlerTable = defineStep<'crawler-table', Input, Seen, Change>({
+  name: 'crawler-table',
+  summary: 'Waits for the crawler until the report’s table has its newest month, and reads the table’s name',
+  permissions: {
+    payer: [
+      {
+        actions: ['glue:GetPartition', 'glue:GetTables'],
+        resources: ['catalog', 'database/*', 'table/*/*'].map(
+          (path) => `arn:\${AWS::Partition}:glue:*:\${AWS::AccountId}:${path}`,
+        ) as [string, ...string[]],
+      },
+      {
+        actions: ['glue:GetCrawler', 'glue:StartCrawler'],
+        resources: ['arn:${AWS::Partition}:glue:*:${AWS::AccountId}:crawler/AWSCURCrawler-*'],
+      },
+    ],
+  },
+
+  input({ run, now }) {
+    const startedAt = run.steps['crawler-stack']?.startedAt;
+    return {
+      accountId: run.request.payerAccountId,
+      report: outputOf(run, 'cur-report'),
+      stack: outputOf(run, 'crawler-stack'),
+      newest: outputOf(run, 'first-delivery').newestPartition,
+      stackSince: startedAt ? Date.parse(startedAt) : now,
+    };
+  },
+
+  async observe(cx, { report, stack, newest }) {
+    const glue = cx.payer.client(GlueClient, report.region);
+    const tables = await tablesOfReport(glue, stack.athenaDatabase, report);
+    const [table] = tables;
+    const fresh = table !== undefined && tables.length === 1 && (await hasPartition(glue, table, newest));
+    const { crawlerName: Name } = stack;
+    if (tables.length > 1 || (fresh && table.missingColumns.length === 0) || Name === null)
+      return { tables, fresh, crawler: undefined };
+    const answer = await absentIf(['EntityNotFoundException'], () => glue.send(new GetCrawlerCommand({ Name })));
+    return { tables, fresh, crawler: answer?.Crawler };
+  },
+
+  plan(input, { tables, fresh, crawler }, situation): Plan<Change, Output> {
+    const { stack, newest, report } = input;
+    const [table, ...others] = tables;
+    if (others.length > 0)
+      return {
+        kind: 'refuse',
+        code: 'table-ambiguous',
+        detail: `${stack.athenaDatabase}: ${tables.map(({ name }) => name).join(', ')}`,
+      };
+    if (table && fresh && table.missingColumns.length === 0)
+      return {
+        kind: 'ready',
+        output: { athenaDatabase: table.database, athenaTable: table.name, newestPartition: newest },
+      };
+
+    const expected: Output = {
+      athenaDatabase: stack.athenaDatabase,
+      athenaTable: table?.name ?? crawlerDatabase(report.reportName).replace(/^athenacurcfn_/, ''),
+      newestPartition: newest,
+    };
+    const missing = whatIsMissing(input, table, fresh);
+    if (situation.run.request.dryRun || crawler) return planCrawl(input, crawler, missing, situation, expected);
+    if (stack.crawlerName !== null)
+      return {
+        kind: 'refuse',
+        code: 'table-not-found',
+        detail: `${missing}; crawler ${stack.crawlerName} does not exist`,
+      };
+    return {
+      kind: 'wait',
+      reason: `somebody’s crawler: ${missing}`,
+      seconds: 300,
+      deadlineSeconds: 26 * 3600,
+      expectedSeconds: 24 * 3600,
+      overdue: 'table-not-found',
+      expected,
+    };
+  },
+
+  async apply(cx, _, { report, stack }) {
+    const { starts = 0 } = cx.memo as Memo;
+    await cx.remember({ startedAt: cx.now, starts: starts + 1 });
+    try {
+      await cx.payer
+        .client(GlueClient, report.region)
+        .send(new StartCrawlerCommand({ Name: stack.crawlerName ?? undefined }));
+    } catch (error) {
+      // Started a moment ago by the delivery's notification: as good.
+      if (!isAwsError(error, 'CrawlerRunningException')) throw error;
+    }
+  },
+});
+
+function planCrawl(
+  { accountId, report, stack, stackSince }: Input,
+  crawler: Crawler | undefined,
+  missing: string,
+  { memo, now }: Situation,
+  expected: Output,
+): Plan<Change, Output> {
+  const name = stack.crawlerName ?? '';
+  const { startedAt = 0, starts = 0 } = memo as Memo;
+  const last = crawler?.LastCrawl;
+  const lastStart = last?.StartTime?.getTime() ?? 0;
+  // GetCrawler may show the state before our start for some seconds.
+  const beginning = startedAt > 0 && lastStart < startedAt && now - startedAt < 60_000;
+  if (beginning || (crawler?.State ?? 'READY') !== 'READY')
+    return {
+      kind: 'wait',
+      reason: `crawler ${name}`,
+      seconds: 15,
+      deadlineSeconds: 2 * 3600,
+      expectedSeconds: 180,
+      overdue: 'table-not-found',
+      expected,
+    };
+  if (last?.Status === 'FAILED' && lastStart >= stackSince) {
+    const message = last.ErrorMessage ?? 'no reason given';
+    return {
+      kind: 'refuse',
+      code: message.includes('Lake Formation') ? 'lake-formation-locked' : 'crawl-failed',
+      detail: `crawler ${name}: ${message}`,
+    };
+  }
+  if (starts >= maxCrawls)
+    return { kind: 'refuse', code: 'table-not-found', detail: `after ${starts} crawls by ${name}: ${missing}` };
+  const resource = `arn:aws:glue:${report.region}:${accountId}:crawler/${name}`;
+  return { kind: 'change', changes: [{ do: 'start-crawler', resource, note: missing }], expected };
+}
+
+function whatIsMissing({ stack, report, newest }: Input, table: ReportTable | undefined, fresh: boolean): string {
+  if (!table) return `database ${stack.athenaDatabase} has no partitioned table on ${dataLocation(report)}`;
+  const name = `${table.database}.${table.name}`;
+  if (!fresh) return `table ${name} lacks the month ${newest.year}-${newest.month}`;
+  return `table ${name} lacks ${table.missingColumns.join(', ')}`;
+}
+
+export const handler = stepHandler(crawlerTable);

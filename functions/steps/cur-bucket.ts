@@ -1,0 +1,182 @@
+import type { LifecycleRule } from '@aws-sdk/client-s3';
+import { billingStatements, missingBillingRights } from '../../shared/aws/billing-policy.ts';
+import {
+  AccountBucket,
+  hasExpiry,
+  tlsOnlyStatement,
+  type BucketLocation,
+  type BucketSeen,
+} from '../../shared/aws/bucket.ts';
+import { mergeStatements, samePolicy, type PolicyDocument } from '../../shared/aws/policy.ts';
+import { dataPath } from '../../shared/aws/report.ts';
+import { ownership, ownerTags } from '../../shared/aws/tags.ts';
+import type { Outputs } from '../../shared/outputs.ts';
+import { outputOf } from '../../shared/run.ts';
+import { stepHandler } from '../../shared/step-handler.ts';
+import { defineStep, type Plan, type StepChange } from '../../shared/step.ts';
+
+type Output = Outputs['cur-bucket'];
+
+interface Input {
+  accountId: string;
+  choice: Outputs['report-choice'];
+  /** Null leaves the bucket's lifecycle as it is. */
+  retention: LifecycleRule | null;
+}
+
+interface Seen {
+  location: BucketLocation;
+  /** Absent unless the bucket is ours to read, in the region it has to be in. */
+  bucket?: BucketSeen;
+  kmsKeyArn: string | null;
+}
+
+type Change = StepChange &
+  (
+    | { do: 'create-bucket' }
+    | { do: 'tag-bucket'; tags: Record<string, string> }
+    | { do: 'block-public-access' }
+    | { do: 'put-bucket-policy'; policy: PolicyDocument }
+    | { do: 'put-retention'; rules: LifecycleRule[] }
+  );
+
+export const curBucket = defineStep<'cur-bucket', Input, Seen, Change>({
+  name: 'cur-bucket',
+  summary: 'Makes the bucket AWS delivers the report to, or verifies the adopted one without changing it',
+  permissions: {
+    payer: [
+      {
+        actions: [
+          's3:CreateBucket',
+          's3:GetBucketLocation',
+          's3:GetBucketPolicy',
+          's3:GetBucketPublicAccessBlock',
+          's3:GetBucketTagging',
+          's3:GetEncryptionConfiguration',
+          's3:GetLifecycleConfiguration',
+          's3:PutBucketPolicy',
+          's3:PutBucketPublicAccessBlock',
+          's3:PutBucketTagging',
+          's3:PutLifecycleConfiguration',
+          's3:TagResource',
+        ],
+        resources: ['arn:${AWS::Partition}:s3:::${CurBucket}'],
+      },
+    ],
+  },
+  lease: 'payer',
+
+  input({ run }) {
+    const choice = outputOf(run, 'report-choice');
+    const { payerAccountId: accountId, report } = run.request;
+    return {
+      accountId,
+      choice,
+      retention: report.retentionDays === null ? null : retentionRule(choice, report.retentionDays),
+    };
+  },
+
+  async observe(cx, { choice: { bucket: name, region, choice } }) {
+    const bucket = new AccountBucket(cx.payer, name);
+    const location = await bucket.locate();
+    if (location === undefined || location === 'taken' || location.region !== region)
+      return { location, kmsKeyArn: null };
+    if (choice === 'adopt') {
+      const [policy, kmsKeyArn] = await Promise.all([bucket.readPolicy(region), bucket.readKmsKey(region)]);
+      return { location, bucket: { region, policy, tags: {}, publicAccessBlocked: true, lifecycle: [] }, kmsKeyArn };
+    }
+    const [seen, kmsKeyArn] = await Promise.all([bucket.read(region), bucket.readKmsKey(region)]);
+    return { location, bucket: seen, kmsKeyArn };
+  },
+
+  plan(input, seen, situation): Plan<Change, Output> {
+    const { bucket, region, choice } = input.choice;
+    const output: Output = { bucket, region, adopted: choice === 'adopt', kmsKeyArn: seen.kmsKeyArn };
+    if (choice === 'adopt') return planAdopted(input, seen, output);
+
+    const resource = `arn:aws:s3:::${bucket}`;
+    if (seen.location === 'taken')
+      return { kind: 'refuse', code: 'bucket-name-taken', detail: `bucket ${bucket} belongs to another account` };
+    if (seen.location && seen.location.region !== region)
+      return {
+        kind: 'refuse',
+        code: 'bucket-in-other-region',
+        detail: `bucket ${bucket} is in ${seen.location.region}, not in ${region}`,
+      };
+    if (!seen.bucket) return { kind: 'change', changes: [{ do: 'create-bucket', resource }], expected: output };
+
+    const owned = ownership(seen.bucket.tags, situation.owner);
+    if (owned === 'other-deployment')
+      return { kind: 'refuse', code: 'owned-by-another-deployment', detail: `bucket ${bucket}` };
+    if (owned === 'foreign' && situation.run.request.existing === 'refuse')
+      return { kind: 'refuse', code: 'bucket-not-ours', detail: `bucket ${bucket} exists without our tags` };
+    const changes: Change[] = [];
+    if (owned === 'foreign') {
+      const tags = { ...seen.bucket.tags, ...ownerTags(situation.owner) };
+      changes.push({ do: 'tag-bucket', resource, tags });
+    }
+    changes.push(...settingChanges(input, seen.bucket, resource));
+    const [first, ...rest] = changes;
+    return first ? { kind: 'change', changes: [first, ...rest], expected: output } : { kind: 'ready', output };
+  },
+
+  async apply(cx, change, { choice: { bucket: name, region } }) {
+    const bucket = new AccountBucket(cx.payer, name);
+    switch (change.do) {
+      case 'create-bucket':
+        return bucket.create(region, cx.owner);
+      case 'tag-bucket':
+        return bucket.putTags(region, change.tags);
+      case 'block-public-access':
+        return bucket.blockPublicAccess(region);
+      case 'put-bucket-policy':
+        return bucket.putPolicy(region, change.policy);
+      case 'put-retention':
+        return bucket.putLifecycle(region, change.rules);
+    }
+  },
+});
+
+function settingChanges({ accountId, choice, retention }: Input, seen: BucketSeen, resource: string): Change[] {
+  const { bucket } = choice;
+  const changes: Change[] = [];
+  if (!seen.publicAccessBlocked) changes.push({ do: 'block-public-access', resource });
+  const policy = mergeStatements(seen.policy, [...billingStatements(bucket, accountId), tlsOnlyStatement(bucket)]);
+  if (!seen.policy || !samePolicy(seen.policy, policy)) changes.push({ do: 'put-bucket-policy', resource, policy });
+  if (retention && !hasExpiry(seen.lifecycle, retention)) {
+    const rules = [...seen.lifecycle.filter(({ ID }) => ID !== retention.ID), retention];
+    changes.push({ do: 'put-retention', resource, note: `${retention.Expiration?.Days ?? 0} days`, rules });
+  }
+  return changes;
+}
+
+/** Only the data expires: the template, the status and the manifests' folder above it stay. */
+function retentionRule(choice: Outputs['report-choice'], days: number): LifecycleRule {
+  return {
+    ID: `kubecost-retention-${choice.reportName}`,
+    Status: 'Enabled',
+    Filter: { Prefix: `${dataPath(choice)}/` },
+    Expiration: { Days: days },
+  };
+}
+
+function planAdopted(
+  { accountId, choice }: Input,
+  { location, bucket: seen }: Seen,
+  output: Output,
+): Plan<Change, Output> {
+  const { bucket, region } = choice;
+  const broken = (problem: string): Plan<Change, Output> => ({
+    kind: 'refuse',
+    code: 'adopted-bucket-broken',
+    detail: `bucket ${bucket} of report ${choice.reportName} ${problem}`,
+  });
+  if (location === undefined) return broken('does not exist');
+  if (location === 'taken') return broken(`does not belong to account ${accountId}`);
+  if (location.region !== region) return broken(`is in ${location.region}, the report says ${region}`);
+  const missing = missingBillingRights(seen?.policy, bucket, accountId);
+  if (missing.length > 0) return broken(`does not allow billingreports.amazonaws.com ${missing.join(' and ')}`);
+  return { kind: 'ready', output };
+}
+
+export const handler = stepHandler(curBucket);

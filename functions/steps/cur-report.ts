@@ -1,0 +1,88 @@
+import { listReports, putReport, reportArn, settingProblems, type Report } from '../../shared/aws/cur.ts';
+import { isAwsError, UserError } from '../../shared/errors.ts';
+import type { Outputs } from '../../shared/outputs.ts';
+import { outputOf } from '../../shared/run.ts';
+import { stepHandler } from '../../shared/step-handler.ts';
+import { defineStep, type Plan, type StepChange } from '../../shared/step.ts';
+
+type Output = Outputs['cur-report'];
+
+interface Input {
+  accountId: string;
+  choice: Outputs['report-choice'];
+}
+
+type Change = StepChange & { do: 'create-report' };
+
+export const curReport = defineStep<'cur-report', Input, Report | undefined, Change>({
+  name: 'cur-report',
+  summary: 'Creates the Cost and Usage Report: daily, with resource ids, for Athena',
+  permissions: {
+    payer: [
+      { actions: ['cur:DescribeReportDefinitions'], resources: ['*'] },
+      {
+        actions: ['cur:PutReportDefinition', 'cur:TagResource'],
+        resources: ['arn:${AWS::Partition}:cur:us-east-1:${AWS::AccountId}:definition/*'],
+      },
+    ],
+  },
+
+  input({ run }) {
+    return { accountId: run.request.payerAccountId, choice: outputOf(run, 'report-choice') };
+  },
+
+  async observe(cx, { choice }) {
+    return (await listReports(cx.payer)).find(({ reportName }) => reportName === choice.reportName);
+  },
+
+  plan({ accountId, choice }, seen, { now, memo }): Plan<Change, Output> {
+    const { reportName, bucket, prefix, region } = choice;
+    const resource = reportArn(accountId, reportName);
+    const output: Output = {
+      reportName,
+      reportArn: resource,
+      bucket,
+      prefix,
+      region,
+      adopted: choice.choice === 'adopt',
+    };
+    if (seen) {
+      const problems = [
+        ...settingProblems(seen),
+        ...(seen.bucket === bucket && seen.prefix === prefix && seen.region === region
+          ? []
+          : [`it delivers to s3://${seen.bucket}/${seen.prefix} in ${seen.region}`]),
+      ];
+      if (problems.length === 0) return { kind: 'ready', output };
+      return { kind: 'refuse', code: 'report-differs', detail: `report ${reportName}: ${problems.join(', ')}` };
+    }
+    if (choice.choice === 'adopt')
+      return { kind: 'refuse', code: 'no-usable-report', detail: `report ${reportName} is gone` };
+    // A rejection is worth another try once the bucket's policy, written seconds ago, is visible to the billing service.
+    if (memo.rejectedAt === now)
+      return {
+        kind: 'wait',
+        reason: `AWS to see its permission on bucket ${bucket}`,
+        seconds: 10,
+        deadlineSeconds: 180,
+        overdue: 'bucket-policy-rejected',
+        expected: output,
+      };
+    return { kind: 'change', changes: [{ do: 'create-report', resource }], expected: output };
+  },
+
+  async apply(cx, _, { choice }) {
+    try {
+      await putReport(cx.payer, choice, cx.owner);
+    } catch (error) {
+      if (isAwsError(error, 'DuplicateReportNameException')) return;
+      if (isAwsError(error, 'ReportLimitReachedException'))
+        throw new UserError('report-limit-reached', error.message, { cause: error });
+      if (!isAwsError(error, 'ValidationException') || !error.message.includes('verify customer bucket permission'))
+        throw error;
+      await cx.remember({ rejectedAt: cx.now });
+    }
+  },
+});
+
+export const handler = stepHandler(curReport);

@@ -1,0 +1,131 @@
+import { missingBillingRights } from '../../shared/aws/billing-policy.ts';
+import { AccountBucket } from '../../shared/aws/bucket.ts';
+import { deliveryTime, listReports } from '../../shared/aws/cur.ts';
+import { readDelivery, type Delivery } from '../../shared/aws/delivery.ts';
+import { manifestKey, monthOf, reportRoot } from '../../shared/aws/report.ts';
+import type { Outputs } from '../../shared/outputs.ts';
+import { outputOf, type RunRecord } from '../../shared/run.ts';
+import { stepHandler } from '../../shared/step-handler.ts';
+import { defineStep, type Plan, type StepContext } from '../../shared/step.ts';
+
+type Output = Outputs['first-delivery'];
+
+interface Input {
+  report: Outputs['cur-report'];
+  intervalSeconds: number;
+  deadlineSeconds: number;
+  /** When this run last changed bucket or report, milliseconds since the epoch. */
+  changedAt: number;
+}
+
+interface Seen {
+  delivery: Delivery;
+  /** What AWS says of its last attempt; only asked once an hour. */
+  failure?: { status: string; lastDelivery: number; bucketProblem: string | undefined } | undefined;
+}
+
+const hour = 3_600_000;
+
+export const firstDelivery = defineStep<'first-delivery', Input, Seen, never>({
+  name: 'first-delivery',
+  summary: 'Waits until AWS has delivered the template and a whole month’s files',
+  permissions: {
+    payer: [
+      { actions: ['cur:DescribeReportDefinitions'], resources: ['*'] },
+      {
+        actions: ['s3:GetBucketLocation', 's3:GetBucketPolicy', 's3:ListBucket'],
+        resources: ['arn:${AWS::Partition}:s3:::${CurBucket}'],
+      },
+      { actions: ['s3:GetObject'], resources: ['arn:${AWS::Partition}:s3:::${CurBucket}/*'] },
+    ],
+  },
+
+  input({ run }) {
+    const { intervalMinutes, deadlineHours } = run.request.wait;
+    return {
+      report: outputOf(run, 'cur-report'),
+      intervalSeconds: intervalMinutes * 60,
+      deadlineSeconds: deadlineHours * 3600,
+      changedAt: lastChange(run),
+    };
+  },
+
+  async observe(cx, { report, intervalSeconds }) {
+    const delivery = await readDelivery(cx.payer, report);
+    const complete = delivery.templateKey && delivery.newest?.missing.length === 0;
+    if (complete || cx.run.request.dryRun || !isHourlyLook(cx, intervalSeconds)) return { delivery };
+    return { delivery, failure: await readFailure(cx, report) };
+  },
+
+  plan({ report, intervalSeconds, deadlineSeconds, changedAt }, { delivery, failure }, { now }): Plan<never, Output> {
+    const { templateKey, newest } = delivery;
+    const detectedAt = new Date(now).toISOString();
+    if (templateKey && newest?.missing.length === 0) {
+      const { manifestKey, partition, deliveredAt } = newest;
+      return {
+        kind: 'ready',
+        output: { templateKey, manifestKey, newestPartition: partition, deliveredAt, detectedAt },
+      };
+    }
+    if (failure?.bucketProblem !== undefined)
+      return {
+        kind: 'refuse',
+        code: 'delivery-failed',
+        detail: `${failure.status}: bucket ${report.bucket} ${failure.bucketProblem}`,
+      };
+    if (failure && failure.lastDelivery > changedAt)
+      return { kind: 'refuse', code: 'delivery-failed', detail: `${failure.status} for report ${report.reportName}` };
+    const month = monthOf(now);
+    return {
+      kind: 'wait',
+      reason: `the first delivery of report ${report.reportName}`,
+      seconds: templateKey || newest ? Math.min(60, intervalSeconds) : intervalSeconds,
+      deadlineSeconds,
+      expectedSeconds: 24 * 3600,
+      overdue: 'delivery-overdue',
+      expected: {
+        templateKey: `${reportRoot(report)}crawler-cfn.yml`,
+        manifestKey: manifestKey(report, month),
+        newestPartition: month,
+        deliveredAt: detectedAt,
+        detectedAt,
+      },
+    };
+  },
+
+  apply: () => Promise.resolve(),
+});
+
+function lastChange(run: RunRecord): number {
+  const changes = [...(run.steps['cur-bucket']?.changes ?? []), ...(run.steps['cur-report']?.changes ?? [])];
+  return Math.max(0, ...changes.map(({ at }) => (at ? Date.parse(at) : 0)));
+}
+
+/** The first look, and the first one of each further hour: a status only changes when AWS tries to deliver. */
+function isHourlyLook({ now, since }: StepContext, intervalSeconds: number): boolean {
+  const elapsed = now - since;
+  return Math.floor(elapsed / hour) !== Math.floor((elapsed - intervalSeconds * 1000) / hour);
+}
+
+async function readFailure(
+  cx: StepContext,
+  { reportName, bucket: name, region }: Input['report'],
+): Promise<Seen['failure']> {
+  const report = (await listReports(cx.payer)).find((candidate) => candidate.reportName === reportName);
+  if (!report?.lastStatus?.startsWith('ERROR')) return undefined;
+  const lastDelivery = report.lastDelivery ? deliveryTime(report.lastDelivery) : 0;
+  return { status: report.lastStatus, lastDelivery, bucketProblem: await problemOf(cx, name, region) };
+}
+
+/** What keeps AWS out of the bucket right now: the status alone may be older than its repair. */
+async function problemOf(cx: StepContext, name: string, region: string): Promise<string | undefined> {
+  const bucket = new AccountBucket(cx.payer, name);
+  const location = await bucket.locate();
+  if (location === undefined) return 'does not exist';
+  if (location === 'taken') return 'belongs to another account';
+  if (location.region !== region) return `is in ${location.region}, the report says ${region}`;
+  const missing = missingBillingRights(await bucket.readPolicy(region), name, cx.payer.accountId);
+  return missing.length > 0 ? `does not allow billingreports.amazonaws.com ${missing.join(' and ')}` : undefined;
+}
+
+export const handler = stepHandler(firstDelivery);

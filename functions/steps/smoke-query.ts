@@ -1,0 +1,265 @@
+import { createHash } from 'node:crypto';
+import { AthenaClient } from '@aws-sdk/client-athena';
+import type { AwsCredentialIdentity } from '@smithy/types';
+import { queryRows, readQuery, startQuery, type QueryPlace, type QuerySeen } from '../../shared/aws/athena.ts';
+import { newClient } from '../../shared/aws/clients.ts';
+import { dataPolicy, payerDataOf, type PayerData } from '../../shared/aws/payer-policy.ts';
+import { isAwsError, UserError } from '../../shared/errors.ts';
+import { columnsQuery, costsQuery, dayToQuery } from '../../shared/kubecost-query.ts';
+import type { Outputs, Partition } from '../../shared/outputs.ts';
+import { walkPodChain } from '../../shared/pod-chain.ts';
+import { outputOf } from '../../shared/run.ts';
+import { stepHandler } from '../../shared/step-handler.ts';
+import { defineStep, type Plan, type StepChange, type StepContext } from '../../shared/step.ts';
+
+type Output = Outputs['smoke-query'];
+type Level = Output['level'];
+
+interface Input {
+  data: PayerData;
+  partition: Partition;
+  day: string;
+  level: Level;
+  place: QueryPlace;
+}
+
+/** The step's notes: executions on their way, and a denial that IAM may still be about to lift. */
+interface Memo {
+  columnsId?: string;
+  costsId?: string;
+  columns?: number;
+  askedAt?: number;
+  /** Counts the times a denied query was asked again: each needs a token of its own. */
+  tries?: number;
+  deniedSince?: number;
+  /** Athena's words where it refused to start the query at `askedAt`. */
+  denial?: string;
+}
+
+interface Seen {
+  columnsQuery?: QuerySeen;
+  /** Only between the two queries. */
+  columns?: string[];
+  costsQuery?: QuerySeen;
+  costs?: Record<string, string>[];
+}
+
+type Change = StepChange & { do: 'start-columns-query' | 'start-costs-query'; sql: string };
+
+/** STS takes no longer session policies. */
+const sessionPolicyCharacters = 2048;
+const rowsKept = 10;
+/** IAM shows a policy everywhere within two minutes, and until then a denial looks the same as for ever. */
+const propagationMs = 120_000;
+const askAgainMs = 5_000;
+
+export const smokeQuery = defineStep<'smoke-query', Input, Seen, Change>({
+  name: 'smoke-query',
+  summary: 'Runs Kubecost’s two queries for one day with the rights Kubecost will have',
+  permissions: {
+    payer: [
+      {
+        actions: ['athena:GetQueryExecution', 'athena:GetQueryResults', 'athena:StartQueryExecution'],
+        resources: ['arn:${AWS::Partition}:athena:*:${AWS::AccountId}:workgroup/${AthenaWorkgroup}'],
+      },
+      {
+        actions: [
+          'glue:GetDatabase',
+          'glue:GetDatabases',
+          'glue:GetPartition',
+          'glue:GetPartitions',
+          'glue:GetTable',
+          'glue:GetTables',
+        ],
+        resources: [
+          'arn:${AWS::Partition}:glue:*:${AWS::AccountId}:catalog',
+          'arn:${AWS::Partition}:glue:*:${AWS::AccountId}:database/*',
+          'arn:${AWS::Partition}:glue:*:${AWS::AccountId}:table/*/*',
+        ],
+      },
+      {
+        actions: ['s3:GetBucketLocation', 's3:ListBucket'],
+        resources: ['arn:${AWS::Partition}:s3:::${CurBucket}', 'arn:${AWS::Partition}:s3:::${AthenaResultsBucket}'],
+      },
+      { actions: ['s3:GetObject'], resources: ['arn:${AWS::Partition}:s3:::${CurBucket}/*'] },
+      {
+        actions: ['s3:AbortMultipartUpload', 's3:GetObject', 's3:ListMultipartUploadParts', 's3:PutObject'],
+        resources: ['arn:${AWS::Partition}:s3:::${AthenaResultsBucket}/*'],
+      },
+    ],
+    kubernetes: [
+      {
+        apiGroups: [''],
+        resources: ['serviceaccounts/token'],
+        verbs: ['create'],
+        resourceNames: ['${serviceAccount}'],
+      },
+    ],
+  },
+  proof: true,
+
+  input({ run }) {
+    const data = payerDataOf(run);
+    const { newestPartition: partition, deliveredAt } = outputOf(run, 'first-delivery');
+    const walkable = outputOf(run, 'chain-proof').level === 'pod-chain';
+    const narrow = JSON.stringify(dataPolicy(data)).length <= sessionPolicyCharacters;
+    return {
+      data,
+      partition,
+      day: dayToQuery(partition, deliveredAt),
+      level: walkable ? 'pod-chain' : narrow ? 'narrowed-session' : 'table-only',
+      place: { workgroup: data.workgroup, database: data.database, location: data.resultsLocation },
+    };
+  },
+
+  async observe(cx, input) {
+    const { columnsId, costsId } = cx.memo as Memo;
+    if (!columnsId) return {};
+    const athena = await athenaAs(cx, input);
+    if (costsId) {
+      const seen = await readQuery(athena, costsId);
+      if (seen.state !== 'SUCCEEDED') return { costsQuery: seen };
+      return { costsQuery: seen, costs: await queryRows(athena, costsId) };
+    }
+    const seen = await readQuery(athena, columnsId);
+    if (seen.state !== 'SUCCEEDED') return { columnsQuery: seen };
+    const rows = await queryRows(athena, columnsId);
+    return { columnsQuery: seen, columns: rows.map(({ column_name: name = '' }) => name) };
+  },
+
+  plan(input, seen, { memo, now }): Plan<Change, Output> {
+    const { data, partition, day, level, place } = input;
+    const { columnsId, costsId, columns = 0, askedAt, deniedSince = now, denial } = memo as Memo;
+    const output: Output = {
+      level,
+      columns,
+      rows: (seen.costs ?? []).slice(0, rowsKept),
+      rowCount: seen.costs?.length ?? 0,
+      day,
+      scannedBytes: seen.costsQuery?.scannedBytes ?? 0,
+      queryExecutionIds: [columnsId ?? '', costsId ?? ''].filter((id) => id !== ''),
+    };
+    const resource = `arn:aws:athena:${data.region}:${data.accountId}:workgroup/${place.workgroup}`;
+    const ask = (what: Change['do'], sql: string): Plan<Change, Output> => ({
+      kind: 'change',
+      changes: [{ do: what, resource, sql }],
+      expected: output,
+    });
+    const failed = (reason: string): Plan<Change, Output> => ({
+      kind: 'refuse',
+      code: 'query-failed',
+      detail: explained(reason),
+    });
+    const waitForRights: Plan<Change, Output> = {
+      kind: 'wait',
+      reason: 'the payer role’s rights to take effect',
+      seconds: askAgainMs / 1000,
+      deadlineSeconds: propagationMs / 1000,
+      overdue: 'query-failed',
+      expected: output,
+    };
+
+    const late = now - deniedSince >= propagationMs;
+    if (denial && askedAt === now) return late ? failed(denial) : waitForRights;
+    const query = seen.costsQuery ?? seen.columnsQuery;
+    const askColumns = () => ask('start-columns-query', columnsQuery(data.database, data.table));
+    if (!query) return askColumns();
+    switch (query.state) {
+      case 'SUCCEEDED':
+        break;
+      case 'QUEUED':
+      case 'RUNNING':
+        return {
+          kind: 'wait',
+          reason: `query ${query.id}`,
+          seconds: 3,
+          deadlineSeconds: 600,
+          expectedSeconds: 10,
+          overdue: 'query-overdue',
+          expected: output,
+        };
+      default:
+        if (!isDenial(query.reason) || late) return failed(query.reason);
+        // Both are asked again: the second query's text needs the first one's answer.
+        return now - (askedAt ?? 0) < askAgainMs ? waitForRights : askColumns();
+    }
+    if (seen.columns?.length === 0)
+      return failed(
+        `information_schema lists no column of ${data.database}.${data.table}: Kubecost would lose its tags`,
+      );
+    if (seen.columns) return ask('start-costs-query', costsQuery(data.table, partition, day, seen.columns));
+    const empty = `no cost on ${day}: Kubecost shows "Data Missing" until there is some`;
+    return { kind: 'ready', output, ...(output.rowCount === 0 && { warnings: [empty] }) };
+  },
+
+  async apply(cx, change, input) {
+    const { tries: before = 0, columnsId, deniedSince } = cx.memo as Memo;
+    const again = change.do === 'start-columns-query' && columnsId !== undefined;
+    const tries = again ? before + 1 : before;
+    const notes: Memo = { askedAt: cx.now, tries, denial: '', ...(again && { deniedSince: deniedSince ?? cx.now }) };
+    try {
+      const athena = await athenaAs(cx, input);
+      const hash = createHash('sha256').update(`${tries} ${change.sql}`).digest('hex');
+      const id = await startQuery(athena, input.place, change.sql, `${cx.run.runId}-${cx.run.attempt}-${hash}`);
+      const columns = change.do === 'start-costs-query' && columnsId ? await queryRows(athena, columnsId) : [];
+      const ids = change.do === 'start-costs-query' ? { costsId: id } : { columnsId: id, costsId: '' };
+      await cx.remember({ ...notes, ...ids, columns: columns.length });
+    } catch (error) {
+      if (!isAwsError(error, 'AccessDenied', 'AccessDeniedException', 'InvalidRequestException')) throw error;
+      if (!isDenial(`${error.name} ${error.message}`))
+        throw new UserError('query-failed', explained(error.message), { cause: error });
+      await cx.remember({ ...notes, deniedSince: deniedSince ?? cx.now, denial: error.message });
+    }
+  },
+});
+
+const clients = new WeakMap<StepContext, Promise<AthenaClient>>();
+
+/** Athena with the rights that are to be proven; the way there is walked once per invocation. */
+function athenaAs(cx: StepContext, input: Input): Promise<AthenaClient> {
+  const known = clients.get(cx);
+  if (known) return known;
+  const client = credentialsFor(cx, input).then((credentials) =>
+    newClient(AthenaClient, input.data.region, () => Promise.resolve(credentials)),
+  );
+  clients.set(cx, client);
+  return client;
+}
+
+async function credentialsFor(cx: StepContext, { level, data }: Input): Promise<AwsCredentialIdentity> {
+  switch (level) {
+    case 'pod-chain': {
+      const chain = await walkPodChain(cx);
+      if ('refused' in chain) throw new UserError(chain.refused, chain.detail);
+      return chain.credentials;
+    }
+    case 'narrowed-session':
+      return cx.payer.narrowedCredentials(JSON.stringify(dataPolicy(data)));
+    case 'table-only':
+      return cx.payer.credentials();
+  }
+}
+
+function isDenial(text: string): boolean {
+  if (text.includes('Lake Formation')) return false;
+  return /access ?denied|not authorized|permission denied|do not seem to have access|unable to verify\/create/i.test(
+    text,
+  );
+}
+
+/** Athena's words, and what they mean here. Source: Kubecost's AWS troubleshooting guide. */
+const hints: [RegExp, string][] = [
+  [/line_item_resource_id' cannot be resolved/, 'the report has no resource ids and must be made anew'],
+  [/Column '(year|month)' cannot be resolved|HIVE_/, 'the table was not made by AWS’s crawler'],
+  [/Lake Formation/, 'Lake Formation withholds the table from the payer role'],
+  [/TABLE_NOT_FOUND|SCHEMA_NOT_FOUND|does not exist/, 'database or table is not in this account and region'],
+  [/Queries of this type are not supported/, 'Athena could not set up the engine: deploy the crawler stack anew'],
+  [/ManagedQueryResults/, 'the workgroup keeps results in Athena’s own storage'],
+];
+
+function explained(reason: string): string {
+  const hint = hints.find(([pattern]) => pattern.test(reason))?.[1];
+  return hint ? `${reason} (${hint})` : reason;
+}
+
+export const handler = stepHandler(smokeQuery);

@@ -1,0 +1,179 @@
+import {
+  CreateBucketCommand,
+  GetBucketEncryptionCommand,
+  GetBucketLifecycleConfigurationCommand,
+  GetBucketLocationCommand,
+  GetBucketPolicyCommand,
+  GetBucketTaggingCommand,
+  GetPublicAccessBlockCommand,
+  PutBucketLifecycleConfigurationCommand,
+  PutBucketPolicyCommand,
+  PutBucketTaggingCommand,
+  PutPublicAccessBlockCommand,
+  S3Client,
+  type BucketLocationConstraint,
+  type LifecycleRule,
+} from '@aws-sdk/client-s3';
+import { absentIf, isAwsError } from '../errors.ts';
+import { decodePolicy, type PolicyDocument, type Statement } from './policy.ts';
+import { fromTagList, ownerTags, toTagList, type Owner } from './tags.ts';
+import type { TargetAccount } from './target-account.ts';
+
+/** Undefined if there is no bucket of the name, `taken` if another account owns it. */
+export type BucketLocation = { region: string } | 'taken' | undefined;
+
+export interface BucketSeen {
+  region: string;
+  tags: Record<string, string>;
+  policy: PolicyDocument | undefined;
+  publicAccessBlocked: boolean;
+  lifecycle: LifecycleRule[];
+}
+
+/** A bucket as one account sees it; every call names the owner it expects, so that a re-created namesake is refused. */
+export class AccountBucket {
+  readonly #payer: TargetAccount;
+  readonly #name: string;
+
+  constructor(payer: TargetAccount, name: string) {
+    this.#payer = payer;
+    this.#name = name;
+  }
+
+  async locate(): Promise<BucketLocation> {
+    try {
+      // us-east-1 answers this one question about buckets of every region; elsewhere it would be a redirect.
+      const { LocationConstraint: region } = await this.#client('us-east-1').send(
+        new GetBucketLocationCommand(this.#named),
+      );
+      return { region: region === 'EU' ? 'eu-west-1' : (region ?? 'us-east-1') };
+    } catch (error) {
+      if (isAwsError(error, 'NoSuchBucket')) return undefined;
+      // A right that we lack is named in the message; another account's bucket says nothing but "Access Denied".
+      if (isAwsError(error, 'AccessDenied') && !error.message.includes('not authorized')) return 'taken';
+      throw error;
+    }
+  }
+
+  async read(region: string): Promise<BucketSeen> {
+    const s3 = this.#client(region);
+    const [tags, policy, block, lifecycle] = await Promise.all([
+      this.readTags(region),
+      this.readPolicy(region),
+      absentIf(['NoSuchPublicAccessBlockConfiguration'], () => s3.send(new GetPublicAccessBlockCommand(this.#named))),
+      absentIf(['NoSuchLifecycleConfiguration'], () =>
+        s3.send(new GetBucketLifecycleConfigurationCommand(this.#named)),
+      ),
+    ]);
+    const blocked = block?.PublicAccessBlockConfiguration;
+    return {
+      region,
+      tags,
+      policy,
+      publicAccessBlocked: Boolean(
+        blocked?.BlockPublicAcls &&
+        blocked.BlockPublicPolicy &&
+        blocked.IgnorePublicAcls &&
+        blocked.RestrictPublicBuckets,
+      ),
+      lifecycle: lifecycle?.Rules ?? [],
+    };
+  }
+
+  async readTags(region: string): Promise<Record<string, string>> {
+    const answer = await absentIf(['NoSuchTagSet'], () =>
+      this.#client(region).send(new GetBucketTaggingCommand(this.#named)),
+    );
+    return fromTagList(answer?.TagSet);
+  }
+
+  async readPolicy(region: string): Promise<PolicyDocument | undefined> {
+    const answer = await absentIf(['NoSuchBucketPolicy'], () =>
+      this.#client(region).send(new GetBucketPolicyCommand(this.#named)),
+    );
+    return answer?.Policy ? decodePolicy(answer.Policy) : undefined;
+  }
+
+  /** The KMS key new objects are encrypted with; null for S3’s own keys. */
+  async readKmsKey(region: string): Promise<string | null> {
+    const answer = await this.#client(region).send(new GetBucketEncryptionCommand(this.#named));
+    const rule = answer.ServerSideEncryptionConfiguration?.Rules?.[0]?.ApplyServerSideEncryptionByDefault;
+    const key = rule?.SSEAlgorithm?.startsWith('aws:kms') ? rule.KMSMasterKeyID : undefined;
+    if (!key || key.startsWith('arn:')) return key ?? null;
+    // An alias names no resource that a policy could hold.
+    return `arn:aws:kms:${region}:${this.#payer.accountId}:key/${key.startsWith('alias/') ? '*' : key}`;
+  }
+
+  /** Born with its tags, so that a crash right after leaves no bucket of unknown origin. us-east-1 is no LocationConstraint. */
+  async create(region: string, owner: Owner): Promise<void> {
+    await this.#client(region).send(
+      new CreateBucketCommand({
+        Bucket: this.#name,
+        CreateBucketConfiguration: {
+          ...(region !== 'us-east-1' && { LocationConstraint: region as BucketLocationConstraint }),
+          Tags: toTagList(ownerTags(owner)),
+        },
+      }),
+    );
+  }
+
+  async putTags(region: string, tags: Record<string, string>): Promise<void> {
+    await this.#client(region).send(
+      new PutBucketTaggingCommand({ ...this.#named, Tagging: { TagSet: toTagList(tags) } }),
+    );
+  }
+
+  async blockPublicAccess(region: string): Promise<void> {
+    await this.#client(region).send(
+      new PutPublicAccessBlockCommand({
+        ...this.#named,
+        PublicAccessBlockConfiguration: {
+          BlockPublicAcls: true,
+          BlockPublicPolicy: true,
+          IgnorePublicAcls: true,
+          RestrictPublicBuckets: true,
+        },
+      }),
+    );
+  }
+
+  async putPolicy(region: string, policy: PolicyDocument): Promise<void> {
+    await this.#client(region).send(new PutBucketPolicyCommand({ ...this.#named, Policy: JSON.stringify(policy) }));
+  }
+
+  async putLifecycle(region: string, rules: LifecycleRule[]): Promise<void> {
+    await this.#client(region).send(
+      new PutBucketLifecycleConfigurationCommand({ ...this.#named, LifecycleConfiguration: { Rules: rules } }),
+    );
+  }
+
+  get #named() {
+    return { Bucket: this.#name, ExpectedBucketOwner: this.#payer.accountId };
+  }
+
+  #client(region: string): S3Client {
+    return this.#payer.client(S3Client, region);
+  }
+}
+
+export function tlsOnlyStatement(bucket: string): Statement {
+  return {
+    Sid: 'KubecostDenyInsecureTransport',
+    Effect: 'Deny',
+    Principal: '*',
+    Action: 's3:*',
+    Resource: [`arn:aws:s3:::${bucket}`, `arn:aws:s3:::${bucket}/*`],
+    Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+  };
+}
+
+/** The rule under our id, if it already says this; S3 hands rules back with more fields than were put. */
+export function hasExpiry(rules: LifecycleRule[], { ID, Filter, Expiration }: LifecycleRule): boolean {
+  return rules.some(
+    (rule) =>
+      rule.ID === ID &&
+      rule.Status === 'Enabled' &&
+      (rule.Filter?.Prefix ?? '') === (Filter?.Prefix ?? '') &&
+      rule.Expiration?.Days === Expiration?.Days,
+  );
+}
