@@ -1,0 +1,22 @@
+import { resourceTypes, typeOfKind } from './objects.ts';
+import type { ObjectStore } from './store.ts';
+
+/** What the control plane does unasked: a service account for each namespace, and nothing outlives its owner or namespace. */
+export function startControllers(store: ObjectStore): void {
+  store.watch(({ type, before, after }) => {
+    if (type.kind === 'Namespace' && after && !before)
+      store.put(typeOfKind('ServiceAccount'), {
+        apiVersion: 'v1',
+        kind: 'ServiceAccount',
+        metadata: { name: 'default', namespace: after.metadata.name },
+      });
+    if (!before || after) return;
+    const { name, uid } = before.metadata;
+    for (const kept of resourceTypes)
+      for (const { metadata } of store.list(kept)) {
+        const isInside = type.kind === 'Namespace' && metadata.namespace === name;
+        const isOwned = metadata.ownerReferences?.some((owner) => owner.uid === uid);
+        if (isInside || isOwned) store.remove(kept, metadata.namespace, metadata.name);
+      }
+  });
+}

@@ -1,0 +1,84 @@
+/** Any object of the API; what is not metadata differs by kind. */
+export interface KubernetesObject {
+  apiVersion: string;
+  kind: string;
+  metadata: ObjectMeta;
+  [field: string]: unknown;
+}
+
+export interface ObjectMeta {
+  name: string;
+  generateName?: string;
+  namespace?: string;
+  uid?: string;
+  resourceVersion?: string;
+  generation?: number;
+  creationTimestamp?: string;
+  labels?: Record<string, string>;
+  annotations?: Record<string, string>;
+  ownerReferences?: { apiVersion: string; kind: string; name: string; uid: string; controller?: boolean }[];
+  managedFields?: ManagedFields[];
+}
+
+export interface ManagedFields {
+  manager: string;
+  operation: 'Apply' | 'Update';
+  apiVersion: string;
+  time: string;
+  fieldsType: 'FieldsV1';
+  fieldsV1: Record<string, unknown>;
+}
+
+/** An object as written by hand for the sandbox. */
+export interface SeedObject {
+  apiVersion: string;
+  kind: string;
+  metadata: { name: string; namespace?: string; labels?: Record<string, string>; annotations?: Record<string, string> };
+  [field: string]: unknown;
+}
+
+export interface ResourceType {
+  group: string;
+  version: string;
+  kind: string;
+  /** Plural name as in paths and rules. */
+  resource: string;
+  namespaced: boolean;
+}
+
+const core = { group: '', version: 'v1' };
+const apps = { group: 'apps', version: 'v1' };
+const rbac = { group: 'rbac.authorization.k8s.io', version: 'v1' };
+
+export const resourceTypes: readonly ResourceType[] = [
+  { ...core, kind: 'Namespace', resource: 'namespaces', namespaced: false },
+  { ...core, kind: 'Secret', resource: 'secrets', namespaced: true },
+  { ...core, kind: 'ConfigMap', resource: 'configmaps', namespaced: true },
+  { ...core, kind: 'ServiceAccount', resource: 'serviceaccounts', namespaced: true },
+  { ...core, kind: 'Service', resource: 'services', namespaced: true },
+  { ...core, kind: 'Pod', resource: 'pods', namespaced: true },
+  { ...apps, kind: 'Deployment', resource: 'deployments', namespaced: true },
+  { ...apps, kind: 'StatefulSet', resource: 'statefulsets', namespaced: true },
+  { ...rbac, kind: 'Role', resource: 'roles', namespaced: true },
+  { ...rbac, kind: 'RoleBinding', resource: 'rolebindings', namespaced: true },
+  { ...rbac, kind: 'ClusterRole', resource: 'clusterroles', namespaced: false },
+  { ...rbac, kind: 'ClusterRoleBinding', resource: 'clusterrolebindings', namespaced: false },
+];
+
+export function typeOfKind(kind: string): ResourceType {
+  const type = resourceTypes.find((candidate) => candidate.kind === kind);
+  if (!type) throw new Error(`the sandbox's clusters know no ${kind}`);
+  return type;
+}
+
+export function apiVersionOf({ group, version }: { group: string; version: string }): string {
+  return group === '' ? version : `${group}/${version}`;
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+export function omit(object: object, ...keys: string[]): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(object).filter(([key]) => !keys.includes(key)));
+}
