@@ -1,8 +1,21 @@
-import { build } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 import { rm } from 'node:fs/promises';
 import { deployedFunctions } from './functions.ts';
 
 export const bundleFolder = 'dist';
+
+/**
+ * Lambda hands credentials over in the environment, where the SDK looks first; it imports its other providers (profiles, SSO,
+ * processes, containers) only when it finds none there, so they stay out of the bundle.
+ */
+const onlyEnvironmentCredentials: Plugin = {
+  name: 'only-environment-credentials',
+  setup({ onResolve }) {
+    onResolve({ filter: /^@(aws-sdk|smithy)\/credential-provider-/ }, ({ path, kind }) =>
+      kind === 'dynamic-import' ? { path, external: true } : undefined,
+    );
+  },
+};
 
 /** Bundles every function into dist/<key>/index.mjs, self-contained: the runtime's own SDK lacks the CUR client. */
 export async function buildFunctions(): Promise<void> {
@@ -22,6 +35,7 @@ export async function buildFunctions(): Promise<void> {
       sourcemap: true,
       sourcesContent: false,
       legalComments: 'none',
+      plugins: [onlyEnvironmentCredentials],
       banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
       logLevel: 'error',
     });
