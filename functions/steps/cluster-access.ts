@@ -103,15 +103,29 @@ async function lacks(kubernetes: KubernetesClient, namespace: string, right: Rig
   return !review.status?.allowed;
 }
 
-/** The namespace counts as a right: an administrator is allowed everything in one that does not exist. */
+/**
+ * The rules the API server lists answer most in one call; what an EKS access policy gives is not in the list, so the rest is
+ * asked for one by one until the first no. The namespace counts as a right: an administrator is allowed everything in one
+ * that does not exist.
+ */
+async function missingRight(kubernetes: KubernetesClient, input: Input): Promise<string | undefined> {
+  const { namespace } = input;
+  const review = await kubernetes.create<{ status?: { resourceRules?: KubernetesRule[] } }>(
+    '/apis/authorization.k8s.io/v1/selfsubjectrulesreviews',
+    { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectRulesReview', spec: { namespace } },
+  );
+  const listed = review.status?.resourceRules ?? [];
+  for (const right of input.rules.flatMap(rightsOf)) {
+    if (!givesRight(listed, right) && (await lacks(kubernetes, namespace, right))) return describeRight(right);
+  }
+  const found = await kubernetes.get(`/api/v1/namespaces/${namespace}`);
+  return found ? undefined : `namespace ${namespace}`;
+}
+
 async function missingRights(kubernetes: KubernetesClient, input: Input): Promise<string[] | 'unknown'> {
   try {
-    const rights = input.rules.flatMap(rightsOf);
-    const lacking = await Promise.all(rights.map((right) => lacks(kubernetes, input.namespace, right)));
-    const missing = rights.filter((_, index) => lacking[index]).map(describeRight);
-    if (missing.length > 0) return missing;
-    const found = await kubernetes.get(`/api/v1/namespaces/${input.namespace}`);
-    return found ? [] : [`namespace ${input.namespace}`];
+    const missing = await missingRight(kubernetes, input);
+    return missing === undefined ? [] : [missing];
   } catch (error) {
     if (isAwsError(error, 'Unauthorized', 'Forbidden')) return 'unknown';
     throw error;
@@ -172,8 +186,9 @@ export const clusterAccess = defineStep({
   permissions: {
     cluster: [
       {
-        actions: ['eks:CreateAccessEntry', 'eks:TagResource'],
+        actions: ['eks:CreateAccessEntry'],
         resources: ['arn:${AWS::Partition}:eks:*:${AWS::AccountId}:cluster/${Cluster}'],
+        condition: { 'ForAllValues:StringEquals': { 'eks:kubernetesGroups': groupName } },
       },
       {
         actions: [
@@ -274,16 +289,7 @@ export const clusterAccess = defineStep({
     const window = { clusterAccountId, region, clusterName, principalArn, runId: cx.run.runId, openedAt: cx.now };
     switch (change.do) {
       case 'create-access-entry':
-        return unlessTaken(['ResourceInUseException'], () =>
-          cx.cluster.client(EKSClient, region).send(
-            new CreateAccessEntryCommand({
-              clusterName,
-              principalArn,
-              kubernetesGroups: [groupName],
-              tags: ownerTags(cx.owner),
-            }),
-          ),
-        );
+        return createEntry(cx, input);
       case 'open-admin-window':
         return openAdminWindow(cx.cluster, clusterArn, window);
       case 'close-admin-window':
@@ -309,6 +315,25 @@ export const clusterAccess = defineStep({
     }
   },
 });
+
+/** A provisioner role deployed moments ago is an "invalid principal" to EKS. */
+async function createEntry(cx: StepContext, { clusterName, principalArn, region }: Input): Promise<void> {
+  try {
+    await unlessTaken(['ResourceInUseException'], () =>
+      cx.cluster.client(EKSClient, region).send(
+        new CreateAccessEntryCommand({
+          clusterName,
+          principalArn,
+          kubernetesGroups: [groupName],
+          tags: ownerTags(cx.owner),
+        }),
+      ),
+    );
+  } catch (error) {
+    if (!isAwsError(error, 'InvalidParameterException') || !error.message.includes('invalid principal')) throw error;
+    throw new RetryableError('aws-unavailable', error.message, { cause: error });
+  }
+}
 
 /** Another API server may not know the right yet, and another run may have shut the window; an admission webhook's no is final. */
 async function asAdministrator(write: () => Promise<unknown>): Promise<void> {

@@ -1,0 +1,293 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readRun } from '../../shared/run-store.ts';
+import { listOpenWindows } from '../../shared/target-store.ts';
+import { AccessWorld, clusterAccountId, payerAccountId, region, type AccessStep, type Taken } from './access-world.ts';
+import type { PolicyDocument } from '../../shared/aws/policy.ts';
+
+let world: AccessWorld;
+beforeEach(async () => {
+  world = await AccessWorld.start();
+});
+afterEach(() => world.close());
+
+const allDone = (taken: Partial<Record<AccessStep, Taken>>) => Object.values(taken).flatMap(({ done }) => done);
+const errorOf = (taken: Partial<Record<AccessStep, Taken>>) => Object.values(taken).find(({ error }) => error)?.error;
+const podIdentity = { identity: { mode: 'pod-identity' as const } };
+const takeOver = { existing: 'take-over' as const };
+
+function trust(statement: object): PolicyDocument {
+  return { Version: '2012-10-17', Statement: [{ Effect: 'Allow', ...statement }] };
+}
+
+function makeRole(accountId: string, name: string, document: PolicyDocument, tags: Record<string, string> = {}) {
+  return world.world.iam.createRole({ accountId, name, trust: document, tags, settled: true }).arn;
+}
+
+describe.each([
+  ['irsa', {}, 'pod-chain'],
+  ['pod-identity', podIdentity, 'documents'],
+])('the access branch with %s', (_, request, level) => {
+  it('opens the way from an empty cluster to the payer account, and publishes the entry', async () => {
+    const taken = await world.takeAll(await world.newRun(request));
+    expect(errorOf(taken)).toBeUndefined();
+    expect(taken['chain-proof']?.record.output).toMatchObject({ level, secretFormat: 'absent' });
+    expect(JSON.parse(world.file() ?? '')).toEqual({
+      aws: [
+        {
+          athenaBucketName: `s3://kubecost-athena-results-${payerAccountId}-us-east-1`,
+          athenaRegion: 'us-east-1',
+          athenaDatabase: 'athenacurcfn_kubecost_cur',
+          athenaTable: 'kubecost_cur',
+          athenaWorkgroup: 'primary',
+          projectID: payerAccountId,
+          masterPayerARN: `arn:aws:iam::${payerAccountId}:role/kubecost-cur-access`,
+        },
+      ],
+    });
+    expect(await listOpenWindows()).toEqual([]);
+  });
+
+  it('writes nothing the second time', async () => {
+    await world.takeAll(await world.newRun(request));
+    const before = world.writes().length;
+    const taken = await world.takeAll(await world.newRun(request));
+    expect(allDone(taken)).toEqual([]);
+    expect(
+      world
+        .writes()
+        .slice(before)
+        .filter((write) => !/review|token/i.test(write)),
+    ).toEqual([]);
+  });
+
+  it('plans without writing', async () => {
+    const taken = await world.takeAll(await world.newRun({ ...request, dryRun: true }));
+    expect(errorOf(taken)).toBeUndefined();
+    expect(allDone(taken)).toEqual(expect.arrayContaining(['create-access-entry', 'create-role', 'create-secret']));
+    expect(world.writes()).toEqual([]);
+  });
+});
+
+describe('pod-role', () => {
+  const serviceAccount = (annotations: Record<string, string>, labels: Record<string, string> = {}) => {
+    world.cluster.kubernetes.installKubecost({ generation: '3.x' });
+    world.cluster.kubernetes.apply({
+      apiVersion: 'v1',
+      kind: 'ServiceAccount',
+      metadata: { name: 'kubecost', namespace: 'kubecost', annotations, labels },
+    });
+  };
+  const annotationOf = () =>
+    world.cluster.kubernetes.get('ServiceAccount', 'kubecost', 'kubecost')?.metadata.annotations ?? {};
+  const take = async (request = {}) => world.takeAll(await world.newRun(request), 'pod-role');
+
+  it('annotates the workload’s own service account, and warns that Helm owns it', async () => {
+    world.cluster.kubernetes.installKubecost({ generation: '3.x' });
+    const taken = await take();
+    const [{ podRoleArn }] = [taken['pod-role']?.record.output as { podRoleArn: string }];
+    expect(taken['pod-role']?.done).toContain('annotate-service-account');
+    expect(annotationOf()['eks.amazonaws.com/role-arn']).toBe(podRoleArn);
+    expect(taken['pod-role']?.record.warnings).toEqual([expect.stringContaining('Helm')]);
+  });
+
+  it('names both subjects where the annotated role trusts another service account', async () => {
+    const issuer = world.cluster.issuer.replace('https://', '');
+    const arn = makeRole(
+      clusterAccountId,
+      'kubecost-by-hand',
+      trust({
+        Principal: { Federated: `arn:aws:iam::${clusterAccountId}:oidc-provider/${issuer}` },
+        Action: 'sts:AssumeRoleWithWebIdentity',
+        Condition: { StringEquals: { [`${issuer}:sub`]: 'system:serviceaccount:kubecost:kubecost-cost-analyzer' } },
+      }),
+    );
+    serviceAccount({ 'eks.amazonaws.com/role-arn': arn });
+    const { error } = (await take())['pod-role'] ?? {};
+    expect(error).toMatchObject({ code: 'service-account-subject-mismatch' });
+    expect(error?.message).toMatch(/kubecost:kubecost-cost-analyzer.*kubecost:kubecost$/);
+
+    const run = await world.newRun(takeOver);
+    const taken = await world.takeAll(run);
+    expect(errorOf(taken)).toBeUndefined();
+    expect(taken['pod-role']?.done).toEqual(['create-oidc-provider', 'update-trust', 'tag-role']);
+    expect(taken['pod-role']?.record.output).toMatchObject({ podRoleArn: arn });
+    expect(annotationOf()['eks.amazonaws.com/role-arn']).toBe(arn);
+  });
+
+  it('does not follow an annotation into another account', async () => {
+    serviceAccount({ 'eks.amazonaws.com/role-arn': 'arn:aws:iam::555566667777:role/kubecost' });
+    expect((await take(takeOver))['pod-role']?.error).toMatchObject({ code: 'pod-role-not-ours' });
+  });
+
+  it('refuses to make a service account that it may not make', async () => {
+    const taken = await take({ identity: { serviceAccount: { create: false } } });
+    expect(taken['pod-role']?.error).toMatchObject({ code: 'service-account-missing' });
+  });
+
+  it('adds the audience to a provider that lacks it', async () => {
+    await take();
+    for (const provider of world.world.iam.providers.values()) provider.clientIds = ['other'];
+    expect((await take())['pod-role']?.done).toEqual(['add-oidc-client']);
+  });
+});
+
+describe('pod-identity', () => {
+  const pods = { Service: 'pods.eks.amazonaws.com' };
+  const associate = (document: PolicyDocument) => {
+    const roleArn = makeRole(clusterAccountId, 'kubecost-by-hand', document);
+    world.cluster.associations.set('a-1', {
+      id: 'a-1',
+      arn: `arn:aws:eks:${region}:${clusterAccountId}:podidentityassociation/${world.cluster.name}/a-1`,
+      namespace: 'kubecost',
+      serviceAccount: 'kubecost-serviceaccount',
+      roleArn,
+      disableSessionTags: false,
+      createdAt: 0,
+      modifiedAt: 0,
+      tags: {},
+    });
+    return roleArn;
+  };
+  const take = async (request = {}, available = true) =>
+    (await world.takeAll(await world.newRun({ ...podIdentity, ...request }, available), 'pod-identity'))[
+      'pod-identity'
+    ];
+
+  it('needs the agent', async () => {
+    expect((await take({}, false))?.error).toMatchObject({ code: 'pod-identity-agent-missing' });
+  });
+
+  it('names the missing TagSession of a hand-made association, and adds it under take-over', async () => {
+    const roleArn = associate(trust({ Principal: pods, Action: 'sts:AssumeRole' }));
+    expect((await take())?.error).toMatchObject({ code: 'tag-session-missing' });
+    const taken = await take(takeOver);
+    expect(taken).toMatchObject({ status: 'succeeded', done: ['update-trust', 'tag-role', 'tag-association'] });
+    expect(taken?.record.output).toMatchObject({ podRoleArn: roleArn, associationId: 'a-1' });
+    expect(await take()).toMatchObject({ status: 'succeeded', done: [] });
+  });
+
+  it('leaves a hand-made association that works alone', async () => {
+    associate(trust({ Principal: pods, Action: ['sts:AssumeRole', 'sts:TagSession'] }));
+    expect((await take())?.error).toMatchObject({ code: 'association-not-ours' });
+  });
+});
+
+describe('chain-proof', () => {
+  const prove = async (request = {}) =>
+    (await world.takeAll(await world.newRun(request), 'chain-proof'))['chain-proof'];
+
+  it('names the side that keeps the pod out, once IAM has had its time', async () => {
+    const runId = await world.newRun();
+    await world.takeAll(runId, 'grant');
+    const role = world.world.iam.role(payerAccountId, 'kubecost-cur-access');
+    role?.trust.set({ ...role.trust.current, document: trust({}) } as never, 0);
+    const taken = await world.take(runId, 'chain-proof');
+    expect(taken.error).toMatchObject({ code: 'payer-role-denied', actor: 'payer account owner' });
+    expect(taken.error?.message).toContain('120 s');
+    expect(taken.seconds).toBeGreaterThanOrEqual(120);
+  });
+
+  const others = JSON.stringify({ aws: [], azure: [] });
+  it.each<[string, string, object]>([
+    ['secret-unparsable', '{"aws": [}', {}],
+    ['secret-owned-elsewhere', others, { labels: { 'app.kubernetes.io/managed-by': 'Helm' } }],
+    ['secret-owned-elsewhere', others, { annotations: { 'argocd.argoproj.io/tracking-id': 'x' } }],
+    ['secret-owned-elsewhere', others, { ownerReferences: [{ kind: 'ExternalSecret', name: 'x' }] }],
+  ])('finds out early that the secret cannot take the entry: %s', async (code, file, metadata) => {
+    world.cluster.kubernetes.installKubecost({ generation: '3.x' });
+    world.putFile(file, metadata);
+    expect((await prove())?.error).toMatchObject({ code });
+    expect(world.file()).toBe(file);
+  });
+
+  it('finds the payer under another key, unless it is to be taken over', async () => {
+    world.cluster.kubernetes.installKubecost({ generation: '3.x' });
+    const entry = {
+      athenaBucketName: 's3://by-hand',
+      athenaRegion: 'us-east-1',
+      athenaDatabase: 'd',
+      athenaTable: 't',
+      athenaWorkgroup: 'primary',
+      projectID: payerAccountId,
+      masterPayerARN: `arn:aws:iam::${payerAccountId}:role/kubecost-cur-access`,
+    };
+    world.putFile(JSON.stringify({ aws: [entry] }));
+    const refused = await prove();
+    expect(refused?.error).toMatchObject({ code: 'payer-already-integrated' });
+    expect(refused?.error?.message).toContain(`${payerAccountId}/s3://by-hand`);
+    expect((await prove(takeOver))?.status).toBe('succeeded');
+  });
+});
+
+describe('publish', () => {
+  const azureKey = 'azure-storage-access-key';
+  const azure = [
+    {
+      azureSubscriptionID: 'sub',
+      azureStorageAccount: 'account',
+      azureStorageAccessKey: azureKey,
+      azureStorageContainer: 'container',
+      azureContainerPath: '',
+      azureCloud: 'public',
+    },
+  ];
+
+  it('keeps every other byte, the previous file, and other clouds’ values out of the record', async () => {
+    world.cluster.kubernetes.installKubecost({ generation: '3.x' });
+    const before = `{\n\t"azure": ${JSON.stringify(azure)},\n\t"aws": []\n}\n`;
+    world.putFile(before, { labels: { team: 'finops' } });
+    const runId = await world.newRun();
+    const taken = await world.takeAll(runId);
+    expect(errorOf(taken)).toBeUndefined();
+    expect(taken.publish?.done).toEqual(['keep-previous', 'update-secret', 'mark-proven']);
+    expect(world.file()?.startsWith(before.slice(0, before.indexOf('[]')))).toBe(true);
+    expect(world.file('kubecost', 'cloud-integration-previous')).toBe(before);
+    expect(world.cluster.kubernetes.get('Secret', 'kubecost', 'cloud-integration')?.metadata.labels).toEqual({
+      team: 'finops',
+    });
+    expect(taken.publish?.record.output).toMatchObject({ otherKeys: ['sub/container'] });
+    expect(JSON.stringify(await readRun(runId))).not.toContain(azureKey);
+  });
+
+  it('brings back what others took out, for every payer of the target', async () => {
+    await world.takeAll(await world.newRun());
+    world.putFile('{"aws":[]}');
+    await world.takeAll(await world.newRun());
+    expect(JSON.parse(world.file() ?? '')).toMatchObject({ aws: [{ projectID: payerAccountId }] });
+  });
+
+  it('plans anew when somebody edits the file at the same moment', async () => {
+    world.cluster.kubernetes.installKubecost({ generation: '3.x' });
+    world.putFile('{"aws":[]}');
+    const runId = await world.newRun();
+    await world.takeAll(runId, 'chain-proof');
+    world.world.faults.push({
+      operation: 'replace',
+      times: 1,
+      kind: { code: 'Conflict', message: 'the object has been modified', status: 409 },
+    });
+    expect(await world.take(runId, 'publish')).toMatchObject({ status: 'succeeded' });
+    expect(JSON.parse(world.file() ?? '')).toMatchObject({ aws: [{ projectID: payerAccountId }] });
+  });
+
+  it('follows the payer to another results location', async () => {
+    await world.takeAll(await world.newRun());
+    const results = `s3://moved-${payerAccountId}`;
+    const runId = await world.newRun({}, true, { athenaResultsLocation: results });
+    const taken = await world.takeAll(runId);
+    expect(errorOf(taken)).toBeUndefined();
+    expect(JSON.parse(world.file() ?? '')).toMatchObject({ aws: [{ athenaBucketName: results }] });
+    expect((JSON.parse(world.file() ?? '') as { aws: unknown[] }).aws).toHaveLength(1);
+  });
+
+  it.each([1, 2])('goes on where a crash after write %i left it', async (n) => {
+    world.cluster.kubernetes.installKubecost({ generation: '3.x' });
+    world.putFile('{"aws":[]}');
+    const runId = await world.newRun();
+    await world.takeAll(runId, 'chain-proof');
+    await world.crash(runId, 'publish', n);
+    expect(await world.take(runId, 'publish')).toMatchObject({ status: 'succeeded' });
+    expect(world.file('kubecost', 'cloud-integration-previous')).toBe('{"aws":[]}');
+    expect(JSON.parse(world.file() ?? '')).toMatchObject({ aws: [{ projectID: payerAccountId }] });
+  });
+});
