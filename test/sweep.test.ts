@@ -1,0 +1,105 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { sweep } from '../functions/sweep.ts';
+import type { OnboardingRequestInput } from '../shared/request.ts';
+import { readRun } from '../shared/run-store.ts';
+import { takeLock } from '../shared/run-lock.ts';
+import { Hub } from './api/hub.ts';
+import { givenRun, smallest } from './api/requests.ts';
+import { logLines } from './shared/log-lines.ts';
+
+const created = Date.parse('2026-03-01T00:00:00Z');
+
+let hub: Hub;
+let lines: () => Record<string, unknown>[];
+beforeEach(async () => {
+  vi.useFakeTimers({ toFake: ['Date'], now: created });
+  lines = logLines();
+  hub = new Hub();
+  await hub.start();
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+  await hub.stop();
+});
+
+const queued = (request: Partial<OnboardingRequestInput> = {}) =>
+  givenRun({ status: 'queued', request: { ...smallest, ...request } });
+const minutes = (after: number) => vi.setSystemTime(created + after * 60_000);
+const started = () => [...hub.executions.keys()];
+
+describe('the sweeper', () => {
+  it('starts a run that has been queued for ten minutes, under its lock', async () => {
+    const runId = await queued();
+    minutes(10);
+    await sweep();
+    expect(started()).toEqual([`${runId}-1`]);
+    expect((await hub.items('lock#')).map((lock) => lock.runId)).toEqual([runId]);
+    expect(lines()).toMatchObject([{ message: 'queued run started', runId, step: 'sweep' }]);
+  });
+
+  it('leaves a run alone whose request may still be at work', async () => {
+    await queued();
+    minutes(9.99);
+    await sweep();
+    expect(started()).toEqual([]);
+    expect(await hub.items('lock#')).toEqual([]);
+  });
+
+  it('leaves runs alone that have begun or ended', async () => {
+    for (const status of ['running', 'succeeded', 'failed', 'cancelled', 'planned'] as const)
+      await givenRun({ status });
+    minutes(60);
+    const before = await hub.items();
+    await sweep();
+    expect(started()).toEqual([]);
+    expect(await hub.items()).toEqual(before);
+  });
+
+  it('starts each run once, however often it comes', async () => {
+    const runId = await queued();
+    minutes(10);
+    await sweep();
+    minutes(15);
+    await sweep();
+    expect(started()).toEqual([`${runId}-1`]);
+  });
+
+  it('takes a run back if another one is active for its payer and target', async () => {
+    const [active, left] = [await givenRun({ status: 'running' }), await queued()];
+    const run = await readRun(active);
+    if (run) await takeLock(run);
+    minutes(10);
+    await sweep();
+    expect(started()).toEqual([]);
+    expect(await readRun(left)).toBeUndefined();
+  });
+
+  it('finds the oldest behind more than a hundred that were queued since', async () => {
+    const runId = await queued();
+    const [item] = await hub.items('run#');
+    await Promise.all(
+      Array.from({ length: 120 }, (_, number) => {
+        const listKey = `2026-03-01T00:09:00.000Z#${number}`;
+        return hub.put({ ...item, pk: `run#${number}`, runId: `${number}`, listKey, createdAt: listKey.split('#')[0] });
+      }),
+    );
+    minutes(10);
+    await sweep();
+    expect(started()).toEqual([`${runId}-1`]);
+  });
+
+  it('goes on with the next run if one cannot be started', async () => {
+    const first = await queued();
+    const [item] = await hub.items('run#');
+    const listKey = '2026-03-01T00:00:01.000Z#unreadable';
+    await hub.put({ ...item, pk: 'run#unreadable', runId: 'unreadable', listKey, request: {} });
+    minutes(11);
+    await sweep();
+    expect(started()).toEqual([`${first}-1`]);
+    expect(lines()).toMatchObject([
+      { message: 'not yet: queued run started', runId: 'unreadable' },
+      { message: 'queued run started', runId: first },
+    ]);
+  });
+});
