@@ -409,7 +409,40 @@ describe('objects', () => {
     expect((await asAdmin('GET', '/nothing')).status).toBe(404);
     expect((await asAdmin('DELETE', secrets)).status).toBe(405);
     expect((await asAdmin('POST', secrets, '{ broken')).status).toBe(400);
+    expect((await asAdmin('POST', secrets, 'k8s', 'application/vnd.kubernetes.protobuf')).status).toBe(415);
     expect((await asAdmin('POST', secrets, { kind: 'ConfigMap', metadata: { name: 'x' } })).status).toBe(400);
+  });
+
+  test('the API tells which resources it has', async () => {
+    expect((await asTeam('GET', '/apis')).body).toMatchObject({ kind: 'APIGroupList', groups: [{ name: 'apps' }, {}] });
+    const { body } = await asTeam('GET', '/api/v1');
+    expect(body.resources).toContainEqual(
+      expect.objectContaining({ name: 'secrets', namespaced: true, kind: 'Secret' }),
+    );
+  });
+
+  test('logs and the service proxy answer with what runs in the pods', async () => {
+    const { kubernetes } = it.cluster;
+    kubernetes.installKubecost({ generation: '3.x' });
+    const services = '/api/v1/namespaces/kubecost/services';
+    const path = `${services}/http:kubecost-cloud-cost:9005/proxy/cloudCost/status`;
+    expect((await asAdmin('GET', path)).status).toBe(503);
+    kubernetes.workloads.onProxy = (service, port, asked) => ({
+      status: 200,
+      body: { code: 200, data: [service, port, asked] },
+    });
+    expect((await asAdmin('GET', path)).body.data).toEqual(['kubecost-cloud-cost', '9005', '/cloudCost/status']);
+    expect((await asAdmin('GET', `${services}/missing:9005/proxy/`)).status).toBe(404);
+    grant({ verbs: ['get'], resources: ['services/proxy'], resourceNames: ['http:kubecost-cloud-cost:9005'] });
+    expect((await asTeam('GET', path)).status).toBe(200);
+    expect((await asTeam('GET', path.replace('http:', ''))).status).toBe(403);
+
+    const { body } = await asAdmin('GET', '/api/v1/namespaces/kubecost/pods?labelSelector=app%3Dcloud-cost');
+    const [pod] = body.items as { metadata: { name: string } }[];
+    kubernetes.workloads.onLog = (name, container) => `${container} of ${name}`;
+    const log = `/api/v1/namespaces/kubecost/pods/${pod?.metadata.name ?? ''}/log`;
+    expect((await asAdmin('GET', log)).text).toBe(`cloud-cost of ${pod?.metadata.name ?? ''}`);
+    expect((await asAdmin('GET', `${log}?container=other`)).status).toBe(400);
   });
 
   test('admission rejects what a policy forbids', async () => {

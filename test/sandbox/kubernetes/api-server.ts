@@ -209,6 +209,12 @@ async function readBody(request: IncomingMessage): Promise<{ body: string; tooLa
 
 function parseBody(text: string, contentType: string): unknown {
   if (text === '') return undefined;
+  if (!/json|yaml/.test(contentType))
+    throw new KubernetesFailure(
+      415,
+      'UnsupportedMediaType',
+      'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml',
+    );
   try {
     return contentType.includes('yaml') ? (parseYaml(text) as unknown) : JSON.parse(text);
   } catch (error) {

@@ -23,12 +23,13 @@ export function discoveryDocument(path: string, version: string): object | undef
     kind: 'APIResourceList',
     apiVersion: 'v1',
     groupVersion: apiVersionOf(type),
-    resources: types.map(({ kind, resource, namespaced }) => ({
+    resources: types.map(({ kind, resource, namespaced, shortName }) => ({
       name: resource,
       singularName: kind.toLowerCase(),
       namespaced,
       kind,
       verbs,
+      ...(shortName !== undefined && { shortNames: [shortName] }),
     })),
   };
 }

@@ -44,6 +44,8 @@ export interface ResourceType {
   /** Plural name as in paths and rules. */
   resource: string;
   namespaced: boolean;
+  /** As kubectl users type it. */
+  shortName?: string;
 }
 
 const core = { group: '', version: 'v1' };
@@ -51,14 +53,14 @@ const apps = { group: 'apps', version: 'v1' };
 const rbac = { group: 'rbac.authorization.k8s.io', version: 'v1' };
 
 export const resourceTypes: readonly ResourceType[] = [
-  { ...core, kind: 'Namespace', resource: 'namespaces', namespaced: false },
+  { ...core, kind: 'Namespace', resource: 'namespaces', namespaced: false, shortName: 'ns' },
   { ...core, kind: 'Secret', resource: 'secrets', namespaced: true },
-  { ...core, kind: 'ConfigMap', resource: 'configmaps', namespaced: true },
-  { ...core, kind: 'ServiceAccount', resource: 'serviceaccounts', namespaced: true },
-  { ...core, kind: 'Service', resource: 'services', namespaced: true },
-  { ...core, kind: 'Pod', resource: 'pods', namespaced: true },
-  { ...apps, kind: 'Deployment', resource: 'deployments', namespaced: true },
-  { ...apps, kind: 'StatefulSet', resource: 'statefulsets', namespaced: true },
+  { ...core, kind: 'ConfigMap', resource: 'configmaps', namespaced: true, shortName: 'cm' },
+  { ...core, kind: 'ServiceAccount', resource: 'serviceaccounts', namespaced: true, shortName: 'sa' },
+  { ...core, kind: 'Service', resource: 'services', namespaced: true, shortName: 'svc' },
+  { ...core, kind: 'Pod', resource: 'pods', namespaced: true, shortName: 'po' },
+  { ...apps, kind: 'Deployment', resource: 'deployments', namespaced: true, shortName: 'deploy' },
+  { ...apps, kind: 'StatefulSet', resource: 'statefulsets', namespaced: true, shortName: 'sts' },
   { ...rbac, kind: 'Role', resource: 'roles', namespaced: true },
   { ...rbac, kind: 'RoleBinding', resource: 'rolebindings', namespaced: true },
   { ...rbac, kind: 'ClusterRole', resource: 'clusterroles', namespaced: false },
