@@ -262,7 +262,7 @@ describe('publish', () => {
     const runId = await world.newRun();
     await world.takeAll(runId, 'chain-proof');
     world.world.faults.push({
-      operation: 'replace',
+      operation: 'PUT secrets',
       times: 1,
       kind: { code: 'Conflict', message: 'the object has been modified', status: 409 },
     });
