@@ -1,0 +1,220 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { steps } from '../../functions/steps/index.ts';
+import { errorCatalogue } from '../../shared/error-catalogue.ts';
+import { isKnownError, type KnownError } from '../../shared/errors.ts';
+import { outputs } from '../../shared/outputs.ts';
+import type { StepRecord } from '../../shared/run.ts';
+import type { StepName } from '../../shared/step-names.ts';
+import { examples } from '../demo/scenario.ts';
+import { crashAfterWrite, type FaultRule } from '../sandbox/faults.ts';
+import type { CallRecord } from '../sandbox/world.ts';
+import { landscape } from './landscape.ts';
+import { Stage, stepsOf, writesOf, type Example, type OneRun } from './stage.ts';
+
+/** What the undisturbed run did: the measure for every disturbed one. */
+interface Undisturbed {
+  landscape: Record<string, unknown>;
+  calls: CallRecord[];
+  changes: StepRecord['changes'];
+}
+
+beforeAll(() => {
+  vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  // The SDK's back-off is real time multiplied by chance.
+  vi.spyOn(Math, 'random').mockReturnValue(0);
+});
+afterAll(() => vi.restoreAllMocks());
+
+describe.each(examples)('every step of %s', (example) => {
+  const names = stepsOf(example);
+  const undisturbed = new Map<StepName, Undisturbed>();
+
+  describe('undisturbed', () => {
+    const { stage, run } = onStage(example);
+
+    it.each(names)('%s succeeds and leaves what it declares', async (name) => {
+      const { answer, record, calls } = await run().take(name);
+      expect(answer.status).toBe('succeeded');
+      expect(record.status).toBe('succeeded');
+      expect(outputs[name].strict().parse(record.output)).toEqual(record.output);
+      if (steps[name].proof) expect(record.changes).toEqual([]);
+      undisturbed.set(name, { landscape: await landscape(stage()), calls, changes: record.changes });
+
+      const again = await run().take(name);
+      expect(again.answer.status).toBe('succeeded');
+      expect(writesOf(again.calls)).toEqual([]);
+      expect(again.record.changes).toEqual(record.changes);
+    });
+
+    it('another run only looks, in every step', async () => {
+      const before = await landscape(stage());
+      const second = await stage().begin(example);
+      for (const name of names) {
+        const { record, calls } = await second.take(name);
+        expect(record, name).toMatchObject({ status: 'succeeded', changes: [] });
+        expect(writesOf(calls), name).toEqual([]);
+      }
+      expect(await landscape(stage())).toEqual(before);
+    });
+
+    it('a dry run finds nothing to plan', async () => {
+      const dry = await stage().begin(example, { dryRun: true });
+      for (const name of names) {
+        const { record, calls } = await dry.take(name);
+        expect(record, name).toMatchObject({ status: steps[name].proof ? 'planned' : 'succeeded', changes: [] });
+        expect(writesOf(calls), name).toEqual([]);
+      }
+    });
+  });
+
+  describe('in a dry run', () => {
+    const { stage, run } = onStage(example, { dryRun: true });
+
+    it.each(names)('%s plans what it would do and writes nothing', async (name) => {
+      const { answer, record, calls } = await run().take(name);
+      expect(['planned', 'succeeded']).toContain(answer.status);
+      expect(writesOf(calls)).toEqual([]);
+      const changes = undisturbed.get(name)?.changes ?? [];
+      if (changes.length > 0) expect(record.changes).not.toEqual([]);
+    });
+
+    it('leaves the world as it was', async () => {
+      const untouched = await Stage.open();
+      try {
+        expect(await landscape(stage())).toEqual(await landscape(untouched));
+      } finally {
+        await untouched.close();
+      }
+    });
+  });
+
+  describe('killed after each of its writes', () => {
+    const { stage, run } = onStage(example);
+
+    it.each(names)('%s goes on and arrives where it would have', async (name) => {
+      const { world } = stage();
+      const written = writesOf(undisturbed.get(name)?.calls ?? []).filter(({ error }) => !error).length;
+      let deaths = 0;
+      for (let status = ''; status !== 'succeeded';) {
+        // Once every write has been an invocation's last one, they live longer: closing what one has opened takes two.
+        const repair = crashAfterWrite(world, 1 + Math.floor(deaths / (written + 1)));
+        const before = world.calls.length;
+        const answer = await run().invoke(name).catch(expectRetryable);
+        repair();
+        if (wasStruck(stage(), before, 'reset')) deaths++;
+        status = answer?.status ?? '';
+        if (status !== 'succeeded') await world.clock.sleep((answer?.seconds ?? 4) * 1000);
+        expect(deaths).toBeLessThan(30);
+      }
+      expect(deaths).toBeGreaterThanOrEqual(written);
+      expect(await landscape(stage())).toEqual(undisturbed.get(name)?.landscape);
+    });
+  });
+
+  describe('when the answer to each write is lost', () => {
+    const { stage, run } = onStage(example);
+
+    it.each(names)('%s arrives where it would have', async (name) => {
+      // The SDK repeats a call without an answer, so every other write is the repetition.
+      const rules = Array.from({ length: 12 }, (_, index): FaultRule => {
+        return { kind: 'applied-but-lost', writes: true, nth: 2 * index + 1 };
+      });
+      const { status } = await withFaults(stage(), rules, async () => (await run().take(name)).answer);
+      expect(status).toBe('succeeded');
+      expect(await landscape(stage())).toEqual(undisturbed.get(name)?.landscape);
+    });
+  });
+
+  describe('when a right is missing', () => {
+    const { stage, run } = onStage(example);
+
+    it.each(names)('%s says so, for each call it makes', async (name) => {
+      for (const { service, operation } of distinct(undisturbed.get(name)?.calls ?? [])) {
+        const struck = `${service}:${operation}`;
+        if (mayBeDenied.has(struck)) continue;
+        const before = stage().world.calls.length;
+        const error = await withFaults(stage(), [{ kind: 'denied', service, operation }], () =>
+          run().take(name, { leastSeconds: 60 }).then(undefined, expectKnown),
+        );
+        await stage().world.clock.sleep(1000);
+        if (!wasStruck(stage(), before, 'denied')) continue;
+        expect(error, struck).toBeInstanceOf(Error);
+        if (!isKnownError(error)) continue;
+        expect(errorCatalogue, struck).toHaveProperty(error.code);
+        expect(['unexpected', 'aws-unavailable', 'throttled'], struck).not.toContain(error.code);
+        expect((await run().record(name)).error, struck).toMatchObject({ code: error.code, step: name });
+      }
+      expect((await run().take(name)).answer.status).toBe('succeeded');
+      expect(await landscape(stage())).toEqual(undisturbed.get(name)?.landscape);
+    });
+  });
+
+  describe('when AWS throttles', () => {
+    const { stage, run } = onStage(example);
+
+    it.each(names)('%s is tried again later and then succeeds', async (name) => {
+      const services = new Set((undisturbed.get(name)?.calls ?? []).map(({ service }) => service));
+      // The probe of preflight takes any answer for an answer.
+      if (name === 'preflight') services.delete('kubernetes');
+      for (const service of services) {
+        const error = await withFaults(stage(), [{ kind: 'throttle', service }], () =>
+          run().invoke(name).then(undefined, expectKnown),
+        );
+        expect(error, service).toMatchObject({ name: 'RetryableError', code: 'throttled' });
+        expect((await run().record(name)).status).toBe('running');
+      }
+      expect((await run().take(name)).answer.status).toBe('succeeded');
+      expect(await landscape(stage())).toEqual(undisturbed.get(name)?.landscape);
+    });
+  });
+});
+
+/** Calls that AWS denies nobody, or whose denial is an answer: the endpoint is there; a bucket we may not look into is not ours. */
+const mayBeDenied = new Set([
+  'kubernetes:GET /version',
+  'kubernetes:POST selfsubjectaccessreviews',
+  's3:GetBucketTagging',
+  'sts:GetCallerIdentity',
+]);
+
+function onStage(example: Example, changes: Parameters<Stage['begin']>[1] = {}) {
+  let stage: Stage | undefined;
+  let run: OneRun | undefined;
+  beforeAll(async () => {
+    stage = await Stage.open();
+    run = await stage.begin(example, changes);
+  });
+  afterAll(() => stage?.close());
+  return { stage: () => defined(stage), run: () => defined(run) };
+}
+
+function defined<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('the stage is not open');
+  return value;
+}
+
+async function withFaults<T>({ world }: Stage, rules: FaultRule[], work: () => Promise<T>): Promise<T> {
+  world.faults.push(...rules);
+  try {
+    return await work();
+  } finally {
+    world.faults.splice(0);
+  }
+}
+
+function wasStruck({ world }: Stage, since: number, fault: string): boolean {
+  return world.calls.slice(since).some(({ error }) => error === `injected:${fault}`);
+}
+
+function expectKnown(error: unknown): KnownError {
+  if (!isKnownError(error)) throw error;
+  return error;
+}
+
+function expectRetryable(error: unknown): undefined {
+  expect(error).toMatchObject({ name: 'RetryableError' });
+}
+
+function distinct(calls: readonly CallRecord[]): CallRecord[] {
+  return [...new Map(calls.map((call) => [`${call.service} ${call.operation}`, call])).values()];
+}

@@ -1,0 +1,139 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBDocumentClient, ScanCommand } from '@aws-sdk/lib-dynamodb';
+import { OnboardingRequest, type OnboardingRequestInput } from '../../shared/request.ts';
+import { skips, type RunRecord, type StepRecord } from '../../shared/run.ts';
+import { createRun, readRun, StepStore } from '../../shared/run-store.ts';
+import { newRunId } from '../../shared/run-id.ts';
+import type { StepAnswer } from '../../shared/step-handler.ts';
+import { stepNames, type StepName } from '../../shared/step-names.ts';
+import { functionKey } from '../../state-machines/states.ts';
+import { exampleRequest, examples, seedScenario } from '../demo/scenario.ts';
+import { startSandbox, tableName, type Sandbox } from '../sandbox/hub.ts';
+import type { CallRecord, World } from '../sandbox/world.ts';
+
+export type Example = (typeof examples)[number];
+
+export const startMs = Date.parse('2026-11-23T08:00:00Z');
+
+/** Of the state machine's states. */
+const mostRetries = 8;
+
+/** What taking a step to its end did. */
+export interface Taken {
+  answer: StepAnswer;
+  record: StepRecord;
+  calls: CallRecord[];
+}
+
+/** The demo's accounts and clusters, and runs that are taken through the deployed handlers one step at a time. */
+export class Stage {
+  readonly sandbox: Sandbox;
+  readonly world: World;
+
+  private constructor(sandbox: Sandbox) {
+    this.sandbox = sandbox;
+    this.world = sandbox.world;
+  }
+
+  static async open(): Promise<Stage> {
+    const sandbox = await startSandbox({ startMs });
+    await seedScenario(sandbox.world);
+    return new Stage(sandbox);
+  }
+
+  close(): Promise<void> {
+    return this.sandbox.close();
+  }
+
+  /** A run that has begun; nobody but the test takes its steps. */
+  async begin(example: Example, changes: Partial<OnboardingRequestInput> = {}): Promise<OneRun> {
+    // A first delivery takes hours: two looks show as much as thirty.
+    const wait = { intervalMinutes: 240 };
+    const request = OnboardingRequest.parse({ ...exampleRequest(example), wait, ...changes });
+    const createdAt = new Date(this.world.clock.now()).toISOString();
+    const runId = newRunId(this.world.clock.now());
+    await createRun({ runId, attempt: 1, status: 'running', createdAt, request });
+    return new OneRun(this, runId, request);
+  }
+
+  /** Everything in the table whose partition key begins like this. */
+  async items(prefix = ''): Promise<Record<string, unknown>[]> {
+    const client = DynamoDBDocumentClient.from(new DynamoDBClient({ endpoint: this.sandbox.tableEndpoint }));
+    try {
+      const { Items = [] } = await client.send(new ScanCommand({ TableName: tableName }));
+      return Items.filter(({ pk }) => String(pk).startsWith(prefix));
+    } finally {
+      client.destroy();
+    }
+  }
+}
+
+/** Steps in the order in which one after the other finds what it needs. */
+export function stepsOf(example: Example): StepName[] {
+  const request = OnboardingRequest.parse(exampleRequest(example));
+  return stepNames.filter((name) => !skips(request, name));
+}
+
+export class OneRun {
+  readonly runId: string;
+  readonly request: OnboardingRequest;
+  readonly #stage: Stage;
+
+  constructor(stage: Stage, runId: string, request: OnboardingRequest) {
+    this.#stage = stage;
+    this.runId = runId;
+    this.request = request;
+  }
+
+  async read(): Promise<RunRecord> {
+    const run = await readRun(this.runId);
+    if (!run) throw new Error(`run ${this.runId} has no record`);
+    return run;
+  }
+
+  async record(name: StepName): Promise<StepRecord> {
+    const record = (await this.read()).steps[name];
+    if (!record) throw new Error(`run ${this.runId} has no step ${name}`);
+    return record;
+  }
+
+  /** One invocation. @throws what the handler throws */
+  async invoke(name: StepName): Promise<StepAnswer> {
+    return (await this.#stage.sandbox.invoke(functionKey(name), { runId: this.runId, attempt: 1 })) as StepAnswer;
+  }
+
+  /**
+   * Takes the step to its end as the state machine does: waits while it waits, tries again what may soon work.
+   * @param options.leastSeconds of each wait: for waits that only a deadline ends
+   */
+  async take(name: StepName, { leastSeconds = 0 } = {}): Promise<Taken> {
+    const { world } = this.#stage;
+    const before = world.calls.length;
+    for (let failures = 0; ;) {
+      const answer = await this.invoke(name).catch((error: unknown) => {
+        if (!(error instanceof Error) || error.name !== 'RetryableError' || ++failures > mostRetries) throw error;
+        return undefined;
+      });
+      if (answer && answer.status !== 'waiting')
+        return { answer, record: await this.record(name), calls: world.calls.slice(before) };
+      if (answer) failures = 0;
+      await world.clock.sleep(Math.max(leastSeconds, answer?.seconds ?? Math.min(60, 2 ** failures)) * 1000);
+    }
+  }
+
+  /** Puts a run where another one is: as if it had taken the other one's steps before `step`. */
+  async follow(other: OneRun, step: StepName): Promise<void> {
+    const { steps } = await other.read();
+    for (const name of stepNames.slice(0, stepNames.indexOf(step))) {
+      const output = steps[name]?.output;
+      if (output) await new StepStore(this.runId, 1, name).finish({ status: 'succeeded', output, warnings: [] });
+    }
+  }
+}
+
+/** Requests that changed a payer account or a cluster, or tried to; a query leaves its results and nothing else. */
+export function writesOf(calls: readonly CallRecord[]): CallRecord[] {
+  return calls.filter(
+    ({ writes, service, operation }) => writes && service !== 'states' && operation !== 'StartQueryExecution',
+  );
+}
