@@ -1,8 +1,9 @@
 import { decodeIntegrationFile } from './cloud-integration.ts';
 import { readFile, type Refused } from './cloud-integration-file.ts';
+import type { Owner } from './aws/tags.ts';
 import type { ErrorCode } from './error-catalogue.ts';
 import type { KubernetesClient, KubernetesObject } from './kubernetes.ts';
-import { isHelmManaged } from './kubernetes-owner.ts';
+import { isHelmManaged, objectOwnership } from './kubernetes-owner.ts';
 import type { Target } from './run.ts';
 
 /** The one key that the consumer mounts. */
@@ -42,12 +43,13 @@ export function unreadable(secret: Secret | undefined): Refusal | undefined {
 }
 
 /** Why the secret must not be written to, even by someone who may. */
-export function unwritable(secret: Secret): Refusal | undefined {
+export function unwritable(secret: Secret, us: Pick<Owner, 'deploymentId'>): Refusal | undefined {
   const { name, namespace = '' } = secret.metadata;
+  const detail = `Secret ${namespace}/${name}`;
   const owner = ownerOf(secret);
-  if (owner) return { code: 'secret-owned-elsewhere', detail: `Secret ${namespace}/${name} belongs to ${owner}` };
-  if (secret.immutable) return { code: 'secret-immutable', detail: `Secret ${namespace}/${name}` };
-  return undefined;
+  if (owner) return { code: 'secret-owned-elsewhere', detail: `${detail} belongs to ${owner}` };
+  if (objectOwnership(secret, us) === 'other-deployment') return { code: 'owned-by-another-deployment', detail };
+  return secret.immutable ? { code: 'secret-immutable', detail } : undefined;
 }
 
 /** Prefixes of the labels and annotations by which GitOps tools know their own. */

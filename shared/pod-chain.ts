@@ -13,8 +13,7 @@ import { outputOf, podRoleOf } from './run.ts';
 import type { StepContext } from './step.ts';
 
 export type PodChain =
-  | { credentials: AwsCredentialIdentity; identityArn: string }
-  | { refused: 'web-identity-denied' | 'payer-role-denied'; detail: string };
+  { credentials: AwsCredentialIdentity } | { refused: 'web-identity-denied' | 'payer-role-denied'; detail: string };
 
 /** The least that a TokenRequest gives. */
 const tokenSeconds = 600;
@@ -25,7 +24,7 @@ const audience = 'sts.amazonaws.com';
  * Kubecost assumes it). The token and both sessions live in memory only.
  */
 export async function walkPodChain(cx: StepContext): Promise<PodChain> {
-  const { cluster, payerAccountId } = cx.run.request;
+  const { cluster } = cx.run.request;
   const { podRoleArn } = podRoleOf(cx.run);
   const { payerRoleArn } = outputOf(cx.run, 'payer-role');
   const RoleSessionName = cx.run.runId;
@@ -47,24 +46,25 @@ export async function walkPodChain(cx: StepContext): Promise<PodChain> {
       detail: `${podRoleArn} with a service account token: ${podSession.denied}`,
     };
 
-  const asPod = newClient(STSClient, cluster.region, session(podSession.Credentials));
+  const pod = toIdentity(podSession.Credentials);
+  const asPod = newClient(STSClient, cluster.region, () => Promise.resolve(pod));
   const payerSession = await unlessDenied(() =>
     asPod.send(new AssumeRoleCommand({ RoleArn: payerRoleArn, RoleSessionName, DurationSeconds: 900 })),
   );
   if ('denied' in payerSession)
     return { refused: 'payer-role-denied', detail: `${payerRoleArn} as ${podRoleArn}: ${payerSession.denied}` };
 
-  const credentials = toIdentity(payerSession.Credentials);
-  const asPayer = newClient(STSClient, cluster.region, session(payerSession.Credentials));
+  return { credentials: toIdentity(payerSession.Credentials) };
+}
+
+/** Whom STS sees at the chain's end. @throws TerminalError if that is not in the payer account */
+export async function identityAtEnd(cx: StepContext, credentials: AwsCredentialIdentity): Promise<string> {
+  const { cluster, payerAccountId } = cx.run.request;
+  const asPayer = newClient(STSClient, cluster.region, () => Promise.resolve(credentials));
   const { Account, Arn } = await asPayer.send(new GetCallerIdentityCommand({}));
   if (Account !== payerAccountId || !Arn)
     throw new TerminalError('unexpected', `the pod chain ends in account ${Account ?? 'none'}, not ${payerAccountId}`);
-  return { credentials, identityArn: Arn };
-}
-
-function session(credentials: Parameters<typeof toIdentity>[0]) {
-  const identity = toIdentity(credentials);
-  return () => Promise.resolve(identity);
+  return Arn;
 }
 
 async function serviceAccountToken(cx: StepContext): Promise<string> {

@@ -9,6 +9,7 @@ import type { LifecycleRule } from '@aws-sdk/client-s3';
 import {
   AccountBucket,
   hasExpiry,
+  newBucket,
   tlsOnlyStatement,
   type BucketLocation,
   type BucketSeen,
@@ -133,21 +134,24 @@ export const athenaResults = defineStep<'athena-results', Input, Seen, Change>({
     };
 
     const resource = `arn:aws:s3:::${results.bucket}`;
-    if (!seen.bucket) return { kind: 'change', changes: [{ do: 'create-bucket', resource }], expected: output };
+    const workgroupArn = `arn:aws:athena:${region}:${accountId}:workgroup/${name}`;
+    const workgroup = workgroupChanges(seen.workgroup, workgroupArn, results.location);
+    if (!seen.bucket) {
+      const settings = bucketChanges(input, newBucket(region, situation.owner), resource);
+      return {
+        kind: 'change',
+        changes: [{ do: 'create-bucket', resource }, ...settings, ...workgroup],
+        expected: output,
+      };
+    }
     const owned = ownership(seen.bucket.tags, situation.owner);
     if (owned === 'other-deployment')
       return { kind: 'refuse', code: 'owned-by-another-deployment', detail: `bucket ${results.bucket}` };
     // Taken over means used as it is: our expiry would delete what others keep there.
     if (owned === 'foreign' && !results.named && situation.run.request.existing === 'refuse')
       return { kind: 'refuse', code: 'bucket-not-ours', detail: `bucket ${results.bucket} exists without our tags` };
-    const changes = owned === 'ours' ? bucketChanges(input, seen.bucket, resource) : [];
-
-    const workgroupArn = `arn:aws:athena:${region}:${accountId}:workgroup/${name}`;
-    const { location } = results;
-    if (!seen.workgroup) changes.push({ do: 'create-workgroup', resource: workgroupArn, location });
-    else if (!locationOf(seen.workgroup))
-      changes.push({ do: 'set-workgroup-location', resource: workgroupArn, location });
-    const [first, ...rest] = changes;
+    const settings = owned === 'ours' ? bucketChanges(input, seen.bucket, resource) : [];
+    const [first, ...rest] = [...settings, ...workgroup];
     return first ? { kind: 'change', changes: [first, ...rest], expected: output } : { kind: 'ready', output };
   },
 
@@ -244,6 +248,12 @@ function refusalOf(
       detail: `bucket ${bucket} is in ${location.region}, not in ${region}`,
     };
   return undefined;
+}
+
+/** A location somebody has set stays. */
+function workgroupChanges(workgroup: WorkGroup | undefined, resource: string, location: string): Change[] {
+  if (!workgroup) return [{ do: 'create-workgroup', resource, location }];
+  return locationOf(workgroup) ? [] : [{ do: 'set-workgroup-location', resource, location }];
 }
 
 function bucketChanges({ expiry }: Input, seen: BucketSeen, resource: string): Change[] {

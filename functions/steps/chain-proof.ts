@@ -2,6 +2,7 @@ import { IAMClient } from '@aws-sdk/client-iam';
 import { assumeActions, podIdentityContext } from '../../shared/aws/access-policies.ts';
 import { findManagedPolicy } from '../../shared/aws/managed-policy.ts';
 import { findRole, iamRegion, parseRoleArn } from '../../shared/aws/role.ts';
+import type { Owner } from '../../shared/aws/tags.ts';
 import { permits, trusts } from '../../shared/aws/trust.ts';
 import { rules } from '../../shared/cluster-role.ts';
 import { entryKey, findPayer, parseIntegrationFile } from '../../shared/cloud-integration.ts';
@@ -14,7 +15,7 @@ import {
   type Secret,
 } from '../../shared/integration-secret.ts';
 import { connectKubernetes } from '../../shared/kubernetes.ts';
-import { walkPodChain } from '../../shared/pod-chain.ts';
+import { identityAtEnd, walkPodChain } from '../../shared/pod-chain.ts';
 import { outputOf, podRoleOf, targetOf, type Target } from '../../shared/run.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step.ts';
 import { stepHandler } from '../../shared/step-handler.ts';
@@ -89,19 +90,18 @@ async function readDocuments(cx: StepContext): Promise<Chain> {
 
 async function walk(cx: StepContext): Promise<Chain> {
   const chain = await walkPodChain(cx);
-  return 'refused' in chain
-    ? { refused: { code: chain.refused, detail: chain.detail } }
-    : { level: 'pod-chain', identityArn: chain.identityArn };
+  if ('refused' in chain) return { refused: { code: chain.refused, detail: chain.detail } };
+  return { level: 'pod-chain', identityArn: await identityAtEnd(cx, chain.credentials) };
 }
 
 /** The file by the consumer's own rules. Who owns the secret matters only while the payer is not in it. */
-function judge(secret: Secret | undefined, input: Input, ownedKeys: ReadonlySet<string>): File {
+function judge(secret: Secret | undefined, input: Input, owner: Owner, ownedKeys: ReadonlySet<string>): File {
   const file = fileOf(secret);
   const refused = unreadable(secret);
   if (refused) return { refused };
   const text = file?.kind === 'decoded' ? file.text : undefined;
   const integrated = text === undefined ? [] : findPayer(text, input.payerAccountId).map(({ key }) => key);
-  const locked = secret && integrated.length === 0 ? unwritable(secret) : undefined;
+  const locked = secret && integrated.length === 0 ? unwritable(secret, owner) : undefined;
   if (locked) return { refused: locked };
   if (text === undefined) return { format: 'absent', foreignPayerKeys: [] };
   const parsed = parseIntegrationFile(text);
@@ -165,7 +165,7 @@ export const chainProof = defineStep({
       chain,
     ]);
     const ownedKeys = new Set(payers.flatMap(({ entry }) => (entry ? [entryKey(entry)] : [])));
-    return { chain: proven, file: judge(secret, input, ownedKeys) };
+    return { chain: proven, file: judge(secret, input, cx.owner, ownedKeys) };
   },
 
   plan(input, { chain, file }, { now, since }): ChainPlan {

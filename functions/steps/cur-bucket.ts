@@ -3,6 +3,7 @@ import { billingStatements, missingBillingRights } from '../../shared/aws/billin
 import {
   AccountBucket,
   hasExpiry,
+  newBucket,
   tlsOnlyStatement,
   type BucketLocation,
   type BucketSeen,
@@ -103,7 +104,10 @@ export const curBucket = defineStep<'cur-bucket', Input, Seen, Change>({
         code: 'bucket-in-other-region',
         detail: `bucket ${bucket} is in ${seen.location.region}, not in ${region}`,
       };
-    if (!seen.bucket) return { kind: 'change', changes: [{ do: 'create-bucket', resource }], expected: output };
+    if (!seen.bucket) {
+      const settings = settingChanges(input, newBucket(region, situation.owner), resource);
+      return { kind: 'change', changes: [{ do: 'create-bucket', resource }, ...settings], expected: output };
+    }
 
     const owned = ownership(seen.bucket.tags, situation.owner);
     if (owned === 'other-deployment')

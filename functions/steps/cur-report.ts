@@ -10,7 +10,12 @@ type Output = Outputs['cur-report'];
 interface Input {
   accountId: string;
   choice: Outputs['report-choice'];
+  /** When this run wrote the bucket's policy, milliseconds since the epoch. */
+  policyAt: number;
 }
+
+/** Seconds until the billing service sees a bucket policy; asked before, it says that the permission is missing. */
+const policySeconds = 10;
 
 type Change = StepChange & { do: 'create-report' };
 
@@ -28,14 +33,19 @@ export const curReport = defineStep<'cur-report', Input, Report | undefined, Cha
   },
 
   input({ run }) {
-    return { accountId: run.request.payerAccountId, choice: outputOf(run, 'report-choice') };
+    const policy = run.steps['cur-bucket']?.changes.findLast((change) => change.do === 'put-bucket-policy');
+    return {
+      accountId: run.request.payerAccountId,
+      choice: outputOf(run, 'report-choice'),
+      policyAt: policy?.at ? Date.parse(policy.at) : 0,
+    };
   },
 
   async observe(cx, { choice }) {
     return (await listReports(cx.payer)).find(({ reportName }) => reportName === choice.reportName);
   },
 
-  plan({ accountId, choice }, seen, { now, memo }): Plan<Change, Output> {
+  plan({ accountId, choice, policyAt }, seen, { now, memo, run }): Plan<Change, Output> {
     const { reportName, bucket, prefix, region } = choice;
     const resource = reportArn(accountId, reportName);
     const output: Output = {
@@ -58,12 +68,12 @@ export const curReport = defineStep<'cur-report', Input, Report | undefined, Cha
     }
     if (choice.choice === 'adopt')
       return { kind: 'refuse', code: 'no-usable-report', detail: `report ${reportName} is gone` };
-    // A rejection is worth another try once the bucket's policy, written seconds ago, is visible to the billing service.
-    if (memo.rejectedAt === now)
+    const tooEarly = now < policyAt + policySeconds * 1000;
+    if ((tooEarly || memo.rejectedAt === now) && !run.request.dryRun)
       return {
         kind: 'wait',
         reason: `AWS to see its permission on bucket ${bucket}`,
-        seconds: 10,
+        seconds: policySeconds,
         deadlineSeconds: 180,
         overdue: 'bucket-policy-rejected',
         expected: output,

@@ -160,7 +160,7 @@ export const publish = defineStep({
     const resourceVersion = secret?.metadata.resourceVersion;
     const changes: Change[] = [];
     if (merged.changed) {
-      const locked = secret && unwritable(secret);
+      const locked = secret && unwritable(secret, owner);
       if (locked) return { kind: 'refuse', ...locked };
       if (previous && objectOwnership(previous, owner) !== 'ours')
         return { kind: 'refuse', code: 'secret-owned-elsewhere', detail: `Secret ${resource}-previous is not ours` };

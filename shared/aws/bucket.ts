@@ -14,7 +14,7 @@ import {
   type BucketLocationConstraint,
   type LifecycleRule,
 } from '@aws-sdk/client-s3';
-import { absentIf, isAwsError } from '../errors.ts';
+import { absentIf, isAwsError, unlessTaken } from '../errors.ts';
 import { decodePolicy, type PolicyDocument, type Statement } from './policy.ts';
 import { fromTagList, ownerTags, toTagList, type Owner } from './tags.ts';
 import type { TargetAccount } from './target-account.ts';
@@ -28,6 +28,11 @@ export interface BucketSeen {
   policy: PolicyDocument | undefined;
   publicAccessBlocked: boolean;
   lifecycle: LifecycleRule[];
+}
+
+/** What a bucket that we create now will look like; S3 blocks public access to new buckets by itself since April 2023. */
+export function newBucket(region: string, owner: Owner): BucketSeen {
+  return { region, tags: ownerTags(owner), policy: undefined, publicAccessBlocked: true, lifecycle: [] };
 }
 
 /** A bucket as one account sees it; every call names the owner it expects, so that a re-created namesake is refused. */
@@ -105,16 +110,16 @@ export class AccountBucket {
   }
 
   /** Born with its tags, so that a crash right after leaves no bucket of unknown origin. us-east-1 is no LocationConstraint. */
+  /** A name that is taken by now is another account's, or ours by a first try whose answer was lost: the next look tells. */
   async create(region: string, owner: Owner): Promise<void> {
-    await this.#client(region).send(
-      new CreateBucketCommand({
-        Bucket: this.#name,
-        CreateBucketConfiguration: {
-          ...(region !== 'us-east-1' && { LocationConstraint: region as BucketLocationConstraint }),
-          Tags: toTagList(ownerTags(owner)),
-        },
-      }),
-    );
+    const create = new CreateBucketCommand({
+      Bucket: this.#name,
+      CreateBucketConfiguration: {
+        ...(region !== 'us-east-1' && { LocationConstraint: region as BucketLocationConstraint }),
+        Tags: toTagList(ownerTags(owner)),
+      },
+    });
+    await unlessTaken(['BucketAlreadyOwnedByYou', 'BucketAlreadyExists'], () => this.#client(region).send(create));
   }
 
   async putTags(region: string, tags: Record<string, string>): Promise<void> {
