@@ -41,14 +41,13 @@ export function checkEscalation(
 }
 
 function inWords({ apiGroups, resources, resourceNames, nonResourceURLs, verbs }: PolicyRule): string {
-  return Object.entries({
+  const fields = {
     APIGroups: apiGroups,
     Resources: resources,
     ResourceNames: resourceNames,
     NonResourceURLs: nonResourceURLs,
     Verbs: verbs,
-  })
-    .flatMap(([label, values]) => (values?.length ? [`${label}:${JSON.stringify(values)}`] : []))
-    .join(', ')
-    .replace(/^.*$/, (text) => `{${text}}`);
+  };
+  const given = Object.entries(fields).filter(([, values]) => values?.length);
+  return `{${given.map(([label, values]) => `${label}:${JSON.stringify(values)}`).join(', ')}}`;
 }
