@@ -193,6 +193,16 @@ describe('chain-proof', () => {
     ['secret-owned-elsewhere', others, { labels: { 'app.kubernetes.io/managed-by': 'Helm' } }],
     ['secret-owned-elsewhere', others, { annotations: { 'argocd.argoproj.io/tracking-id': 'x' } }],
     ['secret-owned-elsewhere', others, { ownerReferences: [{ kind: 'ExternalSecret', name: 'x' }] }],
+    [
+      'owned-by-another-deployment',
+      others,
+      {
+        labels: {
+          'app.kubernetes.io/managed-by': 'kubecost-payer-onboarding',
+          'kubecost-payer-onboarding/deployment-id': 'another',
+        },
+      },
+    ],
   ])('finds out early that the secret cannot take the entry: %s', async (code, file, metadata) => {
     world.cluster.kubernetes.installKubecost({ generation: '3.x' });
     world.putFile(file, metadata);
