@@ -36,11 +36,7 @@ export async function clusterWorld() {
 }
 
 /** A session of a role of the cluster's account, which is made on first use. */
-export function sessionAs(
-  world: World,
-  roleName: string,
-  sessionName = 'test',
-): Credentials & { secretAccessKey: string } {
+function sessionAs(world: World, roleName: string, sessionName = 'test'): Credentials & { secretAccessKey: string } {
   if (!world.iam.role(clusterAccount, roleName))
     world.iam.createRole({
       accountId: clusterAccount,

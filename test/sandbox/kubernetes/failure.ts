@@ -31,7 +31,7 @@ export class KubernetesFailure extends Error {
 
 type Named = Pick<ResourceType, 'group' | 'resource'>;
 
-export function qualified({ group, resource }: Named): string {
+function qualified({ group, resource }: Named): string {
   return group === '' ? resource : `${resource}.${group}`;
 }
 
