@@ -1,7 +1,7 @@
 import { steps } from '../functions/steps/index.ts';
 import { functionKey } from '../state-machines/states.ts';
 import { stepNames } from '../shared/step-names.ts';
-import type { Step } from '../shared/step.ts';
+import type { Step, TableAction } from '../shared/step.ts';
 
 /** What a function may do beside writing its own log; the source of its role. */
 export interface DeployedFunction {
@@ -9,24 +9,21 @@ export interface DeployedFunction {
   key: string;
   /** Source file, whose `handler` is deployed. */
   entry: string;
-  table: readonly string[];
-  /** Indexes of the table it queries. */
+  table: readonly TableAction[];
+  /** True if it queries the table's indexes. */
   indexes?: true;
   entersPayer?: true;
   entersCluster?: true;
   startsExecutions?: true;
 }
 
-const noTable: readonly string[] = [];
-
-function stepFunction(step: Step): DeployedFunction {
-  const { payer, cluster, kubernetes } = step.permissions;
+function stepFunction({ name, lease, permissions }: Step): DeployedFunction {
+  const { payer, cluster, kubernetes, table = [] } = permissions;
+  const wrapper: TableAction[] = lease ? ['DeleteItem', 'PutItem', 'UpdateItem'] : ['UpdateItem'];
   return {
-    key: functionKey(step.name),
-    entry: `functions/steps/${step.name}.ts`,
-    table: step.lease
-      ? ['dynamodb:DeleteItem', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem']
-      : ['dynamodb:UpdateItem'],
+    key: functionKey(name),
+    entry: `functions/steps/${name}.ts`,
+    table: [...new Set([...wrapper, ...table])].sort(),
     ...(payer && { entersPayer: true }),
     ...((cluster ?? kubernetes) && { entersCluster: true }),
   };
@@ -37,25 +34,25 @@ export const deployedFunctions: readonly DeployedFunction[] = [
   {
     key: 'createOnboarding',
     entry: 'functions/api/create-onboarding.ts',
-    table: ['dynamodb:DeleteItem', 'dynamodb:GetItem', 'dynamodb:PutItem'],
+    table: ['DeleteItem', 'GetItem', 'PutItem'],
     startsExecutions: true,
   },
-  { key: 'getRun', entry: 'functions/api/get-run.ts', table: ['dynamodb:GetItem'] },
-  { key: 'listRuns', entry: 'functions/api/list-runs.ts', table: ['dynamodb:Query'], indexes: true },
-  { key: 'openapi', entry: 'functions/api/openapi.ts', table: noTable },
-  { key: 'docs', entry: 'functions/api/docs.ts', table: noTable },
-  { key: 'health', entry: 'functions/api/health.ts', table: noTable },
+  { key: 'getRun', entry: 'functions/api/get-run.ts', table: ['GetItem'] },
+  { key: 'listRuns', entry: 'functions/api/list-runs.ts', table: ['Query'], indexes: true },
+  { key: 'openapi', entry: 'functions/api/openapi.ts', table: [] },
+  { key: 'docs', entry: 'functions/api/docs.ts', table: [] },
+  { key: 'health', entry: 'functions/api/health.ts', table: [] },
   ...stepNames.map((name) => stepFunction(steps[name])),
   {
     key: 'close',
     entry: 'functions/close.ts',
-    table: ['dynamodb:DeleteItem', 'dynamodb:GetItem', 'dynamodb:UpdateItem'],
+    table: ['DeleteItem', 'GetItem', 'UpdateItem'],
     entersCluster: true,
   },
   {
     key: 'sweep',
     entry: 'functions/sweep.ts',
-    table: ['dynamodb:DeleteItem', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query'],
+    table: ['DeleteItem', 'GetItem', 'PutItem', 'Query'],
     indexes: true,
     entersCluster: true,
     startsExecutions: true,

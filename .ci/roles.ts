@@ -44,7 +44,7 @@ function statementsFor(deployed: DeployedFunction): unknown[] {
     const indexes = { 'Fn::Sub': ['${Table}/index/*', { Table: tableArn }] };
     statements.push({
       Effect: 'Allow',
-      Action: [...deployed.table],
+      Action: deployed.table.map((action) => `dynamodb:${action}`),
       Resource: deployed.indexes ? [tableArn, indexes] : tableArn,
     });
   }

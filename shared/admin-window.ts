@@ -40,7 +40,7 @@ export async function openAdminWindow(account: TargetAccount, clusterArn: string
     );
   } catch (error) {
     if (!isAwsError(error, 'AccessDeniedException', 'AccessDenied')) throw error;
-    await markWindowShut(clusterArn);
+    await markWindowShut(clusterArn, window.runId);
     throw new UserError('namespace-missing', error.message, { cause: error });
   }
 }
@@ -55,5 +55,5 @@ export async function closeAdminWindow(account: TargetAccount, clusterArn: strin
   );
   if (await hasAdminPolicy(account, window))
     throw new RetryableError('aws-unavailable', `${principalArn} is still cluster administrator of ${clusterArn}`);
-  await markWindowShut(clusterArn);
+  await markWindowShut(clusterArn, window.runId);
 }

@@ -57,6 +57,8 @@ export interface Permission {
   condition?: Record<string, Record<string, string | string[]>>;
 }
 
+export type TableAction = 'GetItem' | 'PutItem' | 'UpdateItem' | 'DeleteItem' | 'Query';
+
 /** A Kubernetes RBAC rule a step needs in the target namespace. */
 export interface KubernetesRule {
   apiGroups: readonly string[];
@@ -78,6 +80,8 @@ export interface Step<
     payer?: readonly Permission[];
     cluster?: readonly Permission[];
     kubernetes?: readonly KubernetesRule[];
+    /** What the step itself does to the hub's table, beside what its wrapper does. */
+    table?: readonly TableAction[];
   };
   /** Serialises runs that share what this step writes. */
   lease?: 'target' | 'payer';

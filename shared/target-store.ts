@@ -134,8 +134,18 @@ export async function markWindowOpen(clusterArn: string, window: AdminWindow): P
   if (!marked) throw new RetryableError('aws-unavailable', `another run is administrator of ${clusterArn}`);
 }
 
-export async function markWindowShut(clusterArn: string): Promise<void> {
-  await documentClient().send(new DeleteCommand({ TableName: tableName(), Key: windowKey(clusterArn) }));
+/** Only this run's own mark: another run may have opened the window again by now. */
+export async function markWindowShut(clusterArn: string, runId: string): Promise<void> {
+  await holds(() =>
+    documentClient().send(
+      new DeleteCommand({
+        TableName: tableName(),
+        Key: windowKey(clusterArn),
+        ConditionExpression: 'runId = :own',
+        ExpressionAttributeValues: { ':own': runId },
+      }),
+    ),
+  );
 }
 
 export async function readWindow(clusterArn: string): Promise<AdminWindow | undefined> {

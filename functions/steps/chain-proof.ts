@@ -122,6 +122,7 @@ export const chainProof = defineStep({
   summary: 'Proves that the pod can reach the payer role and that the secret can take the payer’s entry.',
   proof: true,
   permissions: {
+    table: ['Query'],
     payer: [
       {
         actions: ['iam:GetRole'],

@@ -184,6 +184,7 @@ export const clusterAccess = defineStep({
   summary: 'Gives our role the rights it needs in the cluster’s namespace, and no others.',
   lease: 'target',
   permissions: {
+    table: ['DeleteItem', 'GetItem', 'PutItem'],
     cluster: [
       {
         actions: ['eks:CreateAccessEntry'],

@@ -64,6 +64,7 @@ export const grant = defineStep({
   summary: 'Allows the pod’s role to assume the payer role.',
   lease: 'target',
   permissions: {
+    table: ['GetItem', 'PutItem', 'Query', 'UpdateItem'],
     cluster: [
       {
         actions: [

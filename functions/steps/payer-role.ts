@@ -80,6 +80,7 @@ export const payerRole = defineStep({
   summary: 'Makes the role in the payer account that the pods assume, and has it trust exactly their roles.',
   lease: 'payer',
   permissions: {
+    table: ['PutItem', 'Query'],
     payer: [
       {
         actions: ['iam:GetRole', 'iam:CreateRole', 'iam:TagRole', 'iam:UpdateAssumeRolePolicy'],

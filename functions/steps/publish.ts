@@ -123,7 +123,7 @@ export const publish = defineStep({
   name: 'publish',
   summary: 'Adds the payer’s entry to cloud-integration.json in the cluster’s secret.',
   lease: 'target',
-  permissions: { kubernetes: [rules.createSecret, rules.secret] },
+  permissions: { table: ['Query', 'UpdateItem'], kubernetes: [rules.createSecret, rules.secret] },
 
   input(cx): Input {
     const { request } = cx.run;

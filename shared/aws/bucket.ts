@@ -14,7 +14,7 @@ import {
   type BucketLocationConstraint,
   type LifecycleRule,
 } from '@aws-sdk/client-s3';
-import { absentIf, isAwsError, unlessTaken } from '../errors.ts';
+import { absentIf, isAwsError, RetryableError } from '../errors.ts';
 import { decodePolicy, type PolicyDocument, type Statement } from './policy.ts';
 import { fromTagList, ownerTags, toTagList, type Owner } from './tags.ts';
 import type { TargetAccount } from './target-account.ts';
@@ -109,8 +109,11 @@ export class AccountBucket {
     return `arn:aws:kms:${region}:${this.#payer.accountId}:key/${key.startsWith('alias/') ? '*' : key}`;
   }
 
-  /** Born with its tags, so that a crash right after leaves no bucket of unknown origin. us-east-1 is no LocationConstraint. */
-  /** A name that is taken by now is another account's, or ours by a first try whose answer was lost: the next look tells. */
+  /**
+   * Born with its tags, so that a crash right after leaves no bucket of unknown origin. us-east-1 is no LocationConstraint.
+   * @throws RetryableError if the name is taken by now: by another account, or by us in a try whose answer was lost. The next
+   * look tells, before any setting is written.
+   */
   async create(region: string, owner: Owner): Promise<void> {
     const create = new CreateBucketCommand({
       Bucket: this.#name,
@@ -119,7 +122,12 @@ export class AccountBucket {
         Tags: toTagList(ownerTags(owner)),
       },
     });
-    await unlessTaken(['BucketAlreadyOwnedByYou', 'BucketAlreadyExists'], () => this.#client(region).send(create));
+    try {
+      await this.#client(region).send(create);
+    } catch (error) {
+      if (!isAwsError(error, 'BucketAlreadyOwnedByYou', 'BucketAlreadyExists')) throw error;
+      throw new RetryableError('aws-unavailable', `bucket ${this.#name} appeared meanwhile`, { cause: error });
+    }
   }
 
   async putTags(region: string, tags: Record<string, string>): Promise<void> {

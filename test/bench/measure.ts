@@ -103,7 +103,7 @@ function countCalls(
       counts.total++;
     }
   }
-  return { byPlace, ...counts, ownTable: invocations.reduce((sum, { tableCalls }) => sum + tableCalls, 0) };
+  return { byPlace, ...counts, ownTable: invocations.reduce((sum, { tableCalls }) => sum + tableCalls.length, 0) };
 }
 
 function placeOf(accountId: string, { payerAccountId, cluster }: OnboardingRequestInput): string {

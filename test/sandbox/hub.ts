@@ -27,8 +27,8 @@ export interface InvocationRecord {
   /** The step waited before and, having looked, waits on. */
   repeatedWait: boolean;
   waits: boolean;
-  /** Requests to the hub's own table. */
-  tableCalls: number;
+  /** Operations on the hub's own table, in order. */
+  tableCalls: string[];
   error?: string;
 }
 
@@ -85,11 +85,11 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
       ...(runId && { runId }),
       repeatedWait: false,
       waits: false,
-      tableCalls: 0,
+      tableCalls: [],
     };
     const invocation = invocations.push(record) - 1;
-    const sends = (host: string) => {
-      if (table.endpoint.endsWith(host)) record.tableCalls++;
+    const sends = (host: string, operation: string) => {
+      if (table.endpoint.endsWith(host)) record.tableCalls.push(operation);
     };
     const limitMs = (entry.timeout ?? file.provider.timeout) * 1000;
     const context = { functionName: functionKey, getRemainingTimeInMillis: () => limitMs };

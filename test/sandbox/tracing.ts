@@ -6,8 +6,8 @@ const header = 'x-sandbox-invocation';
 
 interface Traced {
   invocation: number;
-  /** Called for every request, with the host it goes to. */
-  sends(host: string): void;
+  /** Called for every request, with the host it goes to and, for JSON protocols, the operation. */
+  sends(host: string, operation: string): void;
 }
 
 const current = new AsyncLocalStorage<Traced>();
@@ -17,7 +17,8 @@ function mark(message: unknown): void {
   if (!traced) return;
   const { request } = message as { request: ClientRequest };
   request.setHeader(header, String(traced.invocation));
-  traced.sends(String(request.getHeader('host')));
+  const target = String(request.getHeader('x-amz-target') ?? '');
+  traced.sends(String(request.getHeader('host')), target.split('.').at(-1) ?? '');
 }
 
 /** Everything `work` sends over HTTP carries the invocation's number: the product itself knows nothing of it. */

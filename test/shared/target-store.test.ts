@@ -110,7 +110,9 @@ describe('the mark of an admin window', () => {
     await markWindowOpen(clusterArn, window);
     expect(await readWindow(clusterArn)).toMatchObject(window);
     expect(await listOpenWindows()).toMatchObject([{ ...window, clusterArn }]);
-    await markWindowShut(clusterArn);
+    await markWindowShut(clusterArn, 'another');
+    expect(await readWindow(clusterArn), 'another run’s mark stays').toMatchObject(window);
+    await markWindowShut(clusterArn, 'a');
     expect(await readWindow(clusterArn)).toBeUndefined();
     expect(await listOpenWindows()).toEqual([]);
   });
