@@ -10,8 +10,8 @@ export const bundleFolder = 'dist';
  */
 const onlyEnvironmentCredentials: Plugin = {
   name: 'only-environment-credentials',
-  setup({ onResolve }) {
-    onResolve({ filter: /^@(aws-sdk|smithy)\/credential-provider-/ }, ({ path, kind }) =>
+  setup(bundle) {
+    bundle.onResolve({ filter: /^@(aws-sdk|smithy)\/credential-provider-/ }, ({ path, kind }) =>
       kind === 'dynamic-import' ? { path, external: true } : undefined,
     );
   },

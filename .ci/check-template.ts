@@ -58,7 +58,7 @@ function specProblems(template: Template): string[] {
     if (type.type === 'array' && Array.isArray(value) && type.element) {
       for (const [index, item] of value.entries()) checkType(item, type.element, `${path}/${index}`);
     } else if (type.type === 'ref' && type.reference) {
-      const definition = spec.get('typeDefinition', type.reference.$ref as never) as unknown as {
+      const definition = spec.get('typeDefinition', type.reference.$ref) as unknown as {
         properties: SpecProperties;
       };
       checkProperties(value, definition.properties, path);
@@ -79,7 +79,7 @@ function specProblems(template: Template): string[] {
   };
   for (const [logicalId, resource] of Object.entries(template.Resources)) {
     const found = spec.lookup('resource', 'cloudFormationType', 'equals', resource.Type)[0];
-    if (found) checkProperties(resource.Properties ?? {}, found.properties as unknown as SpecProperties, logicalId);
+    if (found) checkProperties(resource.Properties ?? {}, found.properties, logicalId);
     else problems.push(`${logicalId}: unknown type ${resource.Type}`);
   }
   return problems;

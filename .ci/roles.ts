@@ -11,7 +11,7 @@ export function functionRoles(): Record<string, Resource> {
   return Object.fromEntries(deployedFunctions.map((deployed) => [roleId(deployed.key), roleFor(deployed)]));
 }
 
-export function roleId(key: string): string {
+function roleId(key: string): string {
   return `${key[0]?.toUpperCase() ?? ''}${key.slice(1)}Role`;
 }
 

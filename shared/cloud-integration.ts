@@ -23,15 +23,13 @@ export {
   foreignKeys,
   maskForeign,
   parseIntegrationFile,
-  type Refused,
 } from './cloud-integration-file.ts';
-export type { IntegrationFormat } from './cloud-integration-parser.ts';
 
-export interface Unchanged {
+interface Unchanged {
   kind: 'unchanged';
   text: string;
 }
-export interface Changed<Do extends string> {
+interface Changed<Do extends string> {
   kind: 'changed';
   text: string;
   changes: { do: Do; key: string }[];

@@ -12,7 +12,7 @@ export interface JsonArray extends Range {
   kind: 'array';
   children: JsonNode[];
 }
-export interface JsonScalar extends Range {
+interface JsonScalar extends Range {
   kind: 'scalar';
   value: string | number | boolean | null;
 }

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { outputs, type Outputs } from './outputs.ts';
-import { OnboardingRequest } from './request.ts';
+import type { OnboardingRequest } from './request.ts';
 import { adviceFor, TerminalError, type KnownError } from './errors.ts';
 import type { StepName } from './step-names.ts';
 
@@ -57,7 +57,7 @@ export const stepStatuses = [
   'planned',
   'not-visible',
 ] as const;
-export type StepStatus = (typeof stepStatuses)[number];
+type StepStatus = (typeof stepStatuses)[number];
 
 /** A step as the table holds it; `memo` is the step's own notes and never leaves the table. */
 export interface StepRecord {

@@ -14,8 +14,8 @@ import { converge, type Plan, type Step, type StepChange, type StepContext } fro
 import { targetId } from './aws/names.ts';
 
 /** What the state machine hands to every step: ids only. */
-export const StepEvent = z.object({ runId: z.string(), attempt: z.int() });
-export type StepEvent = z.infer<typeof StepEvent>;
+const StepEvent = z.object({ runId: z.string(), attempt: z.int() });
+type StepEvent = z.infer<typeof StepEvent>;
 
 /** What every step hands back; the state machine looks at `status` and, while waiting, at `seconds`. Stable across deployments. */
 export interface StepAnswer {

@@ -1,6 +1,6 @@
 import type { StepName } from '../shared/step-names.ts';
 
-export type State = Record<string, unknown> & { Type: string };
+type State = Record<string, unknown> & { Type: string };
 export type States = Record<string, State>;
 
 /** `cur-bucket` → `curBucket`: the function's key in serverless.yml. */

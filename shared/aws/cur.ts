@@ -25,7 +25,7 @@ export interface Report extends ReportPlace {
 }
 
 /** The tutorial's choices; Athena allows only this format with this versioning. */
-export const reportSettings = {
+const reportSettings = {
   TimeUnit: 'DAILY',
   Format: 'Parquet',
   Compression: 'Parquet',

@@ -39,10 +39,6 @@ export function samePolicy(a: PolicyDocument, b: PolicyDocument): boolean {
   return JSON.stringify(canonicalDocument(a)) === JSON.stringify(canonicalDocument(b));
 }
 
-export function sameStatement(a: Statement, b: Statement): boolean {
-  return canonicalStatement(a) === canonicalStatement(b);
-}
-
 /**
  * Replaces the statements that carry our Sids, adds the missing ones, and leaves everybody else's where they are. The version stays:
  * another one would give `${...}` in their statements another meaning.

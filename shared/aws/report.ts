@@ -22,7 +22,7 @@ export function dataLocation(report: ReportPlace): string {
 }
 
 /** The month is not zero padded. */
-export function monthFolder(report: Pick<ReportPlace, 'prefix' | 'reportName'>, { year, month }: Partition): string {
+function monthFolder(report: Pick<ReportPlace, 'prefix' | 'reportName'>, { year, month }: Partition): string {
   return `${dataPath(report)}/year=${year}/month=${month}/`;
 }
 

@@ -25,7 +25,7 @@ export function toIdentity(credentials: Credentials | undefined): AwsCredentialI
 }
 
 /** Role chaining caps sessions at one hour; 900 s, the least STS gives, outlives any invocation. */
-export async function assumeRole(sts: STSClient, { roleArn, externalId, sessionName, policy }: AssumeRole) {
+async function assumeRole(sts: STSClient, { roleArn, externalId, sessionName, policy }: AssumeRole) {
   const answer = await sts.send(
     new AssumeRoleCommand({
       RoleArn: roleArn,

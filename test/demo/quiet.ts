@@ -4,7 +4,7 @@ export async function quietly<T>(work: () => Promise<T>): Promise<T> {
   process.stdout.write = ((chunk: string | Uint8Array, ...rest: never[]) =>
     typeof chunk === 'string' && chunk.startsWith('{"time":')
       ? true
-      : write(chunk, ...rest)) as typeof process.stdout.write;
+      : write(chunk, ...rest));
   try {
     return await work();
   } finally {

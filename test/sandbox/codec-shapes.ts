@@ -18,7 +18,7 @@ export interface OperationShape {
   route?: Route;
 }
 
-export interface ErrorShape {
+interface ErrorShape {
   name: string;
   /** What the query protocol writes: `NoSuchEntity` for NoSuchEntityException. */
   wireCode: string;

@@ -52,7 +52,7 @@ function textOf(node: unknown): string {
   return typeof text === 'string' ? text : '';
 }
 
-export function toXml(name: string, value: unknown, schema: NormalizedSchema): string {
+function toXml(name: string, value: unknown, schema: NormalizedSchema): string {
   if (value === undefined || value === null) return '';
   if (schema.isStructSchema()) return element(name, structContent(value as Fields, schema));
   if (schema.isListSchema()) {

@@ -48,12 +48,20 @@ export class HttpApi {
     try {
       const url = new URL(request.url ?? '/', 'http://localhost');
       const match = this.#route(request.method ?? 'GET', url.pathname);
-      if (!match) return answer(response, 404, { message: 'Not Found' });
+      if (!match) {
+        answer(response, 404, { message: 'Not Found' });
+        return;
+      }
       const { route, pathParameters } = match;
-      if (route.signed && this.#options.signing && !this.#isSigned(request))
-        return answer(response, 403, { message: 'Forbidden' });
+      if (route.signed && this.#options.signing && !this.#isSigned(request)) {
+        answer(response, 403, { message: 'Forbidden' });
+        return;
+      }
       const body = await readBody(request);
-      if (body === undefined) return answer(response, 413, { message: 'Request Too Large' });
+      if (body === undefined) {
+        answer(response, 413, { message: 'Request Too Large' });
+        return;
+      }
       const result = (await this.#options.invoke(
         route.functionKey,
         toEvent(request, url, route, pathParameters, body),

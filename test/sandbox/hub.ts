@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { createWorld } from './create-world.ts';
 import { startServer } from './server.ts';
 import { HttpApi } from './http-api.ts';
-import { httpRoutes, readServerlessFile, resourceOf } from './serverless-file.ts';
+import { httpRoutes, readServerlessFile, resourceOf, type Environment } from './serverless-file.ts';
 import { installVirtualDate } from './clock.ts';
 import { createTable } from './table.ts';
 import { startTracing, trace } from './tracing.ts';
@@ -16,7 +16,7 @@ export const deploymentId = 'sandbox';
 export const tableName = 'runs';
 const functionRolePath = '/kubecost-payer-onboarding/functions/';
 
-export type Handler = (event: unknown, context: unknown) => Promise<unknown>;
+type Handler = (event: unknown, context: unknown) => Promise<unknown>;
 
 /** One line per function the hub ran. */
 export interface InvocationRecord {
@@ -212,15 +212,12 @@ async function startTable(): Promise<{ endpoint: string; close(): Promise<void> 
 }
 
 /** Literals stay, references become what they refer to here. */
-function resolvedEnvironment(environment: Record<string, unknown>, stateMachineArn: string): Record<string, string> {
+function resolvedEnvironment(environment: Environment, stateMachineArn: string): Record<string, string> {
   const references: Record<string, string> = { RunsTable: tableName, ProvisionStateMachine: stateMachineArn };
   return Object.fromEntries(
     Object.entries(environment)
       .filter(([name]) => name !== 'NODE_OPTIONS')
-      .map(([name, value]) => [
-        name,
-        typeof value === 'object' ? (references[String((value as { Ref?: string }).Ref)] ?? '') : String(value),
-      ]),
+      .map(([name, value]) => [name, typeof value === 'object' ? (references[value.Ref] ?? '') : String(value)]),
   );
 }
 

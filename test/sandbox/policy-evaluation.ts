@@ -9,7 +9,7 @@ export interface Statement {
   Condition?: Record<string, Record<string, ConditionValue>>;
 }
 
-export type ConditionValue = string | boolean | number | (string | boolean | number)[];
+type ConditionValue = string | boolean | number | (string | boolean | number)[];
 
 export interface PolicyDocument {
   Version?: string;
@@ -142,7 +142,7 @@ function arnParts(arn: string): string[] | undefined {
 
 const expressions = new Map<string, RegExp>();
 
-export function like(pattern: string, value: string): boolean {
+function like(pattern: string, value: string): boolean {
   if (!/[*?]/.test(pattern)) return pattern === value;
   let expression = expressions.get(pattern);
   if (!expression) {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { parse, type CollectionTag, type ScalarTag, type YAMLSeq } from 'yaml';
+import { parse, type ScalarTag } from 'yaml';
 
 export interface HttpRoute {
   functionKey: string;
@@ -19,29 +19,27 @@ interface FunctionEntry {
   )[];
 }
 
+/** Literals, and references to resources of the same stack. */
+export type Environment = Record<string, string | number | { Ref: string }>;
+
 interface ServerlessFile {
   params: { default: Record<string, string | number> };
-  provider: { environment: Record<string, unknown>; timeout: number };
+  provider: { environment: Environment; timeout: number };
   functions: Record<string, FunctionEntry>;
   resources: { Resources?: Record<string, { Type: string; Properties: Record<string, unknown> }> | string }[];
 }
 
-const intrinsic = (name: string): (ScalarTag | CollectionTag)[] => [
-  { tag: `!${name}`, resolve: (text: string) => ({ [name]: text }) },
-  { tag: `!${name}`, collection: 'seq', resolve: (seq) => ({ [name]: (seq as YAMLSeq).toJSON() as unknown }) },
-];
+const intrinsic = (name: string): ScalarTag => ({ tag: `!${name}`, resolve: (text: string) => ({ [name]: text }) });
 
 /** serverless.yml as data: the sandbox runs exactly what is deployed from it. */
 export function readServerlessFile(overrides: Record<string, string> = {}): ServerlessFile {
   const text = readFileSync(new URL('../../serverless.yml', import.meta.url), 'utf8');
-  const customTags = ['Ref', 'GetAtt', 'Sub'].flatMap(intrinsic);
-  const raw = parse(text, { customTags }) as ServerlessFile;
-  const parameters: Record<string, string | number> = { ...raw.params.default, ...overrides };
-  const resolve = (variable: string, name: string): string => String(parameters[name] ?? variable);
+  const customTags = ['Ref', 'GetAtt', 'Sub'].map(intrinsic);
+  const { params } = parse(text, { customTags }) as Pick<ServerlessFile, 'params'>;
+  const parameters: Record<string, string | number> = { ...params.default, ...overrides };
   const resolved = text
+    .replaceAll(/\$\{param:(\w+)\}/g, (variable, name: string) => String(parameters[name] ?? variable))
     .replaceAll('${self:service}', 'kubecost-payer-onboarding')
-    .replaceAll('${sls:stage}', 'sandbox')
-    .replaceAll(/\$\{param:(\w+)\}/g, resolve)
     .replaceAll('${sls:stage}', 'sandbox');
   return parse(resolved, { customTags }) as ServerlessFile;
 }

@@ -1,6 +1,6 @@
 /** The little SQL that Kubecost and its onboarder send: one SELECT over one table, with WHERE, GROUP BY and LIMIT. */
 
-export interface Position {
+interface Position {
   line: number;
   column: number;
 }

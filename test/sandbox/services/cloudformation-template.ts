@@ -81,6 +81,6 @@ function references(value: Json): string[] {
   return found;
 }
 
-export function formatError(message: string): AwsError {
+function formatError(message: string): AwsError {
   return new AwsError('ValidationError', `Template format error: ${message}`, 400);
 }

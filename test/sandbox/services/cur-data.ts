@@ -56,7 +56,7 @@ const withCommitments = [
   'savingsPlan/NetSavingsPlanEffectiveCost double',
 ];
 
-export function hasCommitments(accountId: string): boolean {
+function hasCommitments(accountId: string): boolean {
   return seeded(accountId, 'commitments') < 0.5;
 }
 
