@@ -73,10 +73,15 @@ function billingOf(world: World): Record<string, unknown> {
   const places = payers.flatMap((account) => regions.map((region) => ({ account, region })));
   return {
     ...Object.fromEntries(
-      [...world.s3.buckets.values()].map(({ objects, createdAt: _, policy, ...bucket }) => [
+      [...world.s3.buckets.values()].map(({ objects, policy, ...bucket }) => [
         `bucket ${bucket.name}`,
         // Query results come and go.
-        { ...bucket, policy: policy?.text, keys: [...objects.keys()].filter((key) => key.includes('/')).sort() },
+        {
+          ...bucket,
+          createdAt: 0,
+          policy: policy?.text,
+          keys: [...objects.keys()].filter((key) => key.includes('/')).sort(),
+        },
       ]),
     ),
     ...Object.fromEntries(

@@ -7,7 +7,7 @@ import { newRunId } from '../../shared/run-id.ts';
 import type { StepAnswer } from '../../shared/step-handler.ts';
 import { stepNames, type StepName } from '../../shared/step-names.ts';
 import { functionKey } from '../../state-machines/states.ts';
-import { exampleRequest, examples, seedScenario } from '../demo/scenario.ts';
+import { exampleRequest, seedScenario, type examples } from '../demo/scenario.ts';
 import { startSandbox, tableName, type Sandbox } from '../sandbox/hub.ts';
 import type { CallRecord, World } from '../sandbox/world.ts';
 
