@@ -162,9 +162,10 @@ function percentOf(run: RunRecord, at: number): number {
   let all = 0;
   for (const name of stepNames) {
     const weight = name === 'first-delivery' ? deliveryWeight : 1;
-    all += weight;
     const status = statusOf(run, name);
-    if (['succeeded', 'skipped', 'planned', 'not-visible'].includes(status)) done += weight;
+    if (status === 'skipped') continue;
+    all += weight;
+    if (['succeeded', 'planned', 'not-visible'].includes(status)) done += weight;
     else if (name === 'first-delivery') done += weight * elapsed(run.steps[name], at);
   }
   return Math.min(99, Math.floor((100 * done) / all));

@@ -1,0 +1,36 @@
+import { existsSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { parameters } from '../../.ci/deploy.ts';
+import { deployedFunctions } from '../../.ci/functions.ts';
+import { staleFiles } from '../../.ci/generate.ts';
+import { httpRoutes, readServerlessFile } from '../sandbox/serverless-file.ts';
+
+const file = readServerlessFile();
+
+describe('serverless.yml', () => {
+  it('deploys every function the code has, and no other', () => {
+    expect(Object.keys(file.functions).sort()).toEqual(deployedFunctions.map(({ key }) => key).sort());
+  });
+
+  it('takes each function from its own bundle, which has a source', () => {
+    for (const { key, entry } of deployedFunctions) {
+      expect(file.functions[key]?.handler).toBe(`dist/${key}/index.handler`);
+      expect(existsSync(entry), entry).toBe(true);
+    }
+  });
+
+  it('asks for a signature on every route but /health', () => {
+    const open = httpRoutes(file).filter(({ signed }) => !signed);
+    expect(open.map(({ method, path }) => `${method} ${path}`)).toEqual(['GET /health']);
+  });
+
+  it('has the parameters that deploy --help explains', () => {
+    expect(Object.keys(file.params.default).sort()).toEqual(Object.keys(parameters).sort());
+  });
+});
+
+describe('generated files', () => {
+  it('are what the code says', async () => {
+    expect(await staleFiles()).toEqual([]);
+  });
+});
