@@ -1,0 +1,131 @@
+import { describe, expect, it } from 'vitest';
+import { billingStatements, missingBillingRights } from '../../shared/aws/billing-policy.ts';
+import { tlsOnlyStatement } from '../../shared/aws/bucket.ts';
+import { nativeCrawlerTemplate } from '../../shared/aws/native-crawler.ts';
+import { dataPolicy, tagsPolicy, unionWith, type PayerData } from '../../shared/aws/payer-policy.ts';
+import { policyOf, samePolicy, type Statement } from '../../shared/aws/policy.ts';
+
+const accountId = '111122223333';
+const bucket = 'kubecost-cur-111122223333-eu-west-1';
+const keyArn = 'arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab';
+const data: PayerData = {
+  accountId,
+  region: 'eu-west-1',
+  workgroup: 'primary',
+  database: 'athenacurcfn_kubecost_cur',
+  table: 'kubecost_cur',
+  curBucket: bucket,
+  curPath: 'kubecost/kubecost_cur/kubecost_cur',
+  curKeyArn: null,
+  resultsBucket: 'kubecost-athena-results-111122223333-eu-west-1',
+  resultsLocation: 's3://kubecost-athena-results-111122223333-eu-west-1',
+  resultsKeyArn: null,
+};
+const encrypted = {
+  ...data,
+  curKeyArn: keyArn,
+  resultsKeyArn: keyArn,
+  resultsLocation: `${data.resultsLocation}/kubecost`,
+};
+
+const policies = {
+  'cur-bucket-policy': policyOf(...billingStatements(bucket, accountId), tlsOnlyStatement(bucket)),
+  'payer-data-policy': dataPolicy(data),
+  'payer-data-policy-encrypted': dataPolicy(encrypted),
+  'payer-tags-policy': tagsPolicy,
+};
+
+describe('generated documents', () => {
+  it.each(Object.entries(policies))('%s is as reviewed', async (name, policy) => {
+    await expect(`${JSON.stringify(policy, null, 2)}\n`).toMatchFileSnapshot(`../golden/policies/${name}.json`);
+  });
+
+  it('the crawler stack of our own is as reviewed', async () => {
+    const template = nativeCrawlerTemplate({
+      accountId,
+      region: 'eu-west-1',
+      reportName: 'kubecost_cur',
+      bucket,
+      prefix: 'kubecost',
+      kmsKeyArn: null,
+    });
+    await expect(template).toMatchFileSnapshot('../golden/crawler-native.json');
+  });
+});
+
+describe('the payer role’s data policy', () => {
+  it('fits into a session policy, with keys and paths', () => {
+    expect(JSON.stringify(dataPolicy(encrypted)).length).toBeLessThan(2048);
+  });
+
+  it('keeps what another cluster of the payer needs, and other people’s statements', () => {
+    const other = dataPolicy({
+      ...data,
+      workgroup: 'team-b',
+      resultsLocation: 's3://team-b-results',
+      resultsBucket: 'team-b-results',
+    });
+    const byHand: Statement = { Sid: 'ByHand', Effect: 'Allow', Action: 'athena:ListWorkGroups', Resource: '*' };
+    const both = unionWith({ ...other, Statement: [...other.Statement, byHand] }, dataPolicy(data));
+    expect(both.Statement).toContainEqual(byHand);
+    expect(both.Statement.find(({ Sid }) => Sid === 'KubecostAthena')?.Resource).toEqual([
+      'arn:aws:athena:eu-west-1:111122223333:workgroup/team-b',
+      'arn:aws:athena:eu-west-1:111122223333:workgroup/primary',
+    ]);
+    expect(samePolicy(unionWith(both, other), both)).toBe(true);
+    expect(samePolicy(unionWith(both, dataPolicy(data)), both)).toBe(true);
+  });
+
+  it('lets nobody write into the report’s bucket', () => {
+    const writes = dataPolicy(data).Statement.filter(({ Action }) => JSON.stringify(Action).includes('s3:Put'));
+    expect(writes.map(({ Resource }) => Resource)).toEqual([
+      `${data.resultsLocation.replace('s3://', 'arn:aws:s3:::')}/*`,
+    ]);
+  });
+});
+
+describe('a report bucket’s policy', () => {
+  const rightsIn = (...statements: Statement[]) => missingBillingRights(policyOf(...statements), bucket, accountId);
+  const aws = { Service: 'billingreports.amazonaws.com' };
+  const allow = (Action: string | string[], Resource: string): Statement => ({
+    Effect: 'Allow',
+    Principal: aws,
+    Action,
+    Resource,
+  });
+
+  it('lets AWS deliver as we write it', () => {
+    expect(rightsIn(...policies['cur-bucket-policy'].Statement)).toEqual([]);
+  });
+
+  it('lets AWS deliver in each of AWS’s own wordings', () => {
+    const Condition = {
+      StringEquals: {
+        'aws:SourceArn': `arn:aws:cur:us-east-1:${accountId}:definition/*`,
+        'aws:SourceAccount': accountId,
+      },
+    };
+    const read = allow(['s3:GetBucketAcl', 's3:GetBucketPolicy'], `arn:aws:s3:::${bucket}`);
+    const write = allow('s3:PutObject', `arn:aws:s3:::${bucket}/*`);
+    expect(rightsIn(read, write)).toEqual([]);
+    expect(rightsIn({ ...read, Condition }, { ...write, Condition })).toEqual([]);
+    const combined: Statement = {
+      ...allow(['s3:PutObject', 's3:GetBucketPolicy'], ''),
+      Principal: { Service: ['billingreports.amazonaws.com', 'bcm-data-exports.amazonaws.com'] },
+      Resource: [`arn:aws:s3:::${bucket}`, `arn:aws:s3:::${bucket}/*`],
+      Condition: { StringLike: { 'aws:SourceAccount': [accountId] } },
+    };
+    expect(rightsIn(combined)).toEqual([]);
+  });
+
+  it('keeps AWS out if it is missing, names one report, covers a prefix only, or denies', () => {
+    expect(missingBillingRights(undefined, bucket, accountId)).toEqual(['s3:GetBucketPolicy', 's3:PutObject']);
+    const read = allow('s3:Get*', `arn:aws:s3:::${bucket}`);
+    const write = allow('s3:PutObject', `arn:aws:s3:::${bucket}/*`);
+    const one = { StringEquals: { 'aws:SourceArn': `arn:aws:cur:us-east-1:${accountId}:definition/kubecost_cur` } };
+    expect(rightsIn(read, { ...write, Condition: one })).toEqual(['s3:PutObject']);
+    expect(rightsIn(read, allow('s3:PutObject', `arn:aws:s3:::${bucket}/kubecost/*`))).toEqual(['s3:PutObject']);
+    expect(rightsIn(read, write, { ...write, Effect: 'Deny', Principal: '*' })).toEqual(['s3:PutObject']);
+    expect(rightsIn(read, write, tlsOnlyStatement(bucket))).toEqual([]);
+  });
+});

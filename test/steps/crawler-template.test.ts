@@ -1,0 +1,93 @@
+import { describe, expect, it } from 'vitest';
+import { inspectCrawlerTemplate, isRetiredRuntime } from '../../shared/aws/crawler-template.ts';
+import { crawlerTemplate } from '../sandbox/services/crawler-template.ts';
+import type { ReportDefinition } from '../sandbox/services/cur.ts';
+
+const report = { reportName: 'Team-CUR', bucket: 'acme-billing', prefix: 'cur/daily' };
+const definition = { ReportName: 'Team-CUR', S3Bucket: 'acme-billing', S3Prefix: 'cur/daily' } as ReportDefinition;
+const asDelivered = crawlerTemplate(definition, 'nodejs22.x');
+
+/** The delivered template with one change in it. */
+function changed(from: string | RegExp, to: string): string {
+  const body = asDelivered.replace(from, to);
+  expect(body).not.toBe(asDelivered);
+  return body;
+}
+
+describe('the crawler template', () => {
+  it('is trusted as AWS delivers it', () => {
+    expect(inspectCrawlerTemplate(asDelivered, report)).toEqual({
+      trusted: true,
+      database: 'athenacurcfn_team_c_u_r',
+      crawlerName: 'AWSCURCrawler-Team-CUR',
+      runtimes: ['nodejs22.x', 'nodejs22.x'],
+      reservedConcurrency: 2,
+    });
+  });
+
+  it('is trusted in AWS’s older spelling, whose ARNs name the partition', () => {
+    const older = asDelivered.replaceAll("!Sub 'arn:${AWS::Partition}:", "'arn:aws:");
+    expect(inspectCrawlerTemplate(older, report).trusted).toBe(true);
+  });
+
+  it('is trusted with other code in its functions, whose roles can do next to nothing', () => {
+    const body = changed('return answer.send(event, context, answer.SUCCESS);', 'return 42;');
+    expect(inspectCrawlerTemplate(body, report).trusted).toBe(true);
+  });
+
+  it.each<[string, string]>([
+    ['has a twelfth resource', `${asDelivered}\n  Extra:\n    Type: 'AWS::IAM::User'\n    Properties: {}\n`],
+    ['lacks a resource', changed(/ {2}AWSCURReportStatusTable:[\s\S]*$/, '')],
+    ['has outputs', `${asDelivered}\nOutputs:\n  A:\n    Value: !Ref AWSCURDatabase\n`],
+    ['holds a macro', `Transform: Evil\n${asDelivered}`],
+    ['lets a role do more', changed("'glue:StartCrawler'", "'iam:*'")],
+    [
+      'lets a role read other buckets',
+      changed('arn:${AWS::Partition}:s3:::acme-billing/cur/daily/Team-CUR/Team-CUR*', '*'),
+    ],
+    ['lets others assume a role', changed('- glue.amazonaws.com', '- ec2.amazonaws.com')],
+    ['attaches another managed policy', changed('service-role/AWSGlueServiceRole', 'AdministratorAccess')],
+    [
+      'gives a function another role',
+      changed('!GetAtt AWSS3CURLambdaExecutor.Arn', "'arn:aws:iam::111122223333:role/admin'"),
+    ],
+    [
+      'gives a function an environment',
+      changed("Handler: 'index.handler'", "Handler: 'index.handler'\n      Layers: [x]"),
+    ],
+    ['crawls another place', changed("Path: 's3://acme-billing/", "Path: 's3://elsewhere/")],
+    ['names another bucket for the notification', changed("BucketName: 'acme-billing'", "BucketName: 'elsewhere'")],
+    ['names another report’s database', changed("Name: 'athenacurcfn_team_c_u_r'", "Name: 'athenacurcfn_finance'")],
+    ['names another crawler', changed('Name: AWSCURCrawler-Team-CUR', 'Name: nightly')],
+    ['opens the function to everybody', changed("'s3.amazonaws.com'", "'*'")],
+    ['uses YAML aliases', changed('Path: /', 'Path: &a /').replace('Path: /', 'Path: *a')],
+    ['uses a function AWS does not use', changed('!Ref AWS::AccountId', '!ImportValue other')],
+    ['says a thing twice', `${asDelivered}\nResources: {}\n`],
+    ['is not YAML', '{'],
+    ['is too large', `${asDelivered}\n#${'x'.repeat(51_200)}`],
+  ])('is refused if it %s', (_, body) => {
+    expect(inspectCrawlerTemplate(body, report)).toMatchObject({ trusted: false });
+  });
+
+  it('says where it differs', () => {
+    expect(inspectCrawlerTemplate(changed("'glue:StartCrawler'", "'iam:*'"), report)).toMatchObject({
+      reason: expect.stringContaining('AWSCURCrawlerLambdaExecutor') as string,
+    });
+  });
+
+  it('is of another report if it is delivered beside this one', () => {
+    expect(inspectCrawlerTemplate(asDelivered, { ...report, reportName: 'other' }).trusted).toBe(false);
+  });
+});
+
+describe('a Lambda runtime', () => {
+  it.each(['nodejs', 'nodejs8.10', 'nodejs12.x', 'nodejs16.x', 'nodejs18.x', 'python3.8'])(
+    '%s is retired',
+    (runtime) => {
+      expect(isRetiredRuntime(runtime)).toBe(true);
+    },
+  );
+  it.each(['nodejs20.x', 'nodejs22.x', 'nodejs24.x', 'nodejs100.x', 'python3.13'])('%s is not', (runtime) => {
+    expect(isRetiredRuntime(runtime)).toBe(false);
+  });
+});
