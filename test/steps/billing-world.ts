@@ -30,7 +30,7 @@ export class BillingWorld {
   }
 
   begin(payerAccountId: string, changes: Partial<OnboardingRequestInput> = {}): Promise<OneRun> {
-    return this.stage.begin('new-irsa', { payerAccountId, wait: { intervalMinutes: 15 }, ...changes });
+    return this.stage.begin('new-irsa', { payerAccountId, wait: { intervalMinutes: 240 }, ...changes });
   }
 
   /** Takes the steps of the billing and query branches that come before. */

@@ -237,7 +237,7 @@ describe('cur-report', () => {
 describe('first-delivery', () => {
   it('waits for AWS with two calls at most per look, and ends once every file of the month is there', async () => {
     const payer = billing.newPayer();
-    const run = await billing.begin(payer);
+    const run = await billing.begin(payer, { wait: { intervalMinutes: 15 } });
     await billing.takeUntil('first-delivery', run);
     const started = billing.world.clock.now();
     const { record, calls } = await run.take('first-delivery');
@@ -254,7 +254,7 @@ describe('first-delivery', () => {
 
   it('fails within the hour if AWS finds the bucket shut', async () => {
     const payer = billing.newPayer();
-    const run = await billing.begin(payer);
+    const run = await billing.begin(payer, { wait: { intervalMinutes: 15 } });
     await billing.takeUntil('first-delivery', run);
     delete billing.world.s3.buckets.get(curBucketName(payer, region))?.policy;
     const started = billing.world.clock.now();
