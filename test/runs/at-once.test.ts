@@ -1,0 +1,109 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { grantPolicyName, payerRoleName, podRoleName } from '../../shared/aws/names.ts';
+import type { Run } from '../../shared/run-view.ts';
+import { clusterArn, clusters, exampleRequest, foreignFile, readSecret } from '../demo/scenario.ts';
+import { Board, entriesOf, type Cluster } from './board.ts';
+
+let board: Board;
+beforeEach(async () => {
+  vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  board = await Board.open();
+});
+afterEach(async () => {
+  await board.close();
+  vi.restoreAllMocks();
+});
+
+const [finops, platform] = clusters;
+const serviceAccount = 'kubecost-serviceaccount';
+/** Chance decides when the state machine tries again; each seed is one history. */
+const seeds = [1, 2];
+
+/** Mulberry32. */
+function seedChance(seed: number): void {
+  let state = seed;
+  vi.spyOn(Math, 'random').mockImplementation(() => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  });
+}
+
+function expectSucceeded(runs: readonly Run[]): void {
+  for (const run of runs) {
+    expect(run.error, run.request.payerAccountId).toBeNull();
+    expect(run.status).toBe('succeeded');
+  }
+}
+
+function grantedRoles(cluster: Cluster): string[] {
+  const name = grantPolicyName(clusterArn(cluster), 'kubecost', serviceAccount);
+  const policy = board.stage.world.iam.policies.get(`arn:aws:iam::${cluster.accountId}:policy/${name}`);
+  const { Statement } = JSON.parse(policy?.content.current?.text ?? '{}') as { Statement: { Resource: string[] }[] };
+  return Statement.flatMap(({ Resource }) => Resource).sort();
+}
+
+function payersIn(cluster: Cluster): string[] {
+  return entriesOf(board, cluster)
+    .map(({ projectID }) => String(projectID))
+    .sort();
+}
+
+describe('runs at once', () => {
+  it.each(seeds)('publish two payers on one target (history %i)', async (seed) => {
+    seedChance(seed);
+    const runs = await Promise.all([board.onboard('adopt-report'), board.onboard('take-over-hand-made')]);
+    expectSucceeded(runs);
+    expect(payersIn(finops)).toEqual(['111122220003', '111122220004', '555566667777']);
+    expect(grantedRoles(finops)).toEqual(
+      ['111122220003', '111122220004'].map((account) => `arn:aws:iam::${account}:role/${payerRoleName}`),
+    );
+    const azure = foreignFile.slice(0, foreignFile.indexOf('"aws"'));
+    expect(readSecret(board.stage.world, finops)?.startsWith(azure)).toBe(true);
+    expect(await board.stage.items('lease#')).toEqual([]);
+  });
+
+  it.each(seeds)('let one payer serve two clusters (history %i)', async (seed) => {
+    seedChance(seed);
+    const runs = await Promise.all(
+      clusters.map((cluster) => board.onboard('adopt-report', { cluster: { ...cluster } })),
+    );
+    expectSucceeded(runs);
+    expect(payersIn(finops)).toContain('111122220003');
+    expect(payersIn(platform)).toEqual(['111122220003']);
+    const trust = board.stage.world.iam.role('111122220003', payerRoleName)?.trust.current?.text;
+    for (const cluster of clusters) {
+      const name = podRoleName(clusterArn(cluster), 'kubecost', serviceAccount);
+      expect(trust).toContain(`arn:aws:iam::${cluster.accountId}:role/${name}`);
+      expect(grantedRoles(cluster)).toEqual([`arn:aws:iam::111122220003:role/${payerRoleName}`]);
+    }
+    const [first] = await Promise.all(
+      clusters.map((cluster) => board.onboard('adopt-report', { cluster: { ...cluster } })),
+    );
+    expect(first?.changes, 'neither takes back what the other one needs').toBe(0);
+  });
+
+  it('are one run for one payer and target: the second request is told which', async () => {
+    const body = JSON.stringify(exampleRequest('adopt-report'));
+    const headers = { 'content-type': 'application/json' };
+    const answers = await Promise.all(
+      [1, 2, 3].map(() => board.api.fetch('POST', '/v1/onboardings', { body, headers })),
+    );
+    expect(answers.map(({ status }) => status).sort()).toEqual([202, 409, 409]);
+    const started = (await answers.find(({ status }) => status === 202)?.json()) as Run;
+    for (const refused of answers.filter(({ status }) => status === 409)) {
+      expect(refused.headers.get('location')).toBe(`/v1/runs/${started.runId}`);
+      expect(await refused.json()).toMatchObject({ code: 'run-active' });
+    }
+    expectSucceeded([await board.api.untilEnded(started.runId)]);
+    expect(board.stage.world.states.executions.size).toBe(1);
+  });
+
+  it('all go through when four payers are onboarded onto two clusters', async () => {
+    const examples = ['new-irsa', 'new-pod-identity', 'adopt-report', 'take-over-hand-made'] as const;
+    const runs = await Promise.all(examples.map((example) => board.onboard(example)));
+    expectSucceeded(runs);
+    expect(payersIn(finops)).toEqual(['111122220001', '111122220003', '111122220004', '555566667777']);
+  });
+});

@@ -1,0 +1,67 @@
+import type { Run } from '../../shared/run-view.ts';
+import { ApiClient } from '../demo/api-client.ts';
+import type { clusters } from '../demo/scenario.ts';
+import { clusterArn, exampleRequest, readSecret } from '../demo/scenario.ts';
+import { Stage, type Example } from '../steps/stage.ts';
+
+type Changes = Partial<Parameters<ApiClient['start']>[0]>;
+export type Cluster = (typeof clusters)[number];
+
+/** A stage whose runs are started over HTTP and taken to their end by the state machine. */
+export class Board {
+  readonly stage: Stage;
+  readonly api: ApiClient;
+
+  private constructor(stage: Stage) {
+    this.stage = stage;
+    this.api = new ApiClient(stage.sandbox.apiUrl);
+  }
+
+  static async open(): Promise<Board> {
+    return new Board(await Stage.open());
+  }
+
+  close(): Promise<void> {
+    return this.stage.close();
+  }
+
+  async onboard(example: Example, changes: Changes = {}): Promise<Run> {
+    const { runId } = await this.api.start({ ...exampleRequest(example), ...changes });
+    return this.api.untilEnded(runId);
+  }
+
+  /** Does something at a moment of virtual time; time stands still meanwhile. */
+  later(minutes: number, work: () => Promise<unknown>): void {
+    const { clock } = this.stage.world;
+    clock.after(minutes * 60_000, () => void clock.hold(work, 'what happens later'));
+  }
+}
+
+export function stepOf(run: Run, name: Run['steps'][number]['name']): Run['steps'][number] {
+  const found = run.steps.find((candidate) => candidate.name === name);
+  if (!found) throw new Error(`no step ${name}`);
+  return found;
+}
+
+export function minutesOf({ createdAt, endedAt }: Run): number {
+  return (Date.parse(endedAt ?? '') - Date.parse(createdAt)) / 60_000;
+}
+
+/** What the file of a cluster holds in the tutorial's format. */
+export function entriesOf({ stage }: Board, cluster: Cluster): Record<string, unknown>[] {
+  const { aws } = JSON.parse(readSecret(stage.world, cluster) ?? '{}') as { aws?: Record<string, unknown>[] };
+  return aws ?? [];
+}
+
+/** Puts a file into a cluster, as somebody's kubectl would. */
+export function putFile({ stage }: Board, cluster: Cluster, text: string, labels: Record<string, string> = {}): void {
+  const { kubernetes } = stage.world.eks.cluster(clusterArn(cluster));
+  kubernetes.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'kubecost' } });
+  kubernetes.apply({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    type: 'Opaque',
+    metadata: { name: 'cloud-integration', namespace: 'kubecost', labels },
+    data: { 'cloud-integration.json': Buffer.from(text).toString('base64') },
+  });
+}

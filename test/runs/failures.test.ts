@@ -1,0 +1,200 @@
+import { SFNClient, StopExecutionCommand } from '@aws-sdk/client-sfn';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { newClient } from '../../shared/aws/clients.ts';
+import { payerRoleName } from '../../shared/aws/names.ts';
+import type { ErrorCode } from '../../shared/error-catalogue.ts';
+import type { StepName } from '../../shared/step-names.ts';
+import { clusterArn, clusters, exampleRequest, readSecret } from '../demo/scenario.ts';
+import { hubAccountId, hubRegion } from '../sandbox/hub.ts';
+import type { Example } from '../steps/stage.ts';
+import { Board, minutesOf, putFile, stepOf } from './board.ts';
+
+let board: Board;
+beforeEach(async () => {
+  vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  board = await Board.open();
+});
+afterEach(async () => {
+  await board.close();
+  vi.restoreAllMocks();
+});
+
+const [finops, platform] = clusters;
+const curBucket = 'kubecost-cur-111122220001-us-east-1';
+
+interface Wrong {
+  what: string;
+  example: Example;
+  code: ErrorCode;
+  step: StepName;
+  plant: () => void;
+}
+
+const wrongs: Wrong[] = [
+  {
+    what: 'a pod role that trusts another service account',
+    example: 'new-irsa',
+    code: 'service-account-subject-mismatch',
+    step: 'pod-role',
+    plant: () => {
+      const { iam, eks } = board.stage.world;
+      const { issuer, kubernetes } = eks.cluster(clusterArn(finops));
+      const url = issuer.replace('https://', '');
+      const role = iam.createRole({
+        accountId: finops.accountId,
+        name: 'kubecost-by-hand',
+        trust: {
+          Version: '2012-10-17',
+          Statement: [
+            {
+              Effect: 'Allow',
+              Principal: { Federated: `arn:aws:iam::${finops.accountId}:oidc-provider/${url}` },
+              Action: 'sts:AssumeRoleWithWebIdentity',
+              Condition: {
+                StringEquals: { [`${url}:sub`]: 'system:serviceaccount:kubecost:kubecost-cost-analyser' },
+              },
+            },
+          ],
+        },
+        settled: true,
+      });
+      kubernetes.apply({
+        apiVersion: 'v1',
+        kind: 'ServiceAccount',
+        metadata: {
+          name: 'kubecost-serviceaccount',
+          namespace: 'kubecost',
+          annotations: { 'eks.amazonaws.com/role-arn': role.arn },
+        },
+      });
+    },
+  },
+  {
+    what: 'a payer role without sts:TagSession',
+    example: 'new-pod-identity',
+    code: 'tag-session-missing',
+    step: 'payer-role',
+    plant: () => {
+      board.stage.world.iam.createRole({
+        accountId: '111122220002',
+        name: payerRoleName,
+        trust: {
+          Version: '2012-10-17',
+          Statement: [
+            {
+              Effect: 'Allow',
+              Principal: { AWS: `arn:aws:iam::${platform.accountId}:root` },
+              Action: 'sts:AssumeRole',
+            },
+          ],
+        },
+        settled: true,
+      });
+    },
+  },
+  {
+    what: 'a file that the consumer does not load',
+    example: 'new-irsa',
+    code: 'secret-unparsable',
+    step: 'chain-proof',
+    plant: () => {
+      putFile(board, finops, '{"aws":[{"athenaBucketName":"s3://other",}]}');
+    },
+  },
+  {
+    what: 'a payer that is integrated under another key',
+    example: 'new-irsa',
+    code: 'payer-already-integrated',
+    step: 'chain-proof',
+    plant: () => {
+      const entry = {
+        athenaBucketName: 's3://by-hand',
+        athenaRegion: 'us-east-1',
+        athenaDatabase: 'athenacurcfn_by_hand',
+        athenaTable: 'by_hand',
+        athenaWorkgroup: 'primary',
+        projectID: '111122220001',
+        masterPayerARN: 'arn:aws:iam::111122220001:role/by-hand',
+      };
+      putFile(board, finops, JSON.stringify({ aws: [entry] }));
+    },
+  },
+  {
+    what: 'a secret that Helm owns',
+    example: 'new-irsa',
+    code: 'secret-owned-elsewhere',
+    step: 'chain-proof',
+    plant: () => {
+      putFile(board, finops, '{"aws":[]}', { 'app.kubernetes.io/managed-by': 'Helm' });
+    },
+  },
+];
+
+describe('a run that cannot succeed', () => {
+  it.each(wrongs)('fails within ten minutes over $what', async ({ example, code, step, plant }) => {
+    plant();
+    const file = () => clusters.map((cluster) => readSecret(board.stage.world, cluster));
+    const others = () =>
+      ['111122220003', '111122220004'].map((account) =>
+        board.stage.world.iam.roles(account).map(({ arn, trust, inline, tags }) => ({
+          arn,
+          trust: trust.current?.text,
+          inline: [...inline.keys()],
+          tags: [...tags],
+        })),
+      );
+    const before = [file(), others()];
+    const run = await board.onboard(example);
+    expect(run.status).toBe('failed');
+    expect(run.error).toMatchObject({ code, step });
+    expect(stepOf(run, step)).toMatchObject({ status: 'failed', error: { code } });
+    expect(stepOf(run, 'first-delivery').status).not.toBe('succeeded');
+    expect(minutesOf(run)).toBeLessThan(10);
+    expect([file(), others()]).toEqual(before);
+    expect((await board.stage.items('lock#')).length).toBe(0);
+  });
+});
+
+describe('a run whose execution is stopped from outside', () => {
+  it('fails, gives its lock back, and a new run succeeds', async () => {
+    const started = await board.api.start(exampleRequest('new-irsa'));
+    const operator = newClient(SFNClient, hubRegion, () =>
+      Promise.resolve({ accessKeyId: hubAccountId, secretAccessKey: 'x' }),
+    );
+    const executionArn = `${board.stage.sandbox.stateMachineArn.replace(':stateMachine:', ':execution:')}:${started.runId}-1`;
+    board.later(120, () => operator.send(new StopExecutionCommand({ executionArn })));
+    const run = await board.api.untilEnded(started.runId);
+    expect(run).toMatchObject({ status: 'failed', error: { code: 'execution-stopped' } });
+    expect(minutesOf(run)).toBeLessThan(125);
+    expect(await board.stage.items('lock#')).toEqual([]);
+
+    const next = await board.onboard('new-irsa');
+    expect(next.error).toBeNull();
+    expect(next.status).toBe('succeeded');
+  });
+});
+
+describe('a delivery that AWS cannot make', () => {
+  it('fails within the hour, long before the deadline', async () => {
+    board.later(60, () => {
+      delete board.stage.world.s3.buckets.get(curBucket)?.policy;
+      return Promise.resolve();
+    });
+    const run = await board.onboard('new-irsa');
+    expect(run).toMatchObject({ status: 'failed', error: { code: 'delivery-failed', step: 'first-delivery' } });
+    expect(run.error?.message).toContain('ERROR_PERMISSIONS');
+    expect(minutesOf(run) / 60, 'AWS first tries after 7.5 hours').toBeLessThan(8.75);
+  });
+
+  it('is made good by the next run, which mends the bucket', async () => {
+    board.later(60, () => {
+      delete board.stage.world.s3.buckets.get(curBucket)?.policy;
+      return Promise.resolve();
+    });
+    await board.onboard('new-irsa');
+    const run = await board.onboard('new-irsa');
+    expect(run.error).toBeNull();
+    expect(run.status).toBe('succeeded');
+    expect(stepOf(run, 'cur-bucket').changes.map((change) => change.do)).toEqual(['put-bucket-policy']);
+  });
+});

@@ -1,0 +1,116 @@
+import { GetExecutionHistoryCommand, SFNClient } from '@aws-sdk/client-sfn';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { newClient } from '../../shared/aws/clients.ts';
+import type { Run } from '../../shared/run-view.ts';
+import { clusters, exampleRequest, foreignFile, plantedSecrets, readSecret } from '../demo/scenario.ts';
+import { hubAccountId, hubRegion } from '../sandbox/hub.ts';
+import { Board, putFile } from './board.ts';
+
+/** Everything that leaves the handlers, as text. */
+const answers: string[] = [];
+const lines: string[] = [];
+const [finops] = clusters;
+const planted = Object.values(plantedSecrets);
+
+let board: Board;
+const runs: Run[] = [];
+
+beforeAll(async () => {
+  const keep = (chunk: string | Uint8Array) => {
+    lines.push(String(chunk));
+    return true;
+  };
+  vi.spyOn(process.stdout, 'write').mockImplementation(keep);
+  vi.spyOn(process.stderr, 'write').mockImplementation(keep);
+  board = await Board.open();
+  const { api } = board;
+  const fetch = api.fetch.bind(api);
+  vi.spyOn(api, 'fetch').mockImplementation(async (...request) => {
+    const answer = await fetch(...request);
+    answers.push([...answer.headers].join('\n'), await answer.clone().text());
+    return answer;
+  });
+
+  runs.push(await board.onboard('new-irsa'));
+  runs.push(await board.onboard('take-over-hand-made'));
+  const whole = readSecret(board.stage.world, finops) ?? '';
+  // A file that is refused is read too, and must not be quoted: the last two break right beside a secret.
+  const broken = [
+    foreignFile.replace('"aws"', '"aws":[],"aws"'),
+    foreignFile.replace(`${plantedSecrets.azureKey}"`, plantedSecrets.azureKey),
+    foreignFile.replace(`"${plantedSecrets.awsSecret}"`, plantedSecrets.awsSecret),
+  ];
+  for (const text of broken) {
+    putFile(board, finops, text);
+    runs.push(await board.onboard('adopt-report'));
+  }
+  putFile(board, finops, whole);
+  for (const path of ['/v1/runs', '/health', '/openapi.json', ...runs.map(({ links }) => links.self)])
+    await api.fetch('GET', path);
+  await api.fetch('POST', '/v1/onboardings', {
+    body: JSON.stringify({ ...exampleRequest('new-irsa'), identity: { mode: 'pod-identity' } }),
+    headers: { 'content-type': 'application/json' },
+  });
+});
+afterAll(async () => {
+  await board.close();
+  vi.restoreAllMocks();
+});
+
+function expectNone(texts: readonly string[]): void {
+  expect(texts.length).toBeGreaterThan(0);
+  const encoded = planted.flatMap((secret) => [
+    secret,
+    // Base64 of a text that holds the secret, whatever stands before it.
+    ...[0, 1, 2].map((offset) =>
+      Buffer.from(`${'x'.repeat(offset)}${secret}`)
+        .toString('base64')
+        .slice(4, -4),
+    ),
+  ]);
+  for (const text of texts)
+    for (const secret of encoded) if (text.includes(secret)) throw new Error(`${secret} is in ${text.slice(0, 400)}`);
+}
+
+describe('other parties’ secrets', () => {
+  it('are in the file that two runs changed and three refused', () => {
+    expect(runs.map(({ status }) => status)).toEqual(['succeeded', 'succeeded', 'failed', 'failed', 'failed']);
+    expect(runs.slice(2).map(({ error }) => error?.code)).toEqual(Array(3).fill('secret-unparsable'));
+    for (const secret of planted) expect(readSecret(board.stage.world, finops)).toContain(secret);
+  });
+
+  it('are in no answer of the API', () => {
+    expectNone(answers);
+  });
+
+  it('are in no log line', () => {
+    expect(lines.some((line) => line.includes('"step":"publish"'))).toBe(true);
+    expectNone(lines);
+  });
+
+  it('are in no item of the table', async () => {
+    expectNone((await board.stage.items()).map((item) => JSON.stringify(item)));
+  });
+
+  it('are in no history of an execution', async () => {
+    const { world } = board.stage;
+    const states = newClient(SFNClient, hubRegion, () =>
+      Promise.resolve({ accessKeyId: hubAccountId, secretAccessKey: 'x' }),
+    );
+    const histories = [];
+    for (const executionArn of world.states.executions.keys())
+      histories.push(
+        JSON.stringify(await states.send(new GetExecutionHistoryCommand({ executionArn, maxResults: 1000 }))),
+      );
+    expectNone(histories);
+    expectNone([...world.states.executions.values()].map(({ input, result }) => JSON.stringify([input, result])));
+  });
+
+  it('stay where they are, with every byte around them', () => {
+    const text = readSecret(board.stage.world, finops) ?? '';
+    const own = foreignFile.indexOf('{"athenaBucketName":"s3://borealis');
+    expect(text.slice(0, own)).toBe(foreignFile.slice(0, own));
+    const end = foreignFile.slice(foreignFile.lastIndexOf(']'));
+    expect(text.endsWith(end)).toBe(true);
+  });
+});
