@@ -60,8 +60,8 @@ type Change =
       resource: string;
       note?: string;
     }
-  /** `made`: in this window the objects were made, so that they only need time now. */
-  | { do: 'close-admin-window'; resource: string; made: boolean }
+  /** `made`: in this window the objects were made, so that they only need time now; `runId`: whose mark goes with it. */
+  | { do: 'close-admin-window'; resource: string; made: boolean; runId: string }
   | { do: 'update-role'; resource: string; role: Role };
 
 type AccessPlan = Plan<Change, Outputs['cluster-access']>;
@@ -242,7 +242,12 @@ export const clusterAccess = defineStep({
   plan(input, { entry, window, missing, admin, objects }, { run, owner, now, memo }): AccessPlan {
     const { principalArn, namespace, clusterArn } = input;
     const expected = { principalArn, namespace };
-    const closing: Change = { do: 'close-admin-window', resource: clusterArn, made: window?.runId === run.runId };
+    const closing: Change = {
+      do: 'close-admin-window',
+      resource: clusterArn,
+      made: window?.runId === run.runId,
+      runId: window?.runId ?? run.runId,
+    };
     if (!input.namespaceAllowed) return { kind: 'refuse', code: 'namespace-not-allowed', detail: namespace };
     if (window && window.runId !== run.runId) {
       return now - window.openedAt > staleWindowMs
@@ -294,7 +299,7 @@ export const clusterAccess = defineStep({
       case 'open-admin-window':
         return openAdminWindow(cx.cluster, clusterArn, window);
       case 'close-admin-window':
-        await closeAdminWindow(cx.cluster, clusterArn, window);
+        await closeAdminWindow(cx.cluster, clusterArn, { ...window, runId: change.runId });
         if (change.made) await cx.remember({ shutInAttempt: cx.run.attempt });
         return;
       case 'create-namespace':

@@ -32,7 +32,7 @@ describe('POST /v1/onboardings', () => {
     expect(answer.status).toBe(202);
     expect(answer.headers.location).toBe(`/v1/runs/${run.runId}`);
     expect(run).toMatchObject({ status: 'queued', attempt: 1, request: OnboardingRequest.parse(smallest) });
-    expect(run.progress).toEqual({ percent: 1, currentSteps: [] });
+    expect(run.progress).toEqual({ percent: 0, currentSteps: [] });
     expect([...hub.executions]).toEqual([
       [`${run.runId}-1`, { input: `{"runId":"${run.runId}","attempt":1,"identityMode":"irsa"}`, ended: false }],
     ]);
