@@ -1,0 +1,177 @@
+import type { WorkGroupConfiguration } from '@aws-sdk/client-athena';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { athenaResultsBucketName, curBucketName, dataPolicyName } from '../../shared/aws/names.ts';
+import { outputs } from '../../shared/outputs.ts';
+import type { OnboardingRequestInput } from '../../shared/request.ts';
+import { skips } from '../../shared/run.ts';
+import { stepNames } from '../../shared/step-names.ts';
+import { decodeDataFile, encodeDataFile } from '../sandbox/services/cur-data.ts';
+import { BillingWorld, refusalOf } from './billing-world.ts';
+import { writesOf, type OneRun, type Taken } from './stage.ts';
+
+let billing: BillingWorld;
+beforeAll(async () => {
+  vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  billing = await BillingWorld.open();
+});
+afterAll(async () => {
+  await billing.stage.close();
+  vi.restoreAllMocks();
+});
+
+const region = 'us-east-1';
+const done = ({ record }: Taken) => record.changes.map((change) => change.do);
+const results = ({ record }: Taken) => outputs['athena-results'].parse(record.output);
+
+describe('athena-results', () => {
+  const take = async (
+    payer: string,
+    athena: OnboardingRequestInput['athena'] = {},
+    more: Partial<OnboardingRequestInput> = {},
+  ) => {
+    const run = await billing.begin(payer, { athena, ...more });
+    for (const step of ['preflight', 'report-choice'] as const) await run.take(step);
+    return run.take('athena-results');
+  };
+  const workgroup = (payer: string, name: string, configuration: WorkGroupConfiguration) => { billing.world.athena.seedWorkgroup({ accountId: payer, region, name, configuration }); };
+  const location = (OutputLocation: string, EnforceWorkGroupConfiguration = false) => ({
+    ResultConfiguration: { OutputLocation },
+    EnforceWorkGroupConfiguration,
+  });
+
+  it('gives an empty primary workgroup a bucket of ours that forgets after a day', async () => {
+    const payer = billing.newPayer();
+    const name = athenaResultsBucketName(payer, region);
+    const taken = await take(payer);
+    expect(results(taken)).toMatchObject({ athenaWorkgroup: 'primary', athenaResultsLocation: `s3://${name}` });
+    const bucket = billing.world.s3.buckets.get(name);
+    expect(bucket?.lifecycle).toMatchObject([{ Status: 'Enabled', Expiration: { Days: 1 } }]);
+    expect(bucket?.policy?.text).toContain('aws:SecureTransport');
+    const primary = billing.world.athena.workgroups(payer, region).get('primary');
+    expect(primary?.configuration.ResultConfiguration?.OutputLocation).toBe(`s3://${name}`);
+    expect(writesOf((await take(payer)).calls)).toEqual([]);
+  });
+
+  it('uses the place a workgroup has, as it is, without the slash at its end', async () => {
+    const payer = billing.newPayer({ AthenaResultsBucket: 'team-*' });
+    const bucket = billing.world.s3.createBucket(payer, region, `team-${payer}`);
+    workgroup(payer, 'primary', location(`s3://team-${payer}/athena/`, true));
+    const taken = await take(payer);
+    expect(results(taken).athenaResultsLocation).toBe(`s3://team-${payer}/athena`);
+    expect(done(taken)).toEqual([]);
+    expect(bucket).toMatchObject({ lifecycle: [], tags: [] });
+    const primary = billing.world.athena.workgroups(payer, region).get('primary');
+    expect(primary?.configuration).toMatchObject(location(`s3://team-${payer}/athena/`, true));
+  });
+
+  it('makes a dedicated workgroup that lets Kubecost name the place', async () => {
+    const payer = billing.newPayer();
+    const taken = await take(payer, { workgroup: 'kubecost' });
+    expect(done(taken).at(-1)).toBe('create-workgroup');
+    expect(billing.world.athena.workgroups(payer, region).get('kubecost')).toMatchObject({
+      configuration: location(`s3://${athenaResultsBucketName(payer, region)}`, false),
+      tags: expect.arrayContaining([{ Key: 'managed-by', Value: 'kubecost-payer-onboarding' }]) as object[],
+    });
+  });
+
+  it('refuses results in the report’s bucket, in Athena’s own storage, and where a workgroup enforces another place', async () => {
+    const payer = billing.newPayer({ AthenaResultsBucket: '*' });
+    workgroup(payer, 'in-report', location(`s3://${curBucketName(payer, region)}/results/`));
+    workgroup(payer, 'managed', { ManagedQueryResultsConfiguration: { Enabled: true } });
+    workgroup(payer, 'enforced', location('s3://elsewhere/', true));
+    const refused = async (athena: OnboardingRequestInput['athena']) => (await refusalOf(take(payer, athena))).code;
+    expect(await refused({ workgroup: 'in-report' })).toBe('results-in-cur-bucket');
+    expect(await refused({ resultsBucket: curBucketName(payer, region) })).toBe('results-in-cur-bucket');
+    expect(await refused({ workgroup: 'managed' })).toBe('workgroup-managed-results');
+    expect(await refused({ workgroup: 'enforced', resultsBucket: 'ours' })).toBe('workgroup-location-differs');
+  });
+
+  it('takes the requested bucket where a workgroup only suggests another', async () => {
+    const payer = billing.newPayer({ AthenaResultsBucket: 'wanted-*' });
+    billing.world.s3.createBucket(payer, region, `wanted-${payer}`);
+    workgroup(payer, 'primary', location('s3://elsewhere/'));
+    const taken = await take(payer, { resultsBucket: `wanted-${payer}` });
+    expect(results(taken).athenaResultsLocation).toBe(`s3://wanted-${payer}`);
+    expect(done(taken)).toEqual([]);
+  });
+
+  it('never lets what others keep in a bucket of our name expire', async () => {
+    const payer = billing.newPayer();
+    const bucket = billing.world.s3.createBucket(payer, region, athenaResultsBucketName(payer, region));
+    expect((await refusalOf(take(payer))).code).toBe('bucket-not-ours');
+    await take(payer, {}, { existing: 'take-over' });
+    expect(bucket).toMatchObject({ lifecycle: [], tags: [] });
+  });
+});
+
+describe('smoke-query', () => {
+  /** A run that has only its proof and its publication before it. */
+  async function ready(): Promise<{ payer: string; run: OneRun }> {
+    const payer = billing.newPayer();
+    const run = await billing.begin(payer);
+    for (const name of stepNames.slice(0, stepNames.indexOf('smoke-query')))
+      if (!skips(run.request, name)) await run.take(name);
+    return { payer, run };
+  }
+  const output = ({ record }: Taken) => outputs['smoke-query'].parse(record.output);
+  const dataFiles = (payer: string) =>
+    [...(billing.world.s3.buckets.get(curBucketName(payer, region))?.objects.values() ?? [])].filter(({ key }) =>
+      /month=\d+\/.*parquet$/.test(key),
+    );
+
+  it('asks as the pod will, for one day, and keeps ten rows as evidence', async () => {
+    const { payer, run } = await ready();
+    const taken = await run.take('smoke-query');
+    const { level, columns, rows, rowCount, day, scannedBytes } = output(taken);
+    expect({ level, day }).toEqual({ level: 'pod-chain', day: '2026-11-22' });
+    expect(columns).toBeGreaterThan(20);
+    expect(rows.length).toBe(Math.min(10, rowCount));
+    expect(rows[0]).toMatchObject({ bill_payer_account_id: payer });
+    expect(scannedBytes).toBeGreaterThan(0);
+    const callers = taken.calls.filter(({ service }) => service === 'athena').map(({ callerArn }) => callerArn);
+    expect(new Set(callers.map((arn) => arn.split('/')[1]))).toEqual(new Set(['kubecost-cur-access']));
+  });
+
+  it('takes a day without cost for a success, with a warning', async () => {
+    const { payer, run } = await ready();
+    for (const { key, body } of dataFiles(payer)) {
+      const { columns } = decodeDataFile(body);
+      billing.world.s3.put(curBucketName(payer, region), key, encodeDataFile({ columns, rows: [] }));
+    }
+    const taken = await run.take('smoke-query');
+    expect(output(taken)).toMatchObject({ rowCount: 0, rows: [] });
+    expect(taken.record.warnings[0]).toContain('Data Missing');
+  });
+
+  it('gives IAM two minutes to show a right, and then says in Athena’s words what is missing', async () => {
+    const { payer, run } = await ready();
+    const role = billing.world.iam.roles(payer).find(({ arn }) => arn.endsWith('role/kubecost-cur-access'));
+    role?.inline.delete(dataPolicyName);
+    const started = billing.world.clock.now();
+    const { code, message } = await refusalOf(run.take('smoke-query'));
+    expect(code).toBe('query-failed');
+    expect(message).toContain('athena:StartQueryExecution');
+    const seconds = (billing.world.clock.now() - started) / 1000;
+    expect(seconds).toBeGreaterThanOrEqual(120);
+    expect(seconds).toBeLessThan(150);
+  });
+
+  it('goes on as soon as a late right is there', async () => {
+    const { payer, run } = await ready();
+    const role = billing.world.iam.roles(payer).find(({ arn }) => arn.endsWith('role/kubecost-cur-access'));
+    const policy = role?.inline.get(dataPolicyName);
+    role?.inline.delete(dataPolicyName);
+    billing.world.clock.after(40_000, () => {
+      if (policy) role?.inline.set(dataPolicyName, policy);
+    });
+    expect(output(await run.take('smoke-query')).level).toBe('pod-chain');
+  });
+
+  it('fails with Athena’s words and a hint where Lake Formation withholds the table', async () => {
+    const { payer, run } = await ready();
+    billing.world.lakeformation.lock(payer, region);
+    const { code, message } = await refusalOf(run.take('smoke-query'));
+    expect(code).toBe('query-failed');
+    expect(message).toContain('Lake Formation withholds the table');
+  });
+});
