@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-if (Number(process.versions.node.split('.')[0]) < 24) throw new Error('Run the tests through npm (`npm test`): they need Node 24.');
+if (Number(process.versions.node.split('.')[0]) < 24)
+  throw new Error('Run the tests through npm (`npm test`): they need Node 24.');
 
 export default defineConfig({
   test: {

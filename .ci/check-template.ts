@@ -2,6 +2,7 @@ import { loadAwsServiceSpecSync } from '@aws-cdk/aws-service-spec';
 import { readFile } from 'node:fs/promises';
 
 interface Template {
+  Parameters?: Record<string, unknown>;
   Resources: Record<string, { Type: string; Properties?: Record<string, unknown> }>;
 }
 
@@ -23,9 +24,14 @@ export function templateProblems(template: Template): string[] {
   return [...referenceProblems(template), ...specProblems(template), ...routeProblems(template)];
 }
 
-/** Every Ref and Fn::GetAtt names a resource of the template. */
+/** Every Ref and Fn::GetAtt names a resource or a parameter of the template. */
 function referenceProblems(template: Template): string[] {
   const problems: string[] = [];
+  const known = new Set([
+    ...pseudoParameters,
+    ...Object.keys(template.Parameters ?? {}),
+    ...Object.keys(template.Resources),
+  ]);
   const visit = (value: unknown, path: string): void => {
     if (Array.isArray(value)) {
       value.forEach((item, index) => {
@@ -40,8 +46,7 @@ function referenceProblems(template: Template): string[] {
               ? String(Array.isArray(item) ? item[0] : item)
               : undefined;
         const isReference = name !== undefined && (key === 'Fn::GetAtt' || typeof item === 'string');
-        if (isReference && !pseudoParameters.has(name) && !template.Resources[name])
-          problems.push(`${path}: ${key} ${name} dangles`);
+        if (isReference && !known.has(name)) problems.push(`${path}: ${key} ${name} dangles`);
         visit(item, `${path}/${key}`);
       }
     }

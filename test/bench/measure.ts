@@ -1,6 +1,6 @@
 import type { OnboardingRequestInput } from '../../shared/request.ts';
 import { ApiClient } from '../demo/api-client.ts';
-import { quietly } from '../demo/quiet.ts';
+import { quietly } from '../quiet.ts';
 import { exampleRequest, seedScenario } from '../demo/scenario.ts';
 import { startSandbox, type InvocationRecord, type Sandbox } from '../sandbox/hub.ts';
 import { delaysAfterDelivery } from './critical-path.ts';

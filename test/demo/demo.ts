@@ -4,7 +4,7 @@ import type { Run } from '../../shared/run-view.ts';
 import { startSandbox } from '../sandbox/hub.ts';
 import { ApiClient } from './api-client.ts';
 import { clusterArn, clusters, exampleRequest, examples, readSecret, seedScenario } from './scenario.ts';
-import { quietly } from './quiet.ts';
+import { quietly } from '../quiet.ts';
 import { elapsed, progressLines, timelineOf, timelineText } from './text.ts';
 
 const startMs = Date.parse('2026-11-23T08:00:00Z');

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { accessTemplate } from '../../.ci/access-templates.ts';
+import { templateProblems } from '../../.ci/check-template.ts';
 import { deployedFunctions } from '../../.ci/functions.ts';
 import { functionRoles } from '../../.ci/roles.ts';
 
@@ -25,6 +26,10 @@ const withoutResource = new Set([
 describe.each(['payer', 'cluster'] as const)('the %s provisioner role', (account) => {
   const { AssumeRolePolicyDocument, Policies } = (accessTemplate(account) as Template).Resources.Provisioner.Properties;
   const statements = Policies.flatMap(({ PolicyDocument }) => PolicyDocument.Statement);
+
+  it('is a template that AWS’s resource specification knows', () => {
+    expect(templateProblems(accessTemplate(account) as never)).toEqual([]);
+  });
 
   it('lets nobody in without the account’s external id and the hub’s function path', () => {
     for (const { Condition } of AssumeRolePolicyDocument.Statement) {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { deployedFunctions } from '../../.ci/functions.ts';
 import { ApiClient } from '../demo/api-client.ts';
-import { quietly } from '../demo/quiet.ts';
+import { quietly } from '../quiet.ts';
 import { exampleRequest, seedScenario } from '../demo/scenario.ts';
 import { startSandbox, type Sandbox } from '../sandbox/hub.ts';
 
