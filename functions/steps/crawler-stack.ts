@@ -178,6 +178,12 @@ async function readReservable(cx: StepContext, region: string): Promise<number> 
   return (limit?.UnreservedConcurrentExecutions ?? 0) - floor;
 }
 
+/** AWS's template takes some three minutes, our own stack one; looking often pays only towards the end. */
+function secondsUntilLook({ CreationTime }: Stack, kind: Output['kind'], now: number): number {
+  const age = (now - (CreationTime?.getTime() ?? now)) / 1000;
+  return Math.max(15, Math.ceil((kind === 'native' ? 60 : 150) - age));
+}
+
 function planWithStack(
   { report, mode, stackName }: Input,
   { notifications }: Seen,
@@ -202,7 +208,7 @@ function planWithStack(
     return {
       kind: 'wait',
       reason: `stack ${stackName}`,
-      seconds: 15,
+      seconds: secondsUntilLook(found, output.kind, situation.now),
       deadlineSeconds: (createMinutes + 30) * 60,
       expectedSeconds: 180,
       overdue: 'crawler-stack-failed',

@@ -146,7 +146,8 @@ function planCrawl(
     return {
       kind: 'wait',
       reason: `crawler ${name}`,
-      seconds: 15,
+      // A crawl takes minutes; looking often pays only towards the end.
+      seconds: Math.max(15, Math.ceil(150 - (crawler?.CrawlElapsedTime ?? 0) / 1000)),
       deadlineSeconds: 2 * 3600,
       expectedSeconds: 180,
       overdue: 'table-not-found',

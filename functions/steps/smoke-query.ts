@@ -21,6 +21,8 @@ interface Input {
   day: string;
   level: Level;
   place: QueryPlace;
+  /** When this run wrote the rights that are to be proven, milliseconds since the epoch; 0 where IAM need not show them. */
+  grantedAt: number;
 }
 
 /** The step's notes: executions on their way, and a denial that IAM may still be about to lift. */
@@ -37,14 +39,16 @@ interface Memo {
 }
 
 interface Seen {
-  columnsQuery?: QuerySeen;
-  /** Only between the two queries. */
+  /** The latest one asked. */
+  query?: QuerySeen;
+  /** What the first one found, before the second one is asked. */
   columns?: string[];
-  costsQuery?: QuerySeen;
+  /** What the second one found. */
   costs?: Record<string, string>[];
 }
 
-type Change = StepChange & { do: 'start-columns-query' | 'start-costs-query'; sql: string };
+/** `columns`: how many the first query listed. */
+type Change = StepChange & { do: 'start-columns-query' | 'start-costs-query'; sql: string; columns: number };
 
 /** STS takes no longer session policies. */
 const sessionPolicyCharacters = 2048;
@@ -52,6 +56,8 @@ const rowsKept = 10;
 /** IAM shows a policy everywhere within two minutes, and until then a denial looks the same as for ever. */
 const propagationMs = 120_000;
 const askAgainMs = 5_000;
+/** Asked earlier, the first query is nearly always denied. */
+const settlesMs = 10_000;
 
 export const smokeQuery = defineStep<'smoke-query', Input, Seen, Change>({
   name: 'smoke-query',
@@ -103,32 +109,33 @@ export const smokeQuery = defineStep<'smoke-query', Input, Seen, Change>({
     const { newestPartition: partition, deliveredAt } = outputOf(run, 'first-delivery');
     const walkable = outputOf(run, 'chain-proof').level === 'pod-chain';
     const narrow = JSON.stringify(dataPolicy(data)).length <= sessionPolicyCharacters;
+    const granted = run.steps['payer-policy']?.changes.at(-1)?.at;
     return {
       data,
       partition,
       day: dayToQuery(partition, deliveredAt),
       level: walkable ? 'pod-chain' : narrow ? 'narrowed-session' : 'table-only',
       place: { workgroup: data.workgroup, database: data.database, location: data.resultsLocation },
+      grantedAt: walkable && granted ? Date.parse(granted) : 0,
     };
   },
 
   async observe(cx, input) {
-    const { columnsId, costsId } = cx.memo as Memo;
-    if (!columnsId) return {};
-    const athena = await athenaAs(cx, input);
-    if (costsId) {
-      const seen = await readQuery(athena, costsId);
-      if (seen.state !== 'SUCCEEDED') return { costsQuery: seen };
-      return { costsQuery: seen, costs: await queryRows(athena, costsId) };
-    }
-    const seen = await readQuery(athena, columnsId);
-    if (seen.state !== 'SUCCEEDED') return { columnsQuery: seen };
-    const rows = await queryRows(athena, columnsId);
-    return { columnsQuery: seen, columns: rows.map(({ column_name: name = '' }) => name) };
+    const { columnsId, costsId, askedAt } = cx.memo as Memo;
+    const id = costsId || columnsId;
+    if (!id) return {};
+    // How far a query is anybody may ask: only starting it and reading its rows has to be proven.
+    const query =
+      askedAt === cx.now
+        ? { id, state: 'QUEUED', reason: '', scannedBytes: 0 }
+        : await readQuery(cx.payer.client(AthenaClient, input.data.region), id);
+    if (query.state !== 'SUCCEEDED') return { query };
+    const rows = await provenRows(await athenaAs(cx, input), id);
+    return costsId ? { query, costs: rows } : { query, columns: rows.map(({ column_name: name = '' }) => name) };
   },
 
   plan(input, seen, { memo, now }): Plan<Change, Output> {
-    const { data, partition, day, level, place } = input;
+    const { data, partition, day, level, place, grantedAt } = input;
     const { columnsId, costsId, columns = 0, askedAt, deniedSince = now, denial } = memo as Memo;
     const output: Output = {
       level,
@@ -136,13 +143,13 @@ export const smokeQuery = defineStep<'smoke-query', Input, Seen, Change>({
       rows: (seen.costs ?? []).slice(0, rowsKept),
       rowCount: seen.costs?.length ?? 0,
       day,
-      scannedBytes: seen.costsQuery?.scannedBytes ?? 0,
+      scannedBytes: seen.query?.scannedBytes ?? 0,
       queryExecutionIds: [columnsId ?? '', costsId ?? ''].filter((id) => id !== ''),
     };
     const resource = `arn:aws:athena:${data.region}:${data.accountId}:workgroup/${place.workgroup}`;
-    const ask = (what: Change['do'], sql: string): Plan<Change, Output> => ({
+    const ask = (what: Change['do'], sql: string, found = 0): Plan<Change, Output> => ({
       kind: 'change',
-      changes: [{ do: what, resource, sql }],
+      changes: [{ do: what, resource, sql, columns: found }],
       expected: output,
     });
     const failed = (reason: string): Plan<Change, Output> => ({
@@ -154,14 +161,16 @@ export const smokeQuery = defineStep<'smoke-query', Input, Seen, Change>({
       kind: 'wait',
       reason: 'the payer role’s rights to take effect',
       seconds: askAgainMs / 1000,
-      deadlineSeconds: propagationMs / 1000,
+      // Only a net: a denial that lasts is refused below, in Athena's words.
+      deadlineSeconds: 3 * (propagationMs / 1000),
       overdue: 'query-failed',
       expected: output,
     };
 
     const late = now - deniedSince >= propagationMs;
     if (denial && askedAt === now) return late ? failed(denial) : waitForRights;
-    const query = seen.costsQuery ?? seen.columnsQuery;
+    const { query } = seen;
+    if (!query && now < grantedAt + settlesMs) return { ...waitForRights, seconds: settlesMs / 1000 };
     const askColumns = () => ask('start-columns-query', columnsQuery(data.database, data.table));
     if (!query) return askColumns();
     switch (query.state) {
@@ -172,7 +181,7 @@ export const smokeQuery = defineStep<'smoke-query', Input, Seen, Change>({
         return {
           kind: 'wait',
           reason: `query ${query.id}`,
-          seconds: 3,
+          seconds: 5,
           deadlineSeconds: 600,
           expectedSeconds: 10,
           overdue: 'query-overdue',
@@ -187,7 +196,8 @@ export const smokeQuery = defineStep<'smoke-query', Input, Seen, Change>({
       return failed(
         `information_schema lists no column of ${data.database}.${data.table}: Kubecost would lose its tags`,
       );
-    if (seen.columns) return ask('start-costs-query', costsQuery(data.table, partition, day, seen.columns));
+    if (seen.columns)
+      return ask('start-costs-query', costsQuery(data.table, partition, day, seen.columns), seen.columns.length);
     const empty = `no cost on ${day}: Kubecost shows "Data Missing" until there is some`;
     return { kind: 'ready', output, ...(output.rowCount === 0 && { warnings: [empty] }) };
   },
@@ -201,9 +211,8 @@ export const smokeQuery = defineStep<'smoke-query', Input, Seen, Change>({
       const athena = await athenaAs(cx, input);
       const hash = createHash('sha256').update(`${tries} ${change.sql}`).digest('hex');
       const id = await startQuery(athena, input.place, change.sql, `${cx.run.runId}-${cx.run.attempt}-${hash}`);
-      const columns = change.do === 'start-costs-query' && columnsId ? await queryRows(athena, columnsId) : [];
       const ids = change.do === 'start-costs-query' ? { costsId: id } : { columnsId: id, costsId: '' };
-      await cx.remember({ ...notes, ...ids, columns: columns.length });
+      await cx.remember({ ...notes, ...ids, columns: change.columns });
     } catch (error) {
       if (!isAwsError(error, 'AccessDenied', 'AccessDeniedException', 'InvalidRequestException')) throw error;
       if (!isDenial(`${error.name} ${error.message}`))
@@ -212,6 +221,16 @@ export const smokeQuery = defineStep<'smoke-query', Input, Seen, Change>({
     }
   },
 });
+
+/** A role that may write results and not read them learns it only here. */
+async function provenRows(athena: AthenaClient, id: string): Promise<Record<string, string>[]> {
+  try {
+    return await queryRows(athena, id);
+  } catch (error) {
+    if (!isAwsError(error, 'InvalidRequestException')) throw error;
+    throw new UserError('query-failed', explained(error.message), { cause: error });
+  }
+}
 
 const clients = new WeakMap<StepContext, Promise<AthenaClient>>();
 
