@@ -3,6 +3,7 @@ import { buildFunctions } from '../../.ci/build.ts';
 import { bundleSizes } from '../../.ci/bundle-sizes.ts';
 import { bundleImports } from './cold-import.ts';
 import { costOf } from './cost.ts';
+import { assumptions, prices } from './prices.ts';
 import { measureRuns, type MeasuredRun } from './measure.ts';
 
 const out = (line = '') => void process.stdout.write(`${line}\n`);
@@ -12,6 +13,7 @@ const usd = (value: number) => `$${value.toFixed(value < 1 ? 4 : 2)}`;
 async function bench(): Promise<void> {
   const runs = await measureRuns();
   for (const run of runs) printRun(run);
+  out(`\nPrices of ${prices.asOf}, ${JSON.stringify(assumptions)}`);
 
   await buildFunctions();
   const [sizes, imports] = [await bundleSizes(), bundleImports()];
