@@ -21,8 +21,6 @@ interface Input {
   day: string;
   level: Level;
   place: QueryPlace;
-  /** When this run wrote the rights that are to be proven, milliseconds since the epoch; 0 where IAM need not show them. */
-  grantedAt: number;
 }
 
 /** The step's notes: executions on their way, and a denial that IAM may still be about to lift. */
@@ -55,9 +53,7 @@ const sessionPolicyCharacters = 2048;
 const rowsKept = 10;
 /** IAM shows a policy everywhere within two minutes, and until then a denial looks the same as for ever. */
 const propagationMs = 120_000;
-const askAgainMs = 5_000;
-/** Asked earlier, the first query is nearly always denied. */
-const settlesMs = 10_000;
+const askAgainMs = 10_000;
 
 export const smokeQuery = defineStep<'smoke-query', Input, Seen, Change>({
   name: 'smoke-query',
@@ -109,14 +105,12 @@ export const smokeQuery = defineStep<'smoke-query', Input, Seen, Change>({
     const { newestPartition: partition, deliveredAt } = outputOf(run, 'first-delivery');
     const walkable = outputOf(run, 'chain-proof').level === 'pod-chain';
     const narrow = JSON.stringify(dataPolicy(data)).length <= sessionPolicyCharacters;
-    const granted = run.steps['payer-policy']?.changes.at(-1)?.at;
     return {
       data,
       partition,
       day: dayToQuery(partition, deliveredAt),
       level: walkable ? 'pod-chain' : narrow ? 'narrowed-session' : 'table-only',
       place: { workgroup: data.workgroup, database: data.database, location: data.resultsLocation },
-      grantedAt: walkable && granted ? Date.parse(granted) : 0,
     };
   },
 
@@ -135,7 +129,7 @@ export const smokeQuery = defineStep<'smoke-query', Input, Seen, Change>({
   },
 
   plan(input, seen, { memo, now }): Plan<Change, Output> {
-    const { data, partition, day, level, place, grantedAt } = input;
+    const { data, partition, day, level, place } = input;
     const { columnsId, costsId, columns = 0, askedAt, deniedSince = now, denial } = memo as Memo;
     const output: Output = {
       level,
@@ -170,7 +164,6 @@ export const smokeQuery = defineStep<'smoke-query', Input, Seen, Change>({
     const late = now - deniedSince >= propagationMs;
     if (denial && askedAt === now) return late ? failed(denial) : waitForRights;
     const { query } = seen;
-    if (!query && now < grantedAt + settlesMs) return { ...waitForRights, seconds: settlesMs / 1000 };
     const askColumns = () => ask('start-columns-query', columnsQuery(data.database, data.table));
     if (!query) return askColumns();
     switch (query.state) {
