@@ -52,6 +52,9 @@ class Findings {
   }
 }
 
+/** How long an endpoint that does not answer is probed again. */
+const probeMs = 60_000;
+
 export const preflight = defineStep<'preflight', OnboardingRequest, Seen, never>({
   name: 'preflight',
   summary: 'Checks both accounts, billing access and the cluster, and names everything that stands in the way',
@@ -95,8 +98,18 @@ export const preflight = defineStep<'preflight', OnboardingRequest, Seen, never>
     };
   },
 
-  plan(_, { problems, warnings, payer, cluster }): Plan<never, Output> {
+  plan({ dryRun }, { problems, warnings, payer, cluster }, { now, since }): Plan<never, Output> {
     const [first, ...others] = problems;
+    // A connection that breaks once says little; whatever else stands in the way is said at once.
+    if (first?.code === 'cluster-unreachable' && others.length === 0 && cluster && !dryRun && now - since < probeMs)
+      return {
+        kind: 'wait',
+        reason: `${cluster.endpoint} to answer`,
+        seconds: 10,
+        deadlineSeconds: 120,
+        overdue: 'cluster-unreachable',
+        expected: { ...cluster, ...payer },
+      };
     if (first && others.length === 0) return { kind: 'refuse', ...first };
     if (first || !cluster) {
       const detail = problems.map(({ code, detail }) => `${code}: ${detail}`).join('; ');
