@@ -7,7 +7,7 @@ import { Board, entriesOf, type Cluster } from './board.ts';
 let board: Board;
 beforeEach(async () => {
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-  board = await Board.open();
+  board = await Board.open({ deliveryHours: 0.25 });
 });
 afterEach(async () => {
   await board.close();

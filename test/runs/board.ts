@@ -17,8 +17,8 @@ export class Board {
     this.api = new ApiClient(stage.sandbox.apiUrl);
   }
 
-  static async open(): Promise<Board> {
-    return new Board(await Stage.open());
+  static async open(options: Parameters<typeof Stage.open>[0] = {}): Promise<Board> {
+    return new Board(await Stage.open(options));
   }
 
   close(): Promise<void> {

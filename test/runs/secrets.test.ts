@@ -22,7 +22,7 @@ beforeAll(async () => {
   };
   vi.spyOn(process.stdout, 'write').mockImplementation(keep);
   vi.spyOn(process.stderr, 'write').mockImplementation(keep);
-  board = await Board.open();
+  board = await Board.open({ deliveryHours: 0.25 });
   const { api } = board;
   const fetch = api.fetch.bind(api);
   vi.spyOn(api, 'fetch').mockImplementation(async (...request) => {

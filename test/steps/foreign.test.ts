@@ -9,7 +9,7 @@ let main: OneRun;
 
 beforeAll(async () => {
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-  stage = await Stage.open();
+  stage = await Stage.open({ deliveryHours: 0.25 });
   main = await stage.begin('new-irsa', { existing: 'take-over' });
 });
 afterAll(async () => {
