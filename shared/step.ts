@@ -28,6 +28,9 @@ export interface StepContext {
 /** What `plan` may know beside what was seen: nothing that needs a call. */
 export type Situation = Pick<StepContext, 'run' | 'owner' | 'now' | 'since' | 'memo'>;
 
+/** What `apply` answers when AWS did not take the write. */
+export const rejected = Symbol('rejected');
+
 /** What the step wants to write: `do` and `resource` are recorded and logged, further fields are only for `apply`. */
 export type StepChange = Pick<Change, 'do' | 'resource' | 'note'>;
 
@@ -92,8 +95,8 @@ export interface Step<
   observe(cx: StepContext, input: Input): Promise<Seen>;
   /** Pure. */
   plan(input: Input, seen: Seen, situation: Situation): Plan<C, Outputs[Name]>;
-  /** One write. */
-  apply(cx: StepContext, change: C, input: Input): Promise<void>;
+  /** One write. Answers `rejected` where AWS did not take it and the step knows how to go on: then nothing was changed. */
+  apply(cx: StepContext, change: C, input: Input): Promise<unknown>;
 }
 
 /** Keeps the step's own types inside it; the registry and the loop see the erased shape. */
@@ -133,8 +136,7 @@ export async function converge(step: Step, cx: StepContext, recorder: Recorder, 
     for (const change of plan.changes) {
       if (lease && !mayWrite(lease))
         throw new RetryableError('aws-unavailable', `the lease ${lease.scope} is about to end`);
-      await step.apply(cx, change, input);
-      await recorder.changed(change);
+      if ((await step.apply(cx, change, input)) !== rejected) await recorder.changed(change);
     }
     applied.add(wanted);
     plan = await look();

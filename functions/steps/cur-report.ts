@@ -3,7 +3,7 @@ import { isAwsError, UserError } from '../../shared/errors.ts';
 import type { Outputs } from '../../shared/outputs.ts';
 import { outputOf } from '../../shared/run.ts';
 import { stepHandler } from '../../shared/step-handler.ts';
-import { defineStep, type Plan, type StepChange } from '../../shared/step.ts';
+import { defineStep, rejected, type Plan, type StepChange } from '../../shared/step.ts';
 
 type Output = Outputs['cur-report'];
 
@@ -83,14 +83,15 @@ export const curReport = defineStep<'cur-report', Input, Report | undefined, Cha
 
   async apply(cx, _, { choice }) {
     try {
-      await putReport(cx.payer, choice, cx.owner);
+      return await putReport(cx.payer, choice, cx.owner);
     } catch (error) {
-      if (isAwsError(error, 'DuplicateReportNameException')) return;
+      if (isAwsError(error, 'DuplicateReportNameException')) return rejected;
       if (isAwsError(error, 'ReportLimitReachedException'))
         throw new UserError('report-limit-reached', error.message, { cause: error });
       if (!isAwsError(error, 'ValidationException') || !error.message.includes('verify customer bucket permission'))
         throw error;
       await cx.remember({ rejectedAt: cx.now });
+      return rejected;
     }
   },
 });
