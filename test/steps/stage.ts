@@ -13,7 +13,7 @@ import type { CallRecord, World } from '../sandbox/world.ts';
 
 export type Example = (typeof examples)[number];
 
-export const startMs = Date.parse('2026-11-23T08:00:00Z');
+const startMs = Date.parse('2026-11-23T08:00:00Z');
 
 /** Of the state machine's states. */
 const mostRetries = 8;
