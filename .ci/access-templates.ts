@@ -116,11 +116,17 @@ function statementsFor(account: Account): object[] {
   return [...grouped.values()].map(({ permission, actions }) => ({
     Effect: 'Allow',
     Action: [...actions].sort(),
-    Resource: [...permission.resources]
-      .sort()
-      .map((resource) => (resource.includes('${') ? { 'Fn::Sub': resource } : resource)),
-    ...(permission.condition && { Condition: permission.condition }),
+    Resource: [...permission.resources].sort().map(substituted),
+    ...(permission.condition && { Condition: substituted(permission.condition) }),
   }));
+}
+
+/** Every text with a parameter in it becomes a Fn::Sub. */
+function substituted(value: unknown): unknown {
+  if (typeof value === 'string') return value.includes('${') ? { 'Fn::Sub': value } : value;
+  if (Array.isArray(value)) return value.map(substituted);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, substituted(item)]));
 }
 
 export function renderAccessTemplate(account: Account): string {

@@ -83,7 +83,8 @@ export const curReport = defineStep<'cur-report', Input, Report | undefined, Cha
 
   async apply(cx, _, { choice }) {
     try {
-      return await putReport(cx.payer, choice, cx.owner);
+      await putReport(cx.payer, choice, cx.owner);
+      return;
     } catch (error) {
       if (isAwsError(error, 'DuplicateReportNameException')) return rejected;
       if (isAwsError(error, 'ReportLimitReachedException'))

@@ -87,7 +87,8 @@ export const grant = defineStep({
         resources: ['arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${PodRole}'],
         condition: {
           ArnLike: {
-            'iam:PolicyARN': 'arn:aws:iam::*:policy/kubecost-access-cur-in-payer-account-*',
+            'iam:PolicyARN':
+              'arn:${AWS::Partition}:iam::${AWS::AccountId}:policy/kubecost-access-cur-in-payer-account-*',
           },
         },
       },

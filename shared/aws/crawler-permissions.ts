@@ -59,12 +59,17 @@ export const crawlerStackPermissions: { payer: readonly Permission[] } = {
     },
     { actions: ['glue:TagResource'], resources: [`${glue}:database/athenacurcfn_*`] },
     {
+      actions: ['iam:AttachRolePolicy', 'iam:DetachRolePolicy'],
+      resources: [roles],
+      condition: {
+        ArnEquals: { 'iam:PolicyARN': 'arn:${AWS::Partition}:iam::aws:policy/service-role/AWSGlueServiceRole' },
+      },
+    },
+    {
       actions: [
-        'iam:AttachRolePolicy',
         'iam:CreateRole',
         'iam:DeleteRole',
         'iam:DeleteRolePolicy',
-        'iam:DetachRolePolicy',
         'iam:GetRole',
         'iam:GetRolePolicy',
         'iam:ListAttachedRolePolicies',
