@@ -15,10 +15,10 @@ import { OnboardingRequest, type OnboardingRequestInput } from '../../shared/req
 import { newRunId } from '../../shared/run-id.ts';
 import { classify } from '../../shared/errors.ts';
 import { crashAfterWrite } from '../sandbox/faults.ts';
-import { deploymentId, hubAccountId, startSandbox, type Sandbox } from '../sandbox/hub.ts';
+import { startSandbox, type Sandbox } from '../sandbox/hub.ts';
+import { deployProvisioner } from '../sandbox/provisioners.ts';
 import type { Step } from '../../shared/step.ts';
 import type { StepName } from '../../shared/step-names.ts';
-import type { PolicyDocument, Statement } from '../../shared/aws/policy.ts';
 import type { Cluster } from '../sandbox/services/eks.ts';
 import type { World } from '../sandbox/world.ts';
 
@@ -80,8 +80,8 @@ export class AccessWorld {
   static async start(): Promise<AccessWorld> {
     const sandbox = await startSandbox();
     const { world } = sandbox;
-    provision(world, payerAccountId, 'payer', 'kubecost-payer-provisioner');
-    provision(world, clusterAccountId, 'cluster', 'kubecost-cluster-provisioner');
+    deployProvisioner(world, 'payer', payerAccountId);
+    deployProvisioner(world, 'cluster', clusterAccountId);
     const name = `finops-${randomBytes(3).toString('hex')}`;
     const cluster = await world.eks.createCluster({ accountId: clusterAccountId, region, name });
     return new AccessWorld(sandbox, cluster);
@@ -215,44 +215,4 @@ export class AccessWorld {
   writes(): string[] {
     return this.world.calls.filter(({ writes }) => writes).map(({ service, operation }) => `${service}:${operation}`);
   }
-}
-
-/** What the access steps declare, and nothing else. */
-function provision(world: World, accountId: string, kind: 'payer' | 'cluster', name: string): void {
-  const values: Record<string, string> = {
-    'AWS::Partition': 'aws',
-    'AWS::AccountId': accountId,
-    ProvisionerName: name,
-    PayerRole: 'kubecost-cur-access',
-    PodRole: 'kubecost-*',
-    Cluster: '*',
-  };
-  const fill = (text: string) => text.replaceAll(/\$\{([\w:]+)\}/g, (_, key: string) => values[key] ?? '');
-  const statements = Object.values<Step>(steps)
-    .flatMap(({ permissions }) => permissions[kind] ?? [])
-    .map(({ actions, resources, condition }): Statement => ({
-      Effect: 'Allow',
-      Action: [...actions],
-      Resource: resources.map(fill),
-      ...(condition && { Condition: condition }),
-    }));
-  const trust: PolicyDocument = {
-    Version: '2012-10-17',
-    Statement: [
-      {
-        Effect: 'Allow',
-        Principal: { AWS: `arn:aws:iam::${hubAccountId}:root` },
-        Action: 'sts:AssumeRole',
-        Condition: { StringEquals: { 'sts:ExternalId': `${deploymentId}/${accountId}` } },
-      },
-    ],
-  };
-  world.iam.createRole({
-    accountId,
-    name,
-    path: '/kubecost-payer-onboarding/',
-    trust,
-    inline: { steps: { Version: '2012-10-17', Statement: statements } },
-    settled: true,
-  });
 }
