@@ -10,7 +10,7 @@ const checks: readonly (readonly [title: string, ...command: string[]])[] = [
   ['API description', 'redocly', 'lint', 'docs/openapi.json'],
   ['package', 'node', '.ci/package.ts'],
   ['template', 'node', '.ci/check-template.ts'],
-  ['bundle sizes', 'node', '.ci/bundle-sizes.ts'],
+  ['bundles', 'node', '.ci/bundles.ts'],
   ['tests', 'vitest', 'run'],
 ];
 

@@ -1,4 +1,6 @@
 import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { bundleFolder } from './build.ts';
 import { deployedFunctions } from './functions.ts';
@@ -26,12 +28,21 @@ export async function bundleSizes(): Promise<BundleSize[]> {
   }));
 }
 
+/** @throws if the bundle does not load by itself or exports no handler */
+async function load(key: string): Promise<void> {
+  const { handler } = (await import(pathToFileURL(resolve(bundleFolder, key, 'index.mjs')).href)) as {
+    handler?: unknown;
+  };
+  if (typeof handler !== 'function') throw new Error(`${key} exports no handler`);
+}
+
 if (import.meta.main) {
   let tooBig = 0;
   for (const { key, minified, gzipped } of await bundleSizes()) {
     const limit = apiReads.has(key) ? limits.apiRead : limits.minified;
     const verdict = minified > limit || gzipped > limits.gzipped ? 'TOO BIG' : '';
     if (verdict) tooBig++;
+    await load(key);
     console.log(
       `${key.padEnd(18)} ${String(Math.round(minified / 1000)).padStart(4)} kB  ${String(Math.round(gzipped / 1000)).padStart(4)} kB gz  ${verdict}`,
     );
