@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { buildFunctions } from '../../.ci/build.ts';
-import { bundleSizes } from '../../.ci/bundle-sizes.ts';
+import { bundleSizes } from '../../.ci/bundles.ts';
 import { bundleImports } from './cold-import.ts';
 import { costOf } from './cost.ts';
 import { assumptions, prices } from './prices.ts';
