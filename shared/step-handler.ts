@@ -27,7 +27,7 @@ type WaitPlan = Extract<Plan<StepChange, object>, { kind: 'wait' }>;
 
 /** Queueing for a lease that other runs hold: hundreds may stand in one line, and a history holds 25,000 events (10 a look). */
 function leaseWait({ waiting }: StepRecord): WaitPlan {
-  const reason = 'another run that writes the same resources';
+  const reason = 'its turn: others write the same resources';
   const waited = waiting?.for === reason ? (now() - Date.parse(waiting.since)) / 1000 : 0;
   return {
     kind: 'wait',

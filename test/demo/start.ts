@@ -52,4 +52,9 @@ const { values } = parseArgs({
   options: { 'no-signing': { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
 });
 if (values.help) console.log(usage);
-else await serve(!values['no-signing']);
+else {
+  await serve(!values['no-signing']).catch((error: unknown) => {
+    console.error(error instanceof Error ? error.message : error);
+    process.exit(1);
+  });
+}

@@ -33,7 +33,9 @@ function describe(step: StepView): string {
   if (step.error) return `${step.status}: ${step.error.code}: ${step.error.message}`;
   if (step.waiting) return `waits for ${step.waiting.for}`;
   if (step.status !== 'succeeded') return step.status;
-  const changes = step.changes.map((change) => `${change.do} ${shortened(change.resource)}`);
+  const changes = step.changes.map(
+    (change) => `${change.do} ${shortened(change.resource)}${change.note ? ` (${change.note})` : ''}`,
+  );
   return changes.length === 0 ? 'nothing to change' : changes.join(', ');
 }
 

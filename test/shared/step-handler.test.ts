@@ -335,7 +335,7 @@ describe('a step under a lease', () => {
     expect(seconds).toEqual(seconds.toSorted((a, b) => a - b));
     expect([seconds[0], seconds.at(-1)]).toEqual([3, 30]);
     expect(board.written).toEqual([]);
-    expect((await record())?.waiting?.for).toBe('another run that writes the same resources');
+    expect((await record())?.waiting?.for).toBe('its turn: others write the same resources');
     later(3700);
     expect((await invoke(board)).status).toBe('succeeded');
     expect(await hub.items('lease#')).toEqual([]);
