@@ -39,6 +39,24 @@ function leaseWait({ waiting }: StepRecord): WaitPlan {
   };
 }
 
+/** IAM usually shows a change everywhere within ten seconds; asked earlier it only denies. */
+const settlingMs = 10_000;
+
+function settlingWait({ after = [] }: Step, { steps }: RunRecord): WaitPlan | undefined {
+  const changes = after.flatMap((name) => steps[name]?.changes ?? []);
+  const last = Math.max(0, ...changes.map(({ at }) => (at ? Date.parse(at) : 0)));
+  const left = last + settlingMs - now();
+  if (left <= 0) return undefined;
+  return {
+    kind: 'wait',
+    reason: 'IAM to show the latest changes everywhere',
+    seconds: Math.ceil(left / 1000),
+    deadlineSeconds: 60,
+    overdue: 'aws-unavailable',
+    expected: {},
+  };
+}
+
 /** Wraps a step for Lambda: errors leave with one of the three names that the state machine matches. */
 export function stepHandler(step: Step) {
   return middy<unknown, StepAnswer>()
@@ -63,6 +81,8 @@ async function runStep(
       await store.finish({ status: 'planned', warnings: [] });
       return { status: 'planned', seconds: 0 };
     }
+    const settling = run.request.dryRun ? undefined : settlingWait(step, run);
+    if (settling) return await park(store, record, settling);
     const lease = step.lease && !run.request.dryRun ? await leaseFor(step.lease, run, step, context) : undefined;
     if (lease === 'busy') return await park(store, record, leaseWait(record));
     try {

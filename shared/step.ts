@@ -88,6 +88,8 @@ export interface Step<
   };
   /** Serialises runs that share what this step writes. */
   lease?: 'target' | 'payer';
+  /** Steps whose IAM changes this one relies on: it looks only once these have had the time to show everywhere. */
+  after?: readonly StepName[];
   /** True for proofs: they write nothing and mean nothing while earlier steps are only planned, so a dry run leaves them out. */
   proof?: boolean;
   input(cx: StepContext): Input;

@@ -121,6 +121,7 @@ export const chainProof = defineStep({
   name: 'chain-proof',
   summary: 'Proves that the pod can reach the payer role and that the secret can take the payer’s entry.',
   proof: true,
+  after: ['pod-role', 'pod-identity', 'payer-role', 'grant'],
   permissions: {
     table: ['Query'],
     payer: [

@@ -103,6 +103,9 @@ function refusal(input: Input, { association, role }: Seen): { code: ErrorCode; 
   return role?.ownership === 'foreign' ? { code: 'pod-role-not-ours', detail: role.arn } : undefined;
 }
 
+/** EKS refuses a role that it does not see yet; most are seen after so long. */
+const roleVisibleMs = 10_000;
+
 /** Our statement, unless somebody's already says it. */
 function completeTrust(input: Input, role: SeenRole | undefined): PolicyDocument {
   const ours = podIdentityTrust(input);
@@ -161,16 +164,26 @@ export const podIdentity = defineStep({
     return { association, role: await findRole(cx.cluster.client(IAMClient, iamRegion), name, cx.owner) };
   },
 
-  plan(input, seen): Plan<Change, Outputs['pod-identity']> {
+  plan(input, seen, { run, now }): Plan<Change, Outputs['pod-identity']> {
     const refused = refusal(input, seen);
     if (refused) return { kind: 'refuse', ...refused };
     const { association, role } = seen;
     const roleArn = association?.roleArn ?? role?.arn ?? input.defaultRoleArn;
     const resource = association?.arn ?? `${input.clusterArn} ${input.namespace}/${input.serviceAccount}`;
-    const changes: Change[] = roleChanges(role, roleArn, completeTrust(input, role));
-    if (!association) changes.push({ do: 'create-association', resource, roleArn });
-    else if (association.ownership === 'foreign') changes.push({ do: 'tag-association', resource, roleArn });
     const output = { podRoleArn: roleArn, serviceAccount: input.serviceAccount, associationId: association?.id ?? '' };
+    const changes: Change[] = roleChanges(role, roleArn, completeTrust(input, role));
+    const youngMs = role ? role.createdAt + roleVisibleMs - now : 0;
+    if (!association && changes.length === 0 && youngMs > 0)
+      return {
+        kind: 'wait',
+        reason: `EKS to see role ${roleArn}`,
+        seconds: Math.ceil(youngMs / 1000),
+        deadlineSeconds: 60,
+        overdue: 'aws-unavailable',
+        expected: output,
+      };
+    if (!association && (role ?? run.request.dryRun)) changes.push({ do: 'create-association', resource, roleArn });
+    else if (association?.ownership === 'foreign') changes.push({ do: 'tag-association', resource, roleArn });
     const [first, ...more] = changes;
     return first
       ? { kind: 'change', changes: [first, ...more], expected: output }

@@ -99,6 +99,7 @@ export const smokeQuery = defineStep<'smoke-query', Input, Seen, Change>({
     ],
   },
   proof: true,
+  after: ['payer-policy'],
 
   input({ run }) {
     const data = payerDataOf(run);

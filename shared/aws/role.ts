@@ -13,6 +13,8 @@ export interface SeenRole {
   arn: string;
   trust: PolicyDocument;
   ownership: Ownership;
+  /** Milliseconds since the epoch. */
+  createdAt: number;
 }
 
 /** IAM is one service for all regions, signed for this one. */
@@ -37,6 +39,7 @@ export async function findRole(iam: IAMClient, name: string, owner: Owner): Prom
     arn: role.Arn,
     trust: decodePolicy(role.AssumeRolePolicyDocument ?? '{}'),
     ownership: ownership(fromTagList(role.Tags), owner),
+    createdAt: role.CreateDate?.getTime() ?? 0,
   };
 }
 
