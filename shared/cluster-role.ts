@@ -21,7 +21,6 @@ export interface RoleBinding extends KubernetesObject {
 export const rules = {
   namespace: { apiGroups: [''], resources: ['namespaces'], verbs: ['get'], resourceNames: ['${namespace}'] },
   workloads: { apiGroups: ['apps'], resources: ['deployments', 'statefulsets'], verbs: ['list'] },
-  pods: { apiGroups: [''], resources: ['pods'], verbs: ['list'] },
   createServiceAccount: { apiGroups: [''], resources: ['serviceaccounts'], verbs: ['create'] },
   serviceAccount: {
     apiGroups: [''],

@@ -84,7 +84,7 @@ function planFrom(input: Input, { readers, serviceAccounts }: Seen): Plan<never,
 export const discovery = defineStep({
   name: 'discovery',
   summary: 'Finds out what is installed, as which service account it runs and how it mounts the secret.',
-  permissions: { kubernetes: [rules.workloads, rules.pods, rules.serviceAccount] },
+  permissions: { kubernetes: [rules.workloads, rules.serviceAccount] },
 
   input(cx): Input {
     const { kubecost, identity } = cx.run.request;
