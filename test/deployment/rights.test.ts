@@ -1,0 +1,56 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { deployedFunctions } from '../../.ci/functions.ts';
+import { ApiClient } from '../demo/api-client.ts';
+import { quietly } from '../quiet.ts';
+import { exampleRequest, seedScenario } from '../demo/scenario.ts';
+import { startSandbox, type Sandbox } from '../sandbox/hub.ts';
+
+/** All functions share one role in the sandbox, so what each really did is held against what its own role allows. */
+describe('the role', () => {
+  let sandbox: Sandbox;
+
+  beforeAll(async () => {
+    sandbox = await startSandbox();
+    await seedScenario(sandbox.world);
+    const api = new ApiClient(sandbox.apiUrl);
+    await quietly(() =>
+      Promise.all(
+        (['take-over-hand-made', 'new-pod-identity'] as const).map(async (example) => {
+          const { runId } = await api.start(exampleRequest(example), example);
+          await api.untilEnded(runId);
+          await api.fetch('GET', '/v1/runs');
+        }),
+      ),
+    );
+  });
+
+  afterAll(() => sandbox.close());
+
+  const invocationsOf = (key: string) =>
+    sandbox.invocations.flatMap(({ functionKey }, index) => (functionKey === key ? [index] : []));
+
+  it.each(deployedFunctions)('of $key covers what it does to the table', ({ key, table }) => {
+    const done = new Set(invocationsOf(key).flatMap((index) => sandbox.invocations[index]?.tableCalls ?? []));
+    expect([...done].filter((action) => !(table as readonly string[]).includes(action))).toEqual([]);
+  });
+
+  it.each(deployedFunctions)(
+    'of $key lets it into the accounts it enters, and no others',
+    ({ key, entersPayer, entersCluster }) => {
+      const own = new Set(invocationsOf(key));
+      const callers = sandbox.world.calls
+        .filter(({ invocation = -1 }) => own.has(invocation))
+        .map(({ callerArn }) => callerArn);
+      const entered = (provisioner: string) => callers.some((arn) => arn.includes(`:assumed-role/${provisioner}/`));
+      // Windows left open and queued runs left behind do not occur here.
+      if (key === 'close' || key === 'sweep') return;
+      expect({
+        payer: entered('kubecost-payer-provisioner'),
+        cluster: entered('kubecost-cluster-provisioner'),
+      }).toEqual({
+        payer: entersPayer ?? false,
+        cluster: entersCluster ?? false,
+      });
+    },
+  );
+});
