@@ -219,7 +219,7 @@ function resultsOf({ requestedBucket, defaultBucket }: Input, workgroup: WorkGro
   const location = locationOf(workgroup)?.replace(/\/+$/, '');
   const own = location?.split('/')[2];
   if (location && own && (requestedBucket === undefined || requestedBucket === own))
-    return { bucket: own, location, named: own !== defaultBucket };
+    return { bucket: own, location, named: true };
   const bucket = requestedBucket ?? defaultBucket;
   return { bucket, location: `s3://${bucket}`, named: requestedBucket !== undefined };
 }
