@@ -8,6 +8,7 @@ import {
 import type { LifecycleRule } from '@aws-sdk/client-s3';
 import {
   AccountBucket,
+  bucketActions,
   hasExpiry,
   newBucket,
   tlsOnlyStatement,
@@ -66,19 +67,7 @@ export const athenaResults = defineStep<'athena-results', Input, Seen, Change>({
   permissions: {
     payer: [
       {
-        actions: [
-          's3:CreateBucket',
-          's3:GetBucketLocation',
-          's3:GetBucketPolicy',
-          's3:GetBucketPublicAccessBlock',
-          's3:GetBucketTagging',
-          's3:GetEncryptionConfiguration',
-          's3:GetLifecycleConfiguration',
-          's3:PutBucketPolicy',
-          's3:PutBucketPublicAccessBlock',
-          's3:PutLifecycleConfiguration',
-          's3:TagResource',
-        ],
+        actions: bucketActions,
         resources: ['arn:${AWS::Partition}:s3:::${AthenaResultsBucket}'],
       },
       {

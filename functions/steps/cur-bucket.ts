@@ -2,6 +2,7 @@ import type { LifecycleRule } from '@aws-sdk/client-s3';
 import { billingStatements, missingBillingRights } from '../../shared/aws/billing-policy.ts';
 import {
   AccountBucket,
+  bucketActions,
   hasExpiry,
   newBucket,
   tlsOnlyStatement,
@@ -47,20 +48,7 @@ export const curBucket = defineStep<'cur-bucket', Input, Seen, Change>({
   permissions: {
     payer: [
       {
-        actions: [
-          's3:CreateBucket',
-          's3:GetBucketLocation',
-          's3:GetBucketPolicy',
-          's3:GetBucketPublicAccessBlock',
-          's3:GetBucketTagging',
-          's3:GetEncryptionConfiguration',
-          's3:GetLifecycleConfiguration',
-          's3:PutBucketPolicy',
-          's3:PutBucketPublicAccessBlock',
-          's3:PutBucketTagging',
-          's3:PutLifecycleConfiguration',
-          's3:TagResource',
-        ],
+        actions: [...bucketActions, 's3:PutBucketTagging'],
         resources: ['arn:${AWS::Partition}:s3:::${CurBucket}'],
       },
     ],

@@ -30,6 +30,21 @@ export interface BucketSeen {
   lifecycle: LifecycleRule[];
 }
 
+/** What it takes to make a bucket, look at it and put its settings. */
+export const bucketActions = [
+  's3:CreateBucket',
+  's3:GetBucketLocation',
+  's3:GetBucketPolicy',
+  's3:GetBucketPublicAccessBlock',
+  's3:GetBucketTagging',
+  's3:GetEncryptionConfiguration',
+  's3:GetLifecycleConfiguration',
+  's3:PutBucketPolicy',
+  's3:PutBucketPublicAccessBlock',
+  's3:PutLifecycleConfiguration',
+  's3:TagResource',
+] as const;
+
 /** What a bucket that we create now will look like; S3 blocks public access to new buckets by itself since April 2023. */
 export function newBucket(region: string, owner: Owner): BucketSeen {
   return { region, tags: ownerTags(owner), policy: undefined, publicAccessBlocked: true, lifecycle: [] };

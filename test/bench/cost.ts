@@ -11,8 +11,7 @@ export function costOf(run: Pick<MeasuredRun, 'transitions' | 'invocations' | 'c
   const transitions = run.transitions * prices.stateTransition;
   const gbSeconds = (run.invocations * assumptions.lambdaMilliseconds * assumptions.lambdaGb) / 1000;
   const lambda = run.invocations * prices.lambdaRequest + gbSeconds * prices.lambdaGbSecond;
-  // A record of a few kB: each update costs its size in write units.
-  const table = run.calls.ownTable * 8 * prices.dynamoWriteUnit;
+  const table = run.calls.ownTable * assumptions.tableWriteUnits * prices.dynamoWriteUnit;
   const crawls = run.scheduledCrawls * prices.glueCrawlHours * prices.glueCrawlDpus * prices.glueDpuHour;
   const storage = assumptions.reportGb * prices.s3GbMonth;
   const bytes = Math.max(assumptions.scannedBytesPerQuery, prices.athenaMinimumBytes);

@@ -22,6 +22,8 @@ export const prices = {
 export const assumptions = {
   lambdaMilliseconds: 400,
   lambdaGb: 0.5,
+  /** A run record of several kB: each update costs its whole size, indexes included. */
+  tableWriteUnits: 8,
   /** Size of a payer's report and its growth are the customer's own: per GB kept. */
   reportGb: 10,
   /** Kubecost asks every six hours for the last three days. */

@@ -1,6 +1,7 @@
 import dynalite from 'dynalite';
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
+import { deployedFunctions } from '../../.ci/functions.ts';
 import { createWorld } from './create-world.ts';
 import { startServer } from './server.ts';
 import { HttpApi } from './http-api.ts';
@@ -144,22 +145,14 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
 const handlers = new Map<string, Promise<Handler>>();
 
 function loadHandler(functionKey: string): Promise<Handler> {
-  const folder = apiFunctions.has(functionKey)
-    ? 'functions/api'
-    : ['close', 'sweep'].includes(functionKey)
-      ? 'functions'
-      : 'functions/steps';
-  const name = functionKey.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  const entry = deployedFunctions.find(({ key }) => key === functionKey)?.entry;
+  if (!entry) throw new Error(`.ci/functions.ts has no function ${functionKey}`);
   const loaded =
     handlers.get(functionKey) ??
-    import(new URL(`../../${folder}/${name}.ts`, import.meta.url).href).then(
-      (module) => (module as { handler: Handler }).handler,
-    );
+    import(new URL(`../../${entry}`, import.meta.url).href).then((module) => (module as { handler: Handler }).handler);
   handlers.set(functionKey, loaded);
   return loaded;
 }
-
-const apiFunctions = new Set(['createOnboarding', 'getRun', 'listRuns', 'openapi', 'docs', 'health']);
 
 /** The role the hub's functions run as; one for all here, under the path the provisioner roles trust. */
 function hubCredentials(world: World): Record<string, string> {
