@@ -5,7 +5,7 @@ import { absentIf, isAwsError } from '../../shared/errors.ts';
 import type { Outputs, Partition } from '../../shared/outputs.ts';
 import { outputOf } from '../../shared/run.ts';
 import { stepHandler } from '../../shared/step-handler.ts';
-import { defineStep, type Plan, type Situation, type StepChange } from '../../shared/step.ts';
+import { defineStep, rejected, type Plan, type Situation, type StepChange } from '../../shared/step.ts';
 
 type Output = Outputs['crawler-table'];
 
@@ -125,6 +125,7 @@ export const crawlerTable = defineStep<'crawler-table', Input, Seen, Change>({
     } catch (error) {
       // Started a moment ago by the delivery's notification: as good.
       if (!isAwsError(error, 'CrawlerRunningException')) throw error;
+      return rejected;
     }
   },
 });
