@@ -7,6 +7,7 @@ import { renderErrorPage } from './error-page.ts';
 import { renderDiagram } from './diagram.ts';
 import { functionRoles } from './roles.ts';
 import { renderClusterManifest } from '../shared/cluster-manifest.ts';
+import { defaultNames } from '../shared/cluster-role.ts';
 import { openapiDocument } from '../shared/openapi.ts';
 import { provisionDefinition } from '../state-machines/provision.ts';
 
@@ -23,7 +24,7 @@ export function generatedFiles(): Record<string, string> {
     'docs/access/cluster-manifest.yaml': renderClusterManifest({
       namespace: 'kubecost',
       secretName: 'cloud-integration',
-      serviceAccounts: ['kubecost-serviceaccount'],
+      ...defaultNames,
     }),
     'docs/errors.md': renderErrorPage(),
     'README.md': withDiagram(readFileSync('README.md', 'utf8')),

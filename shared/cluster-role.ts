@@ -1,6 +1,7 @@
 import { managedBy } from './aws/tags.ts';
 import type { KubernetesObject } from './kubernetes.ts';
-import type { OnboardingRequest } from './request.ts';
+import { outputs } from './outputs.ts';
+import type { RunRecord } from './run.ts';
 import type { KubernetesRule } from './step.ts';
 
 /** The Kubernetes group of our access entries, and the Role and RoleBinding that give it its rights. */
@@ -21,6 +22,21 @@ export interface RoleBinding extends KubernetesObject {
 export const rules = {
   namespace: { apiGroups: [''], resources: ['namespaces'], verbs: ['get'], resourceNames: ['${namespace}'] },
   workloads: { apiGroups: ['apps'], resources: ['deployments', 'statefulsets'], verbs: ['list'] },
+  workload: {
+    apiGroups: ['apps'],
+    resources: ['deployments', 'statefulsets'],
+    verbs: ['get', 'patch'],
+    resourceNames: ['${workload}'],
+  },
+  pods: { apiGroups: [''], resources: ['pods'], verbs: ['list'] },
+  podLog: { apiGroups: [''], resources: ['pods/log'], verbs: ['get'] },
+  services: { apiGroups: [''], resources: ['services'], verbs: ['list'] },
+  statusProxy: {
+    apiGroups: [''],
+    resources: ['services/proxy'],
+    verbs: ['get'],
+    resourceNames: ['${statusService}'],
+  },
   createServiceAccount: { apiGroups: [''], resources: ['serviceaccounts'], verbs: ['create'] },
   serviceAccount: {
     apiGroups: [''],
@@ -43,27 +59,49 @@ export const rules = {
   },
 } satisfies Record<string, KubernetesRule>;
 
-/** Service accounts that the charts run the cost reader as, and the tutorial's own. */
-export const defaultServiceAccounts = ['kubecost-serviceaccount', 'kubecost-cost-analyzer', 'kubecost', 'opencost'];
-
-/** Before discovery has seen the workload, the rights cover the charts' own service accounts. */
-export function coveredServiceAccounts({ identity }: Pick<OnboardingRequest, 'identity'>): string[] {
-  const { name } = identity.serviceAccount;
-  return name === undefined ? defaultServiceAccounts : [name];
+/** What our rights name, beside the secret. */
+export interface CoveredNames {
+  serviceAccounts: string[];
+  /** Deployments or StatefulSets. */
+  workloads: string[];
+  /** As the service proxy spells them: `http:<name>:<port>`. */
+  statusServices: string[];
 }
 
-export interface RoleScope {
+/** The charts' own names for a release called `kubecost` or `opencost`, and the tutorial's service account. */
+export const defaultNames: CoveredNames = {
+  serviceAccounts: ['kubecost-serviceaccount', 'kubecost-cost-analyzer', 'kubecost', 'opencost'],
+  workloads: ['kubecost-cost-analyzer', 'kubecost-cloud-cost', 'opencost'],
+  statusServices: ['http:kubecost-cloud-cost:9005', 'http:kubecost-cost-analyzer:9003', 'http:opencost:9003'],
+};
+
+/** Before discovery has seen the workload, the rights cover the charts' own names; then also what it found. */
+export function coveredNames(run: Pick<RunRecord, 'request' | 'steps'>): CoveredNames {
+  const { name } = run.request.identity.serviceAccount;
+  const { serviceAccounts, workloads, statusServices } = defaultNames;
+  const found = outputs.discovery.safeParse(run.steps.discovery?.output).data;
+  const withFound = (names: string[], one: string | null | undefined) => [...new Set(one ? [...names, one] : names)];
+  return {
+    serviceAccounts: withFound(name === undefined ? serviceAccounts : [name], found?.serviceAccount),
+    workloads: withFound(workloads, found?.workload?.split('/')[1]),
+    statusServices: withFound(statusServices, found?.statusService),
+  };
+}
+
+export interface RoleScope extends CoveredNames {
   namespace: string;
   secretName: string;
-  serviceAccounts: readonly string[];
 }
 
 /** All rules, with names in place of the placeholders. */
-export function rulesFor({ namespace, secretName, serviceAccounts }: RoleScope): KubernetesRule[] {
+export function rulesFor(scope: RoleScope): KubernetesRule[] {
+  const lists: Record<string, string[]> = {
+    '${serviceAccount}': scope.serviceAccounts,
+    '${workload}': scope.workloads,
+    '${statusService}': scope.statusServices,
+  };
   const fill = (name: string) =>
-    name === '${serviceAccount}'
-      ? [...serviceAccounts]
-      : [name.replace('${secret}', secretName).replace('${namespace}', namespace)];
+    lists[name] ?? [name.replace('${secret}', scope.secretName).replace('${namespace}', scope.namespace)];
   return Object.values<KubernetesRule>(rules).map(({ resourceNames, ...rule }) => ({
     ...rule,
     ...(resourceNames && { resourceNames: resourceNames.flatMap(fill) }),

@@ -14,6 +14,10 @@ export interface KubernetesObject {
     labels?: Record<string, string>;
     annotations?: Record<string, string>;
     resourceVersion?: string;
+    uid?: string;
+    creationTimestamp?: string;
+    generation?: number;
+    managedFields?: { manager?: string; time?: string }[];
     ownerReferences?: { kind: string; name: string; controller?: boolean }[];
   };
 }
@@ -38,7 +42,7 @@ export class KubernetesClient {
   /** Undefined only if the API server itself says NotFound. */
   async get<T extends KubernetesObject>(path: string): Promise<T | undefined> {
     try {
-      return (await this.#call('GET', path)) as T;
+      return JSON.parse(await this.#call('GET', path)) as T;
     } catch (error) {
       if (error instanceof KubernetesError && error.name === 'NotFound') return undefined;
       throw error;
@@ -46,22 +50,27 @@ export class KubernetesClient {
   }
 
   async list<T extends KubernetesObject>(path: string): Promise<T[]> {
-    const { items } = (await this.#call('GET', path)) as { items: T[] | null };
+    const { items } = JSON.parse(await this.#call('GET', path)) as { items: T[] | null };
     return items ?? [];
   }
 
+  /** The answer's text as it came: logs, and what a proxied service says. @throws KubernetesError on any status of 300 or more */
+  async read(path: string): Promise<string> {
+    return this.#call('GET', path);
+  }
+
   async create<T extends object>(path: string, body: object): Promise<T> {
-    return (await this.#call('POST', path, body)) as T;
+    return JSON.parse(await this.#call('POST', path, body)) as T;
   }
 
   /** Fails with Conflict unless the object still has the `resourceVersion` in `body`. */
   async replace<T extends KubernetesObject>(path: string, body: T): Promise<T> {
-    return (await this.#call('PUT', path, body)) as T;
+    return JSON.parse(await this.#call('PUT', path, body)) as T;
   }
 
   /** JSON merge patch. */
   async patch<T extends KubernetesObject>(path: string, body: object): Promise<T> {
-    return (await this.#call('PATCH', path, body, 'application/merge-patch+json')) as T;
+    return JSON.parse(await this.#call('PATCH', path, body, 'application/merge-patch+json')) as T;
   }
 
   /** Gone already is fine. */
@@ -73,7 +82,7 @@ export class KubernetesClient {
     }
   }
 
-  async #call(method: string, path: string, body?: object, contentType = 'application/json'): Promise<unknown> {
+  async #call(method: string, path: string, body?: object, contentType = 'application/json'): Promise<string> {
     const headers = {
       accept: 'application/json',
       authorization: `Bearer ${await this.#token()}`,
@@ -81,7 +90,7 @@ export class KubernetesClient {
     };
     const answer = await send(this.#endpoint, path, { method, headers, agent: this.#agent }, body);
     if (answer.status >= 300) throw kubernetesError(`${method} ${path}`, answer.status, answer.body);
-    return JSON.parse(answer.body);
+    return answer.body;
   }
 }
 

@@ -64,14 +64,26 @@ export const outputs = {
     athenaRegion: z.string(),
     kmsKeyArn: z.string().nullable(),
   }),
-  'cluster-access': z.object({ principalArn: z.string(), namespace: z.string() }),
+  'cluster-access': z.object({
+    principalArn: z.string(),
+    namespace: z.string(),
+    /** What our Role lets us touch by name. */
+    serviceAccounts: z.array(z.string()).default([]),
+    workloads: z.array(z.string()).default([]),
+    statusServices: z.array(z.string()).default([]),
+  }),
   discovery: z.object({
     installation: z.enum(['kubecost-1', 'kubecost-2', 'kubecost-2-statefulset', 'kubecost-3', 'opencost', 'none']),
+    /** `deployment/<name>` or `statefulset/<name>`. */
     workload: z.string().nullable(),
+    container: z.string().nullable().default(null),
     image: z.string().nullable(),
     mount: z.enum(['directory', 'subPath']).nullable(),
     serviceAccount: z.string(),
-    serviceAccountExists: z.boolean(),
+    /** Label selector of the workload's pods. */
+    podSelector: z.string().nullable().default(null),
+    /** Where the consumer tells its connection status, as the API server's service proxy spells it: `http:<name>:<port>`. */
+    statusService: z.string().nullable().default(null),
   }),
   'pod-role': z.object({ podRoleArn: z.string(), serviceAccount: z.string(), oidcProviderArn: z.string() }),
   'pod-identity': z.object({ podRoleArn: z.string(), serviceAccount: z.string(), associationId: z.string() }),
@@ -99,9 +111,23 @@ export const outputs = {
     /** SHA-256 of the file's bytes. */
     sha256: z.string(),
     key: z.string(),
-    /** This payer's entry as the file holds it. */
+    /** This payer's entry as the file holds it; as it is to be added where `mode` is `artifacts`. */
     entry: z.record(z.string(), z.unknown()),
     otherKeys: z.array(z.string()),
+    mode: z.enum(['secret', 'artifacts']).default('secret'),
+  }),
+  'load-proof': z.object({
+    /** `proven`: the consumer says so; `pending`: not within the time we watch; `not-installed`: nobody reads the file yet. */
+    verdict: z.enum(['proven', 'pending', 'not-installed']),
+    /** The consumer's own word for this key, and where it said so. */
+    connectionStatus: z.string().nullable(),
+    source: z.enum(['status', 'log']).nullable(),
+    /** While pending: for what, and how long that normally takes. */
+    pendingFor: z.string().nullable(),
+    /** First day the consumer covers with this payer's data, `YYYY-MM-DD`. */
+    dataSince: z.string().nullable(),
+    /** How the way of the pod's credentials was walked, once a pod ran. */
+    chain: z.enum(['pod-chain', 'documents']),
   }),
 } satisfies Record<StepName, z.ZodObject>;
 

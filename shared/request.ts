@@ -138,6 +138,11 @@ const Kubecost = z
       .enum(['auto', 'legacy', 'configurations'])
       .default('auto')
       .meta({ description: 'auto keeps the file’s format; a new file gets the legacy array' }),
+    createNamespace: z.boolean().default(true).meta({ description: 'Create the namespace if it is missing' }),
+    publish: z.enum(['secret', 'artifacts']).default('secret').meta({
+      description:
+        'secret: write the entry into the cluster’s secret; artifacts: leave the secret to its owner (Helm, Argo CD, Flux, External Secrets), who takes the entry from GET /v1/runs/{runId}/artifacts',
+    }),
   })
   .meta({ id: 'Kubecost' });
 

@@ -10,50 +10,47 @@ import { releaseLease, takeLease, type Lease } from './lease.ts';
 import { log, type LogFields } from './logger.ts';
 import { runErrorOf, targetOf, type RunRecord, type StepRecord, type Waiting } from './run.ts';
 import { StepStore } from './run-store.ts';
-import { converge, type Plan, type Step, type StepChange, type StepContext } from './step.ts';
+import { alreadyDone, converge, type Step, type StepContext, type StepResult, type Wait } from './step.ts';
+import type { StepName } from './step-names.ts';
 import { targetId } from './aws/names.ts';
 
 /** What the state machine hands to every step: ids only. */
 const StepEvent = z.object({ runId: z.string(), attempt: z.int() });
 type StepEvent = z.infer<typeof StepEvent>;
 
-/** What every step hands back; the state machine looks at `status` and, while waiting, at `seconds`. Stable across deployments. */
+/** What every step hands back; the state machine looks at `status`, while waiting at `seconds`, then at `outdated`. Stable across deployments. */
 export interface StepAnswer {
   status: 'succeeded' | 'planned' | 'waiting';
   seconds: number;
+  /** The earlier step that has to be taken again; empty if none. */
+  outdated: StepName | '';
 }
 
-type WaitPlan = Extract<Plan<StepChange, object>, { kind: 'wait' }>;
-
 /** Queueing for a lease that other runs hold: hundreds may stand in one line, and a history holds 25,000 events (10 a look). */
-function leaseWait({ waiting }: StepRecord): WaitPlan {
+function leaseWait({ waiting }: StepRecord): Wait {
   const reason = 'its turn: others write the same resources';
   const waited = waiting?.for === reason ? (now() - Date.parse(waiting.since)) / 1000 : 0;
   return {
-    kind: 'wait',
     reason,
     seconds: Math.ceil(Math.min(30, Math.max(3, waited / 4))),
     deadlineSeconds: 4 * 3600,
     overdue: 'aws-unavailable',
-    expected: {},
   };
 }
 
 /** IAM usually shows a change everywhere within ten seconds; asked earlier it only denies. */
 const settlingMs = 10_000;
 
-function settlingWait({ after = [] }: Step, { steps }: RunRecord): WaitPlan | undefined {
+function settlingWait({ after = [] }: Step, { steps }: RunRecord): Wait | undefined {
   const changes = after.flatMap((name) => steps[name]?.changes ?? []);
   const last = Math.max(0, ...changes.map(({ at }) => (at ? Date.parse(at) : 0)));
   const left = last + settlingMs - now();
   if (left <= 0) return undefined;
   return {
-    kind: 'wait',
     reason: 'IAM to show the latest changes everywhere',
     seconds: Math.ceil(left / 1000),
     deadlineSeconds: 60,
     overdue: 'aws-unavailable',
-    expected: {},
   };
 }
 
@@ -79,16 +76,22 @@ async function runStep(
   try {
     if (run.request.dryRun && step.proof) {
       await store.finish({ status: 'planned', warnings: [] });
-      return { status: 'planned', seconds: 0 };
+      return { status: 'planned', seconds: 0, outdated: '' };
     }
     const settling = run.request.dryRun ? undefined : settlingWait(step, run);
     if (settling) return await park(store, record, settling);
+    const cx = contextOf(run, record, store);
+    const gathering = run.request.dryRun ? undefined : await step.enlist?.(cx, step.input(cx));
+    if (gathering) return await park(store, record, gathering);
     const lease = step.lease && !run.request.dryRun ? await leaseFor(step.lease, run, step, context) : undefined;
-    if (lease === 'busy') return await park(store, record, leaseWait(record));
+    if (lease === 'busy') {
+      const done = await alreadyDone(step, cx);
+      return done ? await end(step, run, store, done) : await park(store, record, leaseWait(record));
+    }
     try {
       const result = await converge(
         step,
-        contextOf(run, record, store),
+        cx,
         {
           changed: async (change) => {
             const { do: what, resource, note } = change;
@@ -99,22 +102,7 @@ async function runStep(
         },
         lease,
       );
-      if (result.status === 'waiting') return await park(store, record, result.plan);
-      const { status, output } = result;
-      const planned =
-        result.status === 'planned'
-          ? result.changes.map(({ do: what, resource, note }) => ({ do: what, resource, ...(note && { note }) }))
-          : undefined;
-      await store.finish(
-        {
-          status,
-          output: output as Record<string, unknown>,
-          warnings: result.status === 'succeeded' ? result.warnings : [],
-        },
-        planned,
-      );
-      log('step ended', { ...fields, status });
-      return { status, seconds: 0 };
+      return result.status === 'waiting' ? await park(store, record, result.plan) : await end(step, run, store, result);
     } finally {
       if (lease) await giveBack(lease, fields);
     }
@@ -124,6 +112,23 @@ async function runStep(
     if (error.code !== 'stale-attempt') await recordError(store, record, error, step);
     throw error;
   }
+}
+
+async function end(
+  step: Step,
+  run: RunRecord,
+  store: StepStore,
+  result: Exclude<StepResult, { status: 'waiting' }>,
+): Promise<StepAnswer> {
+  const { status, output } = result;
+  const planned =
+    status === 'planned'
+      ? result.changes.map(({ do: what, resource, note }) => ({ do: what, resource, ...(note && { note }) }))
+      : undefined;
+  const warnings = status === 'succeeded' ? result.warnings : [];
+  await store.finish({ status, output: output as Record<string, unknown>, warnings }, planned);
+  log('step ended', { runId: run.runId, step: step.name, status });
+  return { status, seconds: 0, outdated: step.outdates?.(run, output as never) ?? '' };
 }
 
 function recordOf(run: RunRecord, step: Step): StepRecord {
@@ -172,7 +177,7 @@ async function giveBack(lease: Lease, fields: LogFields): Promise<void> {
 }
 
 /** @throws UserError with the plan's `overdue` code once the deadline of this wait has passed */
-async function park(store: StepStore, record: StepRecord, plan: WaitPlan): Promise<StepAnswer> {
+async function park(store: StepStore, record: StepRecord, plan: Wait): Promise<StepAnswer> {
   const at = now();
   const since = record.waiting?.for === plan.reason ? Date.parse(record.waiting.since) : at;
   const deadline = since + plan.deadlineSeconds * 1000;
@@ -187,7 +192,7 @@ async function park(store: StepStore, record: StepRecord, plan: WaitPlan): Promi
     next: iso(at + seconds * 1000),
   };
   await store.finish({ status: 'waiting', waiting, warnings: [] });
-  return { status: 'waiting', seconds };
+  return { status: 'waiting', seconds, outdated: '' };
 }
 
 /**

@@ -34,22 +34,22 @@ export const rejected = Symbol('rejected');
 /** What the step wants to write: `do` and `resource` are recorded and logged, further fields are only for `apply`. */
 export type StepChange = Pick<Change, 'do' | 'resource' | 'note'>;
 
+export interface Wait {
+  /** What for, as the run shows it. */
+  reason: string;
+  /** Until the next look. */
+  seconds: number;
+  /** Counted from the first wait for this reason; then the step fails with `overdue`. */
+  deadlineSeconds: number;
+  expectedSeconds?: number;
+  overdue: ErrorCode;
+}
+
 export type Plan<C extends StepChange, Output> =
   | { kind: 'ready'; output: Output; warnings?: string[] }
   /** `expected`: the output once applied, so that a dry run can plan the later steps. */
   | { kind: 'change'; changes: readonly [C, ...C[]]; expected: Output }
-  | {
-      kind: 'wait';
-      /** What for, as the run shows it. */
-      reason: string;
-      /** Until the next look. */
-      seconds: number;
-      /** Counted from the first wait for this reason; then the step fails with `overdue`. */
-      deadlineSeconds: number;
-      expectedSeconds?: number;
-      overdue: ErrorCode;
-      expected: Output;
-    }
+  | ({ kind: 'wait'; expected: Output } & Wait)
   | { kind: 'refuse'; code: ErrorCode; detail: string };
 
 /** IAM actions a step needs in an account; `resources` are CloudFormation Sub strings (see .ci/access-templates.ts for the parameters). */
@@ -93,12 +93,19 @@ export interface Step<
   /** True for proofs: they write nothing and mean nothing while earlier steps are only planned, so a dry run leaves them out. */
   proof?: boolean;
   input(cx: StepContext): Input;
+  /**
+   * Writes down in the hub's table, before the lease is asked for, what the lease's holder may then do for this run as well.
+   * Answers a wait where it pays to let others enlist first. Not called in a dry run.
+   */
+  enlist?(cx: StepContext, input: Input): Promise<Wait | undefined>;
   /** Looks at the world. Absence is undefined; a failure is thrown, never taken for absence. */
   observe(cx: StepContext, input: Input): Promise<Seen>;
   /** Pure. */
   plan(input: Input, seen: Seen, situation: Situation): Plan<C, Outputs[Name]>;
   /** One write. Answers `rejected` where AWS did not take it and the step knows how to go on: then nothing was changed. */
   apply(cx: StepContext, change: C, input: Input): Promise<unknown>;
+  /** The earlier step that what this one found calls for once more. From the record alone: an answer may get lost and be asked for again. */
+  outdates?(run: RunRecord, output: Outputs[Name]): StepName | undefined;
 }
 
 /** Keeps the step's own types inside it; the registry and the loop see the erased shape. */
@@ -111,7 +118,7 @@ export function defineStep<Name extends StepName, Input, Seen, C extends StepCha
 export type StepResult =
   | { status: 'succeeded'; output: object; warnings: string[] }
   | { status: 'planned'; output: object; changes: StepChange[] }
-  | { status: 'waiting'; plan: Extract<Plan<StepChange, object>, { kind: 'wait' }> };
+  | { status: 'waiting'; plan: Wait };
 
 export interface Recorder {
   /** Called after every write that was made. */
@@ -145,7 +152,7 @@ export async function converge(step: Step, cx: StepContext, recorder: Recorder, 
   }
   switch (plan.kind) {
     case 'ready':
-      return { status: 'succeeded', output: plan.output, warnings: plan.warnings ?? [] };
+      return succeeded(plan);
     case 'wait':
       return cx.run.request.dryRun
         ? { status: 'planned', output: plan.expected, changes: [] }
@@ -157,16 +164,26 @@ export async function converge(step: Step, cx: StepContext, recorder: Recorder, 
   }
 }
 
-function untilVisible(
-  plan: Extract<Plan<StepChange, object>, { kind: 'change' }>,
-): Extract<Plan<StepChange, object>, { kind: 'wait' }> {
+/** The result if there is nothing to do: another holder of the lease may have done this run's part. */
+export async function alreadyDone(
+  step: Step,
+  cx: StepContext,
+): Promise<Extract<StepResult, { status: 'succeeded' }> | undefined> {
+  const input = step.input(cx);
+  const plan = step.plan(input, await step.observe(cx, input), cx);
+  return plan.kind === 'ready' ? succeeded(plan) : undefined;
+}
+
+function succeeded({ output, warnings = [] }: Extract<Plan<StepChange, object>, { kind: 'ready' }>) {
+  return { status: 'succeeded', output, warnings } as const;
+}
+
+function untilVisible(plan: Extract<Plan<StepChange, object>, { kind: 'change' }>): Wait {
   const [{ do: what, resource }] = plan.changes;
   return {
-    kind: 'wait',
     reason: `${what} ${resource} to take effect`,
     seconds: 5,
     deadlineSeconds: visibilityDeadlineSeconds,
     overdue: 'change-does-not-hold',
-    expected: plan.expected,
   };
 }

@@ -24,7 +24,12 @@ export interface TargetPayer {
   payerAccountId: string;
   state: 'granted' | 'proven' | 'removing';
   payerRoleArn: string;
+  /** As the file is to hold it; absent while only granted. */
   entry?: IntegrationEntry;
+  /** The key under which we last wrote it: what stands there is ours. */
+  publishedKey?: string;
+  /** Whether its run may replace a hand-made entry. */
+  takeOver?: boolean;
 }
 
 /** One pod role that a payer's role has to trust. */

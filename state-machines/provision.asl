@@ -108,12 +108,129 @@
           "Next": "report-choice waits"
         }
       ],
-      "Default": "prepare"
+      "Default": "cluster-access"
     },
     "report-choice waits": {
       "Type": "Wait",
       "SecondsPath": "$.answer.seconds",
       "Next": "report-choice"
+    },
+    "cluster-access": {
+      "Type": "Task",
+      "Resource": "${clusterAccessArn}",
+      "Parameters": {
+        "runId.$": "$.runId",
+        "attempt.$": "$.attempt"
+      },
+      "ResultPath": "$.answer",
+      "TimeoutSeconds": 90,
+      "Retry": [
+        {
+          "ErrorEquals": [
+            "RetryableError",
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.TooManyRequestsException",
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.Unknown",
+            "Sandbox.Timedout",
+            "States.Timeout"
+          ],
+          "IntervalSeconds": 2,
+          "BackoffRate": 2,
+          "MaxDelaySeconds": 60,
+          "MaxAttempts": 8,
+          "JitterStrategy": "FULL"
+        }
+      ],
+      "Catch": [
+        {
+          "ErrorEquals": [
+            "States.ALL"
+          ],
+          "ResultPath": "$.failure",
+          "Next": "close"
+        }
+      ],
+      "Next": "cluster-access done?"
+    },
+    "cluster-access done?": {
+      "Type": "Choice",
+      "Choices": [
+        {
+          "Variable": "$.answer.status",
+          "StringEquals": "waiting",
+          "Next": "cluster-access waits"
+        }
+      ],
+      "Default": "discovery"
+    },
+    "cluster-access waits": {
+      "Type": "Wait",
+      "SecondsPath": "$.answer.seconds",
+      "Next": "cluster-access"
+    },
+    "discovery": {
+      "Type": "Task",
+      "Resource": "${discoveryArn}",
+      "Parameters": {
+        "runId.$": "$.runId",
+        "attempt.$": "$.attempt"
+      },
+      "ResultPath": "$.answer",
+      "TimeoutSeconds": 90,
+      "Retry": [
+        {
+          "ErrorEquals": [
+            "RetryableError",
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.TooManyRequestsException",
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.Unknown",
+            "Sandbox.Timedout",
+            "States.Timeout"
+          ],
+          "IntervalSeconds": 2,
+          "BackoffRate": 2,
+          "MaxDelaySeconds": 60,
+          "MaxAttempts": 8,
+          "JitterStrategy": "FULL"
+        }
+      ],
+      "Catch": [
+        {
+          "ErrorEquals": [
+            "States.ALL"
+          ],
+          "ResultPath": "$.failure",
+          "Next": "close"
+        }
+      ],
+      "Next": "discovery done?"
+    },
+    "discovery done?": {
+      "Type": "Choice",
+      "Choices": [
+        {
+          "Variable": "$.answer.status",
+          "StringEquals": "waiting",
+          "Next": "discovery waits"
+        },
+        {
+          "Variable": "$.answer.outdated",
+          "StringEquals": "cluster-access",
+          "Next": "cluster-access"
+        }
+      ],
+      "Default": "prepare"
+    },
+    "discovery waits": {
+      "Type": "Wait",
+      "SecondsPath": "$.answer.seconds",
+      "Next": "discovery"
     },
     "prepare": {
       "Type": "Parallel",
@@ -419,11 +536,22 @@
           }
         },
         {
-          "StartAt": "cluster-access",
+          "StartAt": "identity mode?",
           "States": {
-            "cluster-access": {
+            "identity mode?": {
+              "Type": "Choice",
+              "Choices": [
+                {
+                  "Variable": "$.identityMode",
+                  "StringEquals": "pod-identity",
+                  "Next": "pod-identity"
+                }
+              ],
+              "Default": "pod-role"
+            },
+            "pod-role": {
               "Type": "Task",
-              "Resource": "${clusterAccessArn}",
+              "Resource": "${podRoleArn}",
               "Parameters": {
                 "runId.$": "$.runId",
                 "attempt.$": "$.attempt"
@@ -450,27 +578,27 @@
                   "JitterStrategy": "FULL"
                 }
               ],
-              "Next": "cluster-access done?"
+              "Next": "pod-role done?"
             },
-            "cluster-access done?": {
+            "pod-role done?": {
               "Type": "Choice",
               "Choices": [
                 {
                   "Variable": "$.answer.status",
                   "StringEquals": "waiting",
-                  "Next": "cluster-access waits"
+                  "Next": "pod-role waits"
                 }
               ],
-              "Default": "discovery"
+              "Default": "payer-role"
             },
-            "cluster-access waits": {
+            "pod-role waits": {
               "Type": "Wait",
               "SecondsPath": "$.answer.seconds",
-              "Next": "cluster-access"
+              "Next": "pod-role"
             },
-            "discovery": {
+            "pod-identity": {
               "Type": "Task",
-              "Resource": "${discoveryArn}",
+              "Resource": "${podIdentityArn}",
               "Parameters": {
                 "runId.$": "$.runId",
                 "attempt.$": "$.attempt"
@@ -497,23 +625,23 @@
                   "JitterStrategy": "FULL"
                 }
               ],
-              "Next": "discovery done?"
+              "Next": "pod-identity done?"
             },
-            "discovery done?": {
+            "pod-identity done?": {
               "Type": "Choice",
               "Choices": [
                 {
                   "Variable": "$.answer.status",
                   "StringEquals": "waiting",
-                  "Next": "discovery waits"
+                  "Next": "pod-identity waits"
                 }
               ],
-              "Default": "identity mode?"
+              "Default": "payer-role"
             },
-            "discovery waits": {
+            "pod-identity waits": {
               "Type": "Wait",
               "SecondsPath": "$.answer.seconds",
-              "Next": "discovery"
+              "Next": "pod-identity"
             },
             "payer-role": {
               "Type": "Task",
@@ -659,111 +787,6 @@
             "chain-proof done": {
               "Type": "Pass",
               "End": true
-            },
-            "identity mode?": {
-              "Type": "Choice",
-              "Choices": [
-                {
-                  "Variable": "$.identityMode",
-                  "StringEquals": "pod-identity",
-                  "Next": "pod-identity"
-                }
-              ],
-              "Default": "pod-role"
-            },
-            "pod-role": {
-              "Type": "Task",
-              "Resource": "${podRoleArn}",
-              "Parameters": {
-                "runId.$": "$.runId",
-                "attempt.$": "$.attempt"
-              },
-              "ResultPath": "$.answer",
-              "TimeoutSeconds": 90,
-              "Retry": [
-                {
-                  "ErrorEquals": [
-                    "RetryableError",
-                    "Lambda.ServiceException",
-                    "Lambda.AWSLambdaException",
-                    "Lambda.SdkClientException",
-                    "Lambda.TooManyRequestsException",
-                    "Lambda.ClientExecutionTimeoutException",
-                    "Lambda.Unknown",
-                    "Sandbox.Timedout",
-                    "States.Timeout"
-                  ],
-                  "IntervalSeconds": 2,
-                  "BackoffRate": 2,
-                  "MaxDelaySeconds": 60,
-                  "MaxAttempts": 8,
-                  "JitterStrategy": "FULL"
-                }
-              ],
-              "Next": "pod-role done?"
-            },
-            "pod-role done?": {
-              "Type": "Choice",
-              "Choices": [
-                {
-                  "Variable": "$.answer.status",
-                  "StringEquals": "waiting",
-                  "Next": "pod-role waits"
-                }
-              ],
-              "Default": "payer-role"
-            },
-            "pod-role waits": {
-              "Type": "Wait",
-              "SecondsPath": "$.answer.seconds",
-              "Next": "pod-role"
-            },
-            "pod-identity": {
-              "Type": "Task",
-              "Resource": "${podIdentityArn}",
-              "Parameters": {
-                "runId.$": "$.runId",
-                "attempt.$": "$.attempt"
-              },
-              "ResultPath": "$.answer",
-              "TimeoutSeconds": 90,
-              "Retry": [
-                {
-                  "ErrorEquals": [
-                    "RetryableError",
-                    "Lambda.ServiceException",
-                    "Lambda.AWSLambdaException",
-                    "Lambda.SdkClientException",
-                    "Lambda.TooManyRequestsException",
-                    "Lambda.ClientExecutionTimeoutException",
-                    "Lambda.Unknown",
-                    "Sandbox.Timedout",
-                    "States.Timeout"
-                  ],
-                  "IntervalSeconds": 2,
-                  "BackoffRate": 2,
-                  "MaxDelaySeconds": 60,
-                  "MaxAttempts": 8,
-                  "JitterStrategy": "FULL"
-                }
-              ],
-              "Next": "pod-identity done?"
-            },
-            "pod-identity done?": {
-              "Type": "Choice",
-              "Choices": [
-                {
-                  "Variable": "$.answer.status",
-                  "StringEquals": "waiting",
-                  "Next": "pod-identity waits"
-                }
-              ],
-              "Default": "payer-role"
-            },
-            "pod-identity waits": {
-              "Type": "Wait",
-              "SecondsPath": "$.answer.seconds",
-              "Next": "pod-identity"
             }
           }
         }
@@ -885,12 +908,425 @@
           "Next": "smoke-query waits"
         }
       ],
-      "Default": "publish"
+      "Default": "discovery again"
     },
     "smoke-query waits": {
       "Type": "Wait",
       "SecondsPath": "$.answer.seconds",
       "Next": "smoke-query"
+    },
+    "discovery again": {
+      "Type": "Task",
+      "Resource": "${discoveryArn}",
+      "Parameters": {
+        "runId.$": "$.runId",
+        "attempt.$": "$.attempt"
+      },
+      "ResultPath": "$.answer",
+      "TimeoutSeconds": 90,
+      "Retry": [
+        {
+          "ErrorEquals": [
+            "RetryableError",
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.TooManyRequestsException",
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.Unknown",
+            "Sandbox.Timedout",
+            "States.Timeout"
+          ],
+          "IntervalSeconds": 2,
+          "BackoffRate": 2,
+          "MaxDelaySeconds": 60,
+          "MaxAttempts": 8,
+          "JitterStrategy": "FULL"
+        }
+      ],
+      "Catch": [
+        {
+          "ErrorEquals": [
+            "States.ALL"
+          ],
+          "ResultPath": "$.failure",
+          "Next": "close"
+        }
+      ],
+      "Next": "discovery again done?"
+    },
+    "discovery again done?": {
+      "Type": "Choice",
+      "Choices": [
+        {
+          "Variable": "$.answer.status",
+          "StringEquals": "waiting",
+          "Next": "discovery again waits"
+        },
+        {
+          "Variable": "$.answer.outdated",
+          "StringEquals": "cluster-access",
+          "Next": "cluster-access again"
+        },
+        {
+          "Variable": "$.answer.outdated",
+          "StringEquals": "pod-role",
+          "Next": "cluster-access again"
+        }
+      ],
+      "Default": "publish"
+    },
+    "discovery again waits": {
+      "Type": "Wait",
+      "SecondsPath": "$.answer.seconds",
+      "Next": "discovery again"
+    },
+    "cluster-access again": {
+      "Type": "Task",
+      "Resource": "${clusterAccessArn}",
+      "Parameters": {
+        "runId.$": "$.runId",
+        "attempt.$": "$.attempt"
+      },
+      "ResultPath": "$.answer",
+      "TimeoutSeconds": 90,
+      "Retry": [
+        {
+          "ErrorEquals": [
+            "RetryableError",
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.TooManyRequestsException",
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.Unknown",
+            "Sandbox.Timedout",
+            "States.Timeout"
+          ],
+          "IntervalSeconds": 2,
+          "BackoffRate": 2,
+          "MaxDelaySeconds": 60,
+          "MaxAttempts": 8,
+          "JitterStrategy": "FULL"
+        }
+      ],
+      "Catch": [
+        {
+          "ErrorEquals": [
+            "States.ALL"
+          ],
+          "ResultPath": "$.failure",
+          "Next": "close"
+        }
+      ],
+      "Next": "cluster-access again done?"
+    },
+    "cluster-access again done?": {
+      "Type": "Choice",
+      "Choices": [
+        {
+          "Variable": "$.answer.status",
+          "StringEquals": "waiting",
+          "Next": "cluster-access again waits"
+        }
+      ],
+      "Default": "identity mode again?"
+    },
+    "cluster-access again waits": {
+      "Type": "Wait",
+      "SecondsPath": "$.answer.seconds",
+      "Next": "cluster-access again"
+    },
+    "identity mode again?": {
+      "Type": "Choice",
+      "Choices": [
+        {
+          "Variable": "$.identityMode",
+          "StringEquals": "pod-identity",
+          "Next": "pod-identity again"
+        }
+      ],
+      "Default": "pod-role again"
+    },
+    "pod-role again": {
+      "Type": "Task",
+      "Resource": "${podRoleArn}",
+      "Parameters": {
+        "runId.$": "$.runId",
+        "attempt.$": "$.attempt"
+      },
+      "ResultPath": "$.answer",
+      "TimeoutSeconds": 90,
+      "Retry": [
+        {
+          "ErrorEquals": [
+            "RetryableError",
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.TooManyRequestsException",
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.Unknown",
+            "Sandbox.Timedout",
+            "States.Timeout"
+          ],
+          "IntervalSeconds": 2,
+          "BackoffRate": 2,
+          "MaxDelaySeconds": 60,
+          "MaxAttempts": 8,
+          "JitterStrategy": "FULL"
+        }
+      ],
+      "Catch": [
+        {
+          "ErrorEquals": [
+            "States.ALL"
+          ],
+          "ResultPath": "$.failure",
+          "Next": "close"
+        }
+      ],
+      "Next": "pod-role again done?"
+    },
+    "pod-role again done?": {
+      "Type": "Choice",
+      "Choices": [
+        {
+          "Variable": "$.answer.status",
+          "StringEquals": "waiting",
+          "Next": "pod-role again waits"
+        }
+      ],
+      "Default": "payer-role again"
+    },
+    "pod-role again waits": {
+      "Type": "Wait",
+      "SecondsPath": "$.answer.seconds",
+      "Next": "pod-role again"
+    },
+    "pod-identity again": {
+      "Type": "Task",
+      "Resource": "${podIdentityArn}",
+      "Parameters": {
+        "runId.$": "$.runId",
+        "attempt.$": "$.attempt"
+      },
+      "ResultPath": "$.answer",
+      "TimeoutSeconds": 90,
+      "Retry": [
+        {
+          "ErrorEquals": [
+            "RetryableError",
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.TooManyRequestsException",
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.Unknown",
+            "Sandbox.Timedout",
+            "States.Timeout"
+          ],
+          "IntervalSeconds": 2,
+          "BackoffRate": 2,
+          "MaxDelaySeconds": 60,
+          "MaxAttempts": 8,
+          "JitterStrategy": "FULL"
+        }
+      ],
+      "Catch": [
+        {
+          "ErrorEquals": [
+            "States.ALL"
+          ],
+          "ResultPath": "$.failure",
+          "Next": "close"
+        }
+      ],
+      "Next": "pod-identity again done?"
+    },
+    "pod-identity again done?": {
+      "Type": "Choice",
+      "Choices": [
+        {
+          "Variable": "$.answer.status",
+          "StringEquals": "waiting",
+          "Next": "pod-identity again waits"
+        }
+      ],
+      "Default": "payer-role again"
+    },
+    "pod-identity again waits": {
+      "Type": "Wait",
+      "SecondsPath": "$.answer.seconds",
+      "Next": "pod-identity again"
+    },
+    "payer-role again": {
+      "Type": "Task",
+      "Resource": "${payerRoleArn}",
+      "Parameters": {
+        "runId.$": "$.runId",
+        "attempt.$": "$.attempt"
+      },
+      "ResultPath": "$.answer",
+      "TimeoutSeconds": 90,
+      "Retry": [
+        {
+          "ErrorEquals": [
+            "RetryableError",
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.TooManyRequestsException",
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.Unknown",
+            "Sandbox.Timedout",
+            "States.Timeout"
+          ],
+          "IntervalSeconds": 2,
+          "BackoffRate": 2,
+          "MaxDelaySeconds": 60,
+          "MaxAttempts": 8,
+          "JitterStrategy": "FULL"
+        }
+      ],
+      "Catch": [
+        {
+          "ErrorEquals": [
+            "States.ALL"
+          ],
+          "ResultPath": "$.failure",
+          "Next": "close"
+        }
+      ],
+      "Next": "payer-role again done?"
+    },
+    "payer-role again done?": {
+      "Type": "Choice",
+      "Choices": [
+        {
+          "Variable": "$.answer.status",
+          "StringEquals": "waiting",
+          "Next": "payer-role again waits"
+        }
+      ],
+      "Default": "grant again"
+    },
+    "payer-role again waits": {
+      "Type": "Wait",
+      "SecondsPath": "$.answer.seconds",
+      "Next": "payer-role again"
+    },
+    "grant again": {
+      "Type": "Task",
+      "Resource": "${grantArn}",
+      "Parameters": {
+        "runId.$": "$.runId",
+        "attempt.$": "$.attempt"
+      },
+      "ResultPath": "$.answer",
+      "TimeoutSeconds": 90,
+      "Retry": [
+        {
+          "ErrorEquals": [
+            "RetryableError",
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.TooManyRequestsException",
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.Unknown",
+            "Sandbox.Timedout",
+            "States.Timeout"
+          ],
+          "IntervalSeconds": 2,
+          "BackoffRate": 2,
+          "MaxDelaySeconds": 60,
+          "MaxAttempts": 8,
+          "JitterStrategy": "FULL"
+        }
+      ],
+      "Catch": [
+        {
+          "ErrorEquals": [
+            "States.ALL"
+          ],
+          "ResultPath": "$.failure",
+          "Next": "close"
+        }
+      ],
+      "Next": "grant again done?"
+    },
+    "grant again done?": {
+      "Type": "Choice",
+      "Choices": [
+        {
+          "Variable": "$.answer.status",
+          "StringEquals": "waiting",
+          "Next": "grant again waits"
+        }
+      ],
+      "Default": "chain-proof again"
+    },
+    "grant again waits": {
+      "Type": "Wait",
+      "SecondsPath": "$.answer.seconds",
+      "Next": "grant again"
+    },
+    "chain-proof again": {
+      "Type": "Task",
+      "Resource": "${chainProofArn}",
+      "Parameters": {
+        "runId.$": "$.runId",
+        "attempt.$": "$.attempt"
+      },
+      "ResultPath": "$.answer",
+      "TimeoutSeconds": 90,
+      "Retry": [
+        {
+          "ErrorEquals": [
+            "RetryableError",
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.TooManyRequestsException",
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.Unknown",
+            "Sandbox.Timedout",
+            "States.Timeout"
+          ],
+          "IntervalSeconds": 2,
+          "BackoffRate": 2,
+          "MaxDelaySeconds": 60,
+          "MaxAttempts": 8,
+          "JitterStrategy": "FULL"
+        }
+      ],
+      "Catch": [
+        {
+          "ErrorEquals": [
+            "States.ALL"
+          ],
+          "ResultPath": "$.failure",
+          "Next": "close"
+        }
+      ],
+      "Next": "chain-proof again done?"
+    },
+    "chain-proof again done?": {
+      "Type": "Choice",
+      "Choices": [
+        {
+          "Variable": "$.answer.status",
+          "StringEquals": "waiting",
+          "Next": "chain-proof again waits"
+        }
+      ],
+      "Default": "publish"
+    },
+    "chain-proof again waits": {
+      "Type": "Wait",
+      "SecondsPath": "$.answer.seconds",
+      "Next": "chain-proof again"
     },
     "publish": {
       "Type": "Task",
@@ -941,12 +1377,68 @@
           "Next": "publish waits"
         }
       ],
-      "Default": "close"
+      "Default": "load-proof"
     },
     "publish waits": {
       "Type": "Wait",
       "SecondsPath": "$.answer.seconds",
       "Next": "publish"
+    },
+    "load-proof": {
+      "Type": "Task",
+      "Resource": "${loadProofArn}",
+      "Parameters": {
+        "runId.$": "$.runId",
+        "attempt.$": "$.attempt"
+      },
+      "ResultPath": "$.answer",
+      "TimeoutSeconds": 90,
+      "Retry": [
+        {
+          "ErrorEquals": [
+            "RetryableError",
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.TooManyRequestsException",
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.Unknown",
+            "Sandbox.Timedout",
+            "States.Timeout"
+          ],
+          "IntervalSeconds": 2,
+          "BackoffRate": 2,
+          "MaxDelaySeconds": 60,
+          "MaxAttempts": 8,
+          "JitterStrategy": "FULL"
+        }
+      ],
+      "Catch": [
+        {
+          "ErrorEquals": [
+            "States.ALL"
+          ],
+          "ResultPath": "$.failure",
+          "Next": "close"
+        }
+      ],
+      "Next": "load-proof done?"
+    },
+    "load-proof done?": {
+      "Type": "Choice",
+      "Choices": [
+        {
+          "Variable": "$.answer.status",
+          "StringEquals": "waiting",
+          "Next": "load-proof waits"
+        }
+      ],
+      "Default": "close"
+    },
+    "load-proof waits": {
+      "Type": "Wait",
+      "SecondsPath": "$.answer.seconds",
+      "Next": "load-proof"
     },
     "close": {
       "Type": "Task",

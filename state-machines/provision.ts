@@ -1,77 +1,100 @@
 import { stepNames, stepPhases, type StepName } from '../shared/step-names.ts';
-import { functionArn, retry, stepStates, type States } from './states.ts';
+import { functionArn, retry, stateName, stepStates, type States } from './states.ts';
 
 type Phase = (typeof stepPhases)[StepName];
 
 const stepsOf = (phase: Phase): StepName[] => stepNames.filter((name) => stepPhases[name] === phase);
-
-/** Steps one after the other; the last one goes to `last` or ends its branch. */
-function chain(names: readonly StepName[], last?: string, catchTo?: string): States {
-  return Object.assign(
-    {},
-    ...names.map((name, index) => {
-      const next = names[index + 1] ?? last;
-      return stepStates(
-        name,
-        next === undefined ? { End: true } : { Next: next },
-        catchTo === undefined ? {} : { catch: catchTo },
-      );
-    }),
-  ) as States;
-}
-
-/** The access branch forks once: a run takes the step of its own identity mode. */
-function accessStates(): States {
-  const names = stepsOf('access').filter((name) => name !== 'pod-role' && name !== 'pod-identity');
-  const states = chain(names);
-  const afterIdentity = { Next: 'payer-role' };
-  return {
-    ...states,
-    ...stepStates('discovery', { Next: 'identity mode?' }),
-    'identity mode?': {
-      Type: 'Choice',
-      Choices: [{ Variable: '$.identityMode', StringEquals: 'pod-identity', Next: 'pod-identity' }],
-      Default: 'pod-role',
-    },
-    ...stepStates('pod-role', afterIdentity),
-    ...stepStates('pod-identity', afterIdentity),
-  };
-}
-
 const first = (names: readonly StepName[]): string => {
   const [name] = names;
   if (name === undefined) throw new Error('a phase without steps');
   return name;
 };
 
+interface ChainOptions {
+  /** Where the last step goes; absent: it ends its branch. */
+  last?: string;
+  catch?: string;
+  again?: boolean;
+}
+
+/** Steps one after the other. */
+function chain(names: readonly StepName[], { last, ...options }: ChainOptions = {}): States {
+  return Object.assign(
+    {},
+    ...names.map((name, index) => {
+      const following = names[index + 1];
+      const next = following === undefined ? last : stateName(following, options.again);
+      return stepStates(name, next === undefined ? { End: true } : { Next: next }, options);
+    }),
+  ) as States;
+}
+
+/** A run takes the step of its own identity mode, then the steps that follow from it. */
+function identityStates(options: ChainOptions = {}): States {
+  const [podRole, podIdentity, ...after] = stepsOf('access');
+  if (podRole === undefined || podIdentity === undefined) throw new Error('two ways to give the pod its role');
+  const mode = identityChoice(options.again);
+  return {
+    [mode]: {
+      Type: 'Choice',
+      Choices: [{ Variable: '$.identityMode', StringEquals: podIdentity, Next: stateName(podIdentity, options.again) }],
+      Default: stateName(podRole, options.again),
+    },
+    ...chain([podRole], { ...options, last: stateName(after[0] ?? podRole, options.again) }),
+    ...chain([podIdentity], { ...options, last: stateName(after[0] ?? podRole, options.again) }),
+    ...chain(after, options),
+  };
+}
+
+const identityChoice = (again = false) => (again ? 'identity mode again?' : 'identity mode?');
+
 /**
- * The whole run as a state machine: input `{runId, attempt, identityMode}`, nothing else travels through it. Everything that
- * does not need the table happens beside the wait for AWS's first delivery; every end goes through `close`.
+ * The whole run as a state machine: input `{runId, attempt, identityMode}`, nothing else travels through it. What is installed is
+ * looked at before anything outside the cluster is written, and again before publishing, for people install Kubecost during the
+ * wait: then the access steps are taken once more. Everything that does not need the table happens beside the wait for AWS's
+ * first delivery; every end goes through `close`.
  */
 export function provisionDefinition() {
   const start = stepsOf('start');
   const billing = stepsOf('billing');
   const query = stepsOf('query');
-  const finish = stepsOf('finish');
+  const [publish = '', ...proofs] = stepsOf('finish').slice(-2);
+  const beforePublish = stepsOf('finish').slice(0, -2);
+  const closing = { catch: 'close' };
+  const accessAgain = stateName('cluster-access', true);
   return {
     Comment: 'One payer account, from nothing to a proven cloud-integration entry. Generated: npm run generate.',
     StartAt: first(start),
     // Longer than any wait.deadlineHours (14 days) plus everything around it.
     TimeoutSeconds: 20 * 24 * 3600,
     States: {
-      ...chain(start, 'prepare', 'close'),
+      ...chain(start, { last: 'prepare', ...closing }),
+      ...stepStates(
+        'discovery',
+        { Next: 'prepare' },
+        // Our rights name what they are for: a release with names of its own needs them widened.
+        { ...closing, outdated: { 'cluster-access': 'cluster-access' } },
+      ),
       prepare: {
         Type: 'Parallel',
         Branches: [
           { StartAt: first(billing), States: chain(billing) },
           { StartAt: first(query), States: chain(query) },
-          { StartAt: first(stepsOf('access')), States: accessStates() },
+          { StartAt: identityChoice(), States: identityStates() },
         ],
         ResultPath: null,
         Catch: [{ ErrorEquals: ['States.ALL'], ResultPath: '$.failure', Next: 'close' }],
-        Next: first(finish),
+        Next: first(beforePublish),
       },
-      ...chain(finish, 'close', 'close'),
+      ...chain(beforePublish, { last: stateName('discovery', true), ...closing }),
+      ...stepStates(
+        'discovery',
+        { Next: publish },
+        { ...closing, again: true, outdated: { 'cluster-access': accessAgain, 'pod-role': accessAgain } },
+      ),
+      ...chain(['cluster-access'], { last: identityChoice(true), again: true, ...closing }),
+      ...identityStates({ last: publish, again: true, ...closing }),
+      ...chain([publish as StepName, ...proofs], { last: 'close', ...closing }),
       close: {
         Type: 'Task',
         Resource: functionArn('close'),

@@ -38,18 +38,33 @@ export const retry = [
   },
 ];
 
+interface StepOptions {
+  catch?: string;
+  /** True where the step is taken a second time in one run. */
+  again?: boolean;
+  /** Where to go if the step says that an earlier one has to be taken again. */
+  outdated?: Partial<Record<StepName, string>>;
+}
+
+/** The step's own state: `again` marks the second time it is taken in one run. */
+export function stateName(name: StepName, again = false): string {
+  return again ? `${name} again` : name;
+}
+
 /** A step as three states: do it; look whether it waits; wait and do it again. Waiting is a result, never an error. */
-export function stepStates(
-  name: StepName,
-  next: { Next: string } | { End: true },
-  options: { catch?: string } = {},
-): States {
-  const look = `${name} done?`;
-  const wait = `${name} waits`;
+export function stepStates(name: StepName, next: { Next: string } | { End: true }, options: StepOptions = {}): States {
+  const state = stateName(name, options.again);
+  const look = `${state} done?`;
+  const wait = `${state} waits`;
   const after: States[string] = 'Next' in next ? { Type: 'Pass', ...next } : { Type: 'Pass', End: true };
-  const done = 'Next' in next ? next.Next : `${name} done`;
+  const done = 'Next' in next ? next.Next : `${state} done`;
+  const outdated = Object.entries(options.outdated ?? {}).map(([step, to]) => ({
+    Variable: '$.answer.outdated',
+    StringEquals: step,
+    Next: to,
+  }));
   return {
-    [name]: {
+    [state]: {
       Type: 'Task',
       Resource: functionArn(name),
       Parameters: { 'runId.$': '$.runId', 'attempt.$': '$.attempt' },
@@ -61,10 +76,10 @@ export function stepStates(
     },
     [look]: {
       Type: 'Choice',
-      Choices: [{ Variable: '$.answer.status', StringEquals: 'waiting', Next: wait }],
+      Choices: [{ Variable: '$.answer.status', StringEquals: 'waiting', Next: wait }, ...outdated],
       Default: done,
     },
-    [wait]: { Type: 'Wait', SecondsPath: '$.answer.seconds', Next: name },
+    [wait]: { Type: 'Wait', SecondsPath: '$.answer.seconds', Next: state },
     ...('Next' in next ? {} : { [done]: after }),
   };
 }

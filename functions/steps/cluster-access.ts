@@ -3,7 +3,7 @@ import { closeAdminWindow, hasAdminPolicy, openAdminWindow } from '../../shared/
 import { ownerTags } from '../../shared/aws/tags.ts';
 import {
   bindsGroup,
-  coveredServiceAccounts,
+  coveredNames,
   describeRight,
   givesRight,
   groupName,
@@ -14,6 +14,7 @@ import {
   roleObject,
   rules,
   rulesFor,
+  type CoveredNames,
   type Right,
   type Role,
   type RoleBinding,
@@ -35,6 +36,7 @@ interface Input {
   principalArn: string;
   namespace: string;
   namespaceAllowed: boolean;
+  covered: CoveredNames;
   rules: KubernetesRule[];
 }
 
@@ -210,6 +212,7 @@ export const clusterAccess = defineStep({
   input(cx): Input {
     const { cluster, kubecost } = cx.run.request;
     const { namespace, secretName } = kubecost;
+    const covered = coveredNames(cx.run);
     return {
       clusterArn: clusterArnOf(cx.run.request),
       clusterName: cluster.name,
@@ -218,7 +221,8 @@ export const clusterAccess = defineStep({
       principalArn: cx.cluster.provisionerArn,
       namespace,
       namespaceAllowed: cx.deployment.allowedNamespaces.includes(namespace),
-      rules: rulesFor({ namespace, secretName, serviceAccounts: coveredServiceAccounts(cx.run.request) }),
+      covered,
+      rules: rulesFor({ namespace, secretName, ...covered }),
     };
   },
 
@@ -241,7 +245,7 @@ export const clusterAccess = defineStep({
 
   plan(input, { entry, window, missing, admin, objects }, { run, owner, now, memo }): AccessPlan {
     const { principalArn, namespace, clusterArn } = input;
-    const expected = { principalArn, namespace };
+    const expected = { principalArn, namespace, ...input.covered };
     const closing: Change = {
       do: 'close-admin-window',
       resource: clusterArn,

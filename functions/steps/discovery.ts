@@ -1,4 +1,4 @@
-import { coveredServiceAccounts, rules } from '../../shared/cluster-role.ts';
+import { coveredNames, rules } from '../../shared/cluster-role.ts';
 import { connectKubernetes, unlessHidden, type KubernetesClient } from '../../shared/kubernetes.ts';
 import { defineStep, type Plan } from '../../shared/step.ts';
 import { stepHandler } from '../../shared/step-handler.ts';
@@ -48,7 +48,7 @@ function nameAll(readers: CostReader[]): string {
   return readers.map(({ workload, serviceAccount }) => `${workload} runs as ${serviceAccount}`).join(', ');
 }
 
-function planFrom(input: Input, { readers, serviceAccounts }: Seen): Plan<never, Outputs['discovery']> {
+function planFrom(input: Input, { readers }: Seen): Plan<never, Outputs['discovery']> {
   const likely = candidates(readers, input.serviceAccount);
   const [reader] = likely;
   const serviceAccount = input.serviceAccount ?? reader?.serviceAccount ?? defaultServiceAccount;
@@ -74,7 +74,9 @@ function planFrom(input: Input, { readers, serviceAccounts }: Seen): Plan<never,
       image: reader?.image ?? null,
       mount: reader?.mount ?? null,
       serviceAccount,
-      serviceAccountExists: serviceAccounts.includes(serviceAccount),
+      container: null,
+      podSelector: null,
+      statusService: null,
     },
     warnings,
   };
@@ -92,7 +94,7 @@ export const discovery = defineStep({
       namespace: kubecost.namespace,
       secretName: kubecost.secretName,
       serviceAccount: identity.serviceAccount.name,
-      coveredServiceAccounts: coveredServiceAccounts(cx.run.request),
+      coveredServiceAccounts: coveredNames(cx.run).serviceAccounts,
     };
   },
 

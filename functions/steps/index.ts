@@ -8,6 +8,7 @@ import { athenaResults } from './athena-results.ts';
 import { discovery } from './discovery.ts';
 import { firstDelivery } from './first-delivery.ts';
 import { grant } from './grant.ts';
+import { loadProof } from './load-proof.ts';
 import { payerPolicy } from './payer-policy.ts';
 import { payerRole } from './payer-role.ts';
 import { podIdentity } from './pod-identity.ts';
@@ -23,14 +24,14 @@ import type { StepName } from '../../shared/step-names.ts';
 export const steps: Record<StepName, Step> = {
   preflight,
   'report-choice': reportChoice,
+  'cluster-access': clusterAccess,
+  discovery,
   'cur-bucket': curBucket,
   'cur-report': curReport,
   'first-delivery': firstDelivery,
   'crawler-stack': crawlerStack,
   'crawler-table': crawlerTable,
   'athena-results': athenaResults,
-  'cluster-access': clusterAccess,
-  discovery,
   'pod-role': podRole,
   'pod-identity': podIdentity,
   'payer-role': payerRole,
@@ -39,4 +40,5 @@ export const steps: Record<StepName, Step> = {
   'payer-policy': payerPolicy,
   'smoke-query': smokeQuery,
   publish,
+  'load-proof': loadProof,
 };

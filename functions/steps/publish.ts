@@ -93,6 +93,7 @@ function describe({ target, entry }: Input, text: string, resourceVersion: strin
     key,
     entry: JSON.parse(renderEntry(entry, format)) as Record<string, unknown>,
     otherKeys: foreignKeys(text, new Set([key])),
+    mode: 'secret',
   };
 }
 
