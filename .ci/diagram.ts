@@ -1,5 +1,6 @@
 import { provisionDefinition } from '../state-machines/provision.ts';
 import { stepNames } from '../shared/step-names.ts';
+import { stateName } from '../state-machines/states.ts';
 
 interface StateLike {
   Type: string;
@@ -13,14 +14,15 @@ interface MachineLike {
   States: Record<string, StateLike>;
 }
 
-const steps = new Set<string>([...stepNames, 'close']);
+/** Of the steps that may be taken a second time only the one that decides it is drawn. */
+const steps = new Set<string>([...stepNames, stateName('discovery', true), 'close']);
 const branchTitles = ['billing', 'query', 'access'];
-const id = (name: string) => name.replaceAll('-', '_');
+const id = (name: string) => name.replaceAll(/[- ]/g, '_');
 
 /** The run as a Mermaid graph, drawn from the very definition that is deployed; waits and their choices are left out. */
 export function renderDiagram(): string {
   const machine = provisionDefinition() as unknown as MachineLike;
-  const parallel = Object.values(machine.States).find(({ Branches }) => Branches);
+  const [fork, parallel] = Object.entries(machine.States).find(([, { Branches }]) => Branches) ?? [];
   const lines = ['flowchart LR'];
   parallel?.Branches?.forEach((branch, index) => {
     lines.push(
@@ -30,7 +32,12 @@ export function renderDiagram(): string {
     );
   });
   const before = edges(machine);
-  const entries = parallel?.Branches?.map(({ StartAt }) => `report_choice --> ${node(StartAt)}`) ?? [];
+  const forking = Object.keys(machine.States).find(
+    (name) => steps.has(name) && statesAfter(machine, name).includes(fork ?? ''),
+  );
+  const entries = (parallel?.Branches ?? []).flatMap((branch) =>
+    firstSteps(branch).map((name) => `${id(forking ?? '')} --> ${node(name)}`),
+  );
   const exits = parallel?.Branches?.map((branch) => `${id(lastStep(branch))} --> ${node(parallel.Next ?? '')}`) ?? [];
   return [...lines, ...[...before, ...entries, ...exits].map((edge) => `  ${edge}`)].join('\n');
 }
@@ -45,18 +52,26 @@ function edges(machine: MachineLike): string[] {
   return found.length > 0 ? found : drawn.map(node);
 }
 
-/** Steps that follow a step, through the states in between. */
-function nextSteps(machine: MachineLike, name: string): string[] {
-  const seen = new Set<string>();
+/** Steps, or the fork, that follow a state, through the states in between. */
+function statesAfter(machine: MachineLike, name: string): string[] {
+  const seen = new Set([name]);
   const follow = (state: string | undefined): string[] => {
     if (state === undefined || seen.has(state)) return [];
     seen.add(state);
-    if (steps.has(state) && state !== name) return [state];
     const { Next, Default, Choices = [], Branches } = machine.States[state] ?? { Type: '' };
-    if (Branches) return [];
+    if (Branches ?? steps.has(state)) return [state];
     return [Next, Default, ...Choices.map((choice) => choice.Next)].flatMap(follow);
   };
-  return follow(machine.States[name]?.Next);
+  const { Next, Default, Choices = [] } = machine.States[name] ?? { Type: '' };
+  return [Next, Default, ...Choices.map((choice) => choice.Next)].flatMap(follow);
+}
+
+function nextSteps(machine: MachineLike, name: string): string[] {
+  return statesAfter(machine, name).filter((state) => steps.has(state));
+}
+
+function firstSteps(machine: MachineLike): string[] {
+  return steps.has(machine.StartAt) ? [machine.StartAt] : nextSteps(machine, machine.StartAt);
 }
 
 function lastStep(machine: MachineLike): string {

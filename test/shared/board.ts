@@ -5,7 +5,7 @@ type Output = Outputs['payer-policy'];
 type Note = StepChange & { do: 'put-note'; text: string };
 export type BoardPlan = Plan<Note, Output>;
 
-interface Options extends Pick<Step, 'lease' | 'proof'> {
+interface Options extends Pick<Step, 'lease' | 'proof' | 'enlist' | 'outdates'> {
   /** Answers in place of the board's own plan. */
   plan?: (notes: ReadonlyMap<string, string>, situation: Situation) => BoardPlan | undefined;
 }

@@ -5,6 +5,7 @@ import { takeLease } from '../../shared/lease.ts';
 import type { OnboardingRequestInput } from '../../shared/request.ts';
 import type { StepRecord } from '../../shared/run.ts';
 import { endRun, readRun } from '../../shared/run-store.ts';
+import type { Step, Wait } from '../../shared/step.ts';
 import { stepHandler, type StepAnswer } from '../../shared/step-handler.ts';
 import { Hub } from '../api/hub.ts';
 import { givenRun, smallest } from '../api/requests.ts';
@@ -56,7 +57,7 @@ const waitFor = (reason: string): BoardPlan => ({
 describe('a step’s invocation', () => {
   it('ends in its record: status, output, warnings and each change with its time', async () => {
     const board = new Board();
-    expect(await invoke(board)).toEqual({ status: 'succeeded', seconds: 0 });
+    expect(await invoke(board)).toEqual({ status: 'succeeded', seconds: 0, outdated: '' });
     const at = '2026-03-01T00:00:00.000Z';
     const changes = ['bucket', 'policy', 'tags'].map((resource) => ({
       do: 'put-note',
@@ -122,7 +123,7 @@ describe('a step’s invocation', () => {
 describe('a step that waits', () => {
   it('parks with its reason, since when, until when, and when it looks next', async () => {
     const board = new Board({ plan: () => waitFor('the delivery') });
-    expect(await invoke(board)).toEqual({ status: 'waiting', seconds: 900 });
+    expect(await invoke(board)).toEqual({ status: 'waiting', seconds: 900, outdated: '' });
     expect(await record()).toMatchObject({
       status: 'waiting',
       waiting: {
@@ -189,9 +190,9 @@ describe('a step that waits', () => {
   it('fails if a change it makes never holds', async () => {
     const board = new Board();
     board.holds = false;
-    expect(await invoke(board)).toEqual({ status: 'waiting', seconds: 5 });
+    expect(await invoke(board)).toEqual({ status: 'waiting', seconds: 5, outdated: '' });
     later(235);
-    expect(await invoke(board)).toEqual({ status: 'waiting', seconds: 5 });
+    expect(await invoke(board)).toEqual({ status: 'waiting', seconds: 5, outdated: '' });
     later(5);
     await expect(invoke(board)).rejects.toMatchObject({ name: 'UserError', code: 'change-does-not-hold' });
     expect((await record())?.error?.message).toBe('waited 240 s for put-note bucket to take effect');
@@ -280,7 +281,7 @@ describe('a dry run', () => {
 
   it('records what it would change and writes nothing', async () => {
     const board = new Board({ lease: 'target' });
-    expect(await invoke(board)).toEqual({ status: 'planned', seconds: 0 });
+    expect(await invoke(board)).toEqual({ status: 'planned', seconds: 0, outdated: '' });
     expect(board.written).toEqual([]);
     expect(await record()).toMatchObject({
       status: 'planned',
@@ -299,7 +300,7 @@ describe('a dry run', () => {
   });
 
   it('takes what it would wait for as come', async () => {
-    expect(await invoke(new Board({ plan: () => waitFor('the delivery') }))).toEqual({ status: 'planned', seconds: 0 });
+    expect(await invoke(new Board({ plan: () => waitFor('the delivery') }))).toEqual({ status: 'planned', seconds: 0, outdated: '' });
     expect(await record()).toMatchObject({ status: 'planned', output: boardOutput, changes: [] });
   });
 
@@ -308,7 +309,7 @@ describe('a dry run', () => {
     board.beforeLook = () => {
       throw new TypeError('must not look');
     };
-    expect(await invoke(board)).toEqual({ status: 'planned', seconds: 0 });
+    expect(await invoke(board)).toEqual({ status: 'planned', seconds: 0, outdated: '' });
     expect(await record()).toMatchObject({ status: 'planned', changes: [] });
   });
 
@@ -316,6 +317,15 @@ describe('a dry run', () => {
     const board = new Board({ plan: () => ({ kind: 'refuse', code: 'bucket-not-ours', detail: 'bucket cur' }) });
     await expect(invoke(board)).rejects.toMatchObject({ code: 'bucket-not-ours' });
     expect((await record())?.status).toBe('failed');
+  });
+});
+
+describe('a step that outdates an earlier one', () => {
+  it('says which one each time it is asked, for its answer may get lost', async () => {
+    const board = new Board({ outdates: () => 'cluster-access' });
+    const answer = { status: 'succeeded', seconds: 0, outdated: 'cluster-access' };
+    expect(await invoke(board)).toEqual(answer);
+    expect(await invoke(board)).toEqual(answer);
   });
 });
 
@@ -341,6 +351,37 @@ describe('a step under a lease', () => {
     expect(await hub.items('lease#')).toEqual([]);
   });
 
+  it('ends without it if whoever has it has left nothing to do', async () => {
+    await takeLease(scope, 'other', 3_600_000);
+    const board = new Board({ lease: 'payer' });
+    for (const resource of ['bucket', 'policy', 'tags']) board.notes.set(resource, 'by the other run');
+    expect((await invoke(board)).status).toBe('succeeded');
+    expect(board.written).toEqual([]);
+    expect(await record()).toMatchObject({ output: boardOutput, changes: [] });
+    expect(await hub.items('lease#')).toHaveLength(1);
+  });
+
+  it('enlists before it asks for it, so that its holder may do the work', async () => {
+    await takeLease(scope, 'other', 3_600_000);
+    const enlisted: string[] = [];
+    const enlist: Step['enlist'] = ({ run }) => {
+      enlisted.push(run.runId);
+      return Promise.resolve(undefined);
+    };
+    expect((await invoke(new Board({ lease: 'payer', enlist }))).status).toBe('waiting');
+    expect(enlisted).toEqual([runId]);
+  });
+
+  it('lets others enlist first, without keeping the lease meanwhile', async () => {
+    const wait: Wait = { reason: 'others to join', seconds: 15, deadlineSeconds: 60, overdue: 'aws-unavailable' };
+    let asked = 0;
+    const board = new Board({ lease: 'payer', enlist: () => Promise.resolve(asked++ === 0 ? wait : undefined) });
+    expect(await invoke(board)).toEqual({ status: 'waiting', seconds: 15, outdated: '' });
+    expect((await record())?.waiting?.for).toBe('others to join');
+    expect(await hub.items('lease#')).toEqual([]);
+    expect((await invoke(board)).status).toBe('succeeded');
+  });
+
   it('gives up after hours of waiting for it', async () => {
     await takeLease(scope, 'other', 24 * 3_600_000);
     const board = new Board({ lease: 'payer' });
@@ -351,19 +392,14 @@ describe('a step under a lease', () => {
 
   it('is alone in it, even if the state machine starts it again while it still runs', async () => {
     const board = new Board({ lease: 'payer' });
-    let inside = 0;
-    let most = 0;
     let second: Promise<StepAnswer> | undefined;
     board.beforeLook = async () => {
-      most = Math.max(most, ++inside);
-      if (!second) {
-        second = invoke(board);
-        expect((await second).status).toBe('waiting');
-      }
-      inside--;
+      if (second) return;
+      second = invoke(board);
+      expect((await second).status).toBe('waiting');
+      expect(board.written).toEqual([]);
     };
     expect((await invoke(board)).status).toBe('succeeded');
-    expect(most).toBe(1);
     expect(board.written).toEqual(['bucket', 'policy', 'tags']);
   });
 
@@ -381,7 +417,7 @@ describe('a step under a lease', () => {
   it('ends as it ended even if the lease cannot be given back', async () => {
     const board = new Board({ lease: 'payer' });
     hub.crash({ atWrite: 7, applied: false });
-    expect(await invoke(board)).toEqual({ status: 'succeeded', seconds: 0 });
+    expect(await invoke(board)).toEqual({ status: 'succeeded', seconds: 0, outdated: '' });
     hub.crash(undefined);
     expect((await record())?.status).toBe('succeeded');
     expect(lines().at(-1)).toMatchObject({ message: 'lease not given back', scope, step: 'payer-policy' });

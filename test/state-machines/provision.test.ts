@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { stepNames, type StepName } from '../../shared/step-names.ts';
+import { stepNames, stepPhases, type StepName } from '../../shared/step-names.ts';
+import type { StepAnswer } from '../../shared/step-handler.ts';
 import { functionKey } from '../../state-machines/states.ts';
 import { VirtualClock } from '../sandbox/clock.ts';
 import type { Json, StateMachine } from '../sandbox/step-functions/definition.ts';
@@ -37,8 +38,7 @@ async function run(script: Script, identityMode = 'irsa') {
         calls.push({ name, second: Math.round((clock.now() - startMs) / 1000), payload });
         const failed = typeof payload === 'object' && payload !== null && 'failure' in payload;
         const answer =
-          script[name]?.(call) ??
-          (name === 'close' ? { status: failed ? 'failed' : 'succeeded' } : { status: 'succeeded', seconds: 0 });
+          script[name]?.(call) ?? (name === 'close' ? { status: failed ? 'failed' : 'succeeded' } : answered({}));
         return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
       },
     },
@@ -48,6 +48,15 @@ async function run(script: Script, identityMode = 'irsa') {
   return { result, calls, order: calls.map(({ name }) => name), transitions: execution.transitions() };
 }
 
+/** A step's whole answer. */
+const answered = (answer: Partial<StepAnswer>): StepAnswer => ({
+  status: 'succeeded',
+  seconds: 0,
+  outdated: '',
+  ...answer,
+});
+const waiting = (seconds: number) => answered({ status: 'waiting', seconds });
+
 function namedError(name: string): Error {
   const error = new Error(`${name} happened`);
   error.name = name;
@@ -55,12 +64,42 @@ function namedError(name: string): Error {
 }
 
 describe('the state machine', () => {
-  it('takes every step of the identity mode once and closes the run', async () => {
+  it('takes every step of the identity mode once, looks again at what is installed, and closes the run', async () => {
     const { result, order } = await run({});
     expect(result.status).toBe('SUCCEEDED');
-    expect([...order].sort()).toEqual([...stepNames.filter((name) => name !== 'pod-identity'), 'close'].sort());
-    expect(order.slice(0, 2)).toEqual(['preflight', 'report-choice']);
-    expect(order.slice(-4)).toEqual(['payer-policy', 'smoke-query', 'publish', 'close']);
+    const taken = [...stepNames.filter((name) => name !== 'pod-identity'), 'discovery', 'close'];
+    expect([...order].sort()).toEqual(taken.sort());
+    expect(order.slice(0, 4)).toEqual(['preflight', 'report-choice', 'cluster-access', 'discovery']);
+    expect(order.slice(-6)).toEqual(['payer-policy', 'smoke-query', 'discovery', 'publish', 'load-proof', 'close']);
+  });
+
+  it('widens our rights before it goes on if the release has names of its own', async () => {
+    const { result, order } = await run({
+      discovery: (call) => answered({ outdated: call === 1 ? 'cluster-access' : '' }),
+    });
+    expect(result.status).toBe('SUCCEEDED');
+    expect(order.slice(2, 6)).toEqual(['cluster-access', 'discovery', 'cluster-access', 'discovery']);
+    expect(order.filter((name) => name === 'discovery')).toHaveLength(3);
+  });
+
+  it.each(['cluster-access', 'pod-role'] as const)(
+    'takes the access steps again if what was installed meanwhile outdates %s',
+    async (outdated) => {
+      const script: Script = { discovery: (call) => answered({ outdated: call === 2 ? outdated : '' }) };
+      const { result, order } = await run(script);
+      expect(result.status).toBe('SUCCEEDED');
+      const again = ['cluster-access', 'pod-role', 'payer-role', 'grant', 'chain-proof', 'publish', 'load-proof'];
+      expect(order.slice(-9)).toEqual(['discovery', ...again, 'close']);
+      expect((await run(script, 'pod-identity')).order.slice(-7, -5)).toEqual(['pod-identity', 'payer-role']);
+    },
+  );
+
+  it('goes on with the identity steps, not back, if an earlier attempt gave the role to another service account', async () => {
+    const { result, order } = await run({
+      discovery: (call) => answered({ outdated: call === 1 ? 'pod-role' : '' }),
+    });
+    expect(result.status).toBe('SUCCEEDED');
+    expect(order.filter((name) => name === 'cluster-access')).toHaveLength(1);
   });
 
   it('takes the association instead of the role for EKS Pod Identity', async () => {
@@ -71,7 +110,7 @@ describe('the state machine', () => {
 
   it('proves the chain while it waits a day for the first delivery', async () => {
     const { calls } = await run({
-      'first-delivery': (call) => ({ status: call < 97 ? 'waiting' : 'succeeded', seconds: 900 }),
+      'first-delivery': (call) => (call < 97 ? waiting(900) : undefined),
     });
     const second = (name: string) => calls.filter((call) => call.name === name).at(-1)?.second ?? Number.NaN;
     expect(second('chain-proof')).toBeLessThan(60);
@@ -89,14 +128,8 @@ describe('the state machine', () => {
   it.each(stepNames.filter((name) => name !== 'pod-identity'))(
     'ends the run through close when %s fails',
     async (name) => {
-      const waiting = { status: 'waiting', seconds: 900 };
       const { result, order, calls } = await run({
-        ...(name !== 'first-delivery' &&
-        ['athena-results', 'cluster-access', 'chain-proof', 'grant', 'payer-role', 'pod-role', 'discovery'].includes(
-          name,
-        )
-          ? { 'first-delivery': () => waiting }
-          : {}),
+        ...(['query', 'access'].includes(stepPhases[name]) && { 'first-delivery': () => waiting(900) }),
         [name]: () => namedError('UserError'),
       });
       expect(result).toMatchObject({ status: 'FAILED', error: 'RunFailed' });
@@ -141,7 +174,7 @@ describe('the state machine', () => {
 
   it('stays far below the history limit for the longest wait a request can ask for', async () => {
     const { transitions } = await run({
-      'first-delivery': (call) => ({ status: call <= 2000 ? 'waiting' : 'succeeded', seconds: 604 }),
+      'first-delivery': (call) => (call <= 2000 ? waiting(604) : undefined),
     });
     // Wait, Task and Choice of a poll cost nine events in three transitions.
     expect(transitions * 3).toBeLessThan(25_000);
