@@ -1,5 +1,6 @@
 import { DeleteCommand, GetCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import { targetId } from './aws/names.ts';
+import { payerRoleName, targetId } from './aws/names.ts';
+import { roleArnOf } from './aws/role.ts';
 import { readDeployment } from './deployment.ts';
 import type { IntegrationEntry } from './cloud-integration.ts';
 import { RetryableError } from './errors.ts';
@@ -9,11 +10,14 @@ import { documentClient, holds } from './table.ts';
 
 const tableName = () => readDeployment().tableName;
 const targetKey = (target: Target) => `target#${targetId(target)}`;
+const payerKey = (target: Target, payerAccountId: string) => ({ pk: targetKey(target), sk: `payer#${payerAccountId}` });
 
-/** What the first run for a target fixes; later requests must agree. */
+/** What the first run for a target fixes; later requests must agree. The service account follows the live workload. */
 export interface TargetSettings {
   identityMode: OnboardingRequest['identity']['mode'];
   serviceAccount: string;
+  /** As first asked for: `auto` keeps whatever the file has. */
+  format: OnboardingRequest['kubecost']['format'];
 }
 
 /**
@@ -32,10 +36,11 @@ export interface TargetPayer {
   takeOver?: boolean;
 }
 
-/** One pod role that a payer's role has to trust. */
+/** What a payer's role has to trust for one target. */
 export interface PayerTarget {
   targetId: string;
-  podRoleArn: string;
+  /** More than one where the service account has moved: pods of the former one may still run. */
+  podRoleArns: string[];
   state: 'active' | 'removing';
 }
 
@@ -59,6 +64,21 @@ export async function fixTargetSettings(target: Target, settings: TargetSettings
   );
 }
 
+/** Follows a workload whose service account is another one now; false if the settings name neither `from` nor `to`. */
+export function moveServiceAccount(target: Target, from: string, to: string): Promise<boolean> {
+  return holds(() =>
+    documentClient().send(
+      new UpdateCommand({
+        TableName: tableName(),
+        Key: { pk: targetKey(target), sk: 'settings' },
+        UpdateExpression: 'SET serviceAccount = :to',
+        ConditionExpression: 'serviceAccount IN (:from, :to)',
+        ExpressionAttributeValues: { ':from': from, ':to': to },
+      }),
+    ),
+  );
+}
+
 export async function listTargetPayers(target: Target): Promise<TargetPayer[]> {
   return (await queryAll(targetKey(target), 'payer#')) as unknown as TargetPayer[];
 }
@@ -69,7 +89,7 @@ export async function markGranted(target: Target, payerAccountId: string, payerR
     documentClient().send(
       new UpdateCommand({
         TableName: tableName(),
-        Key: { pk: targetKey(target), sk: `payer#${payerAccountId}` },
+        Key: payerKey(target, payerAccountId),
         UpdateExpression: `SET payerAccountId = :payer, payerRoleArn = :role${granted ? ', #state = :granted' : ''}`,
         ConditionExpression: granted ? 'attribute_not_exists(#state) OR #state <> :proven' : '#state = :proven',
         ExpressionAttributeNames: { '#state': 'state' },
@@ -84,31 +104,93 @@ export async function markGranted(target: Target, payerAccountId: string, payerR
   if (!(await holds(() => write(true)))) await write(false);
 }
 
-export async function markProven(target: Target, entry: IntegrationEntry): Promise<void> {
+/**
+ * Records that the payer's entry belongs in the file, also if it was to be removed. The key it stands under stays: what is there is
+ * ours to replace.
+ */
+export async function markProven(
+  target: Target,
+  entry: IntegrationEntry,
+  { takeOver }: { takeOver: boolean },
+): Promise<void> {
   await documentClient().send(
     new UpdateCommand({
       TableName: tableName(),
-      Key: { pk: targetKey(target), sk: `payer#${entry.payerAccountId}` },
-      UpdateExpression: 'SET payerAccountId = :payer, payerRoleArn = :role, #state = :proven, entry = :entry',
+      Key: payerKey(target, entry.payerAccountId),
+      UpdateExpression:
+        'SET payerAccountId = :payer, payerRoleArn = :role, #state = :proven, entry = :entry, takeOver = :takeOver',
       ExpressionAttributeNames: { '#state': 'state' },
       ExpressionAttributeValues: {
         ':payer': entry.payerAccountId,
         ':role': entry.payerRoleArn,
         ':proven': 'proven',
         ':entry': entry,
+        ':takeOver': takeOver,
+      },
+    }),
+  );
+}
+
+/** Records the key under which the entry now stands; nothing where the payer is no longer known: a lost item must not come back as a half one. */
+export async function markPublished(target: Target, payerAccountId: string, key: string): Promise<void> {
+  await holds(() =>
+    documentClient().send(
+      new UpdateCommand({
+        TableName: tableName(),
+        Key: payerKey(target, payerAccountId),
+        UpdateExpression: 'SET publishedKey = :key',
+        ConditionExpression: 'attribute_exists(pk)',
+        ExpressionAttributeValues: { ':key': key },
+      }),
+    ),
+  );
+}
+
+/**
+ * Records that role and entry are to go, also where a table that was emptied no longer knows the payer.
+ * @param publishedKey of the entry, where the caller knows it; else the item's own counts
+ */
+export async function markRemoving(target: Target, payerAccountId: string, publishedKey?: string): Promise<void> {
+  await documentClient().send(
+    new UpdateCommand({
+      TableName: tableName(),
+      Key: payerKey(target, payerAccountId),
+      UpdateExpression: `SET payerAccountId = :payer, payerRoleArn = if_not_exists(payerRoleArn, :role), #state = :removing${publishedKey === undefined ? '' : ', publishedKey = :key'}`,
+      ExpressionAttributeNames: { '#state': 'state' },
+      ExpressionAttributeValues: {
+        ':payer': payerAccountId,
+        ':role': roleArnOf(payerAccountId, payerRoleName),
+        ':removing': 'removing',
+        ':key': publishedKey,
       },
     }),
   );
 }
 
 export async function listPayerTargets(payerAccountId: string): Promise<PayerTarget[]> {
-  return (await queryAll(`payer#${payerAccountId}`, 'target#')) as unknown as PayerTarget[];
+  const items = await queryAll(`payer#${payerAccountId}`, 'target#');
+  return items.map((item) => {
+    const { targetId: id, state, podRoleArns } = item as unknown as PayerTargetItem;
+    return { targetId: id, state, podRoleArns: [...podRoleArns].sort() };
+  });
 }
 
+type PayerTargetItem = Omit<PayerTarget, 'podRoleArns'> & { podRoleArns: Set<string> };
+
+/** Adds to what earlier runs registered for the target. */
 export async function addPayerTarget(payerAccountId: string, target: Target, podRoleArn: string): Promise<void> {
-  const item: PayerTarget = { targetId: targetId(target), podRoleArn, state: 'active' };
   await documentClient().send(
-    new PutCommand({ TableName: tableName(), Item: { pk: `payer#${payerAccountId}`, sk: targetKey(target), ...item } }),
+    new UpdateCommand({
+      TableName: tableName(),
+      Key: { pk: `payer#${payerAccountId}`, sk: targetKey(target) },
+      UpdateExpression: 'SET targetId = :target, #state = :active ADD podRoleArns :roles',
+      ExpressionAttributeNames: { '#state': 'state' },
+      ExpressionAttributeValues: {
+        ':target': targetId(target),
+        ':active': 'active',
+        ':roles': new Set([podRoleArn]),
+      },
+    }),
   );
 }
 

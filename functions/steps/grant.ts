@@ -101,7 +101,7 @@ export const grant = defineStep({
     const { podRoleArn, serviceAccount } = podRoleOf(cx.run);
     return {
       target,
-      settings: { identityMode: request.identity.mode, serviceAccount },
+      settings: { identityMode: request.identity.mode, serviceAccount, format: request.kubecost.format },
       payerAccountId: request.payerAccountId,
       payerRoleArn: outputOf(cx.run, 'payer-role').payerRoleArn,
       podRoleArn,

@@ -1,6 +1,6 @@
 import { IAMClient } from '@aws-sdk/client-iam';
 import { payerTrust, payerTrustSid } from '../../shared/aws/access-policies.ts';
-import { payerRoleName, targetId } from '../../shared/aws/names.ts';
+import { payerRoleName } from '../../shared/aws/names.ts';
 import { listOf, mergeStatements, policyCharacters, policyOf, type PolicyDocument } from '../../shared/aws/policy.ts';
 import {
   applyRoleChange,
@@ -33,8 +33,6 @@ interface Seen {
   targets: PayerTarget[];
 }
 
-type Change = RoleChange | { do: 'register-target'; resource: string };
-
 /** Characters of a trust policy in an account that has not asked for more. */
 const maxTrustCharacters = 2048;
 
@@ -43,9 +41,9 @@ const maxTrustCharacters = 2048;
  * marked `removing` goes: an empty or restored table locks nobody out.
  */
 function completeTrust(input: Input, { role, targets }: Seen): PolicyDocument {
-  const active = targets.filter(({ state }) => state === 'active').map(({ podRoleArn }) => podRoleArn);
+  const active = targets.filter(({ state }) => state === 'active').flatMap(({ podRoleArns }) => podRoleArns);
   const wanted = new Set([...active, input.podRoleArn]);
-  const removed = new Set(targets.map(({ podRoleArn }) => podRoleArn).filter((arn) => !wanted.has(arn)));
+  const removed = new Set(targets.flatMap(({ podRoleArns }) => podRoleArns).filter((arn) => !wanted.has(arn)));
   const accounts = new Set([...wanted, ...removed].map((arn) => parseRoleArn(arn).accountId));
   const statements = [...accounts].map((account) => {
     const there = role?.trust.Statement.find(({ Sid }) => Sid === payerTrustSid(account));
@@ -80,7 +78,7 @@ export const payerRole = defineStep({
   summary: 'Makes the role in the payer account that the pods assume, and has it trust exactly their roles.',
   lease: 'payer',
   permissions: {
-    table: ['PutItem', 'Query'],
+    table: ['Query', 'UpdateItem'],
     payer: [
       {
         actions: ['iam:GetRole', 'iam:CreateRole', 'iam:TagRole', 'iam:UpdateAssumeRolePolicy'],
@@ -101,6 +99,11 @@ export const payerRole = defineStep({
     };
   },
 
+  async enlist(_cx, { payerAccountId, target, podRoleArn }) {
+    await addPayerTarget(payerAccountId, target, podRoleArn);
+    return undefined;
+  },
+
   async observe(cx, { payerAccountId }): Promise<Seen> {
     const [role, targets] = await Promise.all([
       findRole(cx.payer.client(IAMClient, iamRegion), payerRoleName, cx.owner),
@@ -109,8 +112,8 @@ export const payerRole = defineStep({
     return { role, targets };
   },
 
-  plan(input, seen): Plan<Change, Outputs['payer-role']> {
-    const { role, targets } = seen;
+  plan(input, seen): Plan<RoleChange, Outputs['payer-role']> {
+    const { role } = seen;
     const { podRoleArn, clusterAccountId } = input;
     const payerRoleArn = role?.arn ?? roleArnOf(input.payerAccountId, payerRoleName);
     if (role?.ownership === 'other-deployment')
@@ -131,23 +134,15 @@ export const payerRole = defineStep({
         code: 'payer-role-full',
         detail: `the trust policy of ${payerRoleArn} would have ${characters} characters; ${maxTrustCharacters} are allowed`,
       };
-    const changes: Change[] = [];
-    const id = targetId(input.target);
-    const registered = targets.find((item) => item.targetId === id);
-    if (registered?.state !== 'active' || registered.podRoleArn !== podRoleArn)
-      changes.push({ do: 'register-target', resource: id });
-    changes.push(...roleChanges(role, payerRoleArn, trust));
     const output = { payerRoleArn };
-    const [first, ...more] = changes;
+    const [first, ...more] = roleChanges(role, payerRoleArn, trust);
     if (first) return { kind: 'change', changes: [first, ...more], expected: output };
     const warning = `${payerRoleArn} also trusts the whole account ${clusterAccountId}: remove that statement once nobody else relies on it`;
     return { kind: 'ready', output, warnings: trustsWholeAccount(trust, clusterAccountId) ? [warning] : [] };
   },
 
-  apply(cx, change, { payerAccountId, target, podRoleArn }) {
-    return change.do === 'register-target'
-      ? addPayerTarget(payerAccountId, target, podRoleArn)
-      : applyRoleChange(cx.payer.client(IAMClient, iamRegion), change, cx.owner);
+  apply(cx, change) {
+    return applyRoleChange(cx.payer.client(IAMClient, iamRegion), change, cx.owner);
   },
 });
 

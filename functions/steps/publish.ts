@@ -180,7 +180,7 @@ export const publish = defineStep({
   },
 
   async apply(cx, change, input) {
-    if (change.do === 'mark-proven') await markProven(input.target, input.entry);
+    if (change.do === 'mark-proven') await markProven(input.target, input.entry, { takeOver: input.takeOver });
     else await write(cx, input, change);
   },
 });

@@ -8,8 +8,11 @@ import {
   listTargetPayers,
   markGranted,
   markProven,
+  markPublished,
+  markRemoving,
   markWindowOpen,
   markWindowShut,
+  moveServiceAccount,
   readTargetSettings,
   readWindow,
   type AdminWindow,
@@ -41,12 +44,22 @@ describe('the settings of a target', () => {
   it('are those of the first run that fixes them', async () => {
     expect(await readTargetSettings(target)).toBeUndefined();
     await Promise.all([
-      fixTargetSettings(target, { identityMode: 'irsa', serviceAccount: 'one' }),
-      fixTargetSettings(target, { identityMode: 'pod-identity', serviceAccount: 'two' }),
+      fixTargetSettings(target, { identityMode: 'irsa', serviceAccount: 'one', format: 'auto' }),
+      fixTargetSettings(target, { identityMode: 'pod-identity', serviceAccount: 'two', format: 'legacy' }),
     ]);
     const fixed = await readTargetSettings(target);
-    await fixTargetSettings(target, { identityMode: 'irsa', serviceAccount: 'three' });
+    await fixTargetSettings(target, { identityMode: 'irsa', serviceAccount: 'three', format: 'auto' });
     expect(await readTargetSettings(target)).toEqual(fixed);
+    expect(await readTargetSettings({ ...target, secretName: 'other' })).toBeUndefined();
+  });
+
+  it('follow a service account that moves, from where they stand and as often as asked', async () => {
+    await fixTargetSettings(target, { identityMode: 'irsa', serviceAccount: 'one', format: 'auto' });
+    expect(await moveServiceAccount(target, 'one', 'two')).toBe(true);
+    expect(await moveServiceAccount(target, 'one', 'two'), 'its answer got lost').toBe(true);
+    expect(await moveServiceAccount(target, 'one', 'three'), 'somebody else moved it').toBe(false);
+    expect(await readTargetSettings(target)).toMatchObject({ identityMode: 'irsa', serviceAccount: 'two' });
+    expect(await moveServiceAccount({ ...target, secretName: 'other' }, 'one', 'two')).toBe(false);
     expect(await readTargetSettings({ ...target, secretName: 'other' })).toBeUndefined();
   });
 });
@@ -58,19 +71,52 @@ describe('a payer at a target', () => {
   it('is granted, then proven, and stays proven', async () => {
     await markGranted(target, payer, roleArn);
     expect(await states()).toEqual([[payer, 'granted']]);
-    await markProven(target, entry);
+    await markProven(target, entry, { takeOver: false });
     await markGranted(target, payer, `${roleArn}-2`);
     expect(await listTargetPayers(target)).toMatchObject([
       { payerAccountId: payer, state: 'proven', payerRoleArn: `${roleArn}-2`, entry },
     ]);
   });
 
-  it('is granted again if it was to be removed', async () => {
-    await markProven(target, entry);
-    const [item] = await hub.items('target#');
-    await hub.put({ ...item, state: 'removing' });
+  it('keeps the key its entry stands under until the entry is published again', async () => {
+    await markProven(target, entry, { takeOver: true });
+    await markPublished(target, payer, 'one');
+    await markGranted(target, payer, roleArn);
+    await markProven(target, { ...entry, athenaTable: 'other' }, { takeOver: false });
+    expect(await listTargetPayers(target)).toMatchObject([
+      { state: 'proven', publishedKey: 'one', takeOver: false, entry: { athenaTable: 'other' } },
+    ]);
+    await markPublished(target, payer, 'two');
+    expect(await listTargetPayers(target)).toMatchObject([{ publishedKey: 'two' }]);
+  });
+
+  it('is not brought back by a publication once the table has lost it', async () => {
+    await markPublished(target, payer, 'one');
+    expect(await listTargetPayers(target)).toEqual([]);
+  });
+
+  it('can leave, also when the table has lost it', async () => {
+    await markRemoving(target, payer, 'one');
+    expect(await listTargetPayers(target)).toMatchObject([
+      { payerAccountId: payer, state: 'removing', payerRoleArn: roleArn, publishedKey: 'one' },
+    ]);
+    const other = { ...target, namespace: 'opencost' };
+    await markProven(other, { ...entry, payerRoleArn: `${roleArn}-2` }, { takeOver: false });
+    await markPublished(other, payer, 'two');
+    await markRemoving(other, payer);
+    expect(await listTargetPayers(other)).toMatchObject([
+      { state: 'removing', payerRoleArn: `${roleArn}-2`, publishedKey: 'two', entry: { payerAccountId: payer } },
+    ]);
+  });
+
+  it('is granted and proven again if it was to be removed', async () => {
+    await markRemoving(target, payer, 'one');
     await markGranted(target, payer, roleArn);
     expect(await states()).toEqual([[payer, 'granted']]);
+    await markRemoving(target, payer);
+    await markProven(target, entry, { takeOver: false });
+    expect(await states()).toEqual([[payer, 'proven']]);
+    expect(await listTargetPayers(target)).toMatchObject([{ publishedKey: 'one' }]);
   });
 
   it('is listed among all others, however many there are', async () => {
@@ -85,13 +131,17 @@ describe('a payer at a target', () => {
 });
 
 describe('a target of a payer', () => {
-  it('is listed once, with the pod role of the last run', async () => {
-    await addPayerTarget(payer, target, 'arn:aws:iam::222233334444:role/a');
-    await addPayerTarget(payer, target, 'arn:aws:iam::222233334444:role/b');
-    await addPayerTarget(payer, { ...target, namespace: 'opencost' }, 'arn:aws:iam::222233334444:role/c');
-    expect(await listPayerTargets(payer)).toMatchObject([
-      { podRoleArn: 'arn:aws:iam::222233334444:role/b', state: 'active' },
-      { podRoleArn: 'arn:aws:iam::222233334444:role/c', state: 'active' },
+  it('is listed once, with every pod role that was registered for it', async () => {
+    const podRole = (name: string) => `arn:aws:iam::222233334444:role/${name}`;
+    await Promise.all(['b', 'a', 'b'].map((name) => addPayerTarget(payer, target, podRole(name))));
+    await addPayerTarget(payer, { ...target, namespace: 'opencost' }, podRole('c'));
+    expect(await listPayerTargets(payer)).toEqual([
+      {
+        targetId: `${clusterArn}|kubecost|cloud-integration`,
+        podRoleArns: [podRole('a'), podRole('b')],
+        state: 'active',
+      },
+      { targetId: `${clusterArn}|opencost|cloud-integration`, podRoleArns: [podRole('c')], state: 'active' },
     ]);
   });
 });
