@@ -2,6 +2,7 @@ import { fold, type Integration, type IntegrationFormat } from './cloud-integrat
 import { legacyLists } from './cloud-integration-schema.ts';
 import { draftOf, newDocument, writeDraft, type Draft, type Plain } from './json-text-layout.ts';
 import type { JsonObject } from './json-text.ts';
+import { outputOf, type RunRecord } from './run.ts';
 
 /** One payer's integration. */
 export interface IntegrationEntry {
@@ -13,6 +14,21 @@ export interface IntegrationEntry {
   athenaTable: string;
   athenaWorkgroup: string;
   payerRoleArn: string;
+}
+
+/** This run's payer, from what its steps have found. */
+export function entryOf(run: RunRecord): IntegrationEntry {
+  const { athenaWorkgroup, athenaResultsLocation, athenaRegion } = outputOf(run, 'athena-results');
+  const { athenaDatabase, athenaTable } = outputOf(run, 'crawler-table');
+  return {
+    payerAccountId: run.request.payerAccountId,
+    athenaResultsLocation,
+    athenaRegion,
+    athenaDatabase,
+    athenaTable,
+    athenaWorkgroup,
+    payerRoleArn: outputOf(run, 'payer-role').payerRoleArn,
+  };
 }
 
 /** The key under which the consumer keeps and reports the integration. */

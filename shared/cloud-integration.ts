@@ -16,7 +16,7 @@ import type { Integration, IntegrationFormat } from './cloud-integration-parser.
 import { appendItem, appendMember, newDocument, replaceNode, writeDraft, type Draft } from './json-text-layout.ts';
 import { applySplice, nodeAt, removeItem, type JsonArray, type JsonNode, type Path, type Splice } from './json-text.ts';
 
-export { entryKey, renderEntry, type IntegrationEntry } from './cloud-integration-entry.ts';
+export { entryKey, entryOf, renderEntry, type IntegrationEntry } from './cloud-integration-entry.ts';
 export {
   decodeIntegrationFile,
   findPayer,

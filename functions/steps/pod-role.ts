@@ -4,7 +4,12 @@ import {
   GetOpenIDConnectProviderCommand,
   IAMClient,
 } from '@aws-sdk/client-iam';
-import { webIdentityContext, webIdentityTrust, type PodIdentity } from '../../shared/aws/access-policies.ts';
+import {
+  roleAnnotation,
+  webIdentityContext,
+  webIdentityTrust,
+  type PodIdentity,
+} from '../../shared/aws/access-policies.ts';
 import { podRoleName } from '../../shared/aws/names.ts';
 import { mergeStatements, policyOf, type PolicyDocument } from '../../shared/aws/policy.ts';
 import {
@@ -59,7 +64,6 @@ type Change =
     };
 
 const audience = 'sts.amazonaws.com';
-const roleAnnotation = 'eks.amazonaws.com/role-arn';
 /** Tells our annotation from the Helm values' own. */
 const annotatedBy = 'kubecost-payer-onboarding/annotated-role';
 

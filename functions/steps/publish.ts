@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import {
   entryKey,
+  entryOf,
   foreignKeys,
   mergeEntries,
   parseIntegrationFile,
@@ -20,7 +21,7 @@ import {
 } from '../../shared/integration-secret.ts';
 import { connectKubernetes, unlessHidden } from '../../shared/kubernetes.ts';
 import { objectOwnership, ownerLabels } from '../../shared/kubernetes-owner.ts';
-import { outputOf, targetOf, type Target } from '../../shared/run.ts';
+import { targetOf, type Target } from '../../shared/run.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step.ts';
 import { stepHandler } from '../../shared/step-handler.ts';
 import { listTargetPayers, markProven, type TargetPayer } from '../../shared/target-store.ts';
@@ -128,19 +129,9 @@ export const publish = defineStep({
 
   input(cx): Input {
     const { request } = cx.run;
-    const { athenaWorkgroup, athenaResultsLocation, athenaRegion } = outputOf(cx.run, 'athena-results');
-    const { athenaDatabase, athenaTable } = outputOf(cx.run, 'crawler-table');
     return {
       target: targetOf(request),
-      entry: {
-        payerAccountId: request.payerAccountId,
-        athenaResultsLocation,
-        athenaRegion,
-        athenaDatabase,
-        athenaTable,
-        athenaWorkgroup,
-        payerRoleArn: outputOf(cx.run, 'payer-role').payerRoleArn,
-      },
+      entry: entryOf(cx.run),
       format: request.kubecost.format,
       takeOver: request.existing === 'take-over',
     };

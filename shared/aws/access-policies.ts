@@ -5,6 +5,9 @@ import type { Statement } from './policy.ts';
 /** EKS Pod Identity sends session tags, which are transitive: both sides must allow TagSession (aws/eks-pod-identity-agent#80). */
 export const assumeActions = ['sts:AssumeRole', 'sts:TagSession'] as const;
 
+/** By which IRSA's webhook learns a service account's role (EKS user guide, "Assign IAM roles to Kubernetes service accounts"). */
+export const roleAnnotation = 'eks.amazonaws.com/role-arn';
+
 export interface PodIdentity {
   clusterArn: string;
   namespace: string;
