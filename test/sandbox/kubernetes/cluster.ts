@@ -6,7 +6,9 @@ import { Authorizer, type User } from './authorize.ts';
 import { startControllers } from './controllers.ts';
 import { admitted } from './kinds.ts';
 import { kubecostObjects, type KubecostInstallation } from './kubecost.ts';
+import { Kubelet } from './kubelet.ts';
 import { typeOfKind, type KubernetesObject, type SeedObject } from './objects.ts';
+import { Pace } from './pace.ts';
 import { ResourceApi } from './resource-api.ts';
 import { ServiceAccountTokens } from './service-account-tokens.ts';
 import { ObjectStore } from './store.ts';
@@ -26,6 +28,8 @@ export class Kubernetes {
   readonly admission: Admission;
   readonly tokens: ServiceAccountTokens;
   readonly workloads: Workloads;
+  readonly kubelet: Kubelet;
+  readonly #pace: Pace;
   readonly #server: ApiServer;
 
   private constructor(world: World, store: ObjectStore, tokens: ServiceAccountTokens, options: KubernetesOptions) {
@@ -34,7 +38,9 @@ export class Kubernetes {
     this.store = store;
     this.tokens = tokens;
     this.admission = new Admission();
-    this.workloads = new Workloads(store);
+    this.#pace = new Pace(world.clock);
+    this.kubelet = new Kubelet(store, this.#pace);
+    this.workloads = new Workloads(store, this.kubelet, now);
     const { accountId, version, reachable, authenticate } = options;
     this.#server = new ApiServer(world, {
       accountId,

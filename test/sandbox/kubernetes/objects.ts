@@ -14,6 +14,9 @@ interface ObjectMeta {
   resourceVersion?: string;
   generation?: number;
   creationTimestamp?: string;
+  /** Since when the object is on its way out. */
+  deletionTimestamp?: string;
+  deletionGracePeriodSeconds?: number;
   labels?: Record<string, string>;
   annotations?: Record<string, string>;
   ownerReferences?: { apiVersion: string; kind: string; name: string; uid: string; controller?: boolean }[];
@@ -60,6 +63,7 @@ export const resourceTypes: readonly ResourceType[] = [
   { ...core, kind: 'Service', resource: 'services', namespaced: true, shortName: 'svc' },
   { ...core, kind: 'Pod', resource: 'pods', namespaced: true, shortName: 'po' },
   { ...apps, kind: 'Deployment', resource: 'deployments', namespaced: true, shortName: 'deploy' },
+  { ...apps, kind: 'ReplicaSet', resource: 'replicasets', namespaced: true, shortName: 'rs' },
   { ...apps, kind: 'StatefulSet', resource: 'statefulsets', namespaced: true, shortName: 'sts' },
   { ...rbac, kind: 'Role', resource: 'roles', namespaced: true },
   { ...rbac, kind: 'RoleBinding', resource: 'rolebindings', namespaced: true },

@@ -1,45 +1,116 @@
-import { KubernetesFailure, notFound } from './failure.ts';
-import { typeOfKind } from './objects.ts';
+import { badRequest, KubernetesFailure, notFound } from './failure.ts';
+import type { Kubelet, RunningPod } from './kubelet.ts';
+import { typeOfKind, type KubernetesObject } from './objects.ts';
+import { isReady, isStaying, type Pod } from './pods.ts';
 import type { Answer } from './resource-api.ts';
 import type { ObjectStore } from './store.ts';
 
-/** What runs in the pods. Until something does, logs are empty and services have nobody behind them. */
-export class Workloads {
-  /** Answers `GET` through the API server's service proxy. */
-  onProxy?: (service: string, port: string, path: string, query: URLSearchParams) => Answer;
-  onLog?: (pod: string, container: string) => string;
-  readonly #store: ObjectStore;
+export interface LogLine {
+  /** Virtual milliseconds since the epoch. */
+  at: number;
+  text: string;
+}
 
-  constructor(store: ObjectStore) {
+/** How the API server reaches what runs in the pods. */
+export class Workloads {
+  /** The control plane cannot reach the pods' ports, as where EKS's security groups are closed; logs go another way. */
+  blocked = false;
+  /**
+   * Answers `GET` through the service proxy; without it nothing listens.
+   * @param port number
+   * @param path behind `proxy`
+   */
+  onProxy?: (service: string, port: string, path: string, query: URLSearchParams, pod: RunningPod) => Answer;
+  /** What the container has written, oldest first; text counts as written now. */
+  onLog?: (pod: RunningPod, container: string) => readonly LogLine[] | string;
+  readonly #store: ObjectStore;
+  readonly #kubelet: Kubelet;
+  readonly #now: () => number;
+
+  constructor(store: ObjectStore, kubelet: Kubelet, now: () => number) {
     this.#store = store;
+    this.#kubelet = kubelet;
+    this.#now = now;
   }
 
   /** @param segment `name`, `name:port` or `scheme:name:port` */
   proxy(namespace: string, segment: string, path: string, query: URLSearchParams): Answer {
     const parts = segment.split(':');
-    const [, name = '', port = ''] = parts.length === 3 ? parts : ['', ...parts];
-    if (!this.#store.get(typeOfKind('Service'), namespace, name)) throw notFound(typeOfKind('Service'), name);
-    if (!this.onProxy)
-      throw new KubernetesFailure(503, 'ServiceUnavailable', `no endpoints available for service "${segment}"`);
-    return this.onProxy(name, port, path, query);
+    const [, name = '', asked = ''] = parts.length === 3 ? parts : ['', ...parts];
+    const service = this.#store.get(typeOfKind('Service'), namespace, name);
+    if (!service) throw notFound(typeOfKind('Service'), name);
+    const port = portOf(service, asked);
+    const pod = this.#podBehind(service);
+    if (port === undefined || !pod) throw unavailable(`no endpoints available for service "${segment}"`);
+    const address = `${pod.status?.podIP ?? ''}:${port}`;
+    const unreached = (why: string) => unavailable(`error trying to reach service: dial tcp ${address}: ${why}`);
+    if (this.blocked) throw unreached('i/o timeout');
+    const running = this.#kubelet.pod(namespace, pod.metadata.name);
+    if (!this.onProxy || !running) throw unreached('connect: connection refused');
+    return this.onProxy(name, port, path, query, running);
   }
 
-  log(namespace: string, pod: string, query: URLSearchParams): string {
-    const found = this.#store.get(typeOfKind('Pod'), namespace, pod);
-    if (!found) throw notFound(typeOfKind('Pod'), pod);
-    const { containers } = found.spec as { containers: { name: string }[] };
+  log(namespace: string, name: string, query: URLSearchParams): string {
+    const pod = this.#store.get(typeOfKind('Pod'), namespace, name) as Pod | undefined;
+    if (!pod) throw notFound(typeOfKind('Pod'), name);
+    const names = pod.spec.containers.map((container) => container.name);
     const asked = query.get('container');
-    const [first] = containers;
-    const names = containers.map(({ name }) => name);
-    if (asked === null && containers.length > 1)
-      throw new KubernetesFailure(
-        400,
-        'BadRequest',
-        `a container name must be specified for pod ${pod}, choose one of: [${names.join(' ')}]`,
-      );
-    const container = asked ?? first?.name ?? '';
-    if (!names.includes(container))
-      throw new KubernetesFailure(400, 'BadRequest', `container ${container} is not valid for pod ${pod}`);
-    return this.onLog?.(pod, container) ?? '';
+    if (asked === null && names.length > 1)
+      throw badRequest(`a container name must be specified for pod ${name}, choose one of: [${names.join(' ')}]`);
+    const container = asked ?? names[0] ?? '';
+    if (!names.includes(container)) throw badRequest(`container ${container} is not valid for pod ${name}`);
+    const waiting = this.#kubelet.waitingReason(pod.metadata.uid ?? '', container);
+    if (waiting !== undefined) throw badRequest(`container "${container}" in pod "${name}" is ${waiting}`);
+    const running = this.#kubelet.pod(namespace, name);
+    const written = (running && this.onLog?.(running, container)) ?? [];
+    const lines = typeof written === 'string' ? [{ at: this.#now(), text: written }] : written;
+    return lastLines(this.#since(lines, query.get('sinceSeconds')), query.get('tailLines'));
   }
+
+  /** The first ready pod that the service selects. */
+  #podBehind({ metadata, spec }: KubernetesObject): Pod | undefined {
+    const { selector } = spec as { selector?: Record<string, string> };
+    if (!selector) return undefined;
+    const pods = this.#store.list(typeOfKind('Pod'), metadata.namespace) as Pod[];
+    return pods.find(
+      (pod) =>
+        isStaying(pod) &&
+        isReady(pod) &&
+        Object.entries(selector).every(([key, value]) => pod.metadata.labels?.[key] === value),
+    );
+  }
+
+  #since(lines: readonly LogLine[], seconds: string | null): string[] {
+    const from = seconds === null ? -Infinity : this.#now() - atLeast(1, 'sinceSeconds', seconds) * 1000;
+    return lines.filter(({ at }) => at >= from).flatMap(({ text }) => text.split('\n'));
+  }
+}
+
+function lastLines(lines: readonly string[], count: string | null): string {
+  const wanted = count === null ? lines.length : atLeast(0, 'tailLines', count);
+  const kept = wanted === 0 ? [] : lines.slice(-wanted);
+  return kept.join('\n');
+}
+
+function atLeast(least: number, field: string, text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < least)
+    throw new KubernetesFailure(
+      422,
+      'Invalid',
+      `PodLogOptions "" is invalid: ${field}: Invalid value: ${text}: must be greater than ${least - 1}`,
+    );
+  return value;
+}
+
+/** By number or name; a service with one port needs neither. */
+function portOf({ spec }: KubernetesObject, asked: string): string | undefined {
+  const { ports = [] } = spec as { ports?: { name?: string; port: number; targetPort?: number }[] };
+  const port = ports.find(({ name, port }) => name === asked || String(port) === asked);
+  const chosen = port ?? (asked === '' && ports.length === 1 ? ports[0] : undefined);
+  return chosen && String(chosen.targetPort ?? chosen.port);
+}
+
+function unavailable(message: string): KubernetesFailure {
+  return new KubernetesFailure(503, 'ServiceUnavailable', message);
 }
