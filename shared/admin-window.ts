@@ -25,9 +25,15 @@ export async function hasAdminPolicy(account: TargetAccount, entry: Entry): Prom
 
 /**
  * Makes us cluster administrator. The mark comes first, so that whatever happens after it is shut by someone.
- * @throws UserError namespace-missing if the account does not let us
+ * @param purpose for the message if the account does not let us
+ * @throws UserError cluster-setup-denied
  */
-export async function openAdminWindow(account: TargetAccount, clusterArn: string, window: AdminWindow): Promise<void> {
+export async function openAdminWindow(
+  account: TargetAccount,
+  clusterArn: string,
+  window: AdminWindow,
+  purpose: string,
+): Promise<void> {
   await markWindowOpen(clusterArn, window);
   try {
     await account.client(EKSClient, window.region).send(
@@ -41,7 +47,7 @@ export async function openAdminWindow(account: TargetAccount, clusterArn: string
   } catch (error) {
     if (!isAwsError(error, 'AccessDeniedException', 'AccessDenied')) throw error;
     await markWindowShut(clusterArn, window.runId);
-    throw new UserError('namespace-missing', error.message, { cause: error });
+    throw new UserError('cluster-setup-denied', `${purpose}: ${error.message}`, { cause: error });
   }
 }
 

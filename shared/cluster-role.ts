@@ -75,16 +75,22 @@ export const defaultNames: CoveredNames = {
   statusServices: ['http:kubecost-cloud-cost:9005', 'http:kubecost-cost-analyzer:9003', 'http:opencost:9003'],
 };
 
-/** Before discovery has seen the workload, the rights cover the charts' own names; then also what it found. */
-export function coveredNames(run: Pick<RunRecord, 'request' | 'steps'>): CoveredNames {
-  const { name } = run.request.identity.serviceAccount;
-  const { serviceAccounts, workloads, statusServices } = defaultNames;
-  const found = outputs.discovery.safeParse(run.steps.discovery?.output).data;
-  const withFound = (names: string[], one: string | null | undefined) => [...new Set(one ? [...names, one] : names)];
+/** The charts' own names, then also what discovery has found. Only ever grows within a run. */
+export function coveredNames({ request, steps }: Pick<RunRecord, 'request' | 'steps'>): CoveredNames {
+  const { name } = request.identity.serviceAccount;
+  const before = outputs['cluster-access'].safeParse(steps['cluster-access']?.output).data;
+  const found = outputs.discovery.safeParse(steps.discovery?.output).data;
+  const together = (names: string[], earlier: string[] = [], one: string | null | undefined) => [
+    ...new Set([...names, ...earlier, ...(one ? [one] : [])]),
+  ];
   return {
-    serviceAccounts: withFound(name === undefined ? serviceAccounts : [name], found?.serviceAccount),
-    workloads: withFound(workloads, found?.workload?.split('/')[1]),
-    statusServices: withFound(statusServices, found?.statusService),
+    serviceAccounts: together(
+      name === undefined ? defaultNames.serviceAccounts : [name],
+      before?.serviceAccounts,
+      found?.serviceAccount,
+    ),
+    workloads: together(defaultNames.workloads, before?.workloads, found?.workload?.split('/')[1]),
+    statusServices: together(defaultNames.statusServices, before?.statusServices, found?.statusService),
   };
 }
 

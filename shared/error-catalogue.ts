@@ -124,13 +124,14 @@ export const errorCatalogue = advice({
   'cluster-auth-mode': {
     title: 'The cluster does not accept access entries',
     actor: 'cluster owner',
-    remedy: 'Set the authentication mode to API_AND_CONFIG_MAP (one way), then start the run again.',
+    remedy:
+      'Set the authentication mode to API_AND_CONFIG_MAP (one way), then start the run again; a mapping in the aws-auth config map is not supported.',
   },
   'cluster-endpoint-private': {
     title: 'The cluster has no public endpoint',
     actor: 'cluster owner',
     remedy:
-      'Enable the public endpoint for the hub’s addresses, or deploy the hub in a network that reaches the private one.',
+      'Enable the public endpoint for the hub’s addresses, or deploy the hub with vpcSubnetIds and vpcSecurityGroupIds in a network that reaches the private one.',
   },
   'cluster-endpoint-not-allowed': {
     title: 'The cluster’s endpoint is outside the allowed host names',
@@ -270,10 +271,21 @@ export const errorCatalogue = advice({
 
   // Access
   'namespace-missing': {
-    title: 'The namespace, Role or binding is missing and may not be made',
+    title: 'The namespace is missing and may not be made',
+    actor: 'cluster owner',
+    remedy: 'Create the namespace, or send kubecost.createNamespace: true, then start the run again.',
+  },
+  'cluster-setup-denied': {
+    title: 'Our role may not set itself up in the cluster',
     actor: 'cluster owner',
     remedy:
-      'Apply docs/access/cluster-manifest.yaml to the cluster, or allow the provisioner role eks:AssociateAccessPolicy.',
+      'Apply the manifest from GET /v1/runs/{runId}/artifacts (or docs/access/cluster-manifest.yaml), create the access entry of the provisioner role with the Kubernetes group kubecost-payer-onboarding, and start the run again; or allow the role the named action.',
+  },
+  'admission-denied': {
+    title: 'A policy of the cluster rejects an object we need',
+    actor: 'cluster owner',
+    remedy:
+      'The message holds the policy’s own words: exempt the object, or apply it yourself from GET /v1/runs/{runId}/artifacts, then start the run again.',
   },
   'access-entry-not-ours': {
     title: 'The provisioner role has an access entry with other groups',
@@ -295,6 +307,16 @@ export const errorCatalogue = advice({
     title: 'The workload runs as another service account',
     actor: 'caller',
     remedy: 'Request the workload’s own service account, or change the workload.',
+  },
+  'pod-identity-not-supported': {
+    title: 'The installed Kubecost does not know EKS Pod Identity',
+    actor: 'caller',
+    remedy: 'Use identity.mode irsa, or upgrade Kubecost to 2.2 or later and start the run again.',
+  },
+  'consumer-crashes-on-file': {
+    title: 'The installed OpenCost crashes on any cloud-integration.json',
+    actor: 'cluster owner',
+    remedy: 'Install another release than OpenCost 1.121.2 (opencost#4029), then start the run again.',
   },
   'service-account-subject-mismatch': {
     title: 'The pod role trusts another service account',
@@ -370,7 +392,14 @@ export const errorCatalogue = advice({
   'secret-owned-elsewhere': {
     title: 'The secret belongs to Helm or a GitOps tool',
     actor: 'cluster owner',
-    remedy: 'Add the entry where the owner keeps it, or move the owner to a secret of another name and use that name.',
+    remedy:
+      'Start again with kubecost.publish: artifacts and put the entry from GET /v1/runs/{runId}/artifacts where the secret comes from; or use a secret of another name.',
+  },
+  'secret-rejected': {
+    title: 'An admission policy of the cluster rejects the secret',
+    actor: 'cluster owner',
+    remedy:
+      'The message holds the policy’s own words: exempt the secret from it, or start again with kubecost.publish: artifacts and make the secret the way the policy asks for.',
   },
   'secret-immutable': {
     title: 'The secret is immutable',
@@ -396,6 +425,60 @@ export const errorCatalogue = advice({
     remedy: 'The message holds Athena’s own words; mend the named permission, table or location.',
   },
   'query-overdue': { title: 'The smoke query did not finish', actor: 'nobody', remedy: 'Start the run again later.' },
+
+  // The consumer
+  'entry-lost': {
+    title: 'The published entry is no longer in the file',
+    actor: 'cluster owner',
+    remedy:
+      'Find out what writes the secret beside us (a Helm upgrade, a GitOps tool, a script) and start the run again; or use kubecost.publish: artifacts.',
+  },
+  'rollout-failed': {
+    title: 'The workload does not come up',
+    actor: 'cluster owner',
+    remedy: 'The message holds the pod’s own words; mend that, then start the run again.',
+  },
+  'consumer-crashes': {
+    title: 'The container that reads the file crashes',
+    actor: 'cluster owner',
+    remedy:
+      'Read its log with kubectl logs --previous. OpenCost 1.121.2 crashes on any file, other releases on a null in a list of it. Mend that, then start the run again.',
+  },
+  'pod-without-credentials': {
+    title: 'The pod did not get the role’s credentials',
+    actor: 'cluster owner',
+    remedy:
+      'Credentials are injected when a pod is made: check the pod identity webhook or agent and the service account’s annotation or association, restart the workload, then start the run again.',
+  },
+  'consumer-not-reading': {
+    title: 'The consumer did not take the entry up',
+    actor: 'cluster owner',
+    remedy:
+      'Look for "MultiCloudWatcher" in the container’s log, check that its CONFIG_PATH is where the secret is mounted, restart the workload, then start the run again.',
+  },
+  'consumer-refuses-entry': {
+    title: 'The consumer finds the entry invalid',
+    actor: 'cluster owner',
+    remedy: 'Compare the entry with the documents of the installed release, or upgrade it; then start the run again.',
+  },
+  'cloud-cost-disabled': {
+    title: 'Cloud costs are switched off in the consumer',
+    actor: 'cluster owner',
+    remedy:
+      'Set opencost.cloudCost.enabled=true (OpenCost needs it beside the secret’s name), or enable cloud costs in Kubecost’s values; then start the run again.',
+  },
+  'connection-failed': {
+    title: 'The consumer’s queries fail',
+    actor: 'payer account owner',
+    remedy:
+      'The message holds the consumer’s own words; Athena’s query history in the payer account may say more. Mend that, restart the workload (it tries again only every 6 hours), then start the run again.',
+  },
+  'connection-data-missing': {
+    title: 'The consumer’s queries return no rows',
+    actor: 'payer account owner',
+    remedy:
+      'Check that the entry’s table has partitions year and month of the last days (months without a leading zero) and rows in them; then start the run again.',
+  },
 });
 
 export type ErrorCode = keyof typeof errorCatalogue;

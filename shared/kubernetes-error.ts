@@ -18,6 +18,15 @@ const reasons: Record<number, string> = {
   429: 'TooManyRequests',
 };
 
+/**
+ * True if a policy of the cluster rejected a write, whatever status it chose: `admission webhook "..." denied the request: ...`, or
+ * `ValidatingAdmissionPolicy '...' with binding '...' denied request: ...` (k8s.io/apiserver, plugin/webhook/errors and
+ * policy/validating).
+ */
+export function isDeniedByPolicy(error: unknown): error is KubernetesError {
+  return error instanceof KubernetesError && /denied (the )?request/.test(error.message);
+}
+
 /** @param body a `Status` object, or whatever a proxy on the way answered */
 export function kubernetesError(request: string, status: number, body: string): KubernetesError {
   const { reason, message } = readStatus(body);

@@ -1,10 +1,10 @@
+import * as z from 'zod';
 import { CreateAccessEntryCommand, DescribeAccessEntryCommand, EKSClient } from '@aws-sdk/client-eks';
 import { closeAdminWindow, hasAdminPolicy, openAdminWindow } from '../../shared/admin-window.ts';
 import { ownerTags } from '../../shared/aws/tags.ts';
 import {
   bindsGroup,
   coveredNames,
-  describeRight,
   givesRight,
   groupName,
   mergeRules,
@@ -15,15 +15,16 @@ import {
   rules,
   rulesFor,
   type CoveredNames,
-  type Right,
   type Role,
   type RoleBinding,
 } from '../../shared/cluster-role.ts';
-import { absentIf, isAwsError, RetryableError, unlessTaken } from '../../shared/errors.ts';
+import { absentIf, isAwsError, RetryableError, unlessTaken, UserError } from '../../shared/errors.ts';
+import { isDeniedByPolicy } from '../../shared/kubernetes-error.ts';
+import { missingRights } from '../../shared/cluster-rights.ts';
 import { connectKubernetes, type KubernetesClient } from '../../shared/kubernetes.ts';
 import { objectOwnership, ownerLabels } from '../../shared/kubernetes-owner.ts';
-import { clusterArnOf } from '../../shared/run.ts';
-import { defineStep, type KubernetesRule, type Plan, type StepContext } from '../../shared/step.ts';
+import { clusterArnOf, type RunRecord } from '../../shared/run.ts';
+import { defineStep, rejected, type KubernetesRule, type Plan, type StepContext } from '../../shared/step.ts';
 import { stepHandler } from '../../shared/step-handler.ts';
 import { readWindow, type AdminWindow } from '../../shared/target-store.ts';
 import type { Outputs } from '../../shared/outputs.ts';
@@ -36,6 +37,7 @@ interface Input {
   principalArn: string;
   namespace: string;
   namespaceAllowed: boolean;
+  createNamespace: boolean;
   covered: CoveredNames;
   rules: KubernetesRule[];
 }
@@ -51,6 +53,8 @@ interface Seen {
   window?: AdminWindow | undefined;
   /** Rights the API server says we lack; `unknown` while it does not know us. */
   missing?: string[] | 'unknown';
+  /** False only if we could look without being administrator. */
+  namespaceExists?: boolean;
   admin?: boolean;
   /** As the administrator sees them; `hidden` while that right is on its way. */
   objects?: Objects | 'hidden';
@@ -63,8 +67,17 @@ type Change =
       note?: string;
     }
   /** `made`: in this window the objects were made, so that they only need time now; `runId`: whose mark goes with it. */
-  | { do: 'close-admin-window'; resource: string; made: boolean; runId: string }
+  | { do: 'close-admin-window'; resource: string; made: boolean; runId: string; refusal?: Refusal }
   | { do: 'update-role'; resource: string; role: Role };
+
+/** What the run ends with, once nobody is administrator any more. */
+const Refusal = z.object({
+  code: z.enum(['admission-denied', 'cluster-rights-missing', 'namespace-missing', 'owned-by-another-deployment']),
+  detail: z.string(),
+});
+type Refusal = z.infer<typeof Refusal>;
+
+const Refused = Refusal.extend({ attempt: z.int() });
 
 type AccessPlan = Plan<Change, Outputs['cluster-access']>;
 
@@ -83,53 +96,22 @@ async function findEntry(cx: StepContext, { clusterName, principalArn, region }:
   return answer?.accessEntry && { groups: answer.accessEntry.kubernetesGroups ?? [] };
 }
 
-async function lacks(kubernetes: KubernetesClient, namespace: string, right: Right): Promise<boolean> {
-  const [resource, subresource] = right.resource.split('/');
-  const review = await kubernetes.create<{ status?: { allowed?: boolean } }>(
-    '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
-    {
-      apiVersion: 'authorization.k8s.io/v1',
-      kind: 'SelfSubjectAccessReview',
-      spec: {
-        resourceAttributes: {
-          namespace,
-          verb: right.verb,
-          group: right.group,
-          resource,
-          subresource,
-          name: right.name,
-        },
-      },
-    },
-  );
-  return !review.status?.allowed;
+function refusalOf({ run, memo }: Pick<StepContext, 'run' | 'memo'>): Refusal | undefined {
+  const refused = Refused.safeParse(memo.refused).data;
+  return refused?.attempt === run.attempt ? refused : undefined;
 }
 
-/**
- * The rules the API server lists answer most in one call; what an EKS access policy gives is not in the list, so the rest is
- * asked for one by one until the first no. The namespace counts as a right: an administrator is allowed everything in one
- * that does not exist.
- */
-async function missingRight(kubernetes: KubernetesClient, input: Input): Promise<string | undefined> {
-  const { namespace } = input;
-  const review = await kubernetes.create<{ status?: { resourceRules?: KubernetesRule[] } }>(
-    '/apis/authorization.k8s.io/v1/selfsubjectrulesreviews',
-    { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectRulesReview', spec: { namespace } },
-  );
-  const listed = review.status?.resourceRules ?? [];
-  for (const right of input.rules.flatMap(rightsOf)) {
-    if (!givesRight(listed, right) && (await lacks(kubernetes, namespace, right))) return describeRight(right);
-  }
-  const found = await kubernetes.get(`/api/v1/namespaces/${namespace}`);
-  return found ? undefined : `namespace ${namespace}`;
+/** A second pass within the attempt may have to give more. */
+function rightsMade({ attempt }: RunRecord, { covered }: Input): string {
+  return JSON.stringify([attempt, covered]);
 }
 
-async function missingRights(kubernetes: KubernetesClient, input: Input): Promise<string[] | 'unknown'> {
+/** True also where we may not look: only an administrator can then tell. */
+async function mayExist(kubernetes: KubernetesClient, namespace: string): Promise<boolean> {
   try {
-    const missing = await missingRight(kubernetes, input);
-    return missing === undefined ? [] : [missing];
+    return (await kubernetes.get(`/api/v1/namespaces/${namespace}`)) !== undefined;
   } catch (error) {
-    if (isAwsError(error, 'Unauthorized', 'Forbidden')) return 'unknown';
+    if (isAwsError(error, 'Forbidden')) return true;
     throw error;
   }
 }
@@ -221,6 +203,7 @@ export const clusterAccess = defineStep({
       principalArn: cx.cluster.provisionerArn,
       namespace,
       namespaceAllowed: cx.deployment.allowedNamespaces.includes(namespace),
+      createNamespace: kubecost.createNamespace,
       covered,
       rules: rulesFor({ namespace, secretName, ...covered }),
     };
@@ -238,16 +221,17 @@ export const clusterAccess = defineStep({
       entry,
       window,
       ...(missing && { missing }),
+      ...(!input.createNamespace && { namespaceExists: await mayExist(kubernetes, input.namespace) }),
       admin,
       ...(admin && { objects: await readObjects(kubernetes, input.namespace) }),
     };
   },
 
-  plan(input, { entry, window, missing, admin, objects }, { run, owner, now, memo }): AccessPlan {
+  plan(input, { entry, window, missing, namespaceExists, admin, objects }, { run, owner, now, memo }): AccessPlan {
     const { principalArn, namespace, clusterArn } = input;
     const expected = { principalArn, namespace, ...input.covered };
-    const closing: Change = {
-      do: 'close-admin-window',
+    const closing = {
+      do: 'close-admin-window' as const,
       resource: clusterArn,
       made: window?.runId === run.runId,
       runId: window?.runId ?? run.runId,
@@ -258,6 +242,12 @@ export const clusterAccess = defineStep({
         ? { kind: 'change', changes: [closing], expected }
         : wait(`run ${window.runId} to finish as the cluster’s administrator`, expected, 900);
     }
+    const refuse = (refusal: Refusal): AccessPlan =>
+      window
+        ? { kind: 'change', changes: [{ ...closing, made: false, refusal }], expected }
+        : { kind: 'refuse', code: refusal.code, detail: refusal.detail };
+    const refused = refusalOf({ run, memo });
+    if (refused) return refuse(refused);
     if (!entry) return { kind: 'change', changes: [{ do: 'create-access-entry', resource: principalArn }], expected };
     if (!entry.groups.includes(groupName))
       return {
@@ -268,7 +258,9 @@ export const clusterAccess = defineStep({
     if (missing === 'unknown') return wait('the access entry to take effect', expected);
     if (missing?.length === 0)
       return window ? { kind: 'change', changes: [closing], expected } : { kind: 'ready', output: expected };
-    if (!window && memo.shutInAttempt === run.attempt) return wait('the Role to take effect', expected);
+    if (namespaceExists === false)
+      return refuse({ code: 'namespace-missing', detail: `namespace ${namespace} of cluster ${clusterArn}` });
+    if (!window && memo.made === rightsMade(run, input)) return wait('the Role to take effect', expected);
     if (!admin)
       return {
         kind: 'change',
@@ -278,17 +270,12 @@ export const clusterAccess = defineStep({
     if (!objects || objects === 'hidden') return wait('the administrator’s rights to take effect', expected);
     const { role, binding } = objects;
     if (role && objectOwnership(role, owner) === 'other-deployment')
-      return {
-        kind: 'refuse',
-        code: 'owned-by-another-deployment',
-        detail: `Role ${namespace}/${groupName}`,
-      };
+      return refuse({ code: 'owned-by-another-deployment', detail: `Role ${namespace}/${groupName}` });
     if (binding && !bindsGroup(binding))
-      return {
-        kind: 'refuse',
+      return refuse({
         code: 'cluster-rights-missing',
         detail: `RoleBinding ${namespace}/${groupName} does not bind the Role to the group ${groupName}`,
-      };
+      });
     const [first, ...more] = [...planObjects(input, objects), ...(window ? [closing] : [])];
     return first ? { kind: 'change', changes: [first, ...more], expected } : wait('the Role to take effect', expected);
   },
@@ -301,25 +288,26 @@ export const clusterAccess = defineStep({
       case 'create-access-entry':
         return createEntry(cx, input);
       case 'open-admin-window':
-        return openAdminWindow(cx.cluster, clusterArn, window);
+        return openAdminWindow(cx.cluster, clusterArn, window, change.note ?? '');
       case 'close-admin-window':
+        if (change.refusal) await rememberRefusal(cx, change.refusal);
         await closeAdminWindow(cx.cluster, clusterArn, { ...window, runId: change.runId });
-        if (change.made) await cx.remember({ shutInAttempt: cx.run.attempt });
+        if (change.made) await cx.remember({ made: rightsMade(cx.run, input) });
         return;
       case 'create-namespace':
-        return asAdministrator(() =>
+        return asAdministrator(cx, () =>
           connectKubernetes(cx).create('/api/v1/namespaces', namespaceObject(namespace, labels)),
         );
       case 'create-role':
-        return asAdministrator(() =>
+        return asAdministrator(cx, () =>
           connectKubernetes(cx).create(rolesPath(namespace), roleObject(namespace, input.rules, labels)),
         );
       case 'update-role':
-        return asAdministrator(() =>
+        return asAdministrator(cx, () =>
           connectKubernetes(cx).replace(`${rolesPath(namespace)}/${groupName}`, change.role),
         );
       case 'create-role-binding':
-        return asAdministrator(() =>
+        return asAdministrator(cx, () =>
           connectKubernetes(cx).create(bindingsPath(namespace), roleBindingObject(namespace, labels)),
         );
     }
@@ -340,17 +328,32 @@ async function createEntry(cx: StepContext, { clusterName, principalArn, region 
       ),
     );
   } catch (error) {
+    if (isAwsError(error, 'AccessDeniedException', 'AccessDenied'))
+      throw new UserError('cluster-setup-denied', error.message, { cause: error });
     if (!isAwsError(error, 'InvalidParameterException') || !error.message.includes('invalid principal')) throw error;
     throw new RetryableError('aws-unavailable', error.message, { cause: error });
   }
 }
 
-/** Another API server may not know the right yet, and another run may have shut the window; an admission webhook's no is final. */
-async function asAdministrator(write: () => Promise<unknown>): Promise<void> {
+function rememberRefusal(cx: StepContext, refusal: Refusal): Promise<void> {
+  return cx.remember({ refused: { ...refusal, attempt: cx.run.attempt } });
+}
+
+/**
+ * Another API server may not know the right yet, and another run may have shut the window; a policy's no is final: what is still
+ * planned is left out, but for shutting the window.
+ */
+async function asAdministrator(cx: StepContext, write: () => Promise<unknown>): Promise<unknown> {
+  if (refusalOf(cx)) return rejected;
   try {
     await unlessTaken(['AlreadyExists', 'Conflict'], write);
+    return undefined;
   } catch (error) {
-    if (!isAwsError(error, 'Forbidden') || error.message.includes('denied the request')) throw error;
+    if (isDeniedByPolicy(error)) {
+      await rememberRefusal(cx, { code: 'admission-denied', detail: error.message });
+      return rejected;
+    }
+    if (!isAwsError(error, 'Forbidden')) throw error;
     throw new RetryableError('cluster-rights-missing', error.message, { cause: error });
   }
 }

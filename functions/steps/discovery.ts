@@ -1,39 +1,52 @@
-import { coveredNames, rules } from '../../shared/cluster-role.ts';
+import { rules } from '../../shared/cluster-role.ts';
 import { connectKubernetes, unlessHidden, type KubernetesClient } from '../../shared/kubernetes.ts';
+import { outputs, type Outputs } from '../../shared/outputs.ts';
+import { targetOf, type RunRecord, type Target } from '../../shared/run.ts';
 import { defineStep, type Plan } from '../../shared/step.ts';
 import { stepHandler } from '../../shared/step-handler.ts';
-import { costReaders, type CostReader, type Workload } from '../../shared/workload.ts';
-import type { Outputs } from '../../shared/outputs.ts';
+import { readTargetSettings } from '../../shared/target-store.ts';
+import {
+  agents,
+  costReaders,
+  type CostReader,
+  type Landscape,
+  type Service,
+  type Workload,
+} from '../../shared/workload.ts';
+import type { OnboardingRequest } from '../../shared/request.ts';
 
 interface Input {
-  namespace: string;
-  secretName: string;
+  target: Target;
+  identityMode: OnboardingRequest['identity']['mode'];
   /** As requested. */
   serviceAccount: string | undefined;
-  coveredServiceAccounts: string[];
 }
 
 interface Seen {
   readers: CostReader[];
-  /** Of the service accounts that may come into question, those that exist. */
-  serviceAccounts: string[];
+  /** Workloads that leave the bill to another cluster. */
+  agents: string[];
+  /** What the target's first run has fixed. */
+  fixedServiceAccount?: string | undefined;
 }
 
 /** The tutorial's, where nothing is installed yet. */
 const defaultServiceAccount = 'kubecost-serviceaccount';
 
-/** Versions that overflow their stack on any cloud-integration.json (opencost#4029). */
-const crashingImage = /opencost:v?1\.121\.2$/;
+/** Overflows its stack on any cloud-integration.json (opencost#4029): it must never be given one, nor be rolled. */
+const crashingImage = /opencost:v?1\.121\.2(@|$)/;
 
-async function listReaders(kubernetes: KubernetesClient, { namespace, secretName }: Input): Promise<CostReader[]> {
-  const kinds = ['deployment', 'statefulset'];
-  const lists = await Promise.all(
-    kinds.map(async (kind) => {
-      const objects = await kubernetes.list<Workload>(`/apis/apps/v1/namespaces/${namespace}/${kind}s`);
-      return objects.map((object) => ({ kind, object }));
-    }),
-  );
-  return costReaders(lists.flat(), secretName);
+async function readLandscape(kubernetes: KubernetesClient, namespace: string): Promise<Landscape> {
+  const listed = async (kind: string) => {
+    const objects = await kubernetes.list<Workload>(`/apis/apps/v1/namespaces/${namespace}/${kind}s`);
+    return objects.map((object) => ({ kind, object }));
+  };
+  const [deployments, statefulSets, services] = await Promise.all([
+    listed('deployment'),
+    listed('statefulset'),
+    kubernetes.list<Service>(`/api/v1/namespaces/${namespace}/services`),
+  ]);
+  return { workloads: [...deployments, ...statefulSets], services };
 }
 
 /** Those that mount the secret, else all; of these the requested service account's, if it has any. */
@@ -48,75 +61,91 @@ function nameAll(readers: CostReader[]): string {
   return readers.map(({ workload, serviceAccount }) => `${workload} runs as ${serviceAccount}`).join(', ');
 }
 
-function planFrom(input: Input, { readers }: Seen): Plan<never, Outputs['discovery']> {
-  const likely = candidates(readers, input.serviceAccount);
-  const [reader] = likely;
-  const serviceAccount = input.serviceAccount ?? reader?.serviceAccount ?? defaultServiceAccount;
-  if (likely.some((other) => other.serviceAccount !== serviceAccount)) {
-    const asked = input.serviceAccount === undefined ? '' : `; requested was ${input.serviceAccount}`;
-    return { kind: 'refuse', code: 'service-account-differs', detail: `${nameAll(likely)}${asked}` };
+function refusal({ serviceAccount, identityMode }: Input, likely: CostReader[]) {
+  const expected = serviceAccount ?? likely[0]?.serviceAccount;
+  if (likely.some((reader) => reader.serviceAccount !== expected)) {
+    const asked = serviceAccount === undefined ? '' : `; requested was ${serviceAccount}`;
+    return { code: 'service-account-differs' as const, detail: `${nameAll(likely)}${asked}` };
   }
-  if (!input.coveredServiceAccounts.includes(serviceAccount))
-    return {
-      kind: 'refuse',
-      code: 'service-account-differs',
-      detail: `${nameAll(likely)}; our rights cover ${input.coveredServiceAccounts.join(', ')}: name ${serviceAccount} as identity.serviceAccount.name`,
-    };
-  const warnings = likely
-    .filter(({ image }) => crashingImage.test(image))
-    .map(({ workload, image }) => `${workload} runs ${image}, which crashes on any cloud-integration.json: upgrade it`);
-  if (likely.length > 1) warnings.push(`several workloads read cloud costs: ${nameAll(likely)}`);
-  return {
-    kind: 'ready',
-    output: {
-      installation: reader?.installation ?? 'none',
-      workload: reader?.workload ?? null,
-      image: reader?.image ?? null,
-      mount: reader?.mount ?? null,
-      serviceAccount,
-      container: null,
-      podSelector: null,
-      statusService: null,
-    },
-    warnings,
-  };
+  const crashing = likely.find(({ image }) => crashingImage.test(image));
+  if (crashing)
+    return { code: 'consumer-crashes-on-file' as const, detail: `${crashing.workload} runs ${crashing.image}` };
+  const old = identityMode === 'pod-identity' ? likely.find(({ knowsPodIdentity }) => !knowsPodIdentity) : undefined;
+  if (old) return { code: 'pod-identity-not-supported' as const, detail: `${old.workload} runs ${old.image}` };
+  return undefined;
+}
+
+/** The service account that the run's identity step has given its role to, if it has been taken. */
+function givenTo({ request, steps }: RunRecord): string | undefined {
+  const name = request.identity.mode === 'irsa' ? 'pod-role' : 'pod-identity';
+  return outputs[name].safeParse(steps[name]?.output).data?.serviceAccount;
 }
 
 /** Reads what is installed and how it reads the secret from the live workloads. */
 export const discovery = defineStep({
   name: 'discovery',
   summary: 'Finds out what is installed, as which service account it runs and how it mounts the secret.',
-  permissions: { kubernetes: [rules.workloads, rules.serviceAccount] },
+  permissions: { table: ['GetItem'], kubernetes: [rules.workloads, rules.services] },
 
-  input(cx): Input {
-    const { kubecost, identity } = cx.run.request;
+  input({ run }): Input {
+    const { mode, serviceAccount } = run.request.identity;
+    return { target: targetOf(run.request), identityMode: mode, serviceAccount: serviceAccount.name };
+  },
+
+  async observe(cx, { target }): Promise<Seen> {
+    const [landscape, settings] = await Promise.all([
+      unlessHidden(cx, () => readLandscape(connectKubernetes(cx), target.namespace)),
+      readTargetSettings(target),
+    ]);
+    const { workloads, services } = landscape === 'hidden' ? { workloads: [], services: [] } : landscape;
     return {
-      namespace: kubecost.namespace,
-      secretName: kubecost.secretName,
-      serviceAccount: identity.serviceAccount.name,
-      coveredServiceAccounts: coveredNames(cx.run).serviceAccounts,
+      readers: costReaders({ workloads, services }, target.secretName),
+      agents: agents({ workloads, services }),
+      fixedServiceAccount: settings?.serviceAccount,
     };
   },
 
-  observe(cx, input): Promise<Seen | 'hidden'> {
-    return unlessHidden(cx, async () => {
-      const kubernetes = connectKubernetes(cx);
-      const readers = await listReaders(kubernetes, input);
-      const names = new Set([input.serviceAccount ?? defaultServiceAccount, ...readers.map((r) => r.serviceAccount)]);
-      const found = await Promise.all(
-        input.coveredServiceAccounts
-          .filter((name) => names.has(name))
-          .map((name) => kubernetes.get(`/api/v1/namespaces/${input.namespace}/serviceaccounts/${name}`)),
+  plan(input, { readers, agents, fixedServiceAccount }): Plan<never, Outputs['discovery']> {
+    const likely = candidates(readers, input.serviceAccount);
+    const refused = refusal(input, likely);
+    if (refused) return { kind: 'refuse', ...refused };
+    const warnings: string[] = [];
+    if (likely.length > 1) warnings.push(`several workloads read cloud costs: ${nameAll(likely)}`);
+    if (readers.length === 0 && agents.length > 0)
+      warnings.push(
+        `${agents.join(', ')} runs without a cloud-cost container, as an agent does: the bill is read in the primary cluster, which is the one to onboard`,
       );
-      return { readers, serviceAccounts: found.flatMap((object) => object?.metadata.name ?? []) };
-    });
-  },
-
-  plan(input, seen): Plan<never, Outputs['discovery']> {
-    return planFrom(input, seen === 'hidden' ? { readers: [], serviceAccounts: [] } : seen);
+    const [reader] = likely;
+    return {
+      kind: 'ready',
+      output: {
+        installation: reader?.installation ?? 'none',
+        workload: reader?.workload ?? null,
+        container: reader?.container ?? null,
+        image: reader?.image ?? null,
+        mount: reader?.mount ?? null,
+        serviceAccount: input.serviceAccount ?? reader?.serviceAccount ?? fixedServiceAccount ?? defaultServiceAccount,
+        podSelector: reader?.podSelector ?? null,
+        statusService: reader?.statusService ?? null,
+      },
+      warnings,
+    };
   },
 
   apply: () => Promise.resolve(),
+
+  outdates(run, { workload, statusService, serviceAccount }) {
+    const covered = outputs['cluster-access'].safeParse(run.steps['cluster-access']?.output).data;
+    const isCovered = (names: string[] = [], name: string | null | undefined) => !name || names.includes(name);
+    if (
+      !isCovered(covered?.serviceAccounts, serviceAccount) ||
+      !isCovered(covered?.workloads, workload?.split('/')[1]) ||
+      !isCovered(covered?.statusServices, statusService)
+    )
+      return 'cluster-access';
+    const given = givenTo(run);
+    return given !== undefined && given !== serviceAccount ? 'pod-role' : undefined;
+  },
 });
 
 export const handler = stepHandler(discovery);
