@@ -43,6 +43,7 @@ const protocols: Record<string, { protocol: Protocol; namespace?: string }> = {
   cloudformation: { protocol: 'query', namespace: 'http://cloudformation.amazonaws.com/doc/2010-05-15/' },
   s3: { protocol: 'rest-xml', namespace: 'http://s3.amazonaws.com/doc/2006-03-01/' },
   eks: { protocol: 'rest-json' },
+  'eks-auth': { protocol: 'rest-json' },
   lambda: { protocol: 'rest-json' },
   lakeformation: { protocol: 'rest-json' },
   states: { protocol: 'json-1.0' },

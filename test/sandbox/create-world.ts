@@ -3,6 +3,7 @@ import { AthenaState, athenaService } from './services/athena.ts';
 import { CloudFormationState, cloudformationService } from './services/cloudformation.ts';
 import { CurState, curService } from './services/cur.ts';
 import { EksState, eksService } from './services/eks.ts';
+import { eksAuthService } from './services/eks-auth.ts';
 import { GlueState, glueService } from './services/glue.ts';
 import { IamState, iamService } from './services/iam.ts';
 import { LakeFormationState, lakeformationService } from './services/lakeformation.ts';
@@ -18,6 +19,7 @@ const services = [
   cloudformationService,
   curService,
   eksService,
+  eksAuthService,
   glueService,
   iamService,
   lakeformationService,

@@ -1,7 +1,7 @@
 import { generateKeyPair, randomBytes, randomUUID, sign, verify, type KeyObject } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { User } from './authorize.ts';
-import { badRequest, invalid, notFound } from './failure.ts';
+import { badRequest, invalid, KubernetesFailure, notFound } from './failure.ts';
 import { isRecord, typeOfKind } from './objects.ts';
 import { timestamp, type ObjectStore } from './store.ts';
 
@@ -15,7 +15,19 @@ interface Claims {
   sub: string;
   aud: string[];
   exp: number;
-  'kubernetes.io': { namespace: string; serviceaccount: { name: string; uid: string } };
+  'kubernetes.io': {
+    namespace: string;
+    serviceaccount: { name: string; uid: string };
+    /** Where the token lives no longer than this pod. */
+    pod?: { name: string; uid: string };
+  };
+}
+
+interface BoundObject {
+  kind?: string;
+  apiVersion?: string;
+  name?: string;
+  uid?: string;
 }
 
 /** The cluster's issuer: tokens of its service accounts, bound to the account's uid. */
@@ -52,8 +64,12 @@ export class ServiceAccountTokens {
     if (!account) throw notFound(typeOfKind('ServiceAccount'), name);
     if (!isRecord(body) || (body.kind ?? 'TokenRequest') !== 'TokenRequest')
       throw badRequest('the object provided is unrecognized (must be of type TokenRequest)');
-    const spec = (body.spec ?? {}) as { audiences?: string[]; expirationSeconds?: number };
-    const { audiences = [], expirationSeconds = 3600 } = spec;
+    const spec = (body.spec ?? {}) as {
+      audiences?: string[];
+      expirationSeconds?: number;
+      boundObjectRef?: BoundObject | null;
+    };
+    const { audiences = [], expirationSeconds = 3600, boundObjectRef } = spec;
     if (expirationSeconds < leastSeconds)
       throw invalid(
         { group: 'authentication.k8s.io', kind: 'TokenRequest' },
@@ -61,6 +77,7 @@ export class ServiceAccountTokens {
         'spec.expirationSeconds',
         `Invalid value: ${expirationSeconds}: may not specify a duration less than 10 minutes`,
       );
+    const pod = boundObjectRef && this.#boundPod(namespace, name, boundObjectRef);
     const issuedAt = Math.floor(this.#now() / 1000);
     const exp = issuedAt + Math.min(expirationSeconds, mostSeconds);
     const aud = audiences.length > 0 ? audiences : [apiAudience];
@@ -70,7 +87,11 @@ export class ServiceAccountTokens {
       iat: issuedAt,
       iss: this.#issuer,
       jti: randomUUID(),
-      'kubernetes.io': { namespace, serviceaccount: { name, uid: account.metadata.uid ?? '' } },
+      'kubernetes.io': {
+        namespace,
+        serviceaccount: { name, uid: account.metadata.uid ?? '' },
+        ...(pod && { pod }),
+      },
       nbf: issuedAt,
       sub: `system:serviceaccount:${namespace}:${name}`,
     };
@@ -78,9 +99,28 @@ export class ServiceAccountTokens {
       kind: 'TokenRequest',
       apiVersion: 'authentication.k8s.io/v1',
       metadata: { name, namespace, creationTimestamp: timestamp(this.#now()) },
-      spec: { audiences: aud, expirationSeconds: exp - issuedAt, boundObjectRef: null },
+      spec: { audiences: aud, expirationSeconds: exp - issuedAt, boundObjectRef: boundObjectRef ?? null },
       status: { token: this.#signed(claims), expirationTimestamp: timestamp(exp * 1000) },
     };
+  }
+
+  /** As kube-apiserver's serviceaccount/token registry checks it: a pod that is there and runs as this account. */
+  #boundPod(namespace: string, account: string, { kind = '', name = '', uid }: BoundObject) {
+    if (kind !== 'Pod') throw badRequest(`cannot bind token to object of type ${kind}`);
+    const pod = this.#store.get(typeOfKind('Pod'), namespace, name);
+    if (!pod) throw notFound(typeOfKind('Pod'), name);
+    const found = pod.metadata.uid ?? '';
+    if (uid !== undefined && uid !== found)
+      throw new KubernetesFailure(
+        409,
+        'Conflict',
+        `Operation cannot be fulfilled on Pod "${name}": the UID in the bound object reference (${uid}) does not match the UID in record. The object might have been deleted and then recreated`,
+      );
+    if ((pod.spec as { serviceAccountName?: string }).serviceAccountName !== account)
+      throw badRequest(
+        `cannot bind token for serviceaccount "${account}" to pod running with different serviceaccount name.`,
+      );
+    return { name, uid: found };
   }
 
   /** Whose token this is; undefined unless it is valid now and meant for the API server. */
@@ -90,10 +130,11 @@ export class ServiceAccountTokens {
     if (!verify('sha256', Buffer.from(`${header}.${payload}`), key, Buffer.from(signature, 'base64url')))
       return undefined;
     const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as Claims;
-    const { namespace, serviceaccount } = claims['kubernetes.io'];
+    const { namespace, serviceaccount, pod } = claims['kubernetes.io'];
     const account = this.#store.get(typeOfKind('ServiceAccount'), namespace, serviceaccount.name);
     if (!claims.aud.includes(apiAudience) || claims.exp * 1000 <= this.#now()) return undefined;
     if (account?.metadata.uid !== serviceaccount.uid) return undefined;
+    if (pod && this.#store.get(typeOfKind('Pod'), namespace, pod.name)?.metadata.uid !== pod.uid) return undefined;
     return {
       username: claims.sub,
       groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'],
