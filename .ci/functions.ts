@@ -38,6 +38,7 @@ export const deployedFunctions: readonly DeployedFunction[] = [
     startsExecutions: true,
   },
   { key: 'getRun', entry: 'functions/api/get-run.ts', table: ['GetItem'] },
+  { key: 'getArtifacts', entry: 'functions/api/get-artifacts.ts', table: ['GetItem'] },
   { key: 'listRuns', entry: 'functions/api/list-runs.ts', table: ['Query'], indexes: true },
   { key: 'openapi', entry: 'functions/api/openapi.ts', table: [] },
   { key: 'docs', entry: 'functions/api/docs.ts', table: [] },

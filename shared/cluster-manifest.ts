@@ -1,5 +1,5 @@
-import { stringify } from 'yaml';
 import { namespaceObject, roleBindingObject, roleObject, rulesFor, type RoleScope } from './cluster-role.ts';
+import { writeYaml } from './yaml-text.ts';
 
 /** What a cluster's owner applies instead of letting us: namespace, Role and RoleBinding. */
 export function renderClusterManifest(scope: RoleScope): string {
@@ -8,5 +8,5 @@ export function renderClusterManifest(scope: RoleScope): string {
     roleObject(scope.namespace, rulesFor(scope), undefined),
     roleBindingObject(scope.namespace, undefined),
   ];
-  return objects.map((object) => stringify(object, { lineWidth: 0, aliasDuplicateObjects: false })).join('---\n');
+  return objects.map((object) => writeYaml(object)).join('---\n');
 }

@@ -18,7 +18,7 @@ import {
 import type { RunSummary as StoredSummary } from './run-store.ts';
 import { stepNames, type StepName } from './step-names.ts';
 
-const StepNameView = z.enum(stepNames).meta({ id: 'StepName' });
+export const StepNameView = z.enum(stepNames).meta({ id: 'StepName' });
 
 const StepView = z
   .object({

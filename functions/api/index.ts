@@ -1,9 +1,10 @@
 import * as createOnboarding from './create-onboarding.ts';
 import * as docs from './docs.ts';
+import * as getArtifacts from './get-artifacts.ts';
 import * as getRun from './get-run.ts';
 import * as health from './health.ts';
 import * as listRuns from './list-runs.ts';
 import * as openapi from './openapi.ts';
 
 /** Every route in the order the documentation shows them; for generation and tests, never bundled. */
-export const routes = [createOnboarding, getRun, listRuns, openapi, docs, health] as const;
+export const routes = [createOnboarding, getRun, getArtifacts, listRuns, openapi, docs, health] as const;
