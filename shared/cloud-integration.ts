@@ -65,6 +65,16 @@ export function mergeEntries(
   return changes.length === 0 ? { kind: 'unchanged', text: current } : { kind: 'changed', text: current, changes };
 }
 
+/** Of these entries, those that do not stand in the file, alone and as they are to: in one reading, for files of many payers. */
+export function entriesToMerge(text: string | undefined, entries: readonly IntegrationEntry[]): IntegrationEntry[] {
+  const file = text === undefined ? undefined : readFile(text);
+  if (file?.kind !== 'read') return [...entries];
+  return entries.filter((entry) => {
+    const [match, another] = payerEntries(file.integrations, entry.payerAccountId);
+    return another !== undefined || match?.key !== entryKey(entry) || !hasContent(match, entry);
+  });
+}
+
 /** Takes out the entries with these keys; their list stays, if need be empty. */
 export function removeEntries(text: string, keys: ReadonlySet<string>): RemoveResult {
   let current = text;

@@ -32,7 +32,8 @@ export const errorCatalogue = advice({
   'target-differs': {
     title: 'The target is already set up another way',
     actor: 'caller',
-    remedy: 'Use the identity mode and service account that the first run for this cluster, namespace and secret used.',
+    remedy:
+      'Use the identity mode, service account and format that the first run for this cluster, namespace and secret used. Left open, the service account follows the installed workload and the format the file.',
   },
   'run-not-found': { title: 'No such run', actor: 'caller', remedy: 'Check the run id; GET /v1/runs lists the runs.' },
 
@@ -361,9 +362,10 @@ export const errorCatalogue = advice({
     remedy: 'Delete the named policy, or send existing: take-over to have it completed in place.',
   },
   'target-full': {
-    title: 'The pod’s policy cannot hold another payer',
+    title: 'The pod’s policies cannot hold another payer',
     actor: 'operator',
-    remedy: 'Use another cluster for further payers.',
+    remedy:
+      'Use another cluster for further payers, or detach policies from the pod’s role that it does not need: a role may have ten.',
   },
   'web-identity-denied': {
     title: 'The pod cannot take on its role',

@@ -1,9 +1,11 @@
 import { decodeIntegrationFile } from './cloud-integration.ts';
 import { readFile, type Refused } from './cloud-integration-file.ts';
-import type { Owner } from './aws/tags.ts';
+import { managedBy, type Owner } from './aws/tags.ts';
 import type { ErrorCode } from './error-catalogue.ts';
+import { isAwsError, UserError } from './errors.ts';
 import type { KubernetesClient, KubernetesObject } from './kubernetes.ts';
-import { isHelmManaged, objectOwnership } from './kubernetes-owner.ts';
+import { isDeniedByPolicy } from './kubernetes-error.ts';
+import { isHelmManaged, objectOwnership, ownerLabels } from './kubernetes-owner.ts';
 import type { Target } from './run.ts';
 
 /** The one key that the consumer mounts. */
@@ -18,6 +20,10 @@ export interface Secret extends KubernetesObject {
 
 export const secretsPath = (namespace: string) => `/api/v1/namespaces/${namespace}/secrets`;
 export const previousName = ({ secretName }: Pick<Target, 'secretName'>) => `${secretName}-previous`;
+
+/** On every secret we write entries into, also one that keeps its own labels: who writes them, and when they last changed (ISO 8601). */
+const deploymentAnnotation = `${managedBy}/deployment-id`;
+const changedAtAnnotation = `${managedBy}/entries-changed-at`;
 
 /** Holds other clouds' credentials: never to be recorded, logged or shown. */
 export function readSecret(kubernetes: KubernetesClient, namespace: string, name: string): Promise<Secret | undefined> {
@@ -48,7 +54,9 @@ export function unwritable(secret: Secret, us: Pick<Owner, 'deploymentId'>): Ref
   const detail = `Secret ${namespace}/${name}`;
   const owner = ownerOf(secret);
   if (owner) return { code: 'secret-owned-elsewhere', detail: `${detail} belongs to ${owner}` };
-  if (objectOwnership(secret, us) === 'other-deployment') return { code: 'owned-by-another-deployment', detail };
+  const writer = secret.metadata.annotations?.[deploymentAnnotation] ?? us.deploymentId;
+  if (objectOwnership(secret, us) === 'other-deployment' || writer !== us.deploymentId)
+    return { code: 'owned-by-another-deployment', detail };
   return secret.immutable ? { code: 'secret-immutable', detail } : undefined;
 }
 
@@ -68,4 +76,69 @@ function ownerOf(secret: Secret): string | undefined {
   const tool = Object.entries(gitOpsMarks).find(([prefix]) => marks.some((mark) => mark.startsWith(prefix)));
   const [reference] = ownerReferences;
   return tool?.[1] ?? (reference && `${reference.kind} ${reference.name}`);
+}
+
+/** The secret with this file in it and our marks on it; what else it has stays. */
+export function withFile(
+  secret: Secret | undefined,
+  { namespace, secretName }: Pick<Target, 'namespace' | 'secretName'>,
+  text: string,
+  owner: Pick<Owner, 'deploymentId'>,
+  changedAt: string,
+): Secret {
+  const { metadata } = secret ?? {
+    metadata: { name: secretName, namespace, labels: ownerLabels(owner) },
+  };
+  const marks = { [deploymentAnnotation]: owner.deploymentId, [changedAtAnnotation]: changedAt };
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    type: 'Opaque',
+    ...secret,
+    metadata: { ...metadata, annotations: { ...metadata.annotations, ...marks } },
+    data: { ...secret?.data, [fileName]: Buffer.from(text).toString('base64') },
+  };
+}
+
+/** When our entries last changed, milliseconds since the epoch; where nobody wrote that down, when the secret did. */
+export function changedAtOf({ metadata }: Secret): number {
+  const { annotations, managedFields = [], creationTimestamp } = metadata;
+  const marked = Date.parse(annotations?.[changedAtAnnotation] ?? '');
+  if (!Number.isNaN(marked)) return marked;
+  const times = [creationTimestamp, ...managedFields.map(({ time }) => time)].map((time) => Date.parse(time ?? ''));
+  return Math.max(0, ...times.filter((time) => !Number.isNaN(time)));
+}
+
+/**
+ * Creates the secret, or replaces the version that was read; false if another writer was first.
+ * @throws UserError `secret-rejected`, in the words of the admission policy that denies it
+ */
+export function saveSecret(kubernetes: KubernetesClient, secret: Secret): Promise<boolean> {
+  return save(kubernetes, secret, '');
+}
+
+/**
+ * Asks the cluster whether it would take the secret from us, without writing it. A webhook with side effects cannot be asked (Kubernetes,
+ * "Dry-run"): then only the write itself will tell.
+ * @throws UserError `secret-rejected`
+ */
+export async function rehearse(kubernetes: KubernetesClient, secret: Secret): Promise<void> {
+  try {
+    await save(kubernetes, secret, '?dryRun=All');
+  } catch (error) {
+    if (!isAwsError(error, 'BadRequest') || !error.message.includes('does not support dry run')) throw error;
+  }
+}
+
+async function save(kubernetes: KubernetesClient, secret: Secret, query: string): Promise<boolean> {
+  const { name, namespace = '', resourceVersion } = secret.metadata;
+  try {
+    if (resourceVersion === undefined) await kubernetes.create(`${secretsPath(namespace)}${query}`, secret);
+    else await kubernetes.replace(`${secretsPath(namespace)}/${name}${query}`, secret);
+    return true;
+  } catch (error) {
+    if (isAwsError(error, 'AlreadyExists', 'Conflict')) return false;
+    if (isDeniedByPolicy(error)) throw new UserError('secret-rejected', error.message, { cause: error });
+    throw error;
+  }
 }

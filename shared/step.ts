@@ -28,7 +28,7 @@ export interface StepContext {
 /** What `plan` may know beside what was seen: nothing that needs a call. */
 export type Situation = Pick<StepContext, 'run' | 'owner' | 'now' | 'since' | 'memo'>;
 
-/** What `apply` answers when AWS did not take the write. */
+/** What `apply` answers when AWS did not take the write, or when the only one was to our own table. */
 export const rejected = Symbol('rejected');
 
 /** What the step wants to write: `do` and `resource` are recorded and logged, further fields are only for `apply`. */

@@ -3,155 +3,231 @@ import {
   entryKey,
   entryOf,
   foreignKeys,
-  mergeEntries,
   parseIntegrationFile,
   renderEntry,
+  type IntegrationEntry,
 } from '../../shared/cloud-integration.ts';
+import { iso, now } from '../../shared/clock.ts';
 import { rules } from '../../shared/cluster-role.ts';
-import { TerminalError, unlessTaken } from '../../shared/errors.ts';
 import {
   fileName,
   fileOf,
   previousName,
   readSecret,
-  secretsPath,
+  saveSecret,
   unwritable,
+  withFile,
   type Refusal,
   type Secret,
 } from '../../shared/integration-secret.ts';
 import { connectKubernetes, unlessHidden } from '../../shared/kubernetes.ts';
 import { objectOwnership, ownerLabels } from '../../shared/kubernetes-owner.ts';
-import { targetOf, type Target } from '../../shared/run.ts';
-import { defineStep, type Plan, type StepContext } from '../../shared/step.ts';
+import { listPods, type Pod } from '../../shared/pods.ts';
+import { publicationOf, type OwnEntry, type Publication } from '../../shared/publication.ts';
+import { needsRestart, restartPatch, type Reader, type Restartable } from '../../shared/restart.ts';
+import { outputOf, podRoleOf, targetOf, type RunRecord, type Target } from '../../shared/run.ts';
+import { defineStep, rejected, type Plan, type StepContext, type Wait } from '../../shared/step.ts';
 import { stepHandler } from '../../shared/step-handler.ts';
-import { listTargetPayers, markProven, type TargetPayer } from '../../shared/target-store.ts';
-import type { IntegrationEntry } from '../../shared/cloud-integration.ts';
+import {
+  listTargetPayers,
+  markProven,
+  markPublished,
+  readTargetSettings,
+  type TargetPayer,
+} from '../../shared/target-store.ts';
 import type { OnboardingRequest } from '../../shared/request.ts';
 import type { Outputs } from '../../shared/outputs.ts';
 
-interface Input {
+interface Input extends OwnEntry {
   target: Target;
-  entry: IntegrationEntry;
   format: OnboardingRequest['kubecost']['format'];
-  takeOver: boolean;
+  mode: OnboardingRequest['kubecost']['publish'];
+  /** What reads the file; undefined if nothing is installed, or what is does not mount the secret. */
+  reader: (Omit<Reader, 'since'> & { workload: string; path: string; podSelector: string }) | undefined;
 }
 
 /** Lives within one look: the secret's content is never put into a change. */
 interface Seen {
   payers: TargetPayer[];
+  /** As the target's first run asked for; undefined if it is not known. */
+  format: Input['format'] | undefined;
   secret: Secret | undefined;
   previous: Secret | undefined;
+  workload: Restartable | undefined;
+  pods: Pod[];
 }
 
 type Change =
-  | { do: 'mark-proven'; resource: string }
+  | { do: 'mark-published' | 'restart-workload'; resource: string }
   /** `resourceVersion` of the secret the plan was made from; absent where there was none. */
   | { do: 'keep-previous' | 'create-secret' | 'update-secret'; resource: string; resourceVersion?: string | undefined };
 
-async function look(cx: StepContext, { target }: Input): Promise<Seen> {
+/** Long enough for runs that end together to meet, short beside everything before it. */
+const gatheringSeconds = 15;
+/** Marks written at once: far below what a table takes at rest. */
+const marksAtOnce = 20;
+
+function readerOf(run: RunRecord): Input['reader'] {
+  const { workload, container, podSelector, mount } = outputOf(run, 'discovery');
+  if (workload === null || container === null || podSelector === null || mount === null) return undefined;
+  const { mode } = run.request.identity;
+  const [kind = '', name = ''] = workload.split('/');
+  const bound = run.steps[mode === 'irsa' ? 'pod-role' : 'pod-identity']?.changes ?? [];
+  return {
+    workload,
+    path: `/apis/apps/v1/namespaces/${run.request.kubecost.namespace}/${kind}s/${name}`,
+    podSelector,
+    mount,
+    container,
+    role: { mode, arn: podRoleOf(run).podRoleArn },
+    boundAt: Math.max(0, ...bound.map(({ at }) => (at ? Date.parse(at) : 0))),
+  };
+}
+
+async function lookAtFile(cx: StepContext, { target }: Input) {
   const kubernetes = connectKubernetes(cx);
   const { namespace, secretName } = target;
-  const [payers, secret, previous] = await Promise.all([
+  const [payers, settings, secret, previous] = await Promise.all([
     listTargetPayers(target),
+    readTargetSettings(target),
     readSecret(kubernetes, namespace, secretName),
     readSecret(kubernetes, namespace, previousName(target)),
   ]);
-  return { payers, secret, previous };
+  return { payers, format: settings?.format, secret, previous };
 }
 
-/** All entries that belong in the file, ours as it is to be, in a stable order. */
-function entriesOf({ entry }: Input, payers: TargetPayer[]): IntegrationEntry[] {
-  const others = payers.flatMap((item) =>
-    item.state === 'proven' && item.payerAccountId !== entry.payerAccountId && item.entry ? [item.entry] : [],
-  );
-  return [...others, entry].sort((a, b) => (a.payerAccountId < b.payerAccountId ? -1 : 1));
+async function look(cx: StepContext, input: Input): Promise<Seen> {
+  const kubernetes = connectKubernetes(cx);
+  const { reader } = input;
+  const [file, workload, pods] = await Promise.all([
+    lookAtFile(cx, input),
+    reader && kubernetes.get<Restartable>(reader.path),
+    reader ? listPods(kubernetes, input.target.namespace, reader.podSelector) : [],
+  ]);
+  return { ...file, workload, pods };
 }
 
-/** The file as it is to be. Another payer that does not fit keeps nobody out: its own run says so. */
-function merge(input: Input, { payers, secret }: Seen): { text: string; changed: boolean } | { refused: Refusal } {
+/** The file as it is to be, or why it cannot be. Where the secret is its owner's, only this payer's entry is asked about. */
+function wantedFile(
+  input: Input,
+  { payers, format, secret }: Pick<Seen, 'payers' | 'format' | 'secret'>,
+): (Publication & { current: string | undefined }) | { refused: Refusal } {
   const file = fileOf(secret);
   if (file?.kind === 'refused') return { refused: { code: file.code, detail: file.detail } };
-  const ownedKeys = new Set(payers.flatMap(({ entry }) => (entry ? [entryKey(entry)] : [])));
-  let text = file?.text;
-  for (const entry of entriesOf(input, payers)) {
-    const takeOver = input.takeOver && entry === input.entry;
-    const result = mergeEntries(text, [entry], { format: input.format, takeOver, ownedKeys });
-    if (result.kind !== 'refused') text = result.text;
-    else if (entry === input.entry) return { refused: { code: result.code, detail: result.detail } };
-  }
-  if (text === undefined) throw new TerminalError('unexpected', 'there is nothing to publish');
-  return { text, changed: text !== file?.text };
+  const own = payers.filter(({ payerAccountId }) => payerAccountId === input.entry.payerAccountId);
+  const items = input.mode === 'secret' ? payers : own;
+  const wanted = publicationOf(file?.text, items, input, format ?? input.format);
+  return 'refused' in wanted ? wanted : { ...wanted, current: file?.text };
 }
 
-function describe({ target, entry }: Input, text: string, resourceVersion: string): Outputs['publish'] {
-  const parsed = parseIntegrationFile(text);
+function describe({ target, entry, mode }: Input, file: Publication & { current: string | undefined }, version = '') {
+  const parsed = parseIntegrationFile(file.text);
   const format = parsed.accepted && parsed.format === 'configurations' ? 'configurations' : 'legacy';
   const key = entryKey(entry);
+  const held = mode === 'secret' ? file.text : (file.current ?? '');
   return {
     secret: `${target.namespace}/${target.secretName}`,
-    resourceVersion,
-    sha256: createHash('sha256').update(text).digest('hex'),
+    resourceVersion: version,
+    sha256: createHash('sha256').update(held).digest('hex'),
     key,
     entry: JSON.parse(renderEntry(entry, format)) as Record<string, unknown>,
-    otherKeys: foreignKeys(text, new Set([key])),
-    mode: 'secret',
+    otherKeys: foreignKeys(held, new Set([key])),
+    mode,
   };
 }
 
 /** Another writer was first: the look after it plans anew. */
 async function write(cx: StepContext, input: Input, change: Extract<Change, { resourceVersion?: unknown }>) {
-  const { namespace, secretName } = input.target;
-  const seen = await look(cx, input);
+  const { namespace } = input.target;
+  const seen = await lookAtFile(cx, input);
   const { secret, previous } = seen;
-  if (secret?.metadata.resourceVersion !== change.resourceVersion) return;
+  if (secret?.metadata.resourceVersion !== change.resourceVersion) return rejected;
   const kubernetes = connectKubernetes(cx);
-  const labels = ownerLabels(cx.owner);
-  const save = (name: string, existing: Secret | undefined, content: string) => {
-    const data = { ...existing?.data, [fileName]: content };
-    const fresh = { apiVersion: 'v1', kind: 'Secret', type: 'Opaque', metadata: { name, namespace, labels } };
-    return unlessTaken(['AlreadyExists', 'Conflict'], () =>
-      existing
-        ? kubernetes.replace<Secret>(`${secretsPath(namespace)}/${name}`, { ...existing, data })
-        : kubernetes.create(secretsPath(namespace), { ...fresh, data }),
+  if (change.do === 'keep-previous') {
+    const fresh = { metadata: { name: previousName(input.target), namespace, labels: ownerLabels(cx.owner) } };
+    const data = { ...previous?.data, [fileName]: secret?.data?.[fileName] ?? '' };
+    const kind = { apiVersion: 'v1', kind: 'Secret', type: 'Opaque' };
+    return (await saveSecret(kubernetes, { ...kind, ...(previous ?? fresh), data })) ? undefined : rejected;
+  }
+  const wanted = wantedFile(input, seen);
+  if ('refused' in wanted) return rejected;
+  if (!(await saveSecret(kubernetes, withFile(secret, input.target, wanted.text, cx.owner, iso(now())))))
+    return rejected;
+  // Only after it stands there: a mark that came first would make an entry that somebody else put there ours.
+  const unmarked = seen.payers.flatMap(({ payerAccountId, publishedKey }) => {
+    const key = wanted.keys.get(payerAccountId);
+    return key === undefined || key === publishedKey ? [] : [{ payerAccountId, key }];
+  });
+  for (let from = 0; from < unmarked.length; from += marksAtOnce)
+    await Promise.all(
+      unmarked
+        .slice(from, from + marksAtOnce)
+        .map(({ payerAccountId, key }) => markPublished(input.target, payerAccountId, key)),
     );
-  };
-  if (change.do === 'keep-previous') return save(previousName(input.target), previous, secret?.data?.[fileName] ?? '');
-  const merged = merge(input, seen);
-  if ('text' in merged) await save(secretName, secret, Buffer.from(merged.text).toString('base64'));
+  return undefined;
 }
 
 /** Brings the file to what all proven payers of the target need, and leaves every byte that is not theirs. */
 export const publish = defineStep({
   name: 'publish',
-  summary: 'Adds the payer’s entry to cloud-integration.json in the cluster’s secret.',
+  summary:
+    'Adds the payer’s entry to cloud-integration.json in the cluster’s secret, and restarts what would not see it.',
   lease: 'target',
-  permissions: { table: ['Query', 'UpdateItem'], kubernetes: [rules.createSecret, rules.secret] },
+  permissions: {
+    table: ['GetItem', 'Query', 'UpdateItem'],
+    kubernetes: [rules.createSecret, rules.secret, rules.workload, rules.pods],
+  },
 
   input(cx): Input {
     const { request } = cx.run;
     return {
       target: targetOf(request),
       entry: entryOf(cx.run),
-      format: request.kubecost.format,
       takeOver: request.existing === 'take-over',
+      format: request.kubecost.format,
+      mode: request.kubecost.publish,
+      reader: readerOf(cx.run),
+    };
+  },
+
+  async enlist(cx, { target, entry, takeOver, mode }): Promise<Wait | undefined> {
+    // Left to the secret's owner: no other run of the target may write it either.
+    if (mode === 'artifacts') return undefined;
+    await markProven(target, entry, { takeOver });
+    if (cx.memo.gathered) return undefined;
+    const payers = await listTargetPayers(target);
+    if (!payers.some(({ state }) => state === 'granted')) return undefined;
+    await cx.remember({ gathered: true });
+    return {
+      reason: 'other payers to join the publication',
+      seconds: gatheringSeconds,
+      deadlineSeconds: 4 * gatheringSeconds,
+      overdue: 'aws-unavailable',
     };
   },
 
   async observe(cx, input): Promise<Seen> {
     const seen = await unlessHidden(cx, () => look(cx, input));
     if (seen !== 'hidden') return seen;
-    return { payers: await listTargetPayers(input.target), secret: undefined, previous: undefined };
+    const payers = await listTargetPayers(input.target);
+    return { payers, format: undefined, secret: undefined, previous: undefined, workload: undefined, pods: [] };
   },
 
-  plan(input, seen, { owner }): Plan<Change, Outputs['publish']> {
-    const { target, entry } = input;
-    const { secret, previous, payers } = seen;
-    const merged = merge(input, seen);
-    if ('refused' in merged) return { kind: 'refuse', ...merged.refused };
+  plan(input, seen, { run, owner, since, now: at }): Plan<Change, Outputs['publish']> {
+    const { target, entry, mode, reader } = input;
+    const { secret, previous, payers, workload, pods } = seen;
+    const wanted = wantedFile(input, seen);
+    if ('refused' in wanted) return { kind: 'refuse', ...wanted.refused };
     const resource = `${target.namespace}/${target.secretName}`;
     const resourceVersion = secret?.metadata.resourceVersion;
+    const output = describe(input, wanted, resourceVersion);
+    const isWritten = wanted.text === wanted.current;
+    if (mode === 'artifacts') {
+      const warning = `Secret ${resource} is left to its owner: the entry to add is in GET /v1/runs/${run.runId}/artifacts`;
+      return { kind: 'ready', output, warnings: isWritten ? [] : [warning] };
+    }
     const changes: Change[] = [];
-    if (merged.changed) {
+    if (!isWritten) {
       const locked = secret && unwritable(secret, owner);
       if (locked) return { kind: 'refuse', ...locked };
       if (previous && objectOwnership(previous, owner) !== 'ours')
@@ -160,24 +236,43 @@ export const publish = defineStep({
       if (content !== undefined && previous?.data?.[fileName] !== content)
         changes.push({ do: 'keep-previous', resource: `${target.namespace}/${previousName(target)}`, resourceVersion });
       changes.push({ do: secret ? 'update-secret' : 'create-secret', resource, resourceVersion });
+    } else {
+      const own = payers.find(({ payerAccountId }) => payerAccountId === entry.payerAccountId);
+      if (!isMarked(own, entry)) changes.push({ do: 'mark-published', resource: entryKey(entry) });
     }
-    // Last: until the file holds the new entry, the old one's key tells that what stands there is ours.
-    const own = payers.find(({ payerAccountId }) => payerAccountId === entry.payerAccountId);
-    if (own?.state !== 'proven' || !isSame(own.entry, entry))
-      changes.push({ do: 'mark-proven', resource: entryKey(entry) });
-    const output = describe(input, merged.text, resourceVersion ?? '');
+    // Of a file still to be written, the next look decides; a dry run has none.
+    if (reader && workload && secret && (isWritten || run.request.dryRun)) {
+      const file = isWritten ? secret : withFile(secret, target, wanted.text, owner, iso(at));
+      if (needsRestart({ ...reader, since }, workload, pods, file))
+        changes.push({ do: 'restart-workload', resource: `${target.namespace}/${reader.workload}` });
+    }
     const [first, ...more] = changes;
     return first ? { kind: 'change', changes: [first, ...more], expected: output } : { kind: 'ready', output };
   },
 
   async apply(cx, change, input) {
-    if (change.do === 'mark-proven') await markProven(input.target, input.entry, { takeOver: input.takeOver });
-    else await write(cx, input, change);
+    switch (change.do) {
+      case 'mark-published':
+        // What a writer that died left out, or a restored table forgot: no change of the cluster.
+        await markProven(input.target, input.entry, input);
+        await markPublished(input.target, input.entry.payerAccountId, entryKey(input.entry));
+        return rejected;
+      case 'restart-workload':
+        return connectKubernetes(cx).patch(input.reader?.path ?? '', restartPatch(iso(now())));
+      case 'keep-previous':
+      case 'create-secret':
+      case 'update-secret':
+        return write(cx, input, change);
+    }
   },
 });
 
-function isSame(a: IntegrationEntry | undefined, b: IntegrationEntry): boolean {
-  return a !== undefined && Object.entries(b).every(([field, value]) => a[field as keyof IntegrationEntry] === value);
+function isMarked(item: TargetPayer | undefined, entry: IntegrationEntry): boolean {
+  return (
+    item?.state === 'proven' &&
+    item.publishedKey === entryKey(entry) &&
+    Object.entries(entry).every(([field, value]) => item.entry?.[field as keyof IntegrationEntry] === value)
+  );
 }
 
 export const handler = stepHandler(publish);

@@ -249,7 +249,7 @@ describe('publish', () => {
     const runId = await world.newRun();
     const taken = await world.takeAll(runId);
     expect(errorOf(taken)).toBeUndefined();
-    expect(taken.publish?.done).toEqual(['keep-previous', 'update-secret', 'mark-proven']);
+    expect(taken.publish?.done).toEqual(['keep-previous', 'update-secret', 'restart-workload']);
     expect(world.file()?.startsWith(before.slice(0, before.indexOf('[]')))).toBe(true);
     expect(world.file('kubecost', 'cloud-integration-previous')).toBe(before);
     expect(world.cluster.kubernetes.get('Secret', 'kubecost', 'cloud-integration')?.metadata.labels).toEqual({

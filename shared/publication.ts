@@ -1,0 +1,80 @@
+import {
+  entriesToMerge,
+  entryKey,
+  mergeEntries,
+  removeEntries,
+  type IntegrationEntry,
+  type MergeOptions,
+} from './cloud-integration.ts';
+import type { Refusal } from './integration-secret.ts';
+import type { TargetPayer } from './target-store.ts';
+
+/** The payer whose run looks. */
+export interface OwnEntry {
+  entry: IntegrationEntry;
+  takeOver: boolean;
+}
+
+export interface Publication {
+  text: string;
+  /** The keys of the entries that stand in `text` as their runs want them, by payer account. */
+  keys: ReadonlyMap<string, string>;
+}
+
+interface Wanted extends OwnEntry {
+  publishedKey: string | undefined;
+}
+
+/**
+ * The file as the target's payers want it: what is proven stands in it, what is removing does not, and all else keeps every byte.
+ * Only what stands under a payer's published key is taken for ours. A payer that does not fit keeps nobody else out: its own run
+ * says so.
+ * @param text the file as it is; undefined if there is none
+ */
+export function publicationOf(
+  text: string | undefined,
+  payers: readonly TargetPayer[],
+  own: OwnEntry,
+  format: MergeOptions['format'],
+): Publication | { refused: Refusal } {
+  const { payerAccountId } = own.entry;
+  const others = payers.filter((item) => item.payerAccountId !== payerAccountId);
+  const self = payers.find((item) => item.payerAccountId === payerAccountId);
+  const wanted: Wanted[] = [
+    ...others.flatMap(({ state, entry, takeOver = false, publishedKey }) =>
+      state === 'proven' && entry ? [{ entry, takeOver, publishedKey }] : [],
+    ),
+    { ...own, publishedKey: self?.publishedKey },
+  ].sort((a, b) => (a.entry.payerAccountId < b.entry.payerAccountId ? -1 : 1));
+
+  let current = withoutLeavers(text, others);
+  const differing = new Set(
+    entriesToMerge(
+      current,
+      wanted.map(({ entry }) => entry),
+    ),
+  );
+  const keys = new Map<string, string>();
+  for (const { entry, takeOver, publishedKey } of wanted) {
+    // The own one is always asked about: its run has to learn of a format that it did not ask for.
+    if (!differing.has(entry) && entry !== own.entry) {
+      keys.set(entry.payerAccountId, entryKey(entry));
+      continue;
+    }
+    const ownedKeys = new Set(publishedKey === undefined ? [] : [publishedKey]);
+    const result = mergeEntries(current, [entry], { format, takeOver, ownedKeys });
+    if (result.kind !== 'refused') {
+      current = result.text;
+      keys.set(entry.payerAccountId, entryKey(entry));
+    } else if (entry === own.entry) return { refused: { code: result.code, detail: result.detail } };
+  }
+  return { text: current ?? '', keys };
+}
+
+function withoutLeavers(text: string | undefined, payers: readonly TargetPayer[]): string | undefined {
+  return payers.reduce((current, { state, publishedKey }) => {
+    if (current === undefined || state !== 'removing' || publishedKey === undefined) return current;
+    const result = removeEntries(current, new Set([publishedKey]));
+    return result.kind === 'refused' ? current : result.text;
+  }, text);
+}

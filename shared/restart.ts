@@ -1,0 +1,56 @@
+import { changedAtOf, type Secret } from './integration-secret.ts';
+import type { KubernetesObject } from './kubernetes.ts';
+import { hasCredentials, type Pod } from './pods.ts';
+import type { Outputs } from './outputs.ts';
+
+/** A Deployment or StatefulSet, as far as a restart is concerned. */
+export interface Restartable extends KubernetesObject {
+  spec: { template: { metadata?: { annotations?: Record<string, string> } } };
+}
+
+/** What `kubectl rollout restart` sets: a changed template is what makes new pods. */
+const restartAnnotation = 'kubectl.kubernetes.io/restartedAt';
+
+export interface Reader {
+  mount: NonNullable<Outputs['discovery']['mount']>;
+  container: string;
+  role: { mode: 'irsa' | 'pod-identity'; arn: string };
+  /** Milliseconds since the epoch: when the role was last bound to the service account by this run; 0 if it did not have to be. */
+  boundAt: number;
+  /** Milliseconds since the epoch: a restart after this was asked for by this publication or one beside it. */
+  since: number;
+}
+
+/**
+ * True if a pod keeps an old file or lacks the role, and no restart that mends this is under way. A `subPath` mount is never
+ * refreshed (Kubernetes, "Volumes", subPath); a directory is, within about two minutes. Credentials are injected when a pod is made
+ * and at no other time.
+ */
+export function needsRestart(reader: Reader, workload: Restartable, pods: readonly Pod[], secret: Secret): boolean {
+  const restartedAt = Date.parse(workload.spec.template.metadata?.annotations?.[restartAnnotation] ?? '') || 0;
+  const changedAt = changedAtOf(secret);
+  const keepsOldFile = (pod: Pod) =>
+    reader.mount === 'subPath' &&
+    pod.status?.phase === 'Running' &&
+    createdAt(pod) <= changedAt &&
+    restartedAt < changedAt;
+  const lacksRole = (pod: Pod) =>
+    !hasCredentials(pod, reader.container, reader.role) &&
+    restartedAt < reader.since &&
+    restartedAt < Math.max(createdAt(pod), reader.boundAt);
+  return pods.filter(isAlive).some((pod) => keepsOldFile(pod) || lacksRole(pod));
+}
+
+/** Whole seconds, rounded down by the API server: a pod of the very second counts as older. */
+function createdAt({ metadata }: Pod): number {
+  return Date.parse(metadata.creationTimestamp ?? '') || 0;
+}
+
+function isAlive({ metadata, status }: Pod): boolean {
+  return !('deletionTimestamp' in metadata) && ['Pending', 'Running'].includes(status?.phase ?? '');
+}
+
+/** JSON merge patch of the workload. @param at ISO 8601 */
+export function restartPatch(at: string): object {
+  return { spec: { template: { metadata: { annotations: { [restartAnnotation]: at } } } } };
+}
