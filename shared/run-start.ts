@@ -79,16 +79,23 @@ async function startExecution(run: Pick<RunRecord, 'runId' | 'attempt' | 'reques
   }
 }
 
-/** The first run for a target fixed how its pod gets a role; a request that leaves the service account open agrees with any. */
+/**
+ * The first run for a target fixed how its pod gets a role and how the file is written. A request that leaves the service account
+ * or the format open agrees with any, also once the service account has followed the workload.
+ */
 async function refuseIfTargetDiffers(request: OnboardingRequest): Promise<void> {
   const fixed = await readTargetSettings(targetOf(request));
   if (!fixed) return;
   const { mode, serviceAccount } = request.identity;
+  const { format } = request.kubecost;
   const errors = [
     ...(mode === fixed.identityMode ? [] : [{ pointer: '/identity/mode', detail: `is ${fixed.identityMode} here` }]),
     ...(serviceAccount.name === undefined || serviceAccount.name === fixed.serviceAccount
       ? []
       : [{ pointer: '/identity/serviceAccount/name', detail: `is ${fixed.serviceAccount} here` }]),
+    ...(format === 'auto' || format === fixed.format
+      ? []
+      : [{ pointer: '/kubecost/format', detail: `is ${fixed.format} here` }]),
   ];
   if (errors.length > 0) {
     throw new Refusal('target-differs', 'An earlier run for this cluster, namespace and secret used other settings.', {

@@ -28,6 +28,8 @@ export interface TargetPayer {
   payerAccountId: string;
   state: 'granted' | 'proven' | 'removing';
   payerRoleArn: string;
+  /** The pod role that the payer role trusts for this target; absent where only the entry is known. */
+  podRoleArn?: string;
   /** As the file is to hold it; absent while only granted. */
   entry?: IntegrationEntry;
   /** The key under which we last wrote it: what stands there is ours. */
@@ -51,9 +53,11 @@ export async function readTargetSettings(target: Target): Promise<TargetSettings
   return Item as TargetSettings | undefined;
 }
 
-/** Fixes the settings if nobody has yet. */
-export async function fixTargetSettings(target: Target, settings: TargetSettings): Promise<void> {
-  await holds(() =>
+/** Fixes the settings if nobody has yet, and answers those that hold. */
+export async function fixTargetSettings(target: Target, settings: TargetSettings): Promise<TargetSettings> {
+  const fixed = await readTargetSettings(target);
+  if (fixed) return fixed;
+  const first = await holds(() =>
     documentClient().send(
       new PutCommand({
         TableName: tableName(),
@@ -62,11 +66,15 @@ export async function fixTargetSettings(target: Target, settings: TargetSettings
       }),
     ),
   );
+  return first ? settings : ((await readTargetSettings(target)) ?? settings);
 }
 
-/** Follows a workload whose service account is another one now; false if the settings name neither `from` nor `to`. */
-export function moveServiceAccount(target: Target, from: string, to: string): Promise<boolean> {
-  return holds(() =>
+/**
+ * Follows a workload whose service account is another one now.
+ * @throws RetryableError if another run has moved it from there meanwhile
+ */
+export async function moveServiceAccount(target: Target, from: string, to: string): Promise<void> {
+  const moved = await holds(() =>
     documentClient().send(
       new UpdateCommand({
         TableName: tableName(),
@@ -77,6 +85,8 @@ export function moveServiceAccount(target: Target, from: string, to: string): Pr
       }),
     ),
   );
+  if (!moved)
+    throw new RetryableError('aws-unavailable', `another run has changed the settings of ${targetId(target)}`);
 }
 
 export async function listTargetPayers(target: Target): Promise<TargetPayer[]> {
@@ -84,18 +94,23 @@ export async function listTargetPayers(target: Target): Promise<TargetPayer[]> {
 }
 
 /** Records that the payer's role belongs in the pod's policy, also if it was to be removed; never takes `proven` back. */
-export async function markGranted(target: Target, payerAccountId: string, payerRoleArn: string): Promise<void> {
+export async function markGranted(
+  target: Target,
+  payerAccountId: string,
+  { payerRoleArn, podRoleArn }: Required<Pick<TargetPayer, 'payerRoleArn' | 'podRoleArn'>>,
+): Promise<void> {
   const write = (granted: boolean) =>
     documentClient().send(
       new UpdateCommand({
         TableName: tableName(),
         Key: payerKey(target, payerAccountId),
-        UpdateExpression: `SET payerAccountId = :payer, payerRoleArn = :role${granted ? ', #state = :granted' : ''}`,
+        UpdateExpression: `SET payerAccountId = :payer, payerRoleArn = :role, podRoleArn = :podRole${granted ? ', #state = :granted' : ''}`,
         ConditionExpression: granted ? 'attribute_not_exists(#state) OR #state <> :proven' : '#state = :proven',
         ExpressionAttributeNames: { '#state': 'state' },
         ExpressionAttributeValues: {
           ':payer': payerAccountId,
           ':role': payerRoleArn,
+          ':podRole': podRoleArn,
           ':proven': 'proven',
           ...(granted && { ':granted': 'granted' }),
         },

@@ -1,18 +1,18 @@
 import { IAMClient } from '@aws-sdk/client-iam';
-import { grantSid, payerRolesGrant } from '../../shared/aws/access-policies.ts';
+import { maxAttachedPolicies, packShards, payerRolesOf, shardArn, type Packed } from '../../shared/aws/grant-policy.ts';
 import {
   applyPolicyChange,
   findManagedPolicy,
   listAttachedPolicies,
-  maxPolicyCharacters,
   policyArnOf,
   policyChanges,
+  policyRemoval,
   type PolicyChange,
   type SeenPolicy,
 } from '../../shared/aws/managed-policy.ts';
 import { grantPolicyName, targetId } from '../../shared/aws/names.ts';
-import { listOf, mergeStatements, policyCharacters, type PolicyDocument } from '../../shared/aws/policy.ts';
 import { iamRegion } from '../../shared/aws/role.ts';
+import { UserError } from '../../shared/errors.ts';
 import { outputOf, podRoleOf, targetOf, type Target } from '../../shared/run.ts';
 import { defineStep, type Plan } from '../../shared/step.ts';
 import { stepHandler } from '../../shared/step-handler.ts';
@@ -20,6 +20,7 @@ import {
   fixTargetSettings,
   listTargetPayers,
   markGranted,
+  moveServiceAccount,
   readTargetSettings,
   type TargetPayer,
   type TargetSettings,
@@ -29,33 +30,85 @@ import type { Outputs } from '../../shared/outputs.ts';
 interface Input {
   target: Target;
   settings: TargetSettings;
+  /** Nobody asked for this service account: the live workload runs as it. */
+  followsWorkload: boolean;
   payerAccountId: string;
   payerRoleArn: string;
   podRoleArn: string;
+  /** Of the first shard. */
   policyArn: string;
   takeOver: boolean;
+}
+
+interface Shard {
+  policy: SeenPolicy | undefined;
+  attached: boolean;
 }
 
 interface Seen {
   settings: TargetSettings | undefined;
   payers: TargetPayer[];
-  policy: SeenPolicy | undefined;
-  attached: string[];
+  /** By number, those that were looked at: all that are attached, and those this run would write. */
+  shards: ReadonlyMap<number, Shard>;
+  /** Somebody else's policies that the pod role has attached. */
+  otherPolicies: number;
 }
 
-type Change = PolicyChange | { do: 'fix-settings' | 'mark-granted'; resource: string };
+/** What the first run for the target fixed otherwise; where nobody asked, the service account may follow the workload. */
+function difference({ target, settings, followsWorkload }: Input, fixed: TargetSettings): string | undefined {
+  const { identityMode, serviceAccount, format } = settings;
+  const agrees =
+    fixed.identityMode === identityMode &&
+    (format === 'auto' || fixed.format === format) &&
+    (followsWorkload || fixed.serviceAccount === serviceAccount);
+  return agrees
+    ? undefined
+    : `${targetId(target)} uses ${fixed.identityMode} with ${fixed.serviceAccount} and format ${fixed.format}`;
+}
 
-/** Every payer role that belongs to the target or is in the policy already, less those marked `removing`. */
-function completePolicy({ payerAccountId, payerRoleArn }: Input, { policy, payers }: Seen): PolicyDocument {
+/** Every payer role that belongs to the target or is in a policy already, less those marked `removing`. This run's comes first. */
+function pack(
+  { payerAccountId, payerRoleArn }: Input,
+  { payers, shards, otherPolicies }: Omit<Seen, 'settings'>,
+): Packed {
   const others = payers.filter((item) => item.payerAccountId !== payerAccountId);
-  const wanted = new Set([
-    payerRoleArn,
-    ...others.filter(({ state }) => state !== 'removing').map((item) => item.payerRoleArn),
-  ]);
-  const removed = new Set(others.map((item) => item.payerRoleArn).filter((arn) => !wanted.has(arn)));
-  const there = policy?.document.Statement.find(({ Sid }) => Sid === grantSid);
-  const kept = listOf(there?.Resource).filter((arn) => !removed.has(arn));
-  return mergeStatements(policy?.document, [payerRolesGrant([...new Set([...kept, ...wanted])])]);
+  const rolesOf = (items: TargetPayer[]) => items.map((item) => item.payerRoleArn);
+  const there = new Map([...shards].flatMap(([shard, { policy }]) => (policy ? [[shard, policy.document]] : [])));
+  return packShards(there, {
+    wanted: [payerRoleArn, ...rolesOf(others.filter(({ state }) => state !== 'removing'))],
+    removed: rolesOf(others.filter(({ state }) => state === 'removing')),
+    most: maxAttachedPolicies - otherPolicies,
+  });
+}
+
+/** Others first: what a payer still needs is there before anything goes. */
+function changesOf({ policyArn, podRoleArn }: Input, { shards }: Seen, packed: Packed): PolicyChange[] {
+  const kept: PolicyChange[] = [];
+  const removed: PolicyChange[] = [];
+  for (const [shard, document] of packed.shards) {
+    const resource = shardArn(policyArn, shard);
+    const { policy, attached } = shards.get(shard) ?? { policy: undefined, attached: false };
+    if (document) {
+      kept.push(...policyChanges(policy, resource, document));
+      if (!attached) kept.push({ do: 'attach-policy', resource, roleArn: podRoleArn });
+    } else if (policy) {
+      const removal = policy.ownership === 'ours' ? policyRemoval(policy) : [];
+      // The highest number first: what a crash leaves behind is then the next one that is not attached.
+      removed.unshift(
+        ...(attached ? [{ do: 'detach-policy', resource, roleArn: podRoleArn } as const] : []),
+        ...removal,
+      );
+    }
+  }
+  return [...kept, ...removed];
+}
+
+/** Payers whose roles keep out the pods until they are run again: the workload has moved to another service account. */
+function leftBehind({ payerAccountId, podRoleArn }: Input, payers: TargetPayer[]): string[] {
+  return payers
+    .filter((item) => item.payerAccountId !== payerAccountId && item.state !== 'removing')
+    .filter((item) => item.podRoleArn !== undefined && item.podRoleArn !== podRoleArn)
+    .map((item) => item.payerAccountId);
 }
 
 /** The pod's own side of the chain: it may assume the payer roles of its target. */
@@ -73,6 +126,7 @@ export const grant = defineStep({
           'iam:ListPolicyVersions',
           'iam:CreatePolicy',
           'iam:CreatePolicyVersion',
+          'iam:DeletePolicy',
           'iam:DeletePolicyVersion',
           'iam:TagPolicy',
         ],
@@ -83,7 +137,7 @@ export const grant = defineStep({
         resources: ['arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${PodRole}'],
       },
       {
-        actions: ['iam:AttachRolePolicy'],
+        actions: ['iam:AttachRolePolicy', 'iam:DetachRolePolicy'],
         resources: ['arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${PodRole}'],
         condition: {
           ArnLike: {
@@ -99,9 +153,11 @@ export const grant = defineStep({
     const { request } = cx.run;
     const target = targetOf(request);
     const { podRoleArn, serviceAccount } = podRoleOf(cx.run);
+    const { identity, kubecost } = request;
     return {
       target,
-      settings: { identityMode: request.identity.mode, serviceAccount, format: request.kubecost.format },
+      settings: { identityMode: identity.mode, serviceAccount, format: kubecost.format },
+      followsWorkload: identity.serviceAccount.name === undefined && outputOf(cx.run, 'discovery').workload !== null,
       payerAccountId: request.payerAccountId,
       payerRoleArn: outputOf(cx.run, 'payer-role').payerRoleArn,
       podRoleArn,
@@ -113,63 +169,72 @@ export const grant = defineStep({
     };
   },
 
-  async observe(cx, { target, policyArn, podRoleArn }): Promise<Seen> {
-    const iam = cx.cluster.client(IAMClient, iamRegion);
-    const [settings, payers, policy, attached] = await Promise.all([
-      readTargetSettings(target),
-      listTargetPayers(target),
-      findManagedPolicy(iam, policyArn, cx.owner),
-      listAttachedPolicies(iam, podRoleArn),
-    ]);
-    return { settings, payers, policy, attached };
+  async enlist(_cx, input) {
+    const { target, settings, payerAccountId, payerRoleArn, podRoleArn } = input;
+    const fixed = await fixTargetSettings(target, settings);
+    const differs = difference(input, fixed);
+    if (differs) throw new UserError('target-differs', differs);
+    const { serviceAccount } = settings;
+    if (fixed.serviceAccount !== serviceAccount) await moveServiceAccount(target, fixed.serviceAccount, serviceAccount);
+    await markGranted(target, payerAccountId, { payerRoleArn, podRoleArn });
+    return undefined;
   },
 
-  plan(input, seen): Plan<Change, Outputs['grant']> {
-    const { settings, payers, policy, attached } = seen;
-    const { policyArn, payerAccountId, payerRoleArn, podRoleArn } = input;
-    const { identityMode, serviceAccount } = input.settings;
-    if (settings && (settings.identityMode !== identityMode || settings.serviceAccount !== serviceAccount))
-      return {
-        kind: 'refuse',
-        code: 'target-differs',
-        detail: `${targetId(input.target)} uses ${settings.identityMode} with ${settings.serviceAccount}`,
-      };
-    if (policy?.ownership === 'other-deployment')
-      return { kind: 'refuse', code: 'owned-by-another-deployment', detail: policyArn };
-    if (policy?.ownership === 'foreign' && !input.takeOver)
-      return { kind: 'refuse', code: 'pod-policy-not-ours', detail: policyArn };
-    const document = completePolicy(input, seen);
-    const characters = policyCharacters(document);
-    if (characters > maxPolicyCharacters)
+  async observe(cx, input): Promise<Seen> {
+    const { target, policyArn, podRoleArn } = input;
+    const iam = cx.cluster.client(IAMClient, iamRegion);
+    const [settings, payers, attached] = await Promise.all([
+      readTargetSettings(target),
+      listTargetPayers(target),
+      listAttachedPolicies(iam, podRoleArn),
+    ]);
+    const read = async (shard: number): Promise<Shard> => {
+      const arn = shardArn(policyArn, shard);
+      return { policy: await findManagedPolicy(iam, arn, cx.owner), attached: attached.includes(arn) };
+    };
+    const numbers = Array.from({ length: maxAttachedPolicies }, (_, index) => index + 1);
+    const ours = numbers.filter((shard) => attached.includes(shardArn(policyArn, shard)));
+    const shards = new Map(await Promise.all(ours.map(async (shard) => [shard, await read(shard)] as const)));
+    const seen = { settings, payers, shards, otherPolicies: attached.length - ours.length };
+    // Not attached, one may be there all the same: made or detached right before a crash.
+    const next = numbers.find((shard) => !ours.includes(shard));
+    if (next !== undefined && payers.some(({ state }) => state === 'removing')) shards.set(next, await read(next));
+    for (;;) {
+      const unseen = [...pack(input, seen).shards.keys()].find((shard) => !shards.has(shard));
+      if (unseen === undefined) return seen;
+      shards.set(unseen, await read(unseen));
+    }
+  },
+
+  plan(input, seen): Plan<PolicyChange, Outputs['grant']> {
+    const { settings, payers, shards } = seen;
+    const { policyArn, payerRoleArn } = input;
+    const differs = settings && difference(input, settings);
+    if (differs) return { kind: 'refuse', code: 'target-differs', detail: differs };
+    for (const { policy } of shards.values()) {
+      if (policy?.ownership === 'other-deployment')
+        return { kind: 'refuse', code: 'owned-by-another-deployment', detail: policy.arn };
+      if (policy?.ownership === 'foreign' && !input.takeOver)
+        return { kind: 'refuse', code: 'pod-policy-not-ours', detail: policy.arn };
+    }
+    const packed = pack(input, seen);
+    const own = [...packed.shards].find(([, document]) => document && payerRolesOf(document).includes(payerRoleArn));
+    if (!own)
       return {
         kind: 'refuse',
         code: 'target-full',
-        detail: `${policyArn} would have ${characters} characters; ${maxPolicyCharacters} are allowed`,
+        detail: `${input.podRoleArn} may have ${maxAttachedPolicies} policies; the ${packed.shards.size} that are ours have no room for ${payerRoleArn}`,
       };
-    const changes: Change[] = [];
-    if (!settings) changes.push({ do: 'fix-settings', resource: targetId(input.target) });
-    const own = payers.find((item) => item.payerAccountId === payerAccountId);
-    if (own?.payerRoleArn !== payerRoleArn) changes.push({ do: 'mark-granted', resource: targetId(input.target) });
-    changes.push(...policyChanges(policy, policyArn, document));
-    if (!attached.includes(policyArn)) changes.push({ do: 'attach-policy', resource: policyArn, roleArn: podRoleArn });
-    const output = { policyArn };
-    const [first, ...more] = changes;
-    return first ? { kind: 'change', changes: [first, ...more], expected: output } : { kind: 'ready', output };
+    const output = { policyArn: shardArn(policyArn, own[0]) };
+    const [first, ...more] = changesOf(input, seen, packed);
+    if (first) return { kind: 'change', changes: [first, ...more], expected: output };
+    const behind = leftBehind(input, payers);
+    const warning = `the pods run as another role now; run these payers again, whose roles do not trust ${input.podRoleArn} yet: ${behind.join(', ')}`;
+    return { kind: 'ready', output, warnings: behind.length > 0 ? [warning] : [] };
   },
 
-  apply(cx, change, { target, settings, payerAccountId, payerRoleArn }) {
-    switch (change.do) {
-      case 'fix-settings':
-        return fixTargetSettings(target, settings);
-      case 'mark-granted':
-        return markGranted(target, payerAccountId, payerRoleArn);
-      case 'create-policy':
-      case 'create-policy-version':
-      case 'delete-policy-version':
-      case 'tag-policy':
-      case 'attach-policy':
-        return applyPolicyChange(cx.cluster.client(IAMClient, iamRegion), change, cx.owner);
-    }
+  apply(cx, change) {
+    return applyPolicyChange(cx.cluster.client(IAMClient, iamRegion), change, cx.owner);
   },
 });
 

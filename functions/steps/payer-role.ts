@@ -36,28 +36,39 @@ interface Seen {
 /** Characters of a trust policy in an account that has not asked for more. */
 const maxTrustCharacters = 2048;
 
+/** The pod roles of one cluster account that the trust policy lets in. */
+function podRolesOf({ Statement: statements }: PolicyDocument, accountId: string): string[] {
+  const there = statements.find(({ Sid }) => Sid === payerTrustSid(accountId));
+  return listOf(there?.Condition?.ArnEquals?.['aws:PrincipalArn']);
+}
+
+function withRole(trust: PolicyDocument, podRoleArn: string): PolicyDocument {
+  const { accountId } = parseRoleArn(podRoleArn);
+  const podRoleArns = new Set([...podRolesOf(trust, accountId), podRoleArn]);
+  return mergeStatements(trust, [payerTrust(accountId, [...podRoleArns])]);
+}
+
+function withoutRole(trust: PolicyDocument, podRoleArn: string): PolicyDocument {
+  const { accountId } = parseRoleArn(podRoleArn);
+  const kept = podRolesOf(trust, accountId).filter((arn) => arn !== podRoleArn);
+  if (kept.length > 0) return mergeStatements(trust, [payerTrust(accountId, kept)]);
+  return { ...trust, Statement: trust.Statement.filter(({ Sid }) => Sid !== payerTrustSid(accountId)) };
+}
+
 /**
- * One statement per cluster account, for every pod role that a run has registered or that is there already. Only what is
- * marked `removing` goes: an empty or restored table locks nobody out.
+ * Every pod role that a run has registered or that is there already. Only what is marked `removing` goes: an empty or restored table
+ * locks nobody out. Another target's role that does not fit stays out, and its own run says so.
  */
-function completeTrust(input: Input, { role, targets }: Seen): PolicyDocument {
-  const active = targets.filter(({ state }) => state === 'active').flatMap(({ podRoleArns }) => podRoleArns);
-  const wanted = new Set([...active, input.podRoleArn]);
-  const removed = new Set(targets.flatMap(({ podRoleArns }) => podRoleArns).filter((arn) => !wanted.has(arn)));
-  const accounts = new Set([...wanted, ...removed].map((arn) => parseRoleArn(arn).accountId));
-  const statements = [...accounts].map((account) => {
-    const there = role?.trust.Statement.find(({ Sid }) => Sid === payerTrustSid(account));
-    const kept = listOf(there?.Condition?.ArnEquals?.['aws:PrincipalArn']).filter((arn) => !removed.has(arn));
-    const added = [...wanted].filter((arn) => parseRoleArn(arn).accountId === account);
-    return { sid: payerTrustSid(account), account, podRoleArns: [...new Set([...kept, ...added])] };
-  });
-  const ours = statements
-    .filter(({ podRoleArns }) => podRoleArns.length > 0)
-    .map(({ account, podRoleArns }) => payerTrust(account, podRoleArns));
-  if (!role) return policyOf(...ours);
-  const emptied = new Set(statements.filter(({ podRoleArns }) => podRoleArns.length === 0).map(({ sid }) => sid));
-  const merged = mergeStatements(role.trust, ours);
-  return { ...merged, Statement: merged.Statement.filter(({ Sid }) => Sid === undefined || !emptied.has(Sid)) };
+function completeTrust({ podRoleArn }: Input, { role, targets }: Seen): PolicyDocument {
+  const registered = (wanted: PayerTarget['state']) =>
+    targets.filter(({ state }) => state === wanted).flatMap(({ podRoleArns }) => podRoleArns);
+  const active = [podRoleArn, ...registered('active')];
+  const removed = registered('removing').filter((arn) => !active.includes(arn));
+  const own = withRole(removed.reduce(withoutRole, role?.trust ?? policyOf()), podRoleArn);
+  return active.reduce((trust, arn) => {
+    const more = withRole(trust, arn);
+    return policyCharacters(more) > maxTrustCharacters ? trust : more;
+  }, own);
 }
 
 /** A statement as the tutorial has it: it lets in every principal of the account that may assume the role. */

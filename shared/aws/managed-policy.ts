@@ -2,7 +2,9 @@ import {
   AttachRolePolicyCommand,
   CreatePolicyCommand,
   CreatePolicyVersionCommand,
+  DeletePolicyCommand,
   DeletePolicyVersionCommand,
+  DetachRolePolicyCommand,
   GetPolicyCommand,
   GetPolicyVersionCommand,
   ListAttachedRolePoliciesCommand,
@@ -10,7 +12,7 @@ import {
   TagPolicyCommand,
   type IAMClient,
 } from '@aws-sdk/client-iam';
-import { absentIf, isAwsError, TerminalError, unlessTaken, UserError } from '../errors.ts';
+import { absentIf, isAwsError, RetryableError, TerminalError, unlessTaken, UserError } from '../errors.ts';
 import { decodePolicy, samePolicy, type PolicyDocument } from './policy.ts';
 import { parseRoleArn } from './role.ts';
 import { fromTagList, ownerTags, ownership, toTagList, type Owner, type Ownership } from './tags.ts';
@@ -61,8 +63,8 @@ export async function listAttachedPolicies(iam: IAMClient, roleArn: string): Pro
 export type PolicyChange =
   | { do: 'create-policy' | 'create-policy-version'; resource: string; document: PolicyDocument }
   | { do: 'delete-policy-version'; resource: string; note: string; versionId: string }
-  | { do: 'tag-policy'; resource: string }
-  | { do: 'attach-policy'; resource: string; roleArn: string };
+  | { do: 'tag-policy' | 'delete-policy'; resource: string }
+  | { do: 'attach-policy' | 'detach-policy'; resource: string; roleArn: string };
 
 /** What makes the policy say `document`. A policy keeps five versions: the oldest goes first. */
 export function policyChanges(policy: SeenPolicy | undefined, arn: string, document: PolicyDocument): PolicyChange[] {
@@ -70,12 +72,20 @@ export function policyChanges(policy: SeenPolicy | undefined, arn: string, docum
   const changes: PolicyChange[] = [];
   if (!samePolicy(policy.document, document)) {
     const [oldest] = policy.spareVersions;
-    if (oldest && policy.spareVersions.length >= maxVersions - 1)
-      changes.push({ do: 'delete-policy-version', resource: arn, note: oldest, versionId: oldest });
+    if (oldest && policy.spareVersions.length >= maxVersions - 1) changes.push(deleteVersion(arn, oldest));
     changes.push({ do: 'create-policy-version', resource: arn, document });
   }
   if (policy.ownership === 'foreign') changes.push({ do: 'tag-policy', resource: arn });
   return changes;
+}
+
+/** What removes a policy that no role has attached: its default version goes with it, the others before it. */
+export function policyRemoval({ arn, spareVersions }: SeenPolicy): PolicyChange[] {
+  return [...spareVersions.map((version) => deleteVersion(arn, version)), { do: 'delete-policy', resource: arn }];
+}
+
+function deleteVersion(arn: string, versionId: string): PolicyChange {
+  return { do: 'delete-policy-version', resource: arn, note: versionId, versionId };
 }
 
 /** @throws UserError target-full if the role holds as many policies as it may */
@@ -104,8 +114,24 @@ export async function applyPolicyChange(iam: IAMClient, change: PolicyChange, ow
     case 'tag-policy':
       await iam.send(new TagPolicyCommand({ PolicyArn, Tags: toTagList(ownerTags(owner)) }));
       return;
+    case 'delete-policy':
+      return deletePolicy(iam, PolicyArn);
     case 'attach-policy':
-      await attach(iam, PolicyArn, change.roleArn);
+      return attach(iam, PolicyArn, change.roleArn);
+    case 'detach-policy': {
+      const RoleName = parseRoleArn(change.roleArn).name;
+      await absentIf(gone, () => iam.send(new DetachRolePolicyCommand({ PolicyArn, RoleName })));
+    }
+  }
+}
+
+/** IAM may not see yet that the policy was detached. */
+async function deletePolicy(iam: IAMClient, PolicyArn: string): Promise<void> {
+  try {
+    await absentIf(gone, () => iam.send(new DeletePolicyCommand({ PolicyArn })));
+  } catch (error) {
+    if (!isAwsError(error, 'DeleteConflict', 'DeleteConflictException')) throw error;
+    throw new RetryableError('aws-unavailable', `${PolicyArn}: ${error.message}`, { cause: error });
   }
 }
 

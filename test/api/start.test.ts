@@ -4,7 +4,7 @@ import { endRun } from '../../shared/run-store.ts';
 import { releaseLock } from '../../shared/run-lock.ts';
 import { OnboardingRequest, type OnboardingRequestInput } from '../../shared/request.ts';
 import type { Run } from '../../shared/run-view.ts';
-import { fixTargetSettings } from '../../shared/target-store.ts';
+import { fixTargetSettings, moveServiceAccount } from '../../shared/target-store.ts';
 import { call } from './call.ts';
 import { Hub } from './hub.ts';
 import { smallest } from './requests.ts';
@@ -132,15 +132,31 @@ describe('POST /v1/onboardings', () => {
 
   it('refuses settings that differ from what the first run for the target fixed', async () => {
     const target = { clusterArn: clusterArnOf(smallest), namespace: 'kubecost', secretName: 'cloud-integration' };
-    await fixTargetSettings(target, { identityMode: 'pod-identity', serviceAccount: 'kubecost' });
-    const answer = await post({ ...smallest, identity: { serviceAccount: { name: 'other' } } }, 'monday');
+    await fixTargetSettings(target, { identityMode: 'pod-identity', serviceAccount: 'kubecost', format: 'legacy' });
+    const differing = { identity: { serviceAccount: { name: 'other' } }, kubecost: { format: 'configurations' } };
+    const answer = await post({ ...smallest, ...differing }, 'monday');
     expect(answer.status).toBe(409);
     expect(answer.body).toMatchObject({
       code: 'target-differs',
-      errors: [{ pointer: '/identity/mode' }, { pointer: '/identity/serviceAccount/name' }],
+      errors: [
+        { pointer: '/identity/mode', detail: 'is pod-identity here' },
+        { pointer: '/identity/serviceAccount/name', detail: 'is kubecost here' },
+        { pointer: '/kubecost/format', detail: 'is legacy here' },
+      ],
     });
     expect(await hub.items('run#')).toEqual([]);
     const agreeing = await post({ ...smallest, identity: { mode: 'pod-identity' } }, 'monday');
     expect(agreeing.status).toBe(202);
+  });
+
+  it('takes requests for a target whose service account has followed the workload', async () => {
+    const target = { clusterArn: clusterArnOf(smallest), namespace: 'kubecost', secretName: 'cloud-integration' };
+    await fixTargetSettings(target, { identityMode: 'irsa', serviceAccount: 'former', format: 'auto' });
+    await moveServiceAccount(target, 'former', 'kubecost');
+    const named = (name: string) => post({ ...smallest, identity: { serviceAccount: { name } } });
+    expect((await named('former')).status).toBe(409);
+    expect((await named('kubecost')).status).toBe(202);
+    const open = { ...smallest, payerAccountId: '444455556666', kubecost: { format: 'auto' } };
+    expect((await post(open)).status).toBe(202);
   });
 });

@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { grant } from '../../functions/steps/grant.ts';
 import { payerRole } from '../../functions/steps/payer-role.ts';
 import { payerRolesGrant, payerTrust } from '../../shared/aws/access-policies.ts';
-import { policyOf, type PolicyDocument } from '../../shared/aws/policy.ts';
+import { policyCharacters, policyOf, type PolicyDocument } from '../../shared/aws/policy.ts';
 import type { Situation } from '../../shared/step.ts';
-import type { PayerTarget, TargetPayer } from '../../shared/target-store.ts';
+import type { PayerTarget, TargetPayer, TargetSettings } from '../../shared/target-store.ts';
 
 const situation = {} as Situation;
 const cluster = '222233334444';
@@ -31,19 +31,15 @@ describe('payer-role', () => {
     takeOver: false,
   };
   const role = (trust: PolicyDocument, ownership = 'ours') => ({ arn, trust, ownership });
-  const self: PayerTarget = { targetId: id, podRoleArn: podRole('a'), state: 'active' };
+  const self: PayerTarget = { targetId: id, podRoleArns: [podRole('a')], state: 'active' };
   const other = (name: string, state: PayerTarget['state'] = 'active', account = cluster): PayerTarget => ({
     targetId: name,
-    podRoleArn: podRole(name, account),
+    podRoleArns: [podRole(name, account)],
     state,
   });
   const plan = (seen: object, more: object = {}) => payerRole.plan({ ...input, ...more }, seen, situation);
   const trustOf = (result: unknown) =>
     (result as { changes: { trust?: PolicyDocument }[] }).changes.find((change) => change.trust)?.trust;
-
-  it('registers the target before it makes the role', () => {
-    expect(changesOf(plan({ role: undefined, targets: [] }))).toEqual(['register-target', 'create-role']);
-  });
 
   it('has one statement for each cluster account', () => {
     const targets = [self, other('b'), other('c', 'active', '555566667777')];
@@ -113,19 +109,38 @@ describe('payer-role', () => {
     expect(plan(seen, { takeOver: true })).toEqual(refused('owned-by-another-deployment'));
   });
 
-  it('refuses what does not fit into a trust policy', () => {
+  it('keeps trusting the former role where a target’s service account has moved', () => {
+    const moved = { ...self, podRoleArns: [podRole('a'), podRole('former')] };
+    const trust = policyOf(payerTrust(cluster, [podRole('former')]));
+    expect(trustOf(plan({ role: role(trust), targets: [moved] }))).toEqual(
+      policyOf(payerTrust(cluster, [podRole('a'), podRole('former')])),
+    );
+    const leaving: PayerTarget = { targetId: 'x', podRoleArns: [podRole('b'), podRole('former')], state: 'removing' };
+    const both = policyOf(payerTrust(cluster, [podRole('a'), podRole('b'), podRole('former')]));
+    expect(trustOf(plan({ role: role(both), targets: [self, leaving] }))).toEqual(
+      policyOf(payerTrust(cluster, [podRole('a')])),
+    );
+  });
+
+  it('refuses what does not fit into a trust policy, and lets no other target’s role keep this one out', () => {
     const targets = Array.from({ length: 40 }, (_, index) => other(`kubecost-kubecost-cost-analyzer-${index}`));
-    expect(plan({ role: undefined, targets })).toEqual(refused('payer-role-full'));
+    const full = trustOf(plan({ role: undefined, targets }));
+    expect(policyCharacters(full ?? policyOf())).toBeLessThanOrEqual(2048);
+    expect(JSON.stringify(full)).toContain(`"${podRole('a')}"`);
+    expect(plan({ role: role(full ?? policyOf()), targets })).toMatchObject({ kind: 'ready' });
+    const late = { podRoleArn: podRole('kubecost-kubecost-cost-analyzer-40') };
+    expect(plan({ role: role(full ?? policyOf()), targets }, late)).toEqual(refused('payer-role-full'));
   });
 });
 
 describe('grant', () => {
   const payerRoleArn = (account: string) => `arn:aws:iam::${account}:role/kubecost-cur-access`;
   const policyArn = `arn:aws:iam::${cluster}:policy/kubecost-access-cur-in-payer-account-0a1b2c3d`;
-  const settings = { identityMode: 'irsa', serviceAccount: 'kubecost' };
+  const settings: TargetSettings = { identityMode: 'irsa', serviceAccount: 'kubecost', format: 'auto' };
   const input = {
     target,
     settings,
+    followsWorkload: false,
     payerAccountId: '111122223333',
     payerRoleArn: payerRoleArn('111122223333'),
     podRoleArn: podRole('a'),
@@ -137,58 +152,134 @@ describe('grant', () => {
     payerRoleArn: payerRoleArn(account),
     state,
   });
-  const policy = (accounts: string[], more: object = {}) => ({
-    arn: policyArn,
-    document: policyOf(payerRolesGrant(accounts.map(payerRoleArn))),
-    ownership: 'ours',
-    spareVersions: [],
-    ...more,
-  });
-  const plan = (seen: object) =>
-    grant.plan(input, { settings, payers: [], policy: undefined, attached: [], ...seen }, situation);
-  const resources = (result: unknown) =>
-    (result as { changes: { document?: PolicyDocument }[] }).changes.find((change) => change.document)?.document
-      ?.Statement[0]?.Resource;
+  const many = (first: number, count: number) =>
+    Array.from({ length: count }, (_, index) => String(100_000_000_000 + first + index));
+  const shard = (
+    number: number,
+    accounts: string[],
+    { attached = true, ...more }: { attached?: boolean; ownership?: string; spareVersions?: string[] } = {},
+  ) =>
+    [
+      number,
+      {
+        attached,
+        policy: {
+          arn: number === 1 ? policyArn : `${policyArn}-${number}`,
+          document: policyOf(payerRolesGrant(accounts.map(payerRoleArn))),
+          ownership: 'ours',
+          spareVersions: [],
+          ...more,
+        },
+      },
+    ] as const;
+  const plan = (seen: object, shards: (readonly [number, object])[] = [], more: object = {}) =>
+    grant.plan(
+      { ...input, ...more },
+      { settings, payers: [], otherPolicies: 0, ...seen, shards: new Map(shards) },
+      situation,
+    );
+  const documents = (result: unknown) =>
+    (result as { changes: { resource: string; document?: PolicyDocument }[] }).changes.flatMap(
+      ({ resource, document }) => (document ? [[resource, document.Statement[0]?.Resource]] : []),
+    );
 
-  it('fixes the target, records the payer, then makes and attaches the policy', () => {
-    expect(changesOf(plan({ settings: undefined }))).toEqual([
-      'fix-settings',
-      'mark-granted',
-      'create-policy',
-      'attach-policy',
-    ]);
+  it('makes and attaches the policy', () => {
+    expect(changesOf(plan({}))).toEqual(['create-policy', 'attach-policy']);
+    expect(changesOf(plan({}, [shard(1, ['111122223333'], { attached: false })]))).toEqual(['attach-policy']);
   });
 
   it('allows every payer role of the target and those only the policy knows', () => {
-    const seen = { payers: [item('555566667777')], policy: policy(['888899990000']) };
-    expect(resources(plan(seen))).toEqual(['111122223333', '555566667777', '888899990000'].map(payerRoleArn));
+    const result = plan({ payers: [item('555566667777')] }, [shard(1, ['888899990000'])]);
+    expect(documents(result)).toEqual([
+      [policyArn, ['111122223333', '555566667777', '888899990000'].map(payerRoleArn)],
+    ]);
   });
 
   it('takes out what is marked removing', () => {
-    const seen = { payers: [item('555566667777', 'removing')], policy: policy(['111122223333', '555566667777']) };
-    expect(resources(plan(seen))).toEqual([payerRoleArn('111122223333')]);
+    const result = plan({ payers: [item('555566667777', 'removing')] }, [shard(1, ['111122223333', '555566667777'])]);
+    expect(documents(result)).toEqual([[policyArn, [payerRoleArn('111122223333')]]]);
+  });
+
+  it('opens a second policy when the first is full, and names the one that allows this payer', () => {
+    const full = shard(1, many(0, 113));
+    const result = plan({}, [full]);
+    expect(changesOf(result)).toEqual(['create-policy', 'attach-policy']);
+    expect(result).toMatchObject({ expected: { policyArn: `${policyArn}-2` } });
+    expect(documents(result)).toEqual([[`${policyArn}-2`, [payerRoleArn('111122223333')]]]);
+    expect(plan({}, [full, shard(2, ['111122223333'])])).toMatchObject({
+      kind: 'ready',
+      output: { policyArn: `${policyArn}-2` },
+    });
+  });
+
+  it('detaches and deletes a policy that nobody is left in, and what a crash left of one', () => {
+    const payers = [item('555566667777', 'removing'), item('888899990000', 'removing')];
+    const own = shard(1, ['111122223333']);
+    const emptied = [shard(2, ['555566667777'], { spareVersions: ['v1'] }), shard(3, ['888899990000'])];
+    const result = plan({ payers }, [own, ...emptied]);
+    expect(result).toMatchObject({
+      changes: [
+        { do: 'detach-policy', resource: `${policyArn}-3` },
+        { do: 'delete-policy', resource: `${policyArn}-3` },
+        { do: 'detach-policy', resource: `${policyArn}-2` },
+        { do: 'delete-policy-version', resource: `${policyArn}-2`, versionId: 'v1' },
+        { do: 'delete-policy', resource: `${policyArn}-2` },
+      ],
+    });
+    const detached = shard(2, ['555566667777'], { attached: false });
+    expect(changesOf(plan({ payers }, [own, detached]))).toEqual(['delete-policy']);
   });
 
   it('makes room before the sixth version', () => {
-    const seen = {
-      payers: [item('111122223333')],
-      policy: policy(['555566667777'], { spareVersions: ['v9', 'v10', 'v11', 'v12'] }),
-      attached: [policyArn],
-    };
-    expect(plan(seen)).toMatchObject({
+    const result = plan({}, [shard(1, ['555566667777'], { spareVersions: ['v9', 'v10', 'v11', 'v12'] })]);
+    expect(result).toMatchObject({
       changes: [{ do: 'delete-policy-version', versionId: 'v9' }, { do: 'create-policy-version' }],
     });
   });
 
   it('writes nothing once everything is there', () => {
-    const seen = { payers: [item('111122223333')], policy: policy(['111122223333']), attached: [policyArn] };
-    expect(plan(seen)).toMatchObject({ kind: 'ready', output: { policyArn } });
+    const result = plan({ payers: [item('111122223333')] }, [shard(1, ['111122223333'])]);
+    expect(result).toEqual({ kind: 'ready', output: { policyArn }, warnings: [] });
   });
 
-  it('refuses a target that the first run set up another way, a full policy and somebody else’s', () => {
-    expect(plan({ settings: { ...settings, serviceAccount: 'other' } })).toEqual(refused('target-differs'));
-    const many = Array.from({ length: 120 }, (_, index) => item(String(100_000_000_000 + index)));
-    expect(plan({ payers: many })).toEqual(refused('target-full'));
-    expect(plan({ policy: policy([], { ownership: 'foreign' }) })).toEqual(refused('pod-policy-not-ours'));
+  it('names the payers whose roles do not trust the role the pods have moved to', () => {
+    const payers = [
+      { ...item('111122223333'), podRoleArn: podRole('former') },
+      { ...item('555566667777'), podRoleArn: podRole('former') },
+      { ...item('888899990000'), podRoleArn: podRole('a') },
+      item('999900001111'),
+    ];
+    const accounts = payers.map(({ payerAccountId }) => payerAccountId);
+    const { warnings } = plan({ payers }, [shard(1, accounts)]) as { warnings: string[] };
+    expect(warnings).toEqual([expect.stringMatching(/: 555566667777$/)]);
+  });
+
+  it('refuses a target that the first run set up another way, unless the service account follows the workload', () => {
+    const differs = refused('target-differs');
+    expect(plan({ settings: { ...settings, serviceAccount: 'other' } })).toEqual(differs);
+    expect(plan({ settings: { ...settings, identityMode: 'pod-identity' } })).toEqual(differs);
+    const asked = { settings: { ...settings, format: 'legacy' } };
+    expect(plan({}, [], asked)).toEqual(differs);
+    expect(plan({ settings: { ...settings, format: 'legacy' } }, [], asked)).toMatchObject({ kind: 'change' });
+    expect(plan({ settings: { ...settings, format: 'legacy' } })).toMatchObject({ kind: 'change' });
+    const moved = { settings: { ...settings, serviceAccount: 'other' } };
+    expect(plan(moved, [], { followsWorkload: true })).toMatchObject({ kind: 'change' });
+  });
+
+  it('refuses a payer for whom no policy has room, which keeps nobody else out', () => {
+    const shards = Array.from({ length: 8 }, (_, index) => shard(index + 1, many(index * 113, 113)));
+    expect(plan({ otherPolicies: 2 }, shards)).toEqual(refused('target-full'));
+    expect(plan({ otherPolicies: 1 }, shards)).toMatchObject({ expected: { policyArn: `${policyArn}-9` } });
+    const payers = many(5000, 300).map((account) => item(account));
+    expect(plan({ payers, otherPolicies: 1 }, shards)).toMatchObject({ expected: { policyArn: `${policyArn}-9` } });
+  });
+
+  it('refuses somebody else’s policy, whichever of them it is', () => {
+    const own = shard(1, ['111122223333']);
+    const foreign = shard(2, [], { ownership: 'foreign' });
+    expect(plan({}, [own, foreign])).toEqual(refused('pod-policy-not-ours'));
+    expect(changesOf(plan({}, [own, foreign], { takeOver: true }))).not.toEqual([]);
+    const elsewhere = shard(2, [], { ownership: 'other-deployment' });
+    expect(plan({}, [own, elsewhere], { takeOver: true })).toEqual(refused('owned-by-another-deployment'));
   });
 });
