@@ -58,6 +58,7 @@ const secret = (name: string, content = 'one', more: object = {}) => ({
   data: { file: base64(content) },
   ...more,
 });
+const file = (content: string) => ({ 'cloud-integration.json': base64(content) });
 const contentOf = (name: string) =>
   (it.cluster.kubernetes.get('Secret', 'kubecost', name)?.data as Record<string, string> | undefined)?.file;
 
@@ -423,15 +424,20 @@ describe('objects', () => {
 
   test('logs and the service proxy answer with what runs in the pods', async () => {
     const { kubernetes } = it.cluster;
+    kubernetes.apply({
+      ...secret('x'),
+      metadata: { name: 'cloud-integration', namespace: 'kubecost' },
+      data: file('{}'),
+    });
     kubernetes.installKubecost({ generation: '3.x' });
     const services = '/api/v1/namespaces/kubecost/services';
     const path = `${services}/http:kubecost-cloud-cost:9005/proxy/cloudCost/status`;
-    expect((await asAdmin('GET', path)).status).toBe(503);
-    kubernetes.workloads.onProxy = (service, port, asked) => ({
+    kubernetes.workloads.onProxy = (service, port, asked, _, pod) => ({
       status: 200,
-      body: { code: 200, data: [service, port, asked] },
+      body: { code: 200, data: [service, port, asked, pod.labels.app] },
     });
-    expect((await asAdmin('GET', path)).body.data).toEqual(['kubecost-cloud-cost', '9005', '/cloudCost/status']);
+    const answered = ['kubecost-cloud-cost', '9005', '/cloudCost/status', 'cloud-cost'];
+    expect((await asAdmin('GET', path)).body.data).toEqual(answered);
     expect((await asAdmin('GET', `${services}/missing:9005/proxy/`)).status).toBe(404);
     grant({ verbs: ['get'], resources: ['services/proxy'], resourceNames: ['http:kubecost-cloud-cost:9005'] });
     expect((await asTeam('GET', path)).status).toBe(200);
@@ -439,10 +445,27 @@ describe('objects', () => {
 
     const { body } = await asAdmin('GET', '/api/v1/namespaces/kubecost/pods?labelSelector=app%3Dcloud-cost');
     const [pod] = body.items as { metadata: { name: string } }[];
-    kubernetes.workloads.onLog = (name, container) => `${container} of ${name}`;
+    kubernetes.workloads.onLog = ({ name }, container) => `${container} of ${name}`;
     const log = `/api/v1/namespaces/kubecost/pods/${pod?.metadata.name ?? ''}/log`;
     expect((await asAdmin('GET', log)).text).toBe(`cloud-cost of ${pod?.metadata.name ?? ''}`);
     expect((await asAdmin('GET', `${log}?container=other`)).status).toBe(400);
+  });
+
+  test('a dry run answers as the write would, refusals included, and leaves nothing behind', async () => {
+    const dry = `${secrets}?dryRun=All`;
+    expect(await asAdmin('POST', dry, secret('one'))).toMatchObject({ status: 201, body: { type: 'Opaque' } });
+    expect(contentOf('one')).toBeUndefined();
+    await asAdmin('POST', secrets, secret('one'));
+    expect((await asAdmin('POST', dry, secret('one'))).status).toBe(409);
+    const replaced = await asAdmin('PUT', `${secrets}/one?dryRun=All`, secret('one', 'two'));
+    expect(replaced).toMatchObject({ status: 200, body: { data: { file: base64('two') } } });
+    expect(contentOf('one')).toBe(base64('one'));
+    it.cluster.kubernetes.admission.rules.push({ kind: 'Secret', message: 'secrets need an owner' });
+    for (const [method, path, name] of [
+      ['POST', dry, 'two'],
+      ['PUT', `${secrets}/one?dryRun=All`, 'one'],
+    ] as const)
+      expect((await asAdmin(method, path, secret(name, 'three'))).body.message).toContain('secrets need an owner');
   });
 
   test('admission rejects what a policy forbids', async () => {

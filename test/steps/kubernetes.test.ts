@@ -16,8 +16,10 @@ beforeAll(async () => {
     Kubernetes.start(coreWorld(), {
       accountId: '222233334444',
       version: '1.31',
+      region: 'eu-west-1',
       issuer: 'https://oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE',
       reachable: true,
+      hasPodIdentity: () => false,
       authenticate: (token) =>
         token === 'admin'
           ? { username: 'admin', groups: ['system:masters', 'system:authenticated'], policies: [] }

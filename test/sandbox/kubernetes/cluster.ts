@@ -1,15 +1,19 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { World } from '../world.ts';
 import { userFacingRoles } from './access-policies.ts';
 import { Admission } from './admission.ts';
 import { ApiServer } from './api-server.ts';
 import { Authorizer, type User } from './authorize.ts';
 import { startControllers } from './controllers.ts';
+import { withCredentials } from './credentials-webhook.ts';
 import { admitted } from './kinds.ts';
 import { kubecostObjects, type KubecostInstallation } from './kubecost.ts';
 import { Kubelet } from './kubelet.ts';
 import { typeOfKind, type KubernetesObject, type SeedObject } from './objects.ts';
 import { Pace } from './pace.ts';
+import { serviceAccountOf } from './pods.ts';
 import { ResourceApi } from './resource-api.ts';
+import { Rollouts } from './rollouts.ts';
 import { ServiceAccountTokens } from './service-account-tokens.ts';
 import { ObjectStore } from './store.ts';
 import { Workloads } from './workloads.ts';
@@ -17,8 +21,11 @@ import { Workloads } from './workloads.ts';
 interface KubernetesOptions {
   accountId: string;
   version: string;
+  region: string;
   issuer: string;
   reachable: boolean;
+  /** True if EKS Pod Identity serves this service account now. */
+  hasPodIdentity: (namespace: string, serviceAccount: string) => boolean;
   authenticate: (token: string) => User | undefined;
 }
 
@@ -40,6 +47,15 @@ export class Kubernetes {
     this.admission = new Admission();
     this.#pace = new Pace(world.clock);
     this.kubelet = new Kubelet(store, this.#pace);
+    new Rollouts(store, this.#pace, (namespace, spec) => {
+      const account = serviceAccountOf(spec);
+      const association = options.hasPodIdentity(namespace, account);
+      const { region } = options;
+      return withCredentials(spec, store.get(typeOfKind('ServiceAccount'), namespace, account), {
+        region,
+        association,
+      });
+    });
     this.workloads = new Workloads(store, this.kubelet, now);
     const { accountId, version, reachable, authenticate } = options;
     this.#server = new ApiServer(world, {
@@ -81,7 +97,13 @@ export class Kubernetes {
     if (type.namespaced && !this.store.get(typeOfKind('Namespace'), undefined, namespace ?? ''))
       throw new Error(`the cluster has no namespace ${namespace ?? ''} for ${object.kind} ${name}`);
     const before = this.store.get(type, namespace, name);
-    return this.store.put(type, admitted(type, object, before));
+    const draft = admitted(type, object, before);
+    if (before?.metadata.generation !== undefined) {
+      const isSame = isDeepStrictEqual(draft.spec, before.spec);
+      draft.metadata.generation = before.metadata.generation + (isSame ? 0 : 1);
+      draft.status = before.status;
+    }
+    return this.store.put(type, draft);
   }
 
   get(kind: string, namespace: string | undefined, name: string): KubernetesObject | undefined {
@@ -92,18 +114,44 @@ export class Kubernetes {
     this.store.remove(typeOfKind(kind), namespace, name);
   }
 
-  /** Leaves the objects that a chart of that generation leaves; nothing runs in its pods. */
+  /** Leaves what a chart of that generation leaves after a while: its pods are ready, unless a secret they mount is missing. */
   installKubecost(installation: KubecostInstallation): void {
-    for (const object of kubecostObjects(installation)) {
-      const { namespace = '' } = object.metadata;
-      if (!this.get('Namespace', undefined, namespace))
-        this.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
-      this.apply(object);
+    this.#pace.instantly(() => {
+      this.#applyAll(kubecostObjects(installation));
+    });
+  }
+
+  uninstallKubecost(installation: KubecostInstallation): void {
+    for (const { kind, metadata } of kubecostObjects(installation))
+      this.delete(kind, metadata.namespace, metadata.name);
+  }
+
+  /** As Helm upgrades: what the new chart lacks is removed, what both have is changed, and the pods take their time. */
+  upgradeKubecost(from: KubecostInstallation, to: KubecostInstallation): void {
+    const wanted = kubecostObjects(to);
+    for (const { kind, metadata } of kubecostObjects(from)) {
+      const isKept = wanted.some(
+        (other) => other.kind === kind && isDeepStrictEqual(nameOf(other), nameOf({ metadata })),
+      );
+      if (!isKept) this.delete(kind, metadata.namespace, metadata.name);
     }
+    this.#applyAll(wanted);
   }
 
   close(): Promise<void> {
     return this.#server.close();
+  }
+
+  /** Annotations that others have set stay, as with Helm. */
+  #applyAll(objects: readonly SeedObject[]): void {
+    for (const object of objects) {
+      const { namespace = '', name } = object.metadata;
+      if (!this.get('Namespace', undefined, namespace))
+        this.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
+      const known = this.get(object.kind, namespace, name)?.metadata.annotations;
+      const annotations = { ...known, ...object.metadata.annotations };
+      this.apply({ ...object, metadata: { ...object.metadata, annotations } });
+    }
   }
 
   #seed(): void {
@@ -120,4 +168,8 @@ export class Kubernetes {
       subjects: [{ kind: 'Group', name: 'system:masters' }],
     });
   }
+}
+
+function nameOf({ metadata: { namespace, name } }: Pick<SeedObject, 'metadata'>): object {
+  return { namespace, name };
 }

@@ -10,7 +10,8 @@ export function startControllers(store: ObjectStore): void {
         kind: 'ServiceAccount',
         metadata: { name: 'default', namespace: after.metadata.name },
       });
-    if (!before || after) return;
+    // Nothing is owned by a pod or lies inside it.
+    if (!before || after || type.kind === 'Pod') return;
     const { name, uid } = before.metadata;
     for (const kept of resourceTypes)
       for (const { metadata } of store.list(kept)) {

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { SeedObject } from './objects.ts';
 
 export type Generation = '1.x' | '2.x' | '2.x-statefulset' | '3.x' | 'opencost';
@@ -13,25 +12,33 @@ export interface KubecostInstallation {
   serviceAccount?: string;
   /** What the values name as the integration secret; null: nothing, hence no mount. @default `cloud-integration` */
   secretName?: string | null;
+  /** Of the container that reads cloud costs. @default the chart's own */
+  image?: string;
   /** @default as the chart of that generation mounts it; OpenCost's did it as a directory until 2.5.1 */
   mount?: Mount;
 }
 
 type Mount = 'directory' | 'subPath';
-type Labels = Record<string, string>;
 
 interface Chart {
   name: string;
   version: string;
   mount: Mount;
   workloads(release: string, fullName: string): WorkloadPlan[];
-  services(release: string, fullName: string): { name: string; ports: Record<string, number> }[];
+  services(release: string, fullName: string): ServicePlan[];
+}
+
+interface ServicePlan {
+  name: string;
+  /** The pods behind it. */
+  app: string;
+  ports: Record<string, number>;
 }
 
 interface WorkloadPlan {
   kind: 'Deployment' | 'StatefulSet';
   name: string;
-  /** `app` label, also that of the pods. */
+  /** `app.kubernetes.io/name` of its pods, and but for OpenCost their `app`. */
   app: string;
   /** Images by container. */
   containers: Record<string, string>;
@@ -66,10 +73,10 @@ const aggregator = (release: string, image: string): WorkloadPlan => ({
   containers: { aggregator: image },
 });
 
-const services2 = (release: string, fullName: string) => [
-  { name: fullName, ports: { 'tcp-model': 9003, 'tcp-frontend': 9090 } },
-  { name: `${release}-aggregator`, ports: { 'tcp-api': 9004 } },
-  { name: `${release}-cloud-cost`, ports: { 'tcp-api': 9005 } },
+const services2 = (release: string, fullName: string, apps: { aggregator: string; cloudCost: string }) => [
+  { name: fullName, app: 'cost-analyzer', ports: { 'tcp-model': 9003, 'tcp-frontend': 9090 } },
+  { name: `${release}-aggregator`, app: apps.aggregator, ports: { 'tcp-api': 9004 } },
+  { name: `${release}-cloud-cost`, app: apps.cloudCost, ports: { 'tcp-api': 9005 } },
 ];
 
 /** As facts of the charts: cost-analyzer 1.108.1 and 2.8.7, kubecost 3.2.1, opencost 2.5.2. */
@@ -81,7 +88,9 @@ const charts: Record<Generation, Chart> = {
     workloads: (_, fullName) => [
       costAnalyzer(fullName, { 'cost-model': model(v1), 'cost-analyzer-frontend': frontend(v1) }, 'cost-model'),
     ],
-    services: (_, fullName) => [{ name: fullName, ports: { 'tcp-model': 9003, 'tcp-frontend': 9090 } }],
+    services: (_, fullName) => [
+      { name: fullName, app: 'cost-analyzer', ports: { 'tcp-model': 9003, 'tcp-frontend': 9090 } },
+    ],
   },
   '2.x': {
     name: 'cost-analyzer',
@@ -99,7 +108,8 @@ const charts: Record<Generation, Chart> = {
         'cloud-cost',
       ),
     ],
-    services: services2,
+    services: (release, fullName) =>
+      services2(release, fullName, { aggregator: 'cost-analyzer', cloudCost: 'cost-analyzer' }),
   },
   '2.x-statefulset': {
     name: 'cost-analyzer',
@@ -110,7 +120,8 @@ const charts: Record<Generation, Chart> = {
       aggregator(release, model(v2)),
       cloudCost(release, model(v2)),
     ],
-    services: services2,
+    services: (release, fullName) =>
+      services2(release, fullName, { aggregator: 'aggregator', cloudCost: 'cloud-cost' }),
   },
   '3.x': {
     name: 'kubecost',
@@ -123,9 +134,9 @@ const charts: Record<Generation, Chart> = {
       cloudCost(release, model(v3)),
     ],
     services: (release) => [
-      { name: `${release}-frontend`, ports: { 'tcp-frontend': 9090 } },
-      { name: `${release}-aggregator`, ports: { 'tcp-api': 9004 } },
-      { name: `${release}-cloud-cost`, ports: { 'tcp-api': 9005 } },
+      { name: `${release}-frontend`, app: 'cost-analyzer', ports: { 'tcp-frontend': 9090 } },
+      { name: `${release}-aggregator`, app: 'aggregator', ports: { 'tcp-api': 9004 } },
+      { name: `${release}-cloud-cost`, app: 'cloud-cost', ports: { 'tcp-api': 9005 } },
     ],
   },
   opencost: {
@@ -144,13 +155,13 @@ const charts: Record<Generation, Chart> = {
         reader: 'opencost',
       },
     ],
-    services: (_, fullName) => [{ name: fullName, ports: { http: 9003, 'http-ui': 9090 } }],
+    services: (_, fullName) => [{ name: fullName, app: 'opencost', ports: { http: 9003, 'http-ui': 9090 } }],
   },
 };
 
-/** Everything the chart leaves in the cluster, as far as anybody looks at it, with one ready pod a workload. */
+/** Everything the chart leaves in the cluster, as far as anybody looks at it. */
 export function kubecostObjects(installation: KubecostInstallation): SeedObject[] {
-  const { generation, secretName = 'cloud-integration', serviceAccount } = installation;
+  const { generation, secretName = 'cloud-integration', serviceAccount, image } = installation;
   const chart = charts[generation];
   const home = generation === 'opencost' ? 'opencost' : 'kubecost';
   const { release = home, namespace = home, mount = chart.mount } = installation;
@@ -162,39 +173,40 @@ export function kubecostObjects(installation: KubecostInstallation): SeedObject[
     'helm.sh/chart': `${chart.name}-${chart.version}`,
   };
   const annotations = { 'meta.helm.sh/release-name': release, 'meta.helm.sh/release-namespace': namespace };
-  const named = (name: string, app: string) => ({
+  const selectorOf = (app: string) => ({
+    'app.kubernetes.io/name': app,
+    'app.kubernetes.io/instance': release,
+    ...(generation !== 'opencost' && { app }),
+  });
+  const named = (name: string, app: string, more: object = {}) => ({
     name,
     namespace,
-    labels: { ...labels, 'app.kubernetes.io/name': app },
+    labels: { ...labels, 'app.kubernetes.io/name': app, ...more },
     annotations,
   });
 
-  const workloads = chart.workloads(release, fullName).flatMap((plan) => {
-    const selector: Labels = {
-      'app.kubernetes.io/name': plan.app,
-      'app.kubernetes.io/instance': release,
-      app: plan.app,
-    };
+  const workloads = chart.workloads(release, fullName).map((chartPlan): SeedObject => {
+    const plan = withImage(chartPlan, image);
+    const selector = selectorOf(plan.app);
     const spec = podSpec(plan, plan.reader === undefined ? fullName : account, secretName, mount);
     const template = { metadata: { labels: selector }, spec };
-    const metadata = named(plan.name, plan.app);
-    metadata.labels = { ...metadata.labels, app: plan.app } as typeof metadata.labels;
-    const strategy = generation === '3.x' && plan.kind === 'Deployment' ? { strategy: { type: 'Recreate' } } : {};
-    const status = { observedGeneration: 1, replicas: 1, readyReplicas: 1, updatedReplicas: 1, availableReplicas: 1 };
-    const workload: SeedObject = {
+    const strategy = plan.kind === 'Deployment' && { strategy: strategyOf(generation) };
+    return {
       apiVersion: 'apps/v1',
       kind: plan.kind,
-      metadata,
+      metadata: named(plan.name, plan.app, selector),
       spec: { replicas: 1, selector: { matchLabels: selector }, ...strategy, template },
-      status,
     };
-    return [workload, podOf(plan, namespace, template)];
   });
-  const services = chart.services(release, fullName).map(({ name, ports }) => ({
+  const services = chart.services(release, fullName).map(({ name, app, ports }) => ({
     apiVersion: 'v1',
     kind: 'Service',
     metadata: named(name, name),
-    spec: { type: 'ClusterIP', ports: Object.entries(ports).map(([name, port]) => ({ name, port, targetPort: port })) },
+    spec: {
+      type: 'ClusterIP',
+      selector: selectorOf(app),
+      ports: Object.entries(ports).map(([name, port]) => ({ name, port, targetPort: port })),
+    },
   }));
   const accounts = [...new Set([account, fullName])].map((name) => ({
     apiVersion: 'v1',
@@ -202,6 +214,17 @@ export function kubecostObjects(installation: KubecostInstallation): SeedObject[
     metadata: named(name, chart.name),
   }));
   return [...accounts, ...services, ...workloads];
+}
+
+function strategyOf(generation: Generation): object {
+  return generation === '3.x'
+    ? { type: 'Recreate' }
+    : { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 1 } };
+}
+
+function withImage(plan: WorkloadPlan, image: string | undefined): WorkloadPlan {
+  if (plan.reader === undefined || image === undefined) return plan;
+  return { ...plan, containers: { ...plan.containers, [plan.reader]: image } };
 }
 
 function podSpec({ containers, reader }: WorkloadPlan, account: string, secretName: string | null, mount: Mount) {
@@ -223,28 +246,5 @@ function podSpec({ containers, reader }: WorkloadPlan, account: string, secretNa
       ],
     })),
     volumes: [{ name: 'persistent-configs', emptyDir: {} }, ...(reads ? [volume] : [])],
-  };
-}
-
-function podOf(
-  { kind, name, containers }: WorkloadPlan,
-  namespace: string,
-  template: { metadata: { labels: Labels }; spec: object },
-): SeedObject {
-  const id = randomBytes(5).toString('hex');
-  const podName = kind === 'StatefulSet' ? `${name}-0` : `${name}-${id}-${randomBytes(3).toString('hex').slice(0, 5)}`;
-  const running = Object.entries(containers).map(([container, image]) => ({
-    name: container,
-    image,
-    ready: true,
-    restartCount: 0,
-    started: true,
-  }));
-  return {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name: podName, namespace, labels: template.metadata.labels },
-    spec: template.spec,
-    status: { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }], containerStatuses: running },
   };
 }

@@ -102,16 +102,11 @@ export class Kubelet {
 
   /** Why there is nothing to read yet, in the API server's words; undefined if the container has run. */
   waitingReason(uid: string, containerName: string): string | undefined {
-    const container = this.#pods.get(uid)?.containers.get(containerName);
-    switch (container?.kind) {
-      case 'creating':
-        return 'waiting to start: ContainerCreating';
-      case 'unpullable':
-        return 'waiting to start: trying and failing to pull image';
-      default:
-        return undefined;
-    }
+    const { kind } = this.#pods.get(uid)?.containers.get(containerName) ?? { kind: 'creating' };
+    if (kind === 'creating') return 'waiting to start: ContainerCreating';
+    return kind === 'unpullable' ? 'waiting to start: trying and failing to pull image' : undefined;
   }
+
   #podChanged(before: Pod | undefined, after: Pod | undefined): void {
     const pod = after ?? before;
     const uid = pod?.metadata.uid ?? '';
@@ -135,7 +130,8 @@ export class Kubelet {
   /** A pod that is put into the cluster ready runs already. */
   #take(pod: Pod): void {
     const uid = pod.metadata.uid ?? '';
-    const containers = new Map(pod.spec.containers.map(({ name }) => [name, { kind: 'creating' } as ContainerState]));
+    const containers = new Map<string, ContainerState>();
+    for (const { name } of pod.spec.containers) containers.set(name, { kind: 'creating' });
     const held: Held = { pod, containers, probed: false, refreshing: false };
     this.#pods.set(uid, held);
     if (isReady(pod)) {
@@ -153,8 +149,7 @@ export class Kubelet {
   #start(uid: string): void {
     const held = this.#pods.get(uid);
     if (!held || held.mounts || !isStaying(held.pod)) return;
-    this.#create(held);
-    if (!held.mounts) return;
+    if (!this.#create(held)) return;
     this.#report(held);
     for (const { name, image } of held.pod.spec.containers)
       if (this.crashingImages.has(image)) this.#die(held, name, 1);
@@ -165,12 +160,12 @@ export class Kubelet {
     });
   }
 
-  /** Mounts what the pod mounts and starts what can be started. */
-  #create(held: Held): void {
+  /** Mounts what the pod mounts and starts what can be started; false if a secret is missing. */
+  #create(held: Held): boolean {
     const { metadata, spec } = held.pod;
     const { namespace = '', name, uid = '', labels = {} } = metadata;
     const mounts = Mounts.mount(spec, (secret) => this.#store.get(typeOfKind('Secret'), namespace, secret));
-    if (!mounts) return;
+    if (!mounts) return false;
     held.mounts = mounts;
     const startedAt = this.#pace.now();
     const started = spec.containers.filter(({ image }) => !this.missingImages.has(image));
@@ -178,7 +173,7 @@ export class Kubelet {
       const runs = started.some((one) => one.name === container);
       held.containers.set(container, runs ? { kind: 'running', since: startedAt } : { kind: 'unpullable' });
     }
-    if (started.length === 0) return;
+    if (started.length === 0) return true;
     held.running = {
       namespace,
       name,
@@ -193,6 +188,7 @@ export class Kubelet {
       },
       file: (container, path) => mounts.file(container, path),
     };
+    return true;
   }
 
   #die(held: Held, container: string, restarts: number): void {

@@ -27,6 +27,7 @@ import {
 } from './objects.ts';
 import { jsonPatch, mergePatch, strategicMergePatch } from './patch.ts';
 import { attributesOf, type RequestInfo, type Target } from './request.ts';
+import { endPod } from './rollouts.ts';
 import { timestamp, type ObjectStore } from './store.ts';
 
 export interface Answer {
@@ -210,6 +211,7 @@ export class ResourceApi {
         `the ResourceVersion in the precondition (${options.resourceVersion}) does not match the ResourceVersion in record (${resourceVersion}). The object might have been modified`,
       );
     this.#admission.check('DELETE', type, before);
+    if (type.kind === 'Pod') return isDryRun(info) ? before : endPod(this.#store, before, this.#now());
     if (!isDryRun(info)) this.#store.remove(type, namespace, name);
     if (type.kind === 'Namespace') return { ...before, status: { phase: 'Terminating' } };
     const { group, resource: kind } = type;

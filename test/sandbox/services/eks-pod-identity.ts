@@ -133,6 +133,19 @@ export const podIdentityOperations = {
   }),
 };
 
+/** An association and an agent that serves it, which EKS Auto Mode has built in. */
+export function hasPodIdentity(
+  { associations, addons, autoMode }: Cluster,
+  namespace: string,
+  serviceAccount: string,
+): boolean {
+  const isServed = autoMode || addons.get('eks-pod-identity-agent')?.status === 'ACTIVE';
+  return (
+    isServed &&
+    [...associations.values()].some((one) => one.namespace === namespace && one.serviceAccount === serviceAccount)
+  );
+}
+
 function passRole(roleArn = ''): Permission {
   return { action: 'iam:PassRole', resources: [roleArn], context: { 'iam:PassedToService': podIdentity } };
 }

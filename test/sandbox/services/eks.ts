@@ -2,12 +2,13 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import * as sdk from '@aws-sdk/client-eks';
 import type { AccessGrant, User } from '../kubernetes/authorize.ts';
 import { Kubernetes } from '../kubernetes/cluster.ts';
+import { CloudCost } from '../kubernetes/consumer.ts';
 import { AwsError, type CallContext, type Service } from '../service.ts';
 import type { World } from '../world.ts';
 import { accessEntryOperations, userOf } from './eks-access-entries.ts';
 import { accessPolicyOperations } from './eks-access-policies.ts';
 import { clusterOperations } from './eks-clusters.ts';
-import { podIdentityOperations } from './eks-pod-identity.ts';
+import { hasPodIdentity, podIdentityOperations } from './eks-pod-identity.ts';
 import { tagOperations } from './eks-tags.ts';
 import type { History } from './iam-history.ts';
 
@@ -31,6 +32,8 @@ export interface Cluster {
   /** By association id. */
   associations: Map<string, PodIdentityAssociation>;
   kubernetes: Kubernetes;
+  /** What reads the bill in its pods. */
+  cloudCost: CloudCost;
 }
 
 export interface Addon {
@@ -109,8 +112,10 @@ export class EksState {
     const kubernetes = await Kubernetes.start(this.#world, {
       accountId,
       version,
+      region,
       issuer,
       reachable: endpointPublicAccess,
+      hasPodIdentity: (namespace, serviceAccount) => hasPodIdentity(cluster, namespace, serviceAccount),
       authenticate: (token) => this.#authenticate(cluster, token),
     });
     const cluster: Cluster = {
@@ -130,6 +135,7 @@ export class EksState {
       accessEntries: new Map(),
       associations: new Map(),
       kubernetes,
+      cloudCost: new CloudCost(this.#world, kubernetes, () => cluster),
     };
     for (const addon of made.addons ?? [])
       cluster.addons.set(addon, {
