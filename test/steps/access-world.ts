@@ -10,7 +10,7 @@ import { publish } from '../../functions/steps/publish.ts';
 import { now, iso } from '../../shared/clock.ts';
 import { runErrorOf, targetOf, type RunError, type RunRecord, type StepRecord } from '../../shared/run.ts';
 import { createRun, readRun, StepStore } from '../../shared/run-store.ts';
-import { stepHandler } from '../../shared/step-handler.ts';
+import { stepHandler, type StepAnswer } from '../../shared/step-handler.ts';
 import { OnboardingRequest, type OnboardingRequestInput } from '../../shared/request.ts';
 import { newRunId } from '../../shared/run-id.ts';
 import { classify } from '../../shared/errors.ts';
@@ -131,12 +131,10 @@ export class AccessWorld {
   }
 
   /** One invocation of a step's handler. */
-  invoke(runId: string, name: AccessStep): Promise<{ status: string; seconds: number }> {
+  invoke(runId: string, name: AccessStep): Promise<StepAnswer> {
     const handler = stepHandler(steps[name]);
     const context = { getRemainingTimeInMillis: () => 300_000 } as never;
-    return this.world.clock.hold(
-      () => handler({ runId, attempt: 1 }, context) as Promise<{ status: string; seconds: number }>,
-    );
+    return this.world.clock.hold(() => handler({ runId, attempt: 1 }, context) as Promise<StepAnswer>);
   }
 
   /** Lets the step die right after its nth write to AWS or the cluster. */

@@ -1,21 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
+import { steps } from '../../functions/steps/index.ts';
 import { renderClusterManifest } from '../../shared/cluster-manifest.ts';
-import {
-  defaultServiceAccounts,
-  givesRight,
-  mergeRules,
-  rightsOf,
-  rules,
-  rulesFor,
-} from '../../shared/cluster-role.ts';
+import { defaultNames, givesRight, mergeRules, rightsOf, rules, rulesFor } from '../../shared/cluster-role.ts';
 import { listOpenWindows, markWindowOpen } from '../../shared/target-store.ts';
-import { AccessWorld, clusterAccountId, region, steps } from './access-world.ts';
+import { AccessWorld, clusterAccountId, region } from './access-world.ts';
 import type { KubernetesRule, Step } from '../../shared/step.ts';
 import type { SeedObject } from '../sandbox/kubernetes/objects.ts';
 
 const principalArn = `arn:aws:iam::${clusterAccountId}:role/kubecost-payer-onboarding/kubecost-cluster-provisioner`;
-const scope = { namespace: 'kubecost', secretName: 'cloud-integration', serviceAccounts: defaultServiceAccounts };
+const viewPolicyArn = 'arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy';
+const scope = { namespace: 'kubecost', secretName: 'cloud-integration', ...defaultNames };
 
 describe('the Role', () => {
   it('gives exactly what the steps declare', () => {
@@ -23,9 +18,10 @@ describe('the Role', () => {
     expect(new Set(declared)).toEqual(new Set(Object.values<KubernetesRule>(rules)));
   });
 
-  it('names its objects wherever Kubernetes allows it', () => {
+  it('names its objects wherever Kubernetes allows it and they keep their names', () => {
     const unnamed = rulesFor(scope).filter(({ resourceNames }) => !resourceNames);
-    expect(unnamed.flatMap(({ verbs }) => verbs).every((verb) => ['create', 'list'].includes(verb))).toBe(true);
+    const avoidable = unnamed.filter(({ verbs }) => !verbs.every((verb) => ['create', 'list'].includes(verb)));
+    expect(avoidable.flatMap(({ resources }) => resources)).toEqual(['pods/log']);
     expect(rulesFor(scope).flatMap(({ resourceNames }) => resourceNames ?? [])).not.toContainEqual(
       expect.stringContaining('$'),
     );
@@ -33,7 +29,13 @@ describe('the Role', () => {
 
   it('grows for another secret in the namespace and takes nothing away', () => {
     const before = rulesFor(scope);
-    const more = rulesFor({ ...scope, secretName: 'second', serviceAccounts: ['opencost', 'third'] });
+    const more = rulesFor({
+      ...scope,
+      secretName: 'second',
+      serviceAccounts: ['opencost', 'third'],
+      workloads: ['finops-cost-analyzer'],
+      statusServices: ['http:finops-cloud-cost:9005'],
+    });
     const merged = mergeRules(before, more);
     for (const right of [...before, ...more].flatMap(rightsOf)) expect(givesRight(merged, right)).toBe(true);
     expect(merged).toHaveLength(before.length);
@@ -50,6 +52,19 @@ describe('cluster-access', () => {
 
   const take = async (request = {}) => world.take(await world.newRun(request), 'cluster-access');
   const policies = () => [...(world.cluster.accessEntries.get(principalArn)?.policies.keys() ?? [])];
+  const roleText = () => JSON.stringify(world.cluster.kubernetes.get('Role', 'kubecost', 'kubecost-payer-onboarding'));
+  const applyManifest = () => {
+    for (const document of parseAllDocuments(renderClusterManifest(scope)))
+      world.cluster.kubernetes.apply(document.toJS() as SeedObject);
+  };
+  /** As if the cluster's owner had made it: `aws eks create-access-entry --kubernetes-groups kubecost-payer-onboarding`. */
+  const entryByHand = async () => {
+    await world.take(await world.newRun({ kubecost: { createNamespace: false } }), 'cluster-access');
+    const entry = world.cluster.accessEntries.get(principalArn);
+    if (!entry) throw new Error('no access entry');
+    entry.tags = {};
+    return entry;
+  };
   const expectShut = async () => {
     expect(policies()).toEqual([]);
     expect(await listOpenWindows()).toEqual([]);
@@ -83,8 +98,7 @@ describe('cluster-access', () => {
   });
 
   it('never becomes administrator where the owner has applied the manifest', async () => {
-    for (const document of parseAllDocuments(renderClusterManifest(scope)))
-      world.cluster.kubernetes.apply(document.toJS() as SeedObject);
+    applyManifest();
     expect(await take()).toMatchObject({ status: 'succeeded', done: ['create-access-entry'] });
     expect(world.writes()).not.toContain('eks:AssociateAccessPolicy');
   });
@@ -93,11 +107,66 @@ describe('cluster-access', () => {
     await take();
     const taken = await take({ identity: { serviceAccount: { name: 'cost-reader' } } });
     expect(taken.done).toEqual(['open-admin-window', 'update-role', 'close-admin-window']);
-    expect(JSON.stringify(world.cluster.kubernetes.get('Role', 'kubecost', 'kubecost-payer-onboarding'))).toContain(
-      'cost-reader',
-    );
+    expect(roleText()).toContain('cost-reader');
     await expectShut();
   });
+
+  it('widens the Role in a second window to the release that discovery finds, and no further', async () => {
+    world.cluster.kubernetes.installKubecost({ generation: '2.x-statefulset', release: 'finops' });
+    const runId = await world.newRun();
+    await world.take(runId, 'cluster-access');
+    expect(await world.invoke(runId, 'discovery')).toMatchObject({ outdated: 'cluster-access' });
+    const again = await world.take(runId, 'cluster-access');
+    expect(again.status).toBe('succeeded');
+    expect(again.done.slice(5)).toEqual(['open-admin-window', 'update-role', 'close-admin-window']);
+    expect(again.record.output).toMatchObject({
+      serviceAccounts: expect.arrayContaining(['kubecost-serviceaccount', 'finops-cost-analyzer']) as string[],
+      workloads: expect.arrayContaining(['opencost', 'finops-cloud-cost']) as string[],
+      statusServices: expect.arrayContaining(['http:opencost:9003', 'http:finops-cloud-cost:9005']) as string[],
+    });
+    expect(roleText()).toContain('finops-cloud-cost');
+    await expectShut();
+
+    expect(await world.invoke(runId, 'discovery')).toMatchObject({ outdated: '' });
+    expect((await world.take(runId, 'cluster-access')).done).toEqual(again.done);
+  });
+
+  it('does not make a namespace that must not be made, and leaves no window open over it', async () => {
+    const taken = await take({ kubecost: { createNamespace: false } });
+    expect(taken.error).toMatchObject({ code: 'namespace-missing' });
+    expect(taken.done).toEqual(['create-access-entry', 'open-admin-window', 'close-admin-window']);
+    expect(world.cluster.kubernetes.get('Namespace', undefined, 'kubecost')).toBeUndefined();
+    await expectShut();
+  });
+
+  it('writes nothing where it can see that such a namespace is missing', async () => {
+    const entry = await entryByHand();
+    entry.knownGrants.set([{ policyArn: viewPolicyArn }], world.world.clock.now());
+    const taken = await take({ kubecost: { createNamespace: false } });
+    expect(taken.error).toMatchObject({ code: 'namespace-missing' });
+    expect(taken.done).toEqual([]);
+  });
+
+  it('uses a namespace that must not be made if it is there', async () => {
+    world.cluster.kubernetes.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'kubecost' } });
+    const taken = await take({ kubecost: { createNamespace: false } });
+    expect(taken.status).toBe('succeeded');
+    expect(taken.done).not.toContain('create-namespace');
+  });
+
+  it.each(['Namespace', 'Role', 'RoleBinding'])(
+    'ends at once with the policy’s own words where one rejects the %s, and nobody stays administrator',
+    async (kind) => {
+      world.cluster.kubernetes.admission.rules.push({ kind, message: 'objects come from the platform team' });
+      const taken = await take();
+      expect(taken.error).toMatchObject({
+        code: 'admission-denied',
+        message: expect.stringContaining('objects come from the platform team') as string,
+      });
+      expect(taken.done.at(-1)).toBe('close-admin-window');
+      await expectShut();
+    },
+  );
 
   it('waits for the administrator’s rights to take effect, and shuts the window after it', async () => {
     world.world.eks.accessPolicyMs = 12_000;
@@ -107,9 +176,27 @@ describe('cluster-access', () => {
     await expectShut();
   });
 
-  it('points to the manifest where it may not become administrator', async () => {
-    world.world.faults.push({ service: 'eks', operation: 'AssociateAccessPolicy', kind: 'denied' });
-    expect((await take()).error).toMatchObject({ code: 'namespace-missing' });
+  it.each(['AssociateAccessPolicy', 'CreateAccessEntry'])(
+    'points to the manifest where it is denied %s',
+    async (operation) => {
+      world.world.faults.push({ service: 'eks', operation, kind: 'denied' });
+      const { error } = await take();
+      expect(error).toMatchObject({
+        code: 'cluster-setup-denied',
+        message: expect.stringContaining(`eks:${operation}`) as string,
+        remedy: expect.stringContaining('/artifacts') as string,
+      });
+      expect(await listOpenWindows()).toEqual([]);
+      expect(world.cluster.kubernetes.get('Namespace', undefined, 'kubecost')).toBeUndefined();
+    },
+  );
+
+  it('writes nothing where the owner has made the entry and applied the manifest', async () => {
+    await entryByHand();
+    applyManifest();
+    for (const operation of ['AssociateAccessPolicy', 'CreateAccessEntry'])
+      world.world.faults.push({ service: 'eks', operation, kind: 'denied' });
+    expect(await take()).toMatchObject({ status: 'succeeded', done: [] });
     expect(await listOpenWindows()).toEqual([]);
   });
 
