@@ -1,0 +1,389 @@
+import { execFileSync } from 'node:child_process';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { parse, parseAllDocuments, stringify } from 'yaml';
+import { artifactsOf, Artifacts } from '../../shared/artifacts.ts';
+import { parseIntegrationFile } from '../../shared/cloud-integration.ts';
+import type { Outputs } from '../../shared/outputs.ts';
+import { OnboardingRequest, type OnboardingRequestInput } from '../../shared/request.ts';
+import { skips, type RunRecord, type StepRecord } from '../../shared/run.ts';
+import { StepStore } from '../../shared/run-store.ts';
+import { commandLine } from '../../shared/shell.ts';
+import { stepNames, type StepName } from '../../shared/step-names.ts';
+import { writeYaml } from '../../shared/yaml-text.ts';
+import { call } from './call.ts';
+import { Hub } from './hub.ts';
+import { givenRun, smallest } from './requests.ts';
+
+const provisionerArn = 'arn:aws:iam::222233334444:role/kubecost-payer-onboarding/kubecost-cluster-provisioner';
+const issuer = 'oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE';
+const bucket = 'kubecost-cur-111122223333-us-east-1';
+const results = 'kubecost-athena-results-111122223333-us-east-1';
+
+/** What stands in the cluster's file beside this payer, and in the step's own notes. */
+const foreign = ['999988887777/s3://somebody-elses-results', 'azure-subscription/container', 'AKIAFOREIGNKEY'];
+
+function discovered(fields: Partial<Outputs['discovery']> = {}): Outputs['discovery'] {
+  return {
+    installation: 'none',
+    workload: null,
+    container: null,
+    image: null,
+    mount: null,
+    serviceAccount: 'kubecost-serviceaccount',
+    podSelector: null,
+    statusService: null,
+    ...fields,
+  };
+}
+
+/** Outputs of a run that has reached its end. */
+function everything(discovery: Outputs['discovery']): Partial<Outputs> {
+  const { serviceAccount } = discovery;
+  const podRoleArn = `arn:aws:iam::222233334444:role/kubecost-${serviceAccount}-0a1b2c3d`;
+  const report = { reportName: 'kubecost_cur', bucket, prefix: 'kubecost', region: 'us-east-1' };
+  return {
+    discovery,
+    'cur-bucket': { bucket, region: 'us-east-1', adopted: false, kmsKeyArn: null },
+    'cur-report': {
+      ...report,
+      reportArn: 'arn:aws:cur:us-east-1:111122223333:definition/kubecost_cur',
+      adopted: false,
+    },
+    'crawler-table': {
+      athenaDatabase: 'athenacurcfn_kubecost_cur',
+      athenaTable: 'kubecost_cur',
+      newestPartition: { year: '2026', month: '3' },
+    },
+    'athena-results': {
+      athenaWorkgroup: 'primary',
+      athenaResultsBucket: results,
+      athenaResultsLocation: `s3://${results}`,
+      athenaRegion: 'us-east-1',
+      kmsKeyArn: null,
+    },
+    'pod-role': {
+      podRoleArn,
+      serviceAccount,
+      oidcProviderArn: `arn:aws:iam::222233334444:oidc-provider/${issuer}`,
+    },
+    'pod-identity': { podRoleArn, serviceAccount, associationId: 'a-abcdefghijklmnop1' },
+    'payer-role': { payerRoleArn: 'arn:aws:iam::111122223333:role/kubecost-cur-access' },
+    publish: {
+      secret: 'kubecost/cloud-integration',
+      resourceVersion: '7',
+      sha256: 'ab',
+      key: `111122223333/s3://${results}`,
+      entry: {},
+      otherKeys: foreign.slice(0, 2),
+      mode: 'secret',
+    },
+  };
+}
+
+function runWith(found: Partial<Outputs>, request: Partial<OnboardingRequestInput> = {}): RunRecord {
+  const parsed = OnboardingRequest.parse({ ...smallest, ...request });
+  const step = (output: Record<string, unknown>): StepRecord => ({
+    status: 'succeeded',
+    invocations: 1,
+    changes: [],
+    warnings: [],
+    output,
+    memo: { seen: foreign[2] },
+  });
+  const taken = stepNames.filter((name) => found[name] && !skips(parsed, name));
+  return {
+    runId: '01kjq3w5e8f2c9m4x7v1t6s0rz',
+    attempt: 1,
+    status: 'running',
+    request: parsed,
+    createdAt: '2026-03-02T09:00:00.000Z',
+    steps: Object.fromEntries(taken.map((name) => [name, step(found[name] ?? {})])),
+  };
+}
+
+const kubecost3 = discovered({
+  installation: 'kubecost-3',
+  workload: 'deployment/kubecost-cloud-cost',
+  container: 'cloud-cost',
+  mount: 'subPath',
+  serviceAccount: 'kubecost',
+  statusService: 'http:kubecost-cloud-cost:9005',
+});
+const kubecost2 = discovered({
+  installation: 'kubecost-2',
+  workload: 'deployment/kubecost-cost-analyzer',
+  container: 'cloud-cost',
+  mount: 'directory',
+  serviceAccount: 'kubecost-cost-analyzer',
+  statusService: 'http:kubecost-cloud-cost:9005',
+});
+const openCost = discovered({
+  installation: 'opencost',
+  workload: 'deployment/opencost',
+  container: 'opencost',
+  mount: 'directory',
+  serviceAccount: 'opencost',
+  statusService: 'http:opencost:9003',
+});
+const podIdentity = { identity: { mode: 'pod-identity' } } as const;
+const inOpencost = { kubecost: { namespace: 'opencost', secretName: 'cloud-costs' } };
+
+const runs = {
+  'irsa-kubecost-3': runWith(everything(kubecost3)),
+  'pod-identity-kubecost-2': runWith(everything(kubecost2), podIdentity),
+  'irsa-opencost': runWith(everything(openCost), inOpencost),
+  'irsa-nothing-installed': runWith(everything(discovered())),
+  'pod-identity-nothing-installed': runWith(everything(discovered()), podIdentity),
+  unfinished: runWith({ discovery: discovered() }),
+};
+const artifacts = Object.entries(runs).map(([name, run]) => ({ name, made: artifactsOf(run, provisionerArn) }));
+
+type Made = (typeof artifacts)[number]['made'];
+
+function made(name: keyof typeof runs): Made {
+  return artifactsOf(runs[name], provisionerArn);
+}
+
+function chartOf({ helm }: Made, generation: string): Made['helm']['charts'][number] | undefined {
+  return helm.charts.find((chart) => chart.generation === generation);
+}
+
+describe('artifacts', () => {
+  it.each(artifacts)('are as reviewed: $name', async ({ name, made }) => {
+    expect(Artifacts.parse(made)).toEqual(made);
+    await expect(stringify(made, { lineWidth: 0 })).toMatchFileSnapshot(`../golden/artifacts/${name}.yaml`);
+  });
+
+  it('of a run that has reached its end lack nothing', () => {
+    for (const { name, made } of artifacts.filter((one) => one.name !== 'unfinished')) {
+      expect([name, made.missing]).toEqual([name, []]);
+      expect(made.commands.filter(({ command }) => command === null)).toEqual([]);
+      expect(made.iam.filter(({ document, attachedTo }) => document === null || attachedTo === null)).toEqual([]);
+    }
+  });
+
+  it('of an unfinished run name the steps that will tell', () => {
+    const early = made('unfinished');
+    expect(early.entry).toBeNull();
+    expect(early.missing).toEqual([
+      'cur-bucket',
+      'cur-report',
+      'crawler-table',
+      'athena-results',
+      'pod-role',
+      'payer-role',
+    ]);
+    expect(early.cluster.manifest).toContain('kind: RoleBinding');
+    expect(artifactsOf(runWith({}), provisionerArn).missing).toContain('discovery');
+    expect(artifactsOf(runWith({}, podIdentity), provisionerArn).missing).not.toContain('pod-role');
+  });
+
+  it('take a step that an older deployment ended otherwise for one that has not told yet', () => {
+    const run = runs['irsa-kubecost-3'];
+    const steps = { ...run.steps, 'athena-results': { ...run.steps['athena-results'], output: { was: 'different' } } };
+    const older = artifactsOf({ ...run, steps: steps as RunRecord['steps'] }, provisionerArn);
+    expect(older.missing).toEqual(['athena-results']);
+    expect(older.entry).toBeNull();
+  });
+
+  it('hold nothing of other payers, other clouds or a step’s notes', () => {
+    const text = JSON.stringify(artifacts);
+    for (const value of foreign) expect(text).not.toContain(value);
+    expect(JSON.stringify(runs)).toContain(foreign[2]);
+  });
+
+  it('offer whole files that the consumer accepts, with this payer alone', () => {
+    const { entry } = made('irsa-kubecost-3');
+    for (const format of ['legacy', 'configurations'] as const) {
+      const file = parseIntegrationFile(entry?.files[format] ?? '');
+      expect(file).toMatchObject({ accepted: true, format, integrations: [{ key: entry?.key, valid: true }] });
+      expect(JSON.stringify(JSON.parse(entry?.files[format] ?? ''))).toContain(JSON.stringify(entry?.[format]));
+    }
+  });
+
+  it('leave an adopted bucket’s policy to its owner', () => {
+    const found = everything(kubecost3);
+    const adopted = { bucket, region: 'us-east-1', kmsKeyArn: null, adopted: true };
+    const { iam, commands } = artifactsOf(runWith({ ...found, 'cur-bucket': adopted }), provisionerArn);
+    expect(iam.filter(({ kind }) => kind === 'bucket-policy')).toEqual([]);
+    expect(commands.filter(({ step }) => step === 'cur-bucket')).toEqual([]);
+  });
+});
+
+describe('Helm values', () => {
+  const texts = artifacts.flatMap(({ name, made }) =>
+    made.helm.charts.flatMap(({ generation, values }) =>
+      Object.entries(values ?? {}).map(([variant, text]) => ({ name, generation, variant, text })),
+    ),
+  );
+
+  it.each(texts)('are YAML that names the secret in the chart’s own key: $name, $generation, $variant', (one) => {
+    const values = parse(one.text) as Record<string, Record<string, unknown>>;
+    const secret = one.name === 'irsa-opencost' ? 'cloud-costs' : 'cloud-integration';
+    const keys: Record<string, string> = { 'kubecost-3': 'cloudCost', opencost: 'opencost' };
+    expect(values[keys[one.generation] ?? 'kubecostProductConfigs']).toMatchObject({ cloudIntegrationSecret: secret });
+    if (one.generation === 'kubecost-3') {
+      // Keys of the charts before it make Helm fail.
+      expect(Object.keys(values).sort()).toEqual(['cloudCost', 'global', 'serviceAccount']);
+      expect(values.global).toEqual({ clusterId: 'finops' });
+    }
+    if (one.generation === 'opencost') expect(values.opencost).toMatchObject({ cloudCost: { enabled: true } });
+    expect(values.serviceAccount).toMatchObject({ create: one.variant === 'chart' });
+  });
+
+  it('name the role with IRSA and never with EKS Pod Identity', () => {
+    const annotated = texts.filter(({ text }) => text.includes('eks.amazonaws.com/role-arn'));
+    expect(annotated.length).toBeGreaterThan(0);
+    expect(annotated.filter(({ name, variant }) => !name.startsWith('irsa') || variant !== 'chart')).toEqual([]);
+  });
+
+  it('mark the installed generation, and none where nothing is installed', () => {
+    const fitting = (name: keyof typeof runs) => {
+      const { helm } = made(name);
+      const fits = helm.charts.filter((chart) => chart.fits).map(({ generation }) => generation);
+      return [helm.detected, ...fits];
+    };
+    expect(fitting('irsa-kubecost-3')).toEqual(['kubecost-3', 'kubecost-3']);
+    expect(fitting('pod-identity-kubecost-2')).toEqual(['kubecost-2', 'kubecost-2']);
+    expect(fitting('irsa-nothing-installed')).toEqual([null]);
+  });
+
+  it('leave the service account the run has made alone, and have the chart make every other', () => {
+    expect(chartOf(made('irsa-nothing-installed'), 'kubecost-3')?.serviceAccount).toBe('existing');
+    expect(chartOf(made('pod-identity-nothing-installed'), 'kubecost-3')?.serviceAccount).toBe('chart');
+    expect(chartOf(made('irsa-kubecost-3'), 'kubecost-3')?.serviceAccount).toBe('chart');
+    const run = structuredClone(runs['irsa-kubecost-3']);
+    run.steps['pod-role']?.changes.push({ do: 'create-service-account', resource: 'kubecost/kubecost' });
+    expect(chartOf(artifactsOf(run, provisionerArn), 'kubecost-3')?.serviceAccount).toBe('existing');
+  });
+
+  it('give a pod of its own an account of its own with EKS Pod Identity', () => {
+    const values = (generation: string) =>
+      parse(chartOf(made('pod-identity-nothing-installed'), generation)?.values?.chart ?? '') as unknown;
+    const ownAccount = { serviceAccountName: 'kubecost-serviceaccount' };
+    expect(values('kubecost-3')).toMatchObject({ cloudCost: ownAccount, serviceAccount: { create: true } });
+    expect(values('kubecost-2-statefulset')).toMatchObject({ kubecostAggregator: { cloudCost: ownAccount } });
+    expect(chartOf(made('pod-identity-nothing-installed'), 'kubecost-1')).toBeUndefined();
+  });
+});
+
+describe('commands to copy', () => {
+  it('are whole lines that a POSIX shell takes', () => {
+    const lines = artifacts.flatMap(({ made: { commands, helm, cluster } }) => [
+      ...commands.flatMap(({ command }) => command ?? []),
+      ...helm.charts.map(({ install }) => install),
+      cluster.accessEntry.command,
+    ]);
+    expect(lines.filter((line) => line.includes('\n'))).toEqual([]);
+    execFileSync('sh', ['-n'], { input: lines.join('\n') });
+  });
+
+  it('hand every word on as it is, whatever is in it', () => {
+    const words = [
+      '',
+      ' ',
+      '*',
+      "it's",
+      '$(id)',
+      '`id`',
+      '"',
+      '\\',
+      ';',
+      '~',
+      '#',
+      '!',
+      '{a,b}',
+      'é',
+      '-n',
+      'a\nb',
+      '$HOME',
+    ];
+    const printed = execFileSync('sh', ['-c', commandLine('printf', '%s\\0', ...words)]).toString();
+    expect(printed.split('\0').slice(0, -1)).toEqual(words);
+  });
+
+  it('read documents that the artifacts have', () => {
+    for (const { made } of artifacts) {
+      const files = made.commands.flatMap(({ command }) => /file:\/\/(\S+)/.exec(command ?? '')?.[1] ?? []);
+      const names = made.iam.map(({ file }) => file);
+      expect(files.filter((file) => !names.includes(file))).toEqual([]);
+    }
+    expect(made('irsa-kubecost-3').commands.some(({ command }) => command?.includes('file://'))).toBe(true);
+  });
+});
+
+describe('YAML as we write it', () => {
+  it('is read back as what it was, whatever the texts are', () => {
+    const texts = [
+      '',
+      'no',
+      'NULL',
+      '012',
+      '1e3',
+      'a: b',
+      'a:',
+      '- a',
+      '# a',
+      '&a',
+      '*a',
+      '"',
+      "'",
+      '\n',
+      'é',
+      '2026-01-01',
+    ];
+    const value = {
+      list: texts,
+      maps: [{ a: 'yes', b: [1, true] }, { c: {} }],
+      ...Object.fromEntries(texts.map((text) => [text, text])),
+    };
+    expect(parse(writeYaml(value))).toEqual(value);
+    expect(parse(writeYaml(value), { version: '1.1' })).toEqual(value);
+  });
+
+  it('carries comments above their keys and leaves out what is undefined', () => {
+    const text = writeYaml({ a: { b: 'c', d: undefined } }, { a: 'first\nsecond', 'a.b': 'third' });
+    expect(text).toBe('# first\n# second\na:\n  # third\n  b: c\n');
+  });
+
+  it('makes manifests that Kubernetes reads', () => {
+    const { cluster } = made('irsa-kubecost-3');
+    const objects = parseAllDocuments(`${cluster.manifest}---\n${cluster.serviceAccount ?? ''}`);
+    const kinds = objects.map((object) => (object.toJS() as { kind: string }).kind);
+    expect(kinds).toEqual(['Namespace', 'Role', 'RoleBinding', 'ServiceAccount']);
+    expect(objects.flatMap(({ errors }) => errors)).toEqual([]);
+  });
+});
+
+describe('GET /v1/runs/{runId}/artifacts', () => {
+  let hub: Hub;
+  beforeAll(() => vi.spyOn(process.stdout, 'write').mockReturnValue(true));
+  beforeEach(async () => {
+    hub = new Hub();
+    await hub.start();
+  });
+  afterEach(() => hub.stop());
+  afterAll(() => vi.restoreAllMocks());
+
+  it('answers from the first moment of a run and fills in what its steps tell', async () => {
+    const runId = await givenRun({ status: 'queued' });
+    const read = async () => Artifacts.parse((await call('GET', `/v1/runs/${runId}/artifacts`)).body);
+    expect((await read()).missing).toContain('discovery');
+    const output: Outputs[StepName] = kubecost3;
+    await new StepStore(runId, 1, 'discovery').finish({ status: 'succeeded', output, warnings: [] });
+    const { missing, helm } = await read();
+    expect(missing).not.toContain('discovery');
+    expect(helm.detected).toBe('kubecost-3');
+  });
+
+  it('names the role of this deployment', async () => {
+    const runId = await givenRun();
+    const { body } = await call('GET', `/v1/runs/${runId}/artifacts`);
+    expect(Artifacts.parse(body).cluster.accessEntry.command).toContain(provisionerArn);
+  });
+
+  it.each(['01kjq3w5e8f2c9m4x7v1t6s0rz', 'no-run-id'])('answers 404 where there is no run: %s', async (runId) => {
+    const { status, body } = await call('GET', `/v1/runs/${runId}/artifacts`);
+    expect({ status, body }).toMatchObject({ status: 404, body: { code: 'run-not-found' } });
+  });
+});
