@@ -8,6 +8,7 @@ import type {
 } from '@aws-sdk/client-athena';
 import { createHash } from 'node:crypto';
 import { AwsError, operation, type CallContext } from '../service.ts';
+import type { World } from '../world.ts';
 import { mayUseS3, runQuery } from './athena-query.ts';
 import { parseSelect, SqlError } from './athena-sql.ts';
 import { checkLocation } from './athena-workgroups.ts';
@@ -159,6 +160,14 @@ function checkSyntax(sql: string): void {
     if (error instanceof SqlError) throw invalidRequest(error.message);
     throw error;
   }
+}
+
+/** Ends a query before its time, for a reader inside the sandbox that cannot wait. */
+export function finishNow({ athena }: World, id: string): void {
+  const query = athena.queries.get(id);
+  if (!query || query.outcome) return;
+  query.stop?.();
+  finish(query);
 }
 
 function finish(query: Query): void {
