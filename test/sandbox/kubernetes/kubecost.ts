@@ -16,6 +16,8 @@ export interface KubecostInstallation {
   image?: string;
   /** @default as the chart of that generation mounts it; OpenCost's did it as a directory until 2.5.1 */
   mount?: Mount;
+  /** OpenCost's chart leaves cloud costs out unless its values ask for them; Kubecost's always have them. @default true */
+  cloudCost?: boolean;
 }
 
 type Mount = 'directory' | 'subPath';
@@ -164,7 +166,7 @@ export function kubecostObjects(installation: KubecostInstallation): SeedObject[
   const { generation, secretName = 'cloud-integration', serviceAccount, image } = installation;
   const chart = charts[generation];
   const home = generation === 'opencost' ? 'opencost' : 'kubecost';
-  const { release = home, namespace = home, mount = chart.mount } = installation;
+  const { release = home, namespace = home, mount = chart.mount, cloudCost = true } = installation;
   const fullName = release.includes(chart.name) ? release : `${release}-${chart.name}`;
   const account = serviceAccount ?? fullName;
   const labels = {
@@ -188,7 +190,8 @@ export function kubecostObjects(installation: KubecostInstallation): SeedObject[
   const workloads = chart.workloads(release, fullName).map((chartPlan): SeedObject => {
     const plan = withImage(chartPlan, image);
     const selector = selectorOf(plan.app);
-    const spec = podSpec(plan, plan.reader === undefined ? fullName : account, secretName, mount);
+    const env = generation === 'opencost' && cloudCost ? [{ name: 'CLOUD_COST_ENABLED', value: 'true' }] : [];
+    const spec = podSpec(plan, plan.reader === undefined ? fullName : account, { secretName, mount, env });
     const template = { metadata: { labels: selector }, spec };
     const strategy = plan.kind === 'Deployment' && { strategy: strategyOf(generation) };
     return {
@@ -227,7 +230,13 @@ function withImage(plan: WorkloadPlan, image: string | undefined): WorkloadPlan 
   return { ...plan, containers: { ...plan.containers, [plan.reader]: image } };
 }
 
-function podSpec({ containers, reader }: WorkloadPlan, account: string, secretName: string | null, mount: Mount) {
+interface Reading {
+  secretName: string | null;
+  mount: Mount;
+  env: { name: string; value: string }[];
+}
+
+function podSpec({ containers, reader }: WorkloadPlan, account: string, { secretName, mount, env }: Reading) {
   const file = 'cloud-integration.json';
   const volume = { name: 'cloud-integration', secret: { secretName, items: [{ key: file, path: file }] } };
   const mounted =
@@ -240,6 +249,7 @@ function podSpec({ containers, reader }: WorkloadPlan, account: string, secretNa
     containers: Object.entries(containers).map(([name, image]) => ({
       name,
       image,
+      ...(name === reader && env.length > 0 && { env }),
       volumeMounts: [
         { name: 'persistent-configs', mountPath: '/var/configs' },
         ...(reads && name === reader ? [mounted] : []),
