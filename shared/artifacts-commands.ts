@@ -65,7 +65,7 @@ function bucketCommands(run: RunRecord, known: KnownOutputs): ArtifactCommand[] 
 const nameOf = (arn: string) => arn.split('/').at(-1) ?? '';
 
 function irsaCommands(run: RunRecord, known: KnownOutputs): ArtifactCommand[] {
-  const { cluster, kubecost, payerAccountId } = run.request;
+  const { cluster, kubecost } = run.request;
   const at = ['--cluster', cluster.name, '--region', cluster.region];
   const inNamespace = ['--namespace', kubecost.namespace];
   const withRole = (render: (role: { podRoleArn: string; serviceAccount: string }) => string[]) =>
@@ -85,7 +85,13 @@ function irsaCommands(run: RunRecord, known: KnownOutputs): ArtifactCommand[] {
     line(
       'pod-role',
       'kubectl',
-      'Gives the role to the service account',
+      'Makes the service account where neither chart nor anybody else does',
+      withRole(({ serviceAccount }) => ['create', 'serviceaccount', serviceAccount, ...inNamespace]),
+    ),
+    line(
+      'pod-role',
+      'kubectl',
+      'Gives the role to the service account; a chart’s takes it from the Helm values, or the next upgrade drops it',
       withRole(({ podRoleArn, serviceAccount }) => [
         ...['annotate', 'serviceaccount', serviceAccount],
         ...inNamespace,
@@ -95,7 +101,7 @@ function irsaCommands(run: RunRecord, known: KnownOutputs): ArtifactCommand[] {
     line(
       'pod-role',
       'eksctl',
-      `In place of the two commands before it, once the policy that lets the pod into account ${payerAccountId} exists: makes role and service account in a stack of its own`,
+      'In place of role, service account and annotation above, once the policy of the step grant exists: makes all three, in a stack of its own',
       withRole(({ podRoleArn, serviceAccount }) => [
         ...['create', 'iamserviceaccount'],
         ...at,
@@ -216,10 +222,12 @@ function workloadCommands(run: RunRecord, known: KnownOutputs): ArtifactCommand[
   if (found?.workload != null) {
     const { workload, container } = found;
     commands.push(
-      line('load-proof', 'kubectl', 'Has the pods take up file and role', [
-        ...['rollout', 'restart', workload],
-        ...inNamespace,
-      ]),
+      line(
+        'load-proof',
+        'kubectl',
+        'Has the pods take up role and file: after the role was given, and after a change of the file where it is mounted with subPath',
+        [...['rollout', 'restart', workload], ...inNamespace],
+      ),
       line('load-proof', 'kubectl', 'Shows what the reader of the bill says', [
         ...['logs', workload],
         ...inNamespace,

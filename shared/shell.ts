@@ -1,8 +1,8 @@
-/** One command line that a POSIX shell reads back as exactly these words. */
+/** One command line that a POSIX shell reads back as exactly these words, the first of them a program. */
 export function commandLine(...words: readonly string[]): string {
   return words.map(quoted).join(' ');
 }
 
 export function quoted(word: string): string {
-  return /^[\w./:@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+  return /^[\w./:@%+,-][\w./:@%+,=-]*$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
