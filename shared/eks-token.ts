@@ -1,9 +1,9 @@
-import { createHash, createHmac } from 'node:crypto';
 import { HttpRequest } from '@smithy/core/protocols';
 import { SignatureV4 } from '@smithy/signature-v4';
-import type { AwsCredentialIdentity, Checksum, SourceData } from '@smithy/types';
+import type { AwsCredentialIdentity } from '@smithy/types';
 import { now } from './clock.ts';
 import { TerminalError } from './errors.ts';
+import { Sha256 } from './sha256.ts';
 
 /** The authenticator in the cluster refuses longer tokens (aws-iam-authenticator, maxTokenLenBytes). */
 const maxTokenBytes = 4096;
@@ -34,32 +34,4 @@ export async function eksToken(
   if (token.length > maxTokenBytes)
     throw new TerminalError('unexpected', `the cluster token has ${token.length} bytes; ${maxTokenBytes} are allowed`);
   return token;
-}
-
-/** The signer asks for a hash or, given a secret, an HMAC. */
-class Sha256 implements Checksum {
-  readonly #secret: SourceData | undefined;
-  #hash;
-
-  constructor(secret?: SourceData) {
-    this.#secret = secret;
-    this.#hash = start(secret);
-  }
-
-  update(data: Uint8Array): void {
-    this.#hash.update(data);
-  }
-
-  digest(): Promise<Uint8Array> {
-    return Promise.resolve(new Uint8Array(this.#hash.digest()));
-  }
-
-  reset(): void {
-    this.#hash = start(this.#secret);
-  }
-}
-
-function start(secret: SourceData | undefined) {
-  if (secret === undefined) return createHash('sha256');
-  return createHmac('sha256', typeof secret === 'string' ? secret : Buffer.from(secret as ArrayBuffer));
 }

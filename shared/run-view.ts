@@ -37,9 +37,13 @@ const StepView = z
 
 const Evidence = z
   .object({
-    level: z
-      .enum(['query', 'table'])
-      .meta({ description: 'query: the payer’s bill was read through Athena; table: only its table was seen' }),
+    level: z.enum(['connection', 'query', 'table']).meta({
+      description:
+        'connection: the consumer in the cluster says that it reads the bill; query: we read it through Athena; table: only its table was seen',
+    }),
+    connection: outputs['load-proof']
+      .meta({ id: 'ConnectionEvidence', description: 'What the consumer says about this payer’s entry' })
+      .nullable(),
     query: outputs['smoke-query'].meta({ id: 'QueryEvidence' }),
     secret: outputs.publish
       .omit({ entry: true, secret: true })
@@ -185,9 +189,12 @@ function evidenceOf(run: RunRecord): z.output<typeof Evidence> | null {
   const query = outputs['smoke-query'].safeParse(run.steps['smoke-query']?.output);
   const published = outputs.publish.safeParse(run.steps.publish?.output);
   if (!query.success || !published.success) return null;
+  const connection = outputs['load-proof'].safeParse(run.steps['load-proof']?.output).data ?? null;
   const { entry, secret, ...rest } = published.data;
+  const queried = query.data.level === 'table-only' ? 'table' : 'query';
   return {
-    level: query.data.level === 'table-only' ? 'table' : 'query',
+    level: connection?.verdict === 'proven' ? 'connection' : queried,
+    connection,
     query: query.data,
     secret: { name: secret, ...rest },
     entry,

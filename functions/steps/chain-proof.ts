@@ -4,18 +4,21 @@ import { findManagedPolicy } from '../../shared/aws/managed-policy.ts';
 import { findRole, iamRegion, parseRoleArn } from '../../shared/aws/role.ts';
 import type { Owner } from '../../shared/aws/tags.ts';
 import { permits, trusts } from '../../shared/aws/trust.ts';
+import { iso } from '../../shared/clock.ts';
 import { rules } from '../../shared/cluster-role.ts';
 import { entryKey, findPayer, parseIntegrationFile } from '../../shared/cloud-integration.ts';
 import {
   fileOf,
   readSecret,
+  rehearse,
   unreadable,
   unwritable,
+  withFile,
   type Refusal,
   type Secret,
 } from '../../shared/integration-secret.ts';
 import { connectKubernetes } from '../../shared/kubernetes.ts';
-import { identityAtEnd, walkPodChain } from '../../shared/pod-chain.ts';
+import { identityAtEnd, podChainPermission, walkPodChain } from '../../shared/pod-chain.ts';
 import { outputOf, podRoleOf, targetOf, type Target } from '../../shared/run.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step.ts';
 import { stepHandler } from '../../shared/step-handler.ts';
@@ -27,6 +30,7 @@ interface Input {
   target: Target;
   payerAccountId: string;
   format: OnboardingRequest['kubecost']['format'];
+  mode: OnboardingRequest['kubecost']['publish'];
   takeOver: boolean;
   /** The entry's key, once athena-results is done: it runs in another branch. */
   key: string | undefined;
@@ -47,7 +51,7 @@ type ChainPlan = Plan<never, Outputs['chain-proof']>;
 /** IAM changes are visible everywhere within two minutes (terraform-provider-aws uses the same bound). */
 const propagationSeconds = 120;
 
-/** EKS Pod Identity cannot be entered from outside the pod: both sides are read instead. */
+/** Where the way of EKS Pod Identity is closed to us, both sides are read instead. */
 async function readDocuments(cx: StepContext): Promise<Chain> {
   const { podRoleArn, serviceAccount } = podRoleOf(cx.run);
   const { payerRoleArn } = outputOf(cx.run, 'payer-role');
@@ -90,18 +94,20 @@ async function readDocuments(cx: StepContext): Promise<Chain> {
 
 async function walk(cx: StepContext): Promise<Chain> {
   const chain = await walkPodChain(cx);
+  if ('closed' in chain) return readDocuments(cx);
   if ('refused' in chain) return { refused: { code: chain.refused, detail: chain.detail } };
   return { level: 'pod-chain', identityArn: await identityAtEnd(cx, chain.credentials) };
 }
 
-/** The file by the consumer's own rules. Who owns the secret matters only while the payer is not in it. */
-function judge(secret: Secret | undefined, input: Input, owner: Owner, ownedKeys: ReadonlySet<string>): File {
+/** The file by the consumer's own rules. Who owns the secret matters only if the payer is to be put into it. */
+function judge(secret: Secret | undefined, input: Input, owner: Owner, publishedKey: string | undefined): File {
   const file = fileOf(secret);
   const refused = unreadable(secret);
   if (refused) return { refused };
   const text = file?.kind === 'decoded' ? file.text : undefined;
   const integrated = text === undefined ? [] : findPayer(text, input.payerAccountId).map(({ key }) => key);
-  const locked = secret && integrated.length === 0 ? unwritable(secret, owner) : undefined;
+  const written = input.mode === 'secret' && integrated.length === 0;
+  const locked = secret && written ? unwritable(secret, owner) : undefined;
   if (locked) return { refused: locked };
   if (text === undefined) return { format: 'absent', foreignPayerKeys: [] };
   const parsed = parseIntegrationFile(text);
@@ -113,7 +119,15 @@ function judge(secret: Secret | undefined, input: Input, owner: Owner, ownedKeys
         detail: `the file has the format ${format}, asked for was ${input.format}`,
       },
     };
-  return { format, foreignPayerKeys: integrated.filter((key) => !ownedKeys.has(key)) };
+  return { format, foreignPayerKeys: integrated.filter((key) => key !== publishedKey) };
+}
+
+/** Finds out before the wait whether the cluster's policies let us write the secret: as it is, or an empty file. */
+async function askAdmission(cx: StepContext, secret: Secret | undefined, { target, mode }: Input): Promise<void> {
+  if (mode === 'artifacts' || (secret && unwritable(secret, cx.owner))) return;
+  const file = fileOf(secret);
+  const text = file?.kind === 'decoded' ? file.text : '{}';
+  await rehearse(connectKubernetes(cx), withFile(secret, target, text, cx.owner, iso(cx.now)));
 }
 
 /** Walks the chain the pod will walk, and reads the secret as the consumer will: both fail in minutes, not after a day. */
@@ -131,6 +145,7 @@ export const chainProof = defineStep({
       },
     ],
     cluster: [
+      podChainPermission,
       {
         actions: ['iam:GetRole'],
         resources: ['arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${PodRole}'],
@@ -140,7 +155,7 @@ export const chainProof = defineStep({
         resources: ['arn:${AWS::Partition}:iam::${AWS::AccountId}:policy/kubecost-access-cur-in-payer-account-*'],
       },
     ],
-    kubernetes: [rules.token, rules.secret],
+    kubernetes: [rules.pods, rules.token, rules.secret, rules.createSecret],
   },
 
   input(cx): Input {
@@ -151,6 +166,7 @@ export const chainProof = defineStep({
       target: targetOf(cx.run.request),
       payerAccountId,
       format: kubecost.format,
+      mode: kubecost.publish,
       takeOver: existing === 'take-over',
       key: done
         ? entryKey({ payerAccountId, athenaResultsLocation: outputOf(cx.run, 'athena-results').athenaResultsLocation })
@@ -160,14 +176,15 @@ export const chainProof = defineStep({
 
   async observe(cx, input): Promise<Seen> {
     const { target } = input;
-    const chain = cx.run.request.identity.mode === 'irsa' ? walk(cx) : readDocuments(cx);
-    const [secret, payers, proven] = await Promise.all([
+    const [secret, payers, chain] = await Promise.all([
       readSecret(connectKubernetes(cx), target.namespace, target.secretName),
       listTargetPayers(target),
-      chain,
+      walk(cx),
     ]);
-    const ownedKeys = new Set(payers.flatMap(({ entry }) => (entry ? [entryKey(entry)] : [])));
-    return { chain: proven, file: judge(secret, input, cx.owner, ownedKeys) };
+    const own = payers.find(({ payerAccountId }) => payerAccountId === input.payerAccountId);
+    const file = judge(secret, input, cx.owner, own?.publishedKey);
+    if (!('refused' in file)) await askAdmission(cx, secret, input);
+    return { chain, file };
   },
 
   plan(input, { chain, file }, { now, since }): ChainPlan {

@@ -1,26 +1,246 @@
-import { defineStep } from '../../shared/step.ts';
+import { entryKey, entryOf, findPayer, type IntegrationEntry } from '../../shared/cloud-integration.ts';
+import { rules } from '../../shared/cluster-role.ts';
+import { askConsumer, type Word } from '../../shared/consumer.ts';
+import type { ErrorCode } from '../../shared/error-catalogue.ts';
+import { fileOf, readSecret, unreadable, type Refusal, type Secret } from '../../shared/integration-secret.ts';
+import { connectKubernetes } from '../../shared/kubernetes.ts';
+import type { Outputs } from '../../shared/outputs.ts';
+import { podChainPermission, walkPodChain, type PodChain } from '../../shared/pod-chain.ts';
+import { hasCredentials, listPods } from '../../shared/pods.ts';
+import { rolloutOf, type Rollout, type RollingWorkload } from '../../shared/rollout.ts';
+import { outputOf, podRoleOf, targetOf, type RunRecord, type Target } from '../../shared/run.ts';
+import { defineStep, type Plan, type StepContext } from '../../shared/step.ts';
 import { stepHandler } from '../../shared/step-handler.ts';
+
+type Output = Outputs['load-proof'];
+type LoadPlan = Plan<never, Output>;
+
+interface Input {
+  target: Target;
+  entry: IntegrationEntry;
+  mode: Outputs['publish']['mode'];
+  /** What reads the file; undefined if nothing does yet. */
+  reader: Reader | undefined;
+  role: { mode: 'irsa' | 'pod-identity'; arn: string };
+  /** How far the chain was walked before. */
+  chain: Output['chain'];
+  /** When rows are to be expected, milliseconds since the epoch; undefined if nobody can tell. */
+  dataDueAt: number | undefined;
+}
+
+interface Reader {
+  /** `deployment/<name>` or `statefulset/<name>` */
+  name: string;
+  container: string;
+  podSelector: string;
+  statusService: string | null;
+}
+
+interface Seen {
+  file: 'held' | 'missing' | Refusal;
+  rollout?: Rollout;
+  /** Pods that are ready, and run without what they need to take on the role. */
+  barePods: string[];
+  word?: Word;
+  /** For how long the consumer has been saying so, seconds. */
+  lasted: number;
+  chain?: PodChain;
+}
+
+/** The step's notes: since when the consumer has been saying the same. */
+interface Memo {
+  said?: string;
+  saidSince?: number;
+}
+
+/** After that the run ends with what is known; the consumer goes on by itself. */
+const watchMs = 30 * 60_000;
+/** Most is told within the first minutes. */
+const closelyMs = 5 * 60_000;
+const [closeSeconds, calmSeconds] = [15, 60];
+/** A report's first delivery takes up to 24 hours, the day's last hours as much again (Kubecost's AWS guide). */
+const dataMs = 48 * 3_600_000;
+/** The consumer tries again every six hours; what came of it before this step began may matter. */
+const logHistorySeconds = 3600;
+
+const onlyLogged = 'the log shows that the consumer’s query succeeded; how many rows it read, it does not tell';
 
 /** Ends the run with the consumer's own word: the connection status of exactly this payer's entry. */
 export const loadProof = defineStep({
   name: 'load-proof',
   summary: 'Watches the workload take the file up until it says that the connection works.',
   proof: true,
-  permissions: { kubernetes: [] },
-  input: () => ({}),
-  observe: () => Promise.resolve({}),
-  plan: () => ({
-    kind: 'ready' as const,
-    output: {
-      verdict: 'not-installed' as const,
-      connectionStatus: null,
-      source: null,
-      pendingFor: null,
-      dataSince: null,
-      chain: 'documents' as const,
-    },
-  }),
+  permissions: {
+    cluster: [podChainPermission],
+    kubernetes: [rules.secret, rules.workload, rules.pods, rules.podLog, rules.statusProxy, rules.token],
+  },
+
+  input({ run }): Input {
+    return {
+      target: targetOf(run.request),
+      entry: entryOf(run),
+      mode: outputOf(run, 'publish').mode,
+      reader: readerOf(outputOf(run, 'discovery')),
+      role: { mode: run.request.identity.mode, arn: podRoleOf(run).podRoleArn },
+      chain: outputOf(run, 'chain-proof').level,
+      dataDueAt: dataDueAt(run),
+    };
+  },
+
+  async observe(cx, input): Promise<Seen> {
+    const { reader, target } = input;
+    const { namespace, secretName } = target;
+    const kubernetes = connectKubernetes(cx);
+    const file = judgeFile(await readSecret(kubernetes, namespace, secretName), input.entry);
+    const nothing: Seen = { file, barePods: [], lasted: 0 };
+    if (file !== 'held' || !reader) return nothing;
+    const [workload, pods] = await Promise.all([
+      kubernetes.get<RollingWorkload>(workloadPath(namespace, reader.name)),
+      listPods(kubernetes, namespace, reader.podSelector),
+    ]);
+    const rollout = rolloutOf(reader, workload, pods);
+    if (rollout.state !== 'ready') return { ...nothing, rollout };
+    const bare = rollout.pods.filter((pod) => !hasCredentials(pod, reader.container, input.role));
+    const barePods = bare.map(({ metadata }) => metadata.name);
+    if (barePods.length > 0) return { ...nothing, rollout, barePods };
+    const word = await askConsumer(kubernetes, {
+      ...reader,
+      namespace,
+      pod: rollout.pods[0].metadata.name,
+      entry: input.entry,
+      sinceSeconds: logHistorySeconds + Math.round((cx.now - cx.since) / 1000),
+      secondsToData: input.dataDueAt === undefined ? undefined : Math.max(0, (input.dataDueAt - cx.now) / 1000),
+    });
+    const lasted = await lastedSeconds(cx, word);
+    return { file, rollout, barePods, word, lasted, ...(await chainSeen(cx, input, word, lasted)) };
+  },
+
+  plan(input, seen, { now, since }): LoadPlan {
+    const { reader, target, mode } = input;
+    const { file, rollout, barePods, word, lasted } = seen;
+    const output = outputFrom(input, seen);
+    const late = now - since >= watchMs;
+    const pending = (pendingFor: string): LoadPlan => {
+      const expected = { ...output, pendingFor };
+      if (late)
+        return { kind: 'ready', output: expected, warnings: [`after 30 minutes still waiting for ${pendingFor}`] };
+      return {
+        kind: 'wait',
+        reason: pendingFor,
+        seconds: now - since < closelyMs ? closeSeconds : calmSeconds,
+        // Only a net: `late` comes first.
+        deadlineSeconds: (2 * watchMs) / 1000,
+        overdue: 'consumer-not-reading',
+        expected,
+      };
+    };
+    const refuse = (code: ErrorCode, detail: string): LoadPlan => ({ kind: 'refuse', code, detail });
+
+    if (typeof file === 'object') return refuse(file.code, file.detail);
+    if (file === 'missing' && mode === 'secret')
+      return refuse('entry-lost', `${entryKey(input.entry)} is not in ${target.namespace}/${target.secretName}`);
+    if (!reader)
+      return {
+        kind: 'ready',
+        output: { ...output, verdict: 'not-installed' },
+        warnings: [
+          `nothing in namespace ${target.namespace} reads the secret ${target.secretName} yet: GET /v1/runs/{runId}/artifacts has the values to install Kubecost or OpenCost with`,
+        ],
+      };
+    if (file === 'missing') return pending('the secret’s owner to add the entry');
+    if (rollout?.state === 'failed') return refuse(rollout.code, rollout.detail);
+    if (rollout?.state !== 'ready')
+      return pending(`the workload to roll out, normally within 5 minutes (${rollout?.detail ?? ''})`);
+    if (barePods.length > 0)
+      return mode === 'artifacts'
+        ? pending(`the workload’s owner to restart it: ${barePods.join(', ')} run without credentials`)
+        : refuse('pod-without-credentials', `${barePods.join(', ')} of ${reader.name} for ${input.role.arn}`);
+
+    if (!word) return pending('the consumer’s word');
+    const { judgement } = word;
+    switch (judgement.verdict) {
+      case 'proven':
+        return { kind: 'ready', output, warnings: word.source === 'log' ? [onlyLogged] : [] };
+      case 'pending':
+        return pending(judgement.pendingFor);
+      case 'failing': {
+        const { chain } = seen;
+        if (lasted < judgement.lastsSeconds) return pending(judgement.pendingFor);
+        return chain && 'refused' in chain
+          ? refuse(chain.refused, `${chain.detail}; ${reader.name} says: ${judgement.cause}`)
+          : refuse(judgement.code, `${reader.name} about ${entryKey(input.entry)}: ${judgement.cause}`);
+      }
+    }
+  },
+
   apply: () => Promise.resolve(),
 });
+
+function readerOf({
+  workload,
+  container,
+  mount,
+  podSelector,
+  statusService,
+}: Outputs['discovery']): Reader | undefined {
+  if (workload === null || container === null || podSelector === null || mount === null) return undefined;
+  return { name: workload, container, podSelector, statusService };
+}
+
+/** Of an adopted report nobody tells the age: rows are due if we have read some. */
+function dataDueAt(run: RunRecord): number | undefined {
+  if (!outputOf(run, 'cur-report').adopted) return Date.parse(run.createdAt) + dataMs;
+  return outputOf(run, 'smoke-query').rowCount > 0 ? 0 : undefined;
+}
+
+/** The file by the consumer's own rules. */
+function judgeFile(secret: Secret | undefined, entry: IntegrationEntry): Seen['file'] {
+  const refused = unreadable(secret);
+  if (refused) return refused;
+  const file = fileOf(secret);
+  const entries = file?.kind === 'decoded' ? findPayer(file.text, entry.payerAccountId) : [];
+  return entries.some(({ key, valid }) => key === entryKey(entry) && valid) ? 'held' : 'missing';
+}
+
+function workloadPath(namespace: string, name: string): string {
+  const [kind = '', object = ''] = name.split('/');
+  return `/apis/apps/v1/namespaces/${namespace}/${kind}s/${object}`;
+}
+
+async function lastedSeconds(cx: StepContext, { status, judgement }: Word): Promise<number> {
+  const { said, saidSince } = cx.memo as Memo;
+  const saying = `${judgement.verdict} ${status ?? ''}`;
+  if (said === saying && saidSince !== undefined) return (cx.now - saidSince) / 1000;
+  await cx.remember({ said: saying, saidSince: cx.now });
+  return 0;
+}
+
+/** Walked again where it could not be before, and where it may be why the consumer fails. */
+async function chainSeen(
+  cx: StepContext,
+  { chain }: Input,
+  { judgement }: Word,
+  lasted: number,
+): Promise<{ chain?: PodChain }> {
+  const { verdict } = judgement;
+  const worthIt =
+    verdict === 'proven'
+      ? chain === 'documents'
+      : verdict === 'failing' && judgement.code === 'connection-failed' && lasted >= judgement.lastsSeconds;
+  return worthIt ? { chain: await walkPodChain(cx) } : {};
+}
+
+function outputFrom({ chain }: Input, { word, chain: walked }: Seen): Output {
+  const { status = null, source = null, judgement } = word ?? {};
+  const proven = judgement?.verdict === 'proven';
+  return {
+    verdict: proven ? 'proven' : 'pending',
+    connectionStatus: status,
+    source,
+    pendingFor: null,
+    dataSince: proven ? judgement.dataSince : null,
+    chain: walked && 'credentials' in walked ? 'pod-chain' : chain,
+  };
+}
 
 export const handler = stepHandler(loadProof);

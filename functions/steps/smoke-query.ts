@@ -4,10 +4,12 @@ import type { AwsCredentialIdentity } from '@smithy/types';
 import { queryRows, readQuery, startQuery, type QueryPlace, type QuerySeen } from '../../shared/aws/athena.ts';
 import { newClient } from '../../shared/aws/clients.ts';
 import { dataPolicy, payerDataOf, type PayerData } from '../../shared/aws/payer-policy.ts';
+import { rules } from '../../shared/cluster-role.ts';
 import { isAwsError, UserError } from '../../shared/errors.ts';
 import { columnsQuery, costsQuery, dayToQuery } from '../../shared/kubecost-query.ts';
 import type { Outputs, Partition } from '../../shared/outputs.ts';
-import { walkPodChain } from '../../shared/pod-chain.ts';
+import { podChainPermission, walkPodChain } from '../../shared/pod-chain.ts';
+import { explained } from '../../shared/query-symptoms.ts';
 import { outputOf } from '../../shared/run.ts';
 import { stepHandler } from '../../shared/step-handler.ts';
 import { defineStep, type Plan, type StepChange, type StepContext } from '../../shared/step.ts';
@@ -19,7 +21,8 @@ interface Input {
   data: PayerData;
   partition: Partition;
   day: string;
-  level: Level;
+  /** Where the pod's own way is closed to us. */
+  fallback: Exclude<Level, 'pod-chain'>;
   place: QueryPlace;
 }
 
@@ -28,6 +31,8 @@ interface Memo {
   columnsId?: string;
   costsId?: string;
   columns?: number;
+  /** With which rights the latest one was asked. */
+  level?: Level;
   askedAt?: number;
   /** Counts the times a denied query was asked again: each needs a token of its own. */
   tries?: number;
@@ -39,6 +44,8 @@ interface Memo {
 interface Seen {
   /** The latest one asked. */
   query?: QuerySeen;
+  /** With which rights its rows were read. */
+  level?: Level;
   /** What the first one found, before the second one is asked. */
   columns?: string[];
   /** What the second one found. */
@@ -89,14 +96,8 @@ export const smokeQuery = defineStep<'smoke-query', Input, Seen, Change>({
         resources: ['arn:${AWS::Partition}:s3:::${AthenaResultsBucket}/*'],
       },
     ],
-    kubernetes: [
-      {
-        apiGroups: [''],
-        resources: ['serviceaccounts/token'],
-        verbs: ['create'],
-        resourceNames: ['${serviceAccount}'],
-      },
-    ],
+    cluster: [podChainPermission],
+    kubernetes: [rules.pods, rules.token],
   },
   proof: true,
   after: ['payer-policy'],
@@ -104,13 +105,12 @@ export const smokeQuery = defineStep<'smoke-query', Input, Seen, Change>({
   input({ run }) {
     const data = payerDataOf(run);
     const { newestPartition: partition, deliveredAt } = outputOf(run, 'first-delivery');
-    const walkable = outputOf(run, 'chain-proof').level === 'pod-chain';
     const narrow = JSON.stringify(dataPolicy(data)).length <= sessionPolicyCharacters;
     return {
       data,
       partition,
       day: dayToQuery(partition, deliveredAt),
-      level: walkable ? 'pod-chain' : narrow ? 'narrowed-session' : 'table-only',
+      fallback: narrow ? 'narrowed-session' : 'table-only',
       place: { workgroup: data.workgroup, database: data.database, location: data.resultsLocation },
     };
   },
@@ -125,15 +125,18 @@ export const smokeQuery = defineStep<'smoke-query', Input, Seen, Change>({
         ? { id, state: 'QUEUED', reason: '', scannedBytes: 0 }
         : await readQuery(cx.payer.client(AthenaClient, input.data.region), id);
     if (query.state !== 'SUCCEEDED') return { query };
-    const rows = await provenRows(await athenaAs(cx, input), id);
-    return costsId ? { query, costs: rows } : { query, columns: rows.map(({ column_name: name = '' }) => name) };
+    const { athena, level } = await enterAthena(cx, input);
+    const rows = await provenRows(athena, id);
+    return costsId
+      ? { query, level, costs: rows }
+      : { query, level, columns: rows.map(({ column_name: name = '' }) => name) };
   },
 
   plan(input, seen, { memo, now }): Plan<Change, Output> {
-    const { data, partition, day, level, place } = input;
-    const { columnsId, costsId, columns = 0, askedAt, deniedSince = now, denial } = memo as Memo;
+    const { data, partition, day, fallback, place } = input;
+    const { columnsId, costsId, columns = 0, level = fallback, askedAt, deniedSince = now, denial } = memo as Memo;
     const output: Output = {
-      level,
+      level: weaker(level, seen.level ?? level),
       columns,
       rows: (seen.costs ?? []).slice(0, rowsKept),
       rowCount: seen.costs?.length ?? 0,
@@ -202,11 +205,11 @@ export const smokeQuery = defineStep<'smoke-query', Input, Seen, Change>({
     const tries = again ? before + 1 : before;
     const notes: Memo = { askedAt: cx.now, tries, denial: '', ...(again && { deniedSince: deniedSince ?? cx.now }) };
     try {
-      const athena = await athenaAs(cx, input);
+      const { athena, level } = await enterAthena(cx, input);
       const hash = createHash('sha256').update(`${tries} ${change.sql}`).digest('hex');
       const id = await startQuery(athena, input.place, change.sql, `${cx.run.runId}-${cx.run.attempt}-${hash}`);
       const ids = change.do === 'start-costs-query' ? { costsId: id } : { columnsId: id, costsId: '' };
-      await cx.remember({ ...notes, ...ids, columns: change.columns });
+      await cx.remember({ ...notes, ...ids, level, columns: change.columns });
     } catch (error) {
       if (!isAwsError(error, 'AccessDenied', 'AccessDeniedException', 'InvalidRequestException')) throw error;
       if (!isDenial(`${error.name} ${error.message}`))
@@ -226,31 +229,43 @@ async function provenRows(athena: AthenaClient, id: string): Promise<Record<stri
   }
 }
 
-const clients = new WeakMap<StepContext, Promise<AthenaClient>>();
-
-/** Athena with the rights that are to be proven; the way there is walked once per invocation. */
-function athenaAs(cx: StepContext, input: Input): Promise<AthenaClient> {
-  const known = clients.get(cx);
-  if (known) return known;
-  const client = credentialsFor(cx, input).then((credentials) =>
-    newClient(AthenaClient, input.data.region, () => Promise.resolve(credentials)),
-  );
-  clients.set(cx, client);
-  return client;
+interface Entered {
+  athena: AthenaClient;
+  level: Level;
 }
 
-async function credentialsFor(cx: StepContext, { level, data }: Input): Promise<AwsCredentialIdentity> {
-  switch (level) {
-    case 'pod-chain': {
-      const chain = await walkPodChain(cx);
-      if ('refused' in chain) throw new UserError(chain.refused, chain.detail);
-      return chain.credentials;
-    }
-    case 'narrowed-session':
-      return cx.payer.narrowedCredentials(JSON.stringify(dataPolicy(data)));
-    case 'table-only':
-      return cx.payer.credentials();
-  }
+const entered = new WeakMap<StepContext, Promise<Entered>>();
+
+/** Athena with the rights that are to be proven; the way there is walked once per invocation. */
+function enterAthena(cx: StepContext, input: Input): Promise<Entered> {
+  const known = entered.get(cx);
+  if (known) return known;
+  const entering = credentialsFor(cx, input).then(({ credentials, level }) => ({
+    athena: newClient(AthenaClient, input.data.region, () => Promise.resolve(credentials)),
+    level,
+  }));
+  entered.set(cx, entering);
+  return entering;
+}
+
+async function credentialsFor(
+  cx: StepContext,
+  { fallback, data }: Input,
+): Promise<{ credentials: AwsCredentialIdentity; level: Level }> {
+  const chain = await walkPodChain(cx);
+  if ('refused' in chain) throw new UserError(chain.refused, chain.detail);
+  if ('credentials' in chain) return { credentials: chain.credentials, level: 'pod-chain' };
+  const credentials =
+    fallback === 'narrowed-session'
+      ? await cx.payer.narrowedCredentials(JSON.stringify(dataPolicy(data)))
+      : await cx.payer.credentials();
+  return { credentials, level: fallback };
+}
+
+/** A pod may come or go between a query and its rows: the evidence is what the weaker of the two proves. */
+function weaker(a: Level, b: Level): Level {
+  const levels: Level[] = ['table-only', 'narrowed-session', 'pod-chain'];
+  return levels.find((level) => level === a || level === b) ?? a;
 }
 
 function isDenial(text: string): boolean {
@@ -258,21 +273,6 @@ function isDenial(text: string): boolean {
   return /access ?denied|not authorized|permission denied|do not seem to have access|unable to verify\/create/i.test(
     text,
   );
-}
-
-/** Athena's words, and what they mean here. Source: Kubecost's AWS troubleshooting guide. */
-const hints: [RegExp, string][] = [
-  [/line_item_resource_id' cannot be resolved/, 'the report has no resource ids and must be made anew'],
-  [/Column '(year|month)' cannot be resolved|HIVE_/, 'the table was not made by AWS’s crawler'],
-  [/Lake Formation/, 'Lake Formation withholds the table from the payer role'],
-  [/TABLE_NOT_FOUND|SCHEMA_NOT_FOUND|does not exist/, 'database or table is not in this account and region'],
-  [/Queries of this type are not supported/, 'Athena could not set up the engine: deploy the crawler stack anew'],
-  [/ManagedQueryResults/, 'the workgroup keeps results in Athena’s own storage'],
-];
-
-function explained(reason: string): string {
-  const hint = hints.find(([pattern]) => pattern.test(reason))?.[1];
-  return hint ? `${reason} (${hint})` : reason;
 }
 
 export const handler = stepHandler(smokeQuery);

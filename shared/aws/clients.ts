@@ -11,7 +11,7 @@ export interface ClientConfig {
 export type ClientConstructor<Client> = new (config: ClientConfig) => Client;
 
 /** One connection pool for all clients of the process. By default the handler only warns when `requestTimeout` is over. */
-const requestHandler = new NodeHttpHandler({
+export const httpHandler = new NodeHttpHandler({
   connectionTimeout: 5_000,
   requestTimeout: 20_000,
   throwOnRequestTimeout: true,
@@ -23,7 +23,7 @@ export function newClient<Client>(
   region: string,
   credentials?: AwsCredentialIdentityProvider,
 ): Client {
-  return new Constructor({ region, requestHandler, maxAttempts: 3, ...(credentials && { credentials }) });
+  return new Constructor({ region, requestHandler: httpHandler, maxAttempts: 3, ...(credentials && { credentials }) });
 }
 
 const hubClients = new Map<unknown, Map<string, unknown>>();

@@ -1,0 +1,160 @@
+import { entryKey, type IntegrationEntry } from './cloud-integration.ts';
+import type { ErrorCode } from './error-catalogue.ts';
+
+/** What the consumer's words come to, for one entry. */
+export type Judgement =
+  | { verdict: 'proven'; dataSince: string | null }
+  /** For what, and how long that normally takes. */
+  | { verdict: 'pending'; pendingFor: string }
+  /** Pending too, until it has lasted for `lastsSeconds`: mounted files, credentials and IAM settle late. */
+  | { verdict: 'failing'; pendingFor: string; code: ErrorCode; cause: string; lastsSeconds: number };
+
+/** A status about one entry. */
+export interface Told {
+  /** The consumer's word; null if it does not know the entry. */
+  status: string | null;
+  judgement: Judgement;
+}
+
+/** One integration of `GET /cloudCost/status` (opencost pkg/cloudcost/status.go); older versions lack fields. */
+interface Integration {
+  key?: string;
+  source?: string;
+  active?: boolean;
+  valid?: boolean;
+  connectionStatus?: string;
+  /** `[<start>, <end>)`, both ISO 8601. */
+  coverage?: string;
+  config?: { authorizer?: { roleARN?: string } } & Record<string, unknown>;
+}
+
+/** The kubelet refreshes a mounted secret within about two minutes, and the consumer looks every 10 s. */
+const takenUpSeconds = 180;
+/** A window of seven days takes some 20 s: half a dozen have been tried by then, with credentials that had the time to settle. */
+const settledSeconds = 300;
+const settling = 'a query of the consumer to succeed, normally within 5 minutes once IAM and credentials have settled';
+
+const takingUp = 'the consumer to take the entry up, normally within 2 minutes';
+
+export function notTakenUp(cause: string): Judgement {
+  return {
+    verdict: 'failing',
+    pendingFor: takingUp,
+    code: 'consumer-not-reading',
+    cause,
+    lastsSeconds: takenUpSeconds,
+  };
+}
+
+function invalid(cause: string): Judgement {
+  return { verdict: 'failing', pendingFor: takingUp, code: 'consumer-refuses-entry', cause, lastsSeconds: 0 };
+}
+
+/** @param lasting true where waiting does not help */
+export function failing(cause: string, code: ErrorCode = 'connection-failed', lasting = false): Judgement {
+  return { verdict: 'failing', pendingFor: settling, code, cause, lastsSeconds: lasting ? 0 : settledSeconds };
+}
+
+export const firstQuery: Judgement = {
+  verdict: 'pending',
+  pendingFor: 'the consumer’s first query, normally within a minute',
+};
+
+const failed = failing('its queries fail');
+
+const noRows: Judgement = {
+  verdict: 'failing',
+  pendingFor: 'the first rows, normally within 24 hours of the report’s creation and at most 48',
+  code: 'connection-data-missing',
+  cause: 'its queries return no rows',
+  lastsSeconds: 2 * settledSeconds,
+};
+
+const incomplete = invalid('it finds the entry’s configuration invalid');
+
+const unreadable = failing('it cannot read Athena’s answer', 'connection-failed', true);
+
+/** Every status of opencost's pkg/cloud/connectionstatus.go; in capitals, as Kubecost's older documents have them. */
+const statuses = new Map<string, Judgement | 'proven'>([
+  ['Connection Successful', 'proven'],
+  ['SUCCESSFUL_CONNECTION', 'proven'],
+  ['No Connection', firstQuery],
+  ['INITIAL_STATUS', firstQuery],
+  ['Data Missing', noRows],
+  ['MISSING_DATA', noRows],
+  ['Failed Connection', failed],
+  ['FAILED_CONNECTION', failed],
+  ['Invalid Configuration', incomplete],
+  ['INVALID_CONFIGURATION', incomplete],
+  ['MISSING_CONFIGURATION', incomplete],
+  ['INCOMPLETE_CONFIGURATION', incomplete],
+  ['Parse Error', unreadable],
+  ['PARSE_ERROR', unreadable],
+]);
+
+/**
+ * Where the consumer tells its status, through the API server's service proxy. The only path ever asked for there: some of its
+ * neighbours (rebuild, repair, enable, disable) change things on a GET.
+ * @param statusService `http:<name>:<port>`; 9090 is the front end, which passes `/model` on
+ */
+export function statusPath(namespace: string, statusService: string): string {
+  const prefix = statusService.endsWith(':9090') ? '/model' : '';
+  return `/api/v1/namespaces/${namespace}/services/${statusService}/proxy${prefix}/cloudCost/status`;
+}
+
+/** Undefined if this is no such answer: a login page, say. */
+export function readStatus(body: string, entry: IntegrationEntry): Told | undefined {
+  const integrations = integrationsIn(body);
+  if (!integrations) return undefined;
+  const key = entryKey(entry);
+  const same = integrations.filter((integration) => integration.key === key);
+  const integration = same.find(({ source }) => source === 'multicloud');
+  if (!integration) {
+    const cause =
+      same.length > 0
+        ? 'it has the same integration from another source, not from the file'
+        : 'it does not list the entry: the file was not found or not accepted';
+    return { status: null, judgement: notTakenUp(cause) };
+  }
+  const { connectionStatus = '' } = integration;
+  return { status: connectionStatus, judgement: judge(integration, connectionStatus, entry) };
+}
+
+function judge(integration: Integration, status: string, entry: IntegrationEntry): Judgement {
+  const { active, valid, coverage = '' } = integration;
+  if (valid === false) return invalid('it found the entry invalid when it loaded the file');
+  if (active === false) return notTakenUp('the integration is switched off in its settings');
+  if (!isCurrent(integration, entry)) return notTakenUp('it still has an older form of the entry');
+  const known = statuses.get(status);
+  if (known === 'proven') return { verdict: 'proven', dataSince: firstDay(coverage) };
+  return known ?? (status === '' ? firstQuery : unknown(status));
+}
+
+function unknown(status: string): Judgement {
+  return { verdict: 'pending', pendingFor: `a status we know; it says "${status.slice(0, 60)}"` };
+}
+
+function integrationsIn(body: string): Integration[] | undefined {
+  try {
+    const { code, data } = JSON.parse(body) as { code?: unknown; data?: Integration[] | null };
+    return code === 200 ? (data ?? []) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** False if the consumer's configuration is one that the file held under this key before; fields it does not show are not missed. */
+function isCurrent({ config = {} }: Integration, entry: IntegrationEntry): boolean {
+  const shown: [unknown, string][] = [
+    [config['region'], entry.athenaRegion],
+    [config['database'], entry.athenaDatabase],
+    [config['table'], entry.athenaTable],
+    [config['workgroup'] || undefined, entry.athenaWorkgroup],
+    [config.authorizer?.roleARN, entry.payerRoleArn],
+  ];
+  return shown.every(([value, wanted]) => value === undefined || value === wanted);
+}
+
+function firstDay(coverage: string): string | null {
+  return /^\[(\d{4}-\d{2}-\d{2})T/.exec(coverage)?.[1] ?? null;
+}

@@ -1,0 +1,81 @@
+import { failing, firstQuery, notTakenUp, type Judgement } from './connection-status.ts';
+import { explained, symptomOf } from './query-symptoms.ts';
+
+/** What a log tells about one key; everything else in it is left alone. */
+export interface LogFindings {
+  /** The latest: a window was built, or its query failed; the integration was made or taken down. */
+  latest: 'nothing' | 'created' | 'built' | 'failed' | 'deleted';
+  /** Why the latest query failed, in the consumer's words. */
+  failure: string | undefined;
+  /** The consumer could not load the file at all, and has not made the integration since. */
+  fileRejected: boolean;
+  /** First day of the earliest window that was built, `YYYY-MM-DD`. */
+  builtBackTo: string | null;
+}
+
+const mostCharacters = 300;
+
+/**
+ * Reads the lines of opencost's pkg/cloudcost (ingestor.go, ingestionmanager.go) and pkg/cloud/config/watcher.go, and of Kubecost up to
+ * 1.104 the `ETL: CloudUsage[...]: ... (7.7 complete)` ones. The ERR lines of older releases about reserved instances and savings plans
+ * ("no reservation data available in Athena", "athena configuration incomplete") name no integration: they do not come from the file
+ * (opencost#3530) and are not looked at; nor is a first start's "failed to load range from back up".
+ */
+export function readLog(text: string, key: string): LogFindings {
+  const found: LogFindings = { latest: 'nothing', failure: undefined, fileRejected: false, builtBackTo: null };
+  const mark = `[${key}]: `;
+  const failedWindows = new Set<string>();
+  for (const line of text.split('\n').map((one) => one.trimEnd())) {
+    if (line.includes('MultiCloudWatcher: Error getting file')) found.fileRejected = true;
+    const integration = /IngestionManager: (creating|deleting) integration with key: (.*)$/.exec(line);
+    if (integration?.[2] === key) {
+      found.latest = integration[1] === 'creating' ? 'created' : 'deleted';
+      found.failure = undefined;
+      if (integration[1] === 'creating') found.fileRejected = false;
+      failedWindows.clear();
+    }
+    const at = line.indexOf(mark);
+    if (at < 0) continue;
+    const said = line.slice(at + mark.length);
+    const failure = /build failed for window (\[[^)\]]*)[)\]]: (.*)$/.exec(said);
+    if (failure) {
+      failedWindows.add(failure[1] ?? '');
+      found.latest = 'failed';
+      found.failure = (failure[2] ?? '').slice(0, mostCharacters);
+      continue;
+    }
+    const built =
+      /build\[\w+\]: +(\[(\d{4}-\d{2}-\d{2})[^)\]]*)[)\]] in /.exec(said) ??
+      /Build\[\w+\]: +coverage (\[(\d{4}-\d{2}-\d{2})[^)\]]*)[)\]] \([\d.]+ complete\)/.exec(said);
+    // The line that a window is done comes after a failed one, too.
+    if (!built || failedWindows.has(built[1] ?? '')) continue;
+    found.latest = 'built';
+    found.failure = undefined;
+    const [, , day = ''] = built;
+    if (found.builtBackTo === null || day < found.builtBackTo) found.builtBackTo = day;
+  }
+  return found;
+}
+
+/** What follows from the log alone. `proven` means that the consumer's query succeeded: how many rows it read, no line tells. */
+export function judgeLog({ latest, failure, fileRejected, builtBackTo }: LogFindings): Judgement {
+  if (fileRejected) return notTakenUp('it rejects the whole file ("MultiCloudWatcher: Error getting file" in its log)');
+  switch (latest) {
+    case 'built':
+      return { verdict: 'proven', dataSince: builtBackTo };
+    case 'failed':
+      return failingQuery(failure ?? '');
+    case 'created':
+      return firstQuery;
+    case 'deleted':
+      return notTakenUp('it took the integration down again');
+    case 'nothing':
+      return notTakenUp('its log does not name the entry');
+  }
+}
+
+/** @param words the consumer's own, about its query for this key */
+export function failingQuery(words: string): Judgement {
+  const symptom = symptomOf(words);
+  return failing(explained(words), symptom?.code, symptom?.lasting);
+}
