@@ -57,7 +57,7 @@ export function tokenAs(world: World, roleName: string): Promise<string> {
 }
 
 export function call(
-  cluster: Cluster,
+  cluster: Pick<Cluster, 'kubernetes'>,
   token: string | undefined,
   method: string,
   path: string,

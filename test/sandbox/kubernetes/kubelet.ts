@@ -93,11 +93,9 @@ export class Kubelet {
   }
 
   /** The container's process dies, and dies again whenever it is started, as long as the pod lives. */
-  crash(pod: Pick<RunningPod, 'uid'>, containerName: string): void {
-    const held = this.#pods.get(pod.uid);
-    const container = held?.containers.get(containerName);
-    if (!held || container?.kind !== 'running') throw new Error(`no container ${containerName} runs in that pod`);
-    this.#die(held, containerName, 1);
+  crash({ uid }: Pick<RunningPod, 'uid'>, container: string): void {
+    const held = this.#pods.get(uid);
+    if (held?.containers.get(container)?.kind === 'running') this.#die(held, container, 1);
   }
 
   /** Why there is nothing to read yet, in the API server's words; undefined if the container has run. */

@@ -219,7 +219,7 @@ export class Rollouts {
           { apiVersion: owner.apiVersion, kind: owner.kind, name: owner.metadata.name, uid, controller: true },
         ],
       },
-      spec: this.#admit(namespace, template.spec),
+      spec: this.#admit(namespace, { ...template.spec, serviceAccountName: serviceAccountOf(template.spec) }),
     });
   }
 
