@@ -1,0 +1,46 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { artifactsOf } from '../../shared/artifacts.ts';
+import { decodePolicy, samePolicy, type PolicyDocument } from '../../shared/aws/policy.ts';
+import { parseRoleArn } from '../../shared/aws/role.ts';
+import { Stage, stepsOf } from './stage.ts';
+
+let stage: Stage;
+beforeAll(async () => {
+  vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  stage = await Stage.open({ deliveryHours: 1 });
+});
+afterAll(async () => {
+  await stage.close();
+  vi.restoreAllMocks();
+});
+
+type Document = ReturnType<typeof artifactsOf>['iam'][number];
+
+/** The text AWS holds under the document's names. */
+function inForce({ kind, accountId, attachedTo, policyName }: Document): string | undefined {
+  const { iam, s3 } = stage.world;
+  if (kind === 'bucket-policy') return s3.buckets.get(attachedTo?.split(':::')[1] ?? '')?.policy?.text;
+  const role = iam.role(accountId, parseRoleArn(attachedTo ?? '').name);
+  if (kind === 'trust-policy') return role?.trust.current?.text;
+  if (kind === 'inline-policy') return role?.inline.get(policyName ?? '')?.current?.text;
+  return role?.attached.get(`arn:aws:iam::${accountId}:policy/${policyName ?? ''}`)?.current?.content.current?.text;
+}
+
+describe('artifacts', () => {
+  it.each(['new-irsa', 'new-pod-identity'] as const)(
+    'print every document as the run has put it in force: %s',
+    async (example) => {
+      const run = await stage.begin(example);
+      const steps = stepsOf(example);
+      for (const name of steps.slice(0, steps.indexOf('smoke-query'))) await run.take(name);
+      const { iam, missing } = artifactsOf(await run.read(), 'arn:aws:iam::222233330001:role/provisioner');
+      expect(missing).toEqual([]);
+      expect(iam).toHaveLength(6);
+      for (const document of iam) {
+        const there = decodePolicy(inForce(document) ?? '{}');
+        const same = samePolicy(document.document as unknown as PolicyDocument, there);
+        expect([document.file, same]).toEqual([document.file, true]);
+      }
+    },
+  );
+});
