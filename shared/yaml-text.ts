@@ -2,7 +2,7 @@
 type Comments = Readonly<Record<string, string>>;
 
 /**
- * JSON-like data as YAML, with comments. The yaml package would make the bundle of a function that a person waits for a fifth
+ * JSON-like data as YAML, with comments. The yaml package would make the bundle of a function that a person waits for a third
  * larger, and cannot be shaken down: for Node it is CommonJS.
  */
 export function writeYaml(value: object, comments: Comments = {}): string {
