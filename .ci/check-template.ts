@@ -12,6 +12,7 @@ type SpecProperties = Record<string, { type: SpecType; required?: boolean }>;
 
 const pseudoParameters = new Set([
   'AWS::AccountId',
+  'AWS::NoValue',
   'AWS::Partition',
   'AWS::Region',
   'AWS::StackId',

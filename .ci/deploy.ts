@@ -12,6 +12,9 @@ export const parameters: Record<string, string> = {
     'IAM path of the provisioner roles in payer and cluster accounts. Default: /kubecost-payer-onboarding/',
   payerProvisionerName: 'Name of the provisioner role in payer accounts. Default: kubecost-payer-provisioner',
   clusterProvisionerName: 'Name of the provisioner role in cluster accounts. Default: kubecost-cluster-provisioner',
+  vpcSubnetIds:
+    'Comma-separated subnets for the functions that talk to clusters, to reach private endpoints; they need a NAT to the AWS APIs. Default: no VPC',
+  vpcSecurityGroupIds: 'Comma-separated security groups of these functions; must be given with vpcSubnetIds',
   logRetentionDays: 'Days that function and state machine logs are kept. Default: 30',
 };
 

@@ -14,6 +14,8 @@ export interface DeployedFunction {
   indexes?: true;
   entersPayer?: true;
   entersCluster?: true;
+  /** True if it talks to the cluster's own API, and so runs in the VPC if there is one. */
+  reachesCluster?: true;
   startsExecutions?: true;
 }
 
@@ -26,6 +28,8 @@ function stepFunction({ name, lease, permissions }: Step): DeployedFunction {
     table: [...new Set([...wrapper, ...table])].sort(),
     ...(payer && { entersPayer: true }),
     ...((cluster ?? kubernetes) && { entersCluster: true }),
+    // preflight only knocks: it has no rights in the cluster yet.
+    ...((kubernetes ?? name === 'preflight') && { reachesCluster: true }),
   };
 }
 

@@ -31,8 +31,29 @@ function roleFor(deployed: DeployedFunction): Resource {
   };
 }
 
+/**
+ * Lambda needs these rights for the network interfaces of a function in a VPC, and has no narrower resource for them; the function's own
+ * code gets none of them (Lambda guide, "Giving Lambda functions access to resources in an Amazon VPC", IAM permissions).
+ */
+function networkStatements(functionName: string): unknown[] {
+  const Action = [
+    'ec2:AssignPrivateIpAddresses',
+    'ec2:CreateNetworkInterface',
+    'ec2:DeleteNetworkInterface',
+    'ec2:DescribeNetworkInterfaces',
+    'ec2:DescribeSubnets',
+    'ec2:UnassignPrivateIpAddresses',
+  ];
+  const functionArn = sub(`arn:\${AWS::Partition}:lambda:\${AWS::Region}:\${AWS::AccountId}:function:${functionName}`);
+  return [
+    { Effect: 'Allow', Action, Resource: '*' },
+    { Effect: 'Deny', Action, Resource: '*', Condition: { ArnEquals: { 'lambda:SourceFunctionArn': functionArn } } },
+  ].map((statement) => ({ 'Fn::If': ['InVpc', statement, { Ref: 'AWS::NoValue' }] }));
+}
+
 function statementsFor(deployed: DeployedFunction): unknown[] {
-  const logGroup = `log-group:/aws/lambda/\${self:service}-\${sls:stage}-${deployed.key}`;
+  const functionName = `\${self:service}-\${sls:stage}-${deployed.key}`;
+  const logGroup = `log-group:/aws/lambda/${functionName}`;
   const statements: (Omit<Statement, 'Resource'> & { Resource: unknown })[] = [
     {
       Effect: 'Allow',
@@ -56,5 +77,5 @@ function statementsFor(deployed: DeployedFunction): unknown[] {
   if (deployed.startsExecutions) {
     statements.push({ Effect: 'Allow', Action: 'states:StartExecution', Resource: { Ref: 'ProvisionStateMachine' } });
   }
-  return statements;
+  return [...statements, ...(deployed.reachesCluster ? networkStatements(functionName) : [])];
 }

@@ -19,6 +19,8 @@ const Environment = z.object({
   /** Host suffixes a cluster endpoint may end in. */
   ALLOWED_HOST_SUFFIXES: list,
   ALLOWED_NAMESPACES: list,
+  /** Empty: the functions run outside any VPC. */
+  VPC_SUBNET_IDS: list,
 });
 
 export interface Deployment {
@@ -30,6 +32,8 @@ export interface Deployment {
   externalId(accountId: string): string;
   allowedHostSuffixes: readonly string[];
   allowedNamespaces: readonly string[];
+  /** True if what talks to clusters runs in the deployer's network, from where private endpoints may be reached. */
+  inVpc: boolean;
 }
 
 export function readDeployment(environment: NodeJS.ProcessEnv = process.env): Deployment {
@@ -43,5 +47,6 @@ export function readDeployment(environment: NodeJS.ProcessEnv = process.env): De
     externalId: (accountId) => `${env.DEPLOYMENT_ID}/${accountId}`,
     allowedHostSuffixes: env.ALLOWED_HOST_SUFFIXES,
     allowedNamespaces: env.ALLOWED_NAMESPACES,
+    inVpc: env.VPC_SUBNET_IDS.length > 0,
   };
 }

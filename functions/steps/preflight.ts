@@ -3,14 +3,16 @@ import { GetDataLakeSettingsCommand, LakeFormationClient } from '@aws-sdk/client
 import { GetAccountSettingsCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { DescribeOrganizationCommand, OrganizationsClient } from '@aws-sdk/client-organizations';
 import { listReports } from '../../shared/aws/cur.ts';
+import { maxPayersPerTarget } from '../../shared/aws/grant-policy.ts';
 import type { ErrorCode } from '../../shared/error-catalogue.ts';
 import { absentIf, isAwsError, isKnownError } from '../../shared/errors.ts';
 import { probeEndpoint } from '../../shared/kubernetes.ts';
 import type { Outputs } from '../../shared/outputs.ts';
 import type { OnboardingRequest } from '../../shared/request.ts';
-import { clusterArnOf } from '../../shared/run.ts';
+import { clusterArnOf, targetOf } from '../../shared/run.ts';
 import { stepHandler } from '../../shared/step-handler.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step.ts';
+import { listTargetPayers } from '../../shared/target-store.ts';
 
 type Output = Outputs['preflight'];
 type PayerFacts = Pick<Output, 'organization' | 'unreservedConcurrency' | 'lakeFormationLocked'>;
@@ -59,6 +61,7 @@ export const preflight = defineStep<'preflight', OnboardingRequest, Seen, never>
   name: 'preflight',
   summary: 'Checks both accounts, billing access and the cluster, and names everything that stands in the way',
   permissions: {
+    table: ['Query'],
     payer: [
       {
         actions: [
@@ -88,6 +91,7 @@ export const preflight = defineStep<'preflight', OnboardingRequest, Seen, never>
     const [payer, cluster] = await Promise.all([
       enter(findings, cx.payer, () => checkPayer(cx, request, findings)),
       enter(findings, cx.cluster, () => checkCluster(cx, request, findings)),
+      checkRoom(request, findings),
     ]);
     const { problems, warnings } = findings;
     return {
@@ -135,6 +139,16 @@ async function enter<T>(
     return undefined;
   }
   return check();
+}
+
+/** The pod's policies hold so many payers; what is about to go makes room. */
+async function checkRoom(request: OnboardingRequest, findings: Findings): Promise<void> {
+  const target = targetOf(request);
+  const others = (await listTargetPayers(target)).filter(
+    ({ state, payerAccountId }) => state !== 'removing' && payerAccountId !== request.payerAccountId,
+  );
+  if (others.length >= maxPayersPerTarget)
+    findings.add('target-full', `${others.length} payers read by ${target.clusterArn} ${target.namespace}`);
 }
 
 async function checkPayer(cx: StepContext, request: OnboardingRequest, findings: Findings): Promise<PayerFacts> {
@@ -214,12 +228,12 @@ async function judgeCluster(cx: StepContext, cluster: Cluster, arn: string, find
   }
   if (accessConfig?.authenticationMode === 'CONFIG_MAP')
     findings.add('cluster-auth-mode', `cluster ${arn} has authentication mode CONFIG_MAP`);
-  if (network?.endpointPublicAccess === false) {
+  if (network?.endpointPublicAccess === false && !cx.deployment.inVpc) {
     findings.add('cluster-endpoint-private', `cluster ${arn}`);
     return;
   }
   const cidrs = network?.publicAccessCidrs ?? [];
-  if (cidrs.length > 0 && !cidrs.includes('0.0.0.0/0'))
+  if (cidrs.length > 0 && !cidrs.includes('0.0.0.0/0') && !cx.deployment.inVpc)
     findings.warnings.push(
       `the cluster’s endpoint is open to ${cidrs.join(', ')} only; the hub’s functions have no fixed address outside a VPC`,
     );

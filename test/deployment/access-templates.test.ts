@@ -15,6 +15,10 @@ interface Template {
   };
 }
 
+interface RoleProperties {
+  Policies: { PolicyDocument: { Statement: Record<string, unknown>[] } }[];
+}
+
 /** Actions that know no resource (Service Authorization Reference), so that `*` is the least there is. */
 const withoutResource = new Set([
   'cur:DescribeReportDefinitions',
@@ -58,6 +62,29 @@ describe.each(['payer', 'cluster'] as const)('the %s provisioner role', (account
 describe('the function roles', () => {
   it('are one for each function', () => {
     expect(Object.keys(functionRoles())).toHaveLength(deployedFunctions.length);
+  });
+
+  it('hold the rights that Lambda needs in a VPC only there, and keep them from the function’s own code', () => {
+    for (const { key, reachesCluster = false } of deployedFunctions) {
+      const role = functionRoles()[`${key.charAt(0).toUpperCase()}${key.slice(1)}Role`]
+        ?.Properties as unknown as RoleProperties;
+      const statements = role.Policies.flatMap(({ PolicyDocument }) => PolicyDocument.Statement);
+      const network = statements.filter((statement) => JSON.stringify(statement).includes('ec2:'));
+      expect(network, key).toHaveLength(reachesCluster ? 2 : 0);
+      if (!reachesCluster) continue;
+      const [allowed, denied] = network.map((statement) => {
+        expect(statement).toMatchObject({ 'Fn::If': ['InVpc', {}, { Ref: 'AWS::NoValue' }] });
+        return (statement['Fn::If'] as Record<string, unknown>[])[1];
+      });
+      expect(allowed).toMatchObject({ Effect: 'Allow' });
+      expect(denied).toMatchObject({
+        Effect: 'Deny',
+        Action: allowed?.Action,
+        Condition: {
+          ArnEquals: { 'lambda:SourceFunctionArn': { 'Fn::Sub': expect.stringMatching(`-${key}$`) as string } },
+        },
+      });
+    }
   });
 
   it('name every action and stay within the table, the provisioner roles and the state machine', () => {

@@ -24,6 +24,19 @@ describe('serverless.yml', () => {
     expect(open.map(({ method, path }) => `${method} ${path}`)).toEqual(['GET /health']);
   });
 
+  it('puts into the VPC, if there is one, exactly the functions that talk to a cluster’s own API', () => {
+    const extended = file.resources.flatMap(({ extensions = {} }) => Object.entries(extensions));
+    const inVpc = extended
+      .filter(([, { Properties }]) => 'VpcConfig' in Properties)
+      .map(([logicalId]) => logicalId.replace(/LambdaFunction$/, '').toLowerCase());
+    const reaching = deployedFunctions
+      .filter(({ reachesCluster }) => reachesCluster)
+      .map(({ key }) => key.toLowerCase());
+    expect(inVpc.sort()).toEqual(reaching.sort());
+    for (const [, { Properties }] of extended)
+      expect(Properties.VpcConfig).toMatchObject({ 'Fn::If': ['InVpc', {}, { Ref: 'AWS::NoValue' }] });
+  });
+
   it('has the parameters that deploy --help explains', () => {
     expect(Object.keys(file.params.default).sort()).toEqual(Object.keys(parameters).sort());
   });

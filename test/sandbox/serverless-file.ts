@@ -26,7 +26,10 @@ interface ServerlessFile {
   params: { default: Record<string, string | number> };
   provider: { environment: Environment; timeout: number };
   functions: Record<string, FunctionEntry>;
-  resources: { Resources?: Record<string, { Type: string; Properties: Record<string, unknown> }> | string }[];
+  resources: {
+    Resources?: Record<string, { Type: string; Properties: Record<string, unknown> }> | string;
+    extensions?: Record<string, { Properties: Record<string, unknown> }>;
+  }[];
 }
 
 const intrinsic = (name: string): ScalarTag => ({ tag: `!${name}`, resolve: (text: string) => ({ [name]: text }) });

@@ -1,0 +1,107 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { BatchWriteCommand, DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { maxPayersPerTarget } from '../../shared/aws/grant-policy.ts';
+import { targetId } from '../../shared/aws/names.ts';
+import type { RunError } from '../../shared/run.ts';
+import { targetOf } from '../../shared/run.ts';
+import type { TargetPayer } from '../../shared/target-store.ts';
+import { clusterArn, clusters } from '../demo/scenario.ts';
+import { tableName } from '../sandbox/hub.ts';
+import type { NewCluster } from '../sandbox/services/eks.ts';
+import { Stage, writesOf, type OneRun } from './stage.ts';
+
+const [home] = clusters;
+
+describe('preflight', () => {
+  let stage: Stage;
+  beforeEach(async () => {
+    vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+    stage = await Stage.open();
+  });
+  afterEach(async () => {
+    vi.restoreAllMocks();
+    vi.unstubAllEnvs();
+    await stage.close();
+  });
+
+  /** A run for the cluster, or for one more like it. */
+  async function runFor(cluster: Partial<NewCluster> = {}): Promise<OneRun> {
+    if (cluster.name) await stage.world.eks.createCluster({ ...home, ...cluster });
+    return stage.begin('new-irsa', { cluster: { ...home, name: cluster.name ?? home.name } });
+  }
+
+  async function refusal(run: OneRun): Promise<RunError | undefined> {
+    await run.take('preflight').catch(() => undefined);
+    expect(writesOf(stage.world.calls)).toEqual([]);
+    return (await run.record('preflight')).error;
+  }
+
+  const inVpc = () => vi.stubEnv('VPC_SUBNET_IDS', 'subnet-1,subnet-2');
+  /** The endpoint answers to those inside; this process is. */
+  const hideEndpoint = () => {
+    stage.world.eks.cluster(clusterArn(home)).endpointPublicAccess = false;
+  };
+
+  it('refuses a private endpoint at once from outside any VPC', async () => {
+    hideEndpoint();
+    expect(await refusal(await runFor())).toMatchObject({
+      code: 'cluster-endpoint-private',
+      remedy: expect.stringContaining('vpcSubnetIds') as string,
+    });
+  });
+
+  it('takes a private endpoint that answers inside the deployment’s VPC', async () => {
+    hideEndpoint();
+    inVpc();
+    expect((await (await runFor()).take('preflight')).answer.status).toBe('succeeded');
+  });
+
+  it('refuses a private endpoint that does not answer inside the VPC either', async () => {
+    inVpc();
+    expect(await refusal(await runFor({ name: 'closed', endpointPublicAccess: false }))).toMatchObject({
+      code: 'cluster-unreachable',
+    });
+  });
+
+  it('keeps to the allowed host names inside a VPC', async () => {
+    hideEndpoint();
+    inVpc();
+    vi.stubEnv('ALLOWED_HOST_SUFFIXES', '.eks.amazonaws.com');
+    expect(await refusal(await runFor())).toMatchObject({ code: 'cluster-endpoint-not-allowed' });
+  });
+
+  it('refuses a cluster that knows only the aws-auth config map, with the way out', async () => {
+    expect(await refusal(await runFor({ name: 'old', authenticationMode: 'CONFIG_MAP' }))).toMatchObject({
+      code: 'cluster-auth-mode',
+      remedy: expect.stringMatching(/API_AND_CONFIG_MAP.*aws-auth config map is not supported/) as string,
+    });
+  });
+
+  it('refuses one payer more than the pod’s policies hold, and counts neither itself nor what is going', async () => {
+    const run = await runFor();
+    const most = maxPayersPerTarget;
+    expect(most).toBeGreaterThan(1_000);
+    const own = run.request.payerAccountId;
+    await putPayers(run, [own, ...Array.from({ length: most }, (_, index) => String(300_000_000_000 + index))]);
+    expect(await refusal(run)).toMatchObject({
+      code: 'target-full',
+      message: expect.stringContaining(String(most)) as string,
+    });
+
+    await putPayers(run, ['300000000000'], 'removing');
+    expect((await (await runFor()).take('preflight')).answer.status).toBe('succeeded');
+  });
+
+  async function putPayers(run: OneRun, payerAccountIds: string[], state: TargetPayer['state'] = 'proven') {
+    const client = DynamoDBDocumentClient.from(new DynamoDBClient({ endpoint: stage.sandbox.tableEndpoint }));
+    const pk = `target#${targetId(targetOf(run.request))}`;
+    for (let start = 0; start < payerAccountIds.length; start += 25) {
+      const requests = payerAccountIds.slice(start, start + 25).map((payerAccountId) => ({
+        PutRequest: { Item: { pk, sk: `payer#${payerAccountId}`, payerAccountId, state, payerRoleArn: 'arn' } },
+      }));
+      await client.send(new BatchWriteCommand({ RequestItems: { [tableName]: requests } }));
+    }
+    client.destroy();
+  }
+});
