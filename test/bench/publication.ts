@@ -1,0 +1,43 @@
+import { quietly } from '../quiet.ts';
+import { keyOf, PublicationWorld, type Tally } from '../steps/publication-world.ts';
+
+export interface MeasuredPublication extends Tally {
+  /** Runs for one target that come to publish in the same moment. */
+  runs: number;
+  failed: number;
+  /** Entries that should be in the file and are not. */
+  lost: number;
+  /** Calls to AWS and the cluster, reads included. */
+  calls: number;
+  /** Until the last run has published. */
+  simulatedSeconds: number;
+  wallMs: number;
+}
+
+const payerOf = (index: number) => String(300_000_000_000 + index);
+
+/** Runs of so many payers whose earlier steps are recorded as done, at a cluster with Kubecost 3.x, which reads the file once at its start. */
+export async function measurePublication(runs: number): Promise<MeasuredPublication> {
+  return quietly(async () => {
+    const world = await PublicationWorld.start('3.x');
+    try {
+      const payers = Array.from({ length: runs }, (_, index) => payerOf(index));
+      const runIds = await Promise.all(payers.map((payer) => world.newRun(payer)));
+      const { calls, clock } = world.access.world;
+      const [callsBefore, startedAt, wallStart] = [calls.length, clock.now(), performance.now()];
+      const taken = await Promise.all(runIds.map((runId) => world.access.take(runId, 'publish')));
+      const keys = new Set(world.keys());
+      return {
+        runs,
+        ...world.tally,
+        failed: taken.filter(({ status }) => status !== 'succeeded').length,
+        lost: payers.filter((payer) => !keys.has(keyOf(payer))).length,
+        calls: calls.length - callsBefore,
+        simulatedSeconds: (clock.now() - startedAt) / 1000,
+        wallMs: performance.now() - wallStart,
+      };
+    } finally {
+      await world.close();
+    }
+  });
+}

@@ -1,0 +1,310 @@
+/** What many payers share in one cluster: the secret, and the pods that read it. */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { targetId } from '../../shared/aws/names.ts';
+import { takeLease } from '../../shared/lease.ts';
+import { readRun } from '../../shared/run-store.ts';
+import { fixTargetSettings, listTargetPayers, markRemoving } from '../../shared/target-store.ts';
+import { measurePublication } from '../bench/publication.ts';
+import { keyOf, PublicationWorld } from './publication-world.ts';
+import type { Generation } from '../sandbox/kubernetes/kubecost.ts';
+
+const [one, two, three] = ['300000000001', '300000000002', '300000000003'] as const;
+const changedAt = 'kubecost-payer-onboarding/entries-changed-at';
+const writtenBy = 'kubecost-payer-onboarding/deployment-id';
+const helm = { labels: { 'app.kubernetes.io/managed-by': 'Helm' } };
+
+let world: PublicationWorld;
+
+function fresh(generation: Generation = '3.x') {
+  beforeEach(async () => {
+    world = await PublicationWorld.start(generation);
+  });
+  afterEach(() => world.close());
+}
+
+const kubernetes = () => world.access.cluster.kubernetes;
+const secret = () => kubernetes().get('Secret', 'kubecost', 'cloud-integration');
+const sleep = (seconds: number) => world.access.world.clock.sleep(seconds * 1000);
+const itemOf = async (payer: string) =>
+  (await listTargetPayers(world.target)).find(({ payerAccountId }) => payerAccountId === payer);
+const legacyEntry = (payer: string, more: object = {}) => ({
+  athenaBucketName: `s3://results-${payer}`,
+  athenaRegion: 'us-east-1',
+  athenaDatabase: 'athenacurcfn_kubecost_cur',
+  athenaTable: 'kubecost_cur',
+  athenaWorkgroup: 'primary',
+  projectID: payer,
+  masterPayerARN: `arn:aws:iam::${payer}:role/kubecost-cur-access`,
+  ...more,
+});
+
+describe('payers of one target', () => {
+  fresh();
+
+  it('the first to publish writes the entries of all who are ready, and the others find theirs', async () => {
+    const runs = [await world.newRun(one), await world.newRun(two)];
+    const [first, second] = await Promise.all(runs.map((run) => world.access.take(run, 'publish')));
+    expect(world.keys()).toEqual([keyOf(one), keyOf(two)]);
+    expect(world.tally).toMatchObject({ secretWrites: 1, rolls: 1 });
+    expect([...(first?.done ?? []), ...(second?.done ?? [])].sort()).toEqual(['create-secret', 'restart-workload']);
+  });
+
+  it('waits once for payers who are on their way, however long they take', async () => {
+    await world.newRun(two);
+    const run = await world.newRun(one);
+    expect(await world.access.invoke(run, 'publish')).toMatchObject({ status: 'waiting', seconds: 15 });
+    expect((await readRun(run))?.steps.publish?.waiting?.for).toBe('other payers to join the publication');
+    expect(await world.access.invoke(run, 'publish')).toMatchObject({ status: 'succeeded' });
+    expect(world.keys()).toEqual([keyOf(one)]);
+  });
+
+  it('keeps a payer whose item was lost: an emptied table revokes nobody', async () => {
+    world.access.putFile(JSON.stringify({ aws: [legacyEntry(two)] }));
+    await world.publish(one);
+    expect(world.keys()).toEqual([keyOf(one), keyOf(two)]);
+  });
+
+  it('takes a leaver’s entry out with the next publication, and no other', async () => {
+    for (const payer of [one, two]) await world.publish(payer);
+    await markRemoving(world.target, one);
+    await world.publish(three);
+    expect(world.keys()).toEqual([keyOf(two), keyOf(three)]);
+  });
+
+  it('takes no entry of a leaver out that we did not write', async () => {
+    world.access.putFile(JSON.stringify({ aws: [legacyEntry(one)] }));
+    await markRemoving(world.target, one);
+    await world.publish(two);
+    expect(world.keys()).toEqual([keyOf(one), keyOf(two)]);
+  });
+
+  it('puts a leaver who comes back into the file again', async () => {
+    await world.publish(one);
+    await markRemoving(world.target, one);
+    await world.publish(two);
+    await world.publish(one);
+    expect(world.keys()).toEqual([keyOf(one), keyOf(two)]);
+  });
+
+  it('one payer’s refusal keeps nobody else out', async () => {
+    world.access.putFile(JSON.stringify({ aws: [legacyEntry(one, { athenaTable: 'by_hand' })] }));
+    const refused = await world.publish(one);
+    expect(refused.error).toMatchObject({ code: 'entry-not-ours' });
+    expect(await world.publish(two)).toMatchObject({ status: 'succeeded' });
+    expect(world.access.file()).toContain('by_hand');
+    expect(world.keys()).toEqual([keyOf(one), keyOf(two)]);
+  });
+
+  it('never takes a hand-made entry for its own because a run has asked for the same key', async () => {
+    world.access.putFile(JSON.stringify({ aws: [legacyEntry(one, { athenaTable: 'by_hand' })] }));
+    for (let attempt = 0; attempt < 2; attempt++)
+      expect((await world.publish(one)).error).toMatchObject({ code: 'entry-not-ours' });
+    expect((await itemOf(one))?.publishedKey).toBeUndefined();
+    expect(await world.publish(one, { existing: 'take-over' })).toMatchObject({ status: 'succeeded' });
+    expect(world.access.file()).not.toContain('by_hand');
+  });
+
+  it('completes the mark that a writer who died left out, and records that as no change', async () => {
+    world.access.putFile(JSON.stringify({ aws: [legacyEntry(one)] }), {
+      annotations: { [changedAt]: '2026-01-01T00:00:00Z' },
+    });
+    const taken = await world.publish(one);
+    expect(taken.done).not.toContain('update-secret');
+    expect(taken.done).not.toContain('mark-published');
+    expect(await itemOf(one)).toMatchObject({ state: 'proven', publishedKey: keyOf(one) });
+    const moved = await world.newRun(one, {}, 's3://moved');
+    expect(await world.access.take(moved, 'publish')).toMatchObject({ status: 'succeeded' });
+    expect(world.keys()).toEqual([`${one}/s3://moved`]);
+  });
+
+  it('waits for a writer who died to lose the lease', async () => {
+    await takeLease(`target#${targetId(world.target)}`, 'a run that died', 60_000);
+    const taken = await world.publish(one);
+    expect(taken.status).toBe('succeeded');
+    expect(taken.seconds).toBeGreaterThanOrEqual(90);
+  });
+
+  it('ends without the lease where another run has written its entry', async () => {
+    await world.publish(one);
+    await takeLease(`target#${targetId(world.target)}`, 'a run that is busy', 60_000);
+    const again = await world.publish(one);
+    expect(again).toMatchObject({ status: 'succeeded', done: [] });
+    expect(again.seconds).toBe(0);
+  });
+
+  it('keeps to the format that the target’s first run asked for', async () => {
+    await fixTargetSettings(world.target, {
+      identityMode: 'irsa',
+      serviceAccount: 'kubecost',
+      format: 'configurations',
+    });
+    await world.publish(one);
+    expect(JSON.parse(world.access.file() ?? '')).toMatchObject({ aws: { athena: [{ account: one }] } });
+  });
+});
+
+describe('the secret', () => {
+  fresh();
+
+  it('says whose deployment writes it and when its entries last changed', async () => {
+    world.access.putFile('{"aws":[]}', { labels: { team: 'finops' }, annotations: { note: 'keep' } });
+    await world.publish(one);
+    const { labels, annotations } = secret()?.metadata ?? {};
+    expect(labels).toEqual({ team: 'finops' });
+    expect(annotations).toMatchObject({ note: 'keep', [changedAt]: expect.stringMatching(/^20.*Z$/) as string });
+    expect(annotations?.[writtenBy]).toBeTruthy();
+  });
+
+  it('is left alone where another deployment writes it', async () => {
+    world.access.putFile('{"aws":[]}', { annotations: { [writtenBy]: 'another' } });
+    expect((await world.publish(one)).error).toMatchObject({ code: 'owned-by-another-deployment' });
+    expect(world.keys()).toEqual([]);
+  });
+
+  it('is refused in the words of the policy that rejects it', async () => {
+    kubernetes().admission.rules.push({ kind: 'Secret', message: 'secrets come from the vault' });
+    const { error } = await world.publish(one);
+    expect(error).toMatchObject({ code: 'secret-rejected', actor: 'cluster owner' });
+    expect(error?.message).toContain('secrets come from the vault');
+  });
+
+  it.each([
+    ['a file that is to be made', undefined],
+    ['a file that is there', '{"aws":[]}'],
+  ])('is known to be rejected before the wait for the bill begins: %s', async (_, file) => {
+    if (file !== undefined) world.access.putFile(file);
+    kubernetes().admission.rules.push({ kind: 'Secret', name: 'cloud-integration', message: 'not from here' });
+    const run = await world.newRun(one);
+    const { error } = await world.access.take(run, 'chain-proof');
+    expect(error).toMatchObject({ code: 'secret-rejected' });
+    expect(error?.message).toContain('not from here');
+    expect(world.access.file()).toBe(file);
+  });
+
+  it('is not written by asking whether it would be', async () => {
+    world.access.putFile('{"aws":[]}');
+    const before = secret();
+    await world.access.take(await world.newRun(one), 'chain-proof');
+    expect(secret()).toEqual(before);
+  });
+});
+
+describe('a secret that is left to its owner', () => {
+  fresh();
+  const artifacts = { kubecost: { publish: 'artifacts' } } as const;
+
+  it('is neither written nor made another run’s business, and the run says where the entry is', async () => {
+    world.access.putFile('{"aws":[]}', helm);
+    const before = secret();
+    const taken = await world.publish(one, artifacts);
+    expect(taken).toMatchObject({ status: 'succeeded', done: [] });
+    expect(taken.record.output).toMatchObject({ mode: 'artifacts', key: keyOf(one), entry: legacyEntry(one) });
+    expect(taken.record.warnings).toEqual([expect.stringContaining('/artifacts')]);
+    expect(await itemOf(one)).toMatchObject({ state: 'granted' });
+    expect(secret()).toEqual(before);
+    expect(world.tally).toMatchObject({ rolls: 0 });
+  });
+
+  it('has the entry in its own format, and needs no warning once it holds it', async () => {
+    world.access.putFile('{"aws":{"athena":[]}}', helm);
+    expect((await world.publish(one, artifacts)).record.output).toMatchObject({ entry: { account: one } });
+    world.access.putFile(JSON.stringify({ aws: [legacyEntry(one)] }), helm);
+    expect((await world.publish(one, artifacts)).record.warnings).toEqual([]);
+  });
+
+  it('is still refused where it holds the payer under another key or cannot be read', async () => {
+    world.access.putFile(JSON.stringify({ aws: [legacyEntry(one, { athenaBucketName: 's3://other' })] }), helm);
+    expect((await world.publish(one, artifacts)).error).toMatchObject({ code: 'payer-already-integrated' });
+    world.access.putFile('{"aws":[}', helm);
+    expect((await world.publish(one, artifacts)).error).toMatchObject({ code: 'secret-unparsable' });
+  });
+
+  it.each([
+    ['Helm owns it', '{"aws":[]}', undefined],
+    ['it cannot be read', '{"aws":[}', 'secret-unparsable'],
+  ])('is looked at before the wait: %s', async (_, file, code) => {
+    world.access.putFile(file, helm);
+    kubernetes().admission.rules.push({ kind: 'Secret', message: 'not from here' });
+    const { error } = await world.access.take(await world.newRun(one, artifacts), 'chain-proof');
+    // These runs have no roles in AWS to walk over: the chain is not what is asked here.
+    if (code === undefined) expect(error?.code).not.toMatch(/^secret/);
+    else expect(error).toMatchObject({ code });
+  });
+});
+
+describe('the workload', () => {
+  describe('that reads the file once', () => {
+    fresh('3.x');
+
+    it('is restarted after its file has changed, and once only', async () => {
+      expect((await world.publish(one)).done).toEqual(['create-secret', 'restart-workload']);
+      expect(await world.publish(one)).toMatchObject({ status: 'succeeded', done: [] });
+      expect(world.tally).toMatchObject({ secretWrites: 1, previousWrites: 0, rolls: 1 });
+    });
+
+    it('is not restarted for a publication with nothing new, however long ago the last one was', async () => {
+      await world.publish(one);
+      await sleep(3600);
+      expect((await world.publish(one)).done).toEqual([]);
+      expect(world.tally.rolls).toBe(1);
+    });
+
+    it('is not restarted because somebody else edits the file', async () => {
+      await world.publish(one);
+      await sleep(3600);
+      const { annotations, labels } = secret()?.metadata ?? {};
+      const edited = (world.access.file() ?? '').replace('{', '{"azure":[],');
+      world.access.putFile(edited, { annotations, labels });
+      expect((await world.publish(one)).done).toEqual([]);
+      expect(world.access.file()).toBe(edited);
+      expect(world.tally.rolls).toBe(1);
+    });
+
+    it('is restarted for a file that already held the entry before its pods could see it', async () => {
+      await sleep(60);
+      world.access.putFile(JSON.stringify({ aws: [legacyEntry(one)] }));
+      expect((await world.publish(one)).done).toEqual(['restart-workload']);
+      expect((await world.publish(one)).done).toEqual([]);
+    });
+
+    it('is restarted by the next run where the writer died before it could', async () => {
+      const run = await world.newRun(one);
+      await world.access.crash(run, 'publish', 1);
+      expect(world.tally).toMatchObject({ secretWrites: 1, rolls: 0 });
+      await world.publish(two);
+      expect(await world.access.take(run, 'publish')).toMatchObject({ status: 'succeeded' });
+      expect(world.tally).toMatchObject({ secretWrites: 2, rolls: 1 });
+    });
+
+    it('shows in a dry run that it would be restarted', async () => {
+      world.access.putFile('{"aws":[]}');
+      const run = await world.newRun(one, { dryRun: true });
+      expect((await world.access.take(run, 'publish')).done).toEqual([
+        'keep-previous',
+        'update-secret',
+        'restart-workload',
+      ]);
+      expect(world.access.file()).toBe('{"aws":[]}');
+    });
+  });
+
+  describe('that reads its file again and again', () => {
+    fresh('2.x');
+
+    it('is restarted only to get the role that its pods lack', async () => {
+      const first = await world.publish(one);
+      expect(first.done).toEqual(['create-secret', 'restart-workload']);
+      await sleep(600);
+      expect((await world.publish(two)).done).toEqual(['keep-previous', 'update-secret']);
+      expect(world.tally.rolls).toBe(1);
+    });
+  });
+});
+
+/** The bench takes 200 runs; so many take too long here. */
+it('sixty runs that end at once lose no entry, in at most 40 writes and 10 restarts', async () => {
+  const measured = await measurePublication(60);
+  expect(measured).toMatchObject({ failed: 0, lost: 0 });
+  expect(measured.secretWrites + measured.previousWrites).toBeLessThanOrEqual(40);
+  expect(measured.rolls).toBeLessThanOrEqual(10);
+}, 120_000);
