@@ -1,4 +1,4 @@
-import { resourceTypes, typeOfKind } from './objects.ts';
+import { resourceTypes, typeOfKind, type KubernetesObject } from './objects.ts';
 import type { ObjectStore } from './store.ts';
 
 /** What the control plane does unasked: a service account for each namespace, and nothing outlives its owner or namespace. */
@@ -13,11 +13,11 @@ export function startControllers(store: ObjectStore): void {
     // Nothing is owned by a pod or lies inside it.
     if (!before || after || type.kind === 'Pod') return;
     const { name, uid } = before.metadata;
+    const goesAlong = ({ metadata }: Readonly<KubernetesObject>) =>
+      (type.kind === 'Namespace' && metadata.namespace === name) ||
+      metadata.ownerReferences?.some((owner) => owner.uid === uid) === true;
     for (const kept of resourceTypes)
-      for (const { metadata } of store.list(kept)) {
-        const isInside = type.kind === 'Namespace' && metadata.namespace === name;
-        const isOwned = metadata.ownerReferences?.some((owner) => owner.uid === uid);
-        if (isInside || isOwned) store.remove(kept, metadata.namespace, metadata.name);
-      }
+      for (const { metadata } of store.list(kept, undefined, goesAlong))
+        store.remove(kept, metadata.namespace, metadata.name);
   });
 }

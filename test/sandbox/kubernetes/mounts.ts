@@ -73,12 +73,13 @@ function allFiles({ volumes = [] }: PodSpec, read: ReadSecret): ReadonlyMap<stri
 function filesOf({ secret }: Volume, read: ReadSecret): Files | undefined {
   if (!secret) return new Map();
   const { secretName, items, optional = false } = secret;
-  const data = (read(secretName)?.data ?? undefined) as Record<string, string> | undefined;
-  if (!data && !read(secretName)) return optional ? new Map() : undefined;
-  const wanted = items ?? Object.keys(data ?? {}).map((key) => ({ key, path: key }));
-  const present = wanted.filter(({ key }) => data?.[key] !== undefined);
+  const object = read(secretName);
+  if (!object) return optional ? new Map() : undefined;
+  const data = (object.data ?? {}) as Record<string, string | undefined>;
+  const wanted = items ?? Object.keys(data).map((key) => ({ key, path: key }));
+  const present = wanted.filter(({ key }) => data[key] !== undefined);
   if (present.length < wanted.length && !optional) return undefined;
-  return new Map(present.map(({ key, path }) => [path, Buffer.from(data?.[key] ?? '', 'base64').toString()]));
+  return new Map(present.map(({ key, path }) => [path, Buffer.from(data[key] ?? '', 'base64').toString()]));
 }
 
 function entriesOf(files: ReadonlyMap<string, Files>): unknown {

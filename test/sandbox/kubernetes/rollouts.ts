@@ -184,7 +184,7 @@ export class Rollouts {
   }
 
   #replicaSets({ metadata }: Workload): KubernetesObject[] {
-    return this.#store.list(typeOfKind('ReplicaSet'), metadata.namespace).filter((set) => isOwnedBy(set, metadata.uid));
+    return this.#store.list(typeOfKind('ReplicaSet'), metadata.namespace, (set) => isOwnedBy(set, metadata.uid));
   }
 
   #countReplicas(set: KubernetesObject, pods: readonly Pod[]): void {
@@ -197,8 +197,8 @@ export class Rollouts {
   #podsOf(workload: Workload): Pod[] {
     const { namespace, uid } = workload.metadata;
     const owners = [uid, ...this.#replicaSets(workload).map(({ metadata }) => metadata.uid)];
-    const pods = this.#store.list(typeOfKind('Pod'), namespace) as Pod[];
-    return pods.filter((pod) => owners.some((owner) => isOwnedBy(pod, owner)));
+    const isOwn = (pod: KubernetesObject) => owners.some((owner) => isOwnedBy(pod, owner));
+    return this.#store.list(typeOfKind('Pod'), namespace, isOwn) as Pod[];
   }
 
   #makePod(owner: KubernetesObject, name: string, hash: string): void {

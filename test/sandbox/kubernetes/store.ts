@@ -22,10 +22,18 @@ export class ObjectStore {
     return structuredClone(this.#of(type).get(keyOf(namespace, name)));
   }
 
-  /** In the order of namespace and name, as etcd keeps its keys. */
-  list(type: ResourceType, namespace?: string): KubernetesObject[] {
+  /**
+   * In the order of namespace and name, as etcd keeps its keys.
+   * @param matches sees the stored objects themselves, for only what matches is worth a copy
+   */
+  list(
+    type: ResourceType,
+    namespace?: string,
+    matches: (object: Readonly<KubernetesObject>) => boolean = () => true,
+  ): KubernetesObject[] {
     return [...this.#of(type)]
       .filter(([, { metadata }]) => namespace === undefined || metadata.namespace === namespace)
+      .filter(([, object]) => matches(object))
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([, object]) => structuredClone(object));
   }

@@ -71,13 +71,10 @@ export class Workloads {
   #podBehind({ metadata, spec }: KubernetesObject): Pod | undefined {
     const { selector } = spec as { selector?: Record<string, string> };
     if (!selector) return undefined;
-    const pods = this.#store.list(typeOfKind('Pod'), metadata.namespace) as Pod[];
-    return pods.find(
-      (pod) =>
-        isStaying(pod) &&
-        isReady(pod) &&
-        Object.entries(selector).every(([key, value]) => pod.metadata.labels?.[key] === value),
-    );
+    const isSelected = ({ metadata: { labels } }: KubernetesObject) =>
+      Object.entries(selector).every(([key, value]) => labels?.[key] === value);
+    const pods = this.#store.list(typeOfKind('Pod'), metadata.namespace, isSelected) as Pod[];
+    return pods.find((pod) => isStaying(pod) && isReady(pod));
   }
 
   #since(lines: readonly LogLine[], seconds: string | null): string[] {
