@@ -37,6 +37,8 @@ export function readLog(text: string, key: string): LogFindings {
     const at = line.indexOf(mark);
     if (at < 0) continue;
     const said = line.slice(at + mark.length);
+    const tried = /ingestor: building window (\[[^)\]]*)/.exec(said);
+    if (tried) failedWindows.delete(tried[1] ?? '');
     const failure = /build failed for window (\[[^)\]]*)[)\]]: (.*)$/.exec(said);
     if (failure) {
       failedWindows.add(failure[1] ?? '');
