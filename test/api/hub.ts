@@ -42,6 +42,7 @@ export class Hub {
       CLUSTER_PROVISIONER_NAME: 'kubecost-cluster-provisioner',
       ALLOWED_HOST_SUFFIXES: '.eks.amazonaws.com',
       ALLOWED_NAMESPACES: 'kubecost,opencost',
+      VPC_SUBNET_IDS: '',
       STATE_MACHINE_ARN: 'arn:aws:states:us-east-1:999900001111:stateMachine:provision',
     });
     const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };

@@ -22,6 +22,7 @@ const deployment = readDeployment({
   CLUSTER_PROVISIONER_NAME: 'cluster',
   ALLOWED_HOST_SUFFIXES: '.eks.amazonaws.com',
   ALLOWED_NAMESPACES: 'kubecost, opencost,',
+  VPC_SUBNET_IDS: '',
 });
 
 function context(dryRun = false): StepContext {
