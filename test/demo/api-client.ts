@@ -53,13 +53,16 @@ export class ApiClient {
     return (await response.json()) as Run;
   }
 
-  /** Resolves once the run has ended; `look` sees every state on the way. */
-  async untilEnded(runId: string, look?: (run: Run) => void): Promise<Run> {
+  /**
+   * Resolves once the run has ended; `look` sees every state on the way.
+   * @param everyMs real milliseconds between polls: time stands still in each of them, so many runs are asked less often
+   */
+  async untilEnded(runId: string, look?: (run: Run) => void, everyMs = 50): Promise<Run> {
     for (;;) {
       const run = await this.run(runId);
       look?.(run);
       if (run.endedAt) return run;
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await new Promise((resolve) => setTimeout(resolve, everyMs));
     }
   }
 

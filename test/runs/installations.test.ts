@@ -49,7 +49,7 @@ beforeAll(async () => {
   runs = await Promise.all(
     requests.map(async (request) => {
       const { runId } = await api.start(request);
-      return api.untilEnded(runId);
+      return api.untilEnded(runId, undefined, 1000);
     }),
   );
 }, 120_000);
