@@ -133,7 +133,10 @@ describe('POST /v1/onboardings', () => {
   it('refuses settings that differ from what the first run for the target fixed', async () => {
     const target = { clusterArn: clusterArnOf(smallest), namespace: 'kubecost', secretName: 'cloud-integration' };
     await fixTargetSettings(target, { identityMode: 'pod-identity', serviceAccount: 'kubecost', format: 'legacy' });
-    const differing = { identity: { serviceAccount: { name: 'other' } }, kubecost: { format: 'configurations' } };
+    const differing = {
+      identity: { serviceAccount: { name: 'other' } },
+      kubecost: { format: 'configurations' as const },
+    };
     const answer = await post({ ...smallest, ...differing }, 'monday');
     expect(answer.status).toBe(409);
     expect(answer.body).toMatchObject({
@@ -156,7 +159,7 @@ describe('POST /v1/onboardings', () => {
     const named = (name: string) => post({ ...smallest, identity: { serviceAccount: { name } } });
     expect((await named('former')).status).toBe(409);
     expect((await named('kubecost')).status).toBe(202);
-    const open = { ...smallest, payerAccountId: '444455556666', kubecost: { format: 'auto' } };
+    const open = { ...smallest, payerAccountId: '444455556666', kubecost: { format: 'auto' as const } };
     expect((await post(open)).status).toBe(202);
   });
 });
