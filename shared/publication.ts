@@ -56,8 +56,8 @@ export function publicationOf(
   );
   const keys = new Map<string, string>();
   for (const { entry, takeOver, publishedKey } of wanted) {
-    // The own one is always asked about: its run has to learn of a format that it did not ask for.
-    if (!differing.has(entry) && entry !== own.entry) {
+    // Its own run has to learn of a format that it did not ask for, also where the entry stands.
+    if (!differing.has(entry) && (entry !== own.entry || format === 'auto')) {
       keys.set(entry.payerAccountId, entryKey(entry));
       continue;
     }

@@ -1,0 +1,240 @@
+/** Whatever happens on the way: in the end the file holds what is wanted, and every byte that is not ours. */
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DeleteCommand, DynamoDBDocumentClient, PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
+import * as fc from 'fast-check';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { targetId } from '../../shared/aws/names.ts';
+import { scanJson, type JsonMember } from '../../shared/json-text.ts';
+import { takeLease } from '../../shared/lease.ts';
+import { markRemoving } from '../../shared/target-store.ts';
+import { tableName } from '../sandbox/hub.ts';
+import { spacedJson } from '../shared/json-arbitrary.ts';
+import { keyOf, PublicationWorld } from './publication-world.ts';
+
+const payers = ['300000000001', '300000000002', '300000000003', '300000000004'] as const;
+/** Never leaves, so that somebody publishes last. */
+const faithful = '300000000009';
+
+/** What a third party makes of the file: its own list as it writes it, or a copy it kept from before. */
+type Edit = { azure: string; marksLost: boolean } | { copy: number };
+type Event =
+  | { kind: 'publish'; payer: string; diesAfter?: number; edit?: { at: number; edit: Edit } }
+  | { kind: 'publish-together'; payer: string; other: string }
+  /** The holder of the lease is so slow that another one takes it, and both write. */
+  | { kind: 'overtake'; payer: string; other: string; at: number }
+  | { kind: 'leave'; payer: string }
+  | { kind: 'die-with-the-lease' }
+  | { kind: 'sleep'; seconds: number }
+  | { kind: 'empty-table' | 'save-table' | 'restore-table' }
+  | { kind: 'edit'; edit: Edit };
+
+const payer = fc.constantFrom(...payers, faithful);
+const azure = spacedJson(
+  fc.array(
+    fc.record({
+      azureSubscriptionID: fc.stringMatching(/^[a-z]{3,6}$/),
+      azureStorageAccessKey: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 8 }),
+    }),
+    { maxLength: 2 },
+  ),
+).map(({ text }) => text.trim());
+const edit: fc.Arbitrary<Edit> = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ azure, marksLost: fc.boolean() }) },
+  fc.record({ copy: fc.nat({ max: 5 }) }),
+);
+const moment = fc.integer({ min: 1, max: 14 });
+const event: fc.Arbitrary<Event> = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('publish' as const), payer }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ kind: fc.constant('publish' as const), payer, diesAfter: fc.integer({ min: 1, max: 3 }) }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({ kind: fc.constant('publish' as const), payer, edit: fc.record({ at: moment, edit }) }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('publish-together' as const), payer, other: payer }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('overtake' as const), payer, other: payer, at: moment }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('leave' as const), payer: fc.constantFrom(...payers) }) },
+  fc.constant({ kind: 'die-with-the-lease' as const }),
+  fc.record({ kind: fc.constant('sleep' as const), seconds: fc.integer({ min: 1, max: 600 }) }),
+  fc.record({ kind: fc.constantFrom('empty-table' as const, 'save-table' as const, 'restore-table' as const) }),
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('edit' as const), edit }) },
+);
+
+let world: PublicationWorld;
+let table: DynamoDBDocumentClient;
+
+beforeAll(async () => {
+  world = await PublicationWorld.start();
+  table = DynamoDBDocumentClient.from(new DynamoDBClient({ endpoint: world.access.sandbox.tableEndpoint }));
+});
+afterAll(async () => {
+  table.destroy();
+  await world.close();
+});
+
+type Item = Record<string, unknown>;
+
+async function targetItems(): Promise<Item[]> {
+  const { Items = [] } = await table.send(new ScanCommand({ TableName: tableName }));
+  return Items.filter(({ pk }) => String(pk) === `target#${targetId(world.target)}`);
+}
+
+async function replaceItems(items: Item[]): Promise<void> {
+  for (const { pk, sk } of await targetItems())
+    await table.send(new DeleteCommand({ TableName: tableName, Key: { pk, sk } }));
+  for (const item of items) await table.send(new PutCommand({ TableName: tableName, Item: item }));
+}
+
+const leaseScope = () => `target#${targetId(world.target)}`;
+
+function loseLease(): Promise<unknown> {
+  return table.send(new DeleteCommand({ TableName: tableName, Key: { pk: `lease#${leaseScope()}`, sk: 'lease' } }));
+}
+
+/** Right after the nth call to AWS or the cluster from now on, before it is answered; returns the undo. */
+function afterCall(n: number, act: () => void): () => void {
+  const { calls } = world.access.world;
+  let left = n;
+  calls.push = (...records) => {
+    const length = Array.prototype.push.apply(calls, records);
+    if (--left === 0) act();
+    return length;
+  };
+  return () => void Reflect.deleteProperty(calls, 'push');
+}
+
+function azureMember(text: string): JsonMember | undefined {
+  const root = scanJson(text);
+  return root.kind === 'object' ? root.children.find(({ key }) => key === 'azure') : undefined;
+}
+
+/** The third party's own bytes. */
+function azureText(text = '{}'): string | undefined {
+  const member = azureMember(text);
+  return member && text.slice(member.value.start, member.value.end);
+}
+
+function withAzure(text: string, list: string): string {
+  const member = azureMember(text);
+  if (member) return text.slice(0, member.value.start) + list + text.slice(member.value.end);
+  const rest = text.slice(text.indexOf('{') + 1);
+  return `{ "azure" : ${list}${rest.trim() === '}' ? '' : ','}${rest}`;
+}
+
+/** One history from an empty cluster on. */
+class History {
+  readonly wanted = new Set<string>([faithful]);
+  readonly #runs = new Map<string, string>();
+  /** The files that the third party has seen. */
+  readonly #copies: string[] = ['{}'];
+  #saved: Item[] = [];
+  /** What the third party last wrote for itself. */
+  foreign: string | undefined;
+
+  static async begin(): Promise<History> {
+    for (const name of ['cloud-integration', 'cloud-integration-previous'])
+      world.access.cluster.kubernetes.delete('Secret', 'kubecost', name);
+    await replaceItems([]);
+    await loseLease();
+    return new History();
+  }
+
+  async happen(one: Event): Promise<void> {
+    switch (one.kind) {
+      case 'publish':
+        return this.#publish(one.payer, one);
+      case 'publish-together':
+        await Promise.all([this.#publish(one.payer), one.other === one.payer ? undefined : this.#publish(one.other)]);
+        return;
+      case 'overtake': {
+        const overtaking: Promise<void>[] = [];
+        const undo = afterCall(one.at, () => {
+          if (one.other !== one.payer) overtaking.push(loseLease().then(() => this.#publish(one.other)));
+        });
+        await this.#publish(one.payer).finally(undo);
+        await Promise.all(overtaking);
+        return;
+      }
+      case 'leave':
+        this.wanted.delete(one.payer);
+        return markRemoving(world.target, one.payer, keyOf(one.payer));
+      case 'die-with-the-lease':
+        await takeLease(leaseScope(), 'a run that died', 60_000);
+        return;
+      case 'sleep':
+        return world.access.world.clock.sleep(one.seconds * 1000);
+      case 'empty-table':
+        return replaceItems([]);
+      case 'save-table':
+        this.#saved = await targetItems();
+        return;
+      case 'restore-table':
+        return replaceItems(this.#saved);
+      case 'edit':
+        this.#edit(one.edit);
+    }
+  }
+
+  /** Everybody who should be in the file runs once more, and those who left are marked again. */
+  async settle(): Promise<void> {
+    for (const left of payers) if (!this.wanted.has(left)) await markRemoving(world.target, left, keyOf(left));
+    for (const wanted of this.wanted) await this.again(wanted);
+  }
+
+  async again(payerAccountId: string): Promise<string[]> {
+    const taken = await world.publish(payerAccountId);
+    expect(taken.error).toBeUndefined();
+    return taken.done;
+  }
+
+  async #publish(payerAccountId: string, how: Partial<Extract<Event, { kind: 'publish' }>> = {}): Promise<void> {
+    this.wanted.add(payerAccountId);
+    const run = this.#runs.get(payerAccountId) ?? (await world.newRun(payerAccountId));
+    this.#runs.set(payerAccountId, run);
+    const { diesAfter, edit: interruption } = how;
+    if (diesAfter !== undefined) return world.access.crash(run, 'publish', diesAfter);
+    const undo = interruption
+      ? afterCall(interruption.at, () => {
+          this.#edit(interruption.edit);
+        })
+      : () => undefined;
+    expect((await world.access.take(run, 'publish').finally(undo)).error).toBeUndefined();
+    const file = world.access.file();
+    if (file !== undefined) this.#copies.push(file);
+  }
+
+  #edit(change: Edit): void {
+    const { kubernetes } = world.access.cluster;
+    const { labels, annotations } = kubernetes.get('Secret', 'kubecost', 'cloud-integration')?.metadata ?? {};
+    if ('copy' in change) {
+      const copy = this.#copies[change.copy % this.#copies.length] ?? '{}';
+      world.access.putFile(copy, { labels, annotations });
+      this.foreign = azureText(copy);
+      return;
+    }
+    const text = withAzure(world.access.file() ?? '{}', change.azure);
+    world.access.putFile(text, change.marksLost ? {} : { labels, annotations });
+    this.foreign = change.azure;
+  }
+}
+
+it('whatever happens, the file ends with exactly the wanted entries and every foreign byte, and the next publication changes nothing', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(event, { minLength: 3, maxLength: 9 }), async (events) => {
+      const history = await History.begin();
+      for (const one of events) await history.happen(one);
+      await history.settle();
+
+      const entries = world.keys().filter((key) => key.includes('s3://results-'));
+      expect(entries).toEqual([...history.wanted].map(keyOf).sort());
+      expect(azureText(world.access.file())).toBe(history.foreign);
+
+      const before = { ...world.tally };
+      for (const wanted of history.wanted) expect(await history.again(wanted)).toEqual([]);
+      expect(world.tally).toEqual(before);
+    }),
+    { numRuns: 15 },
+  );
+}, 120_000);
