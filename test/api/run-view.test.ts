@@ -99,7 +99,7 @@ describe('the view of a run', () => {
     expect(planned.steps.flatMap((shown) => shown.changes)).toHaveLength(3);
   });
 
-  it('ends with the evidence: what was read, and which secret holds the entry', () => {
+  it('ends with the evidence: what the consumer says, what was read, and which secret holds the entry', () => {
     const query = {
       level: 'pod-chain',
       columns: 120,
@@ -122,6 +122,7 @@ describe('the view of a run', () => {
     const view = runView(run(steps, { status: 'succeeded' }));
     expect(view.evidence).toEqual({
       level: 'query',
+      connection: null,
       query,
       secret: {
         name: 'kubecost/cloud-integration',
@@ -129,11 +130,26 @@ describe('the view of a run', () => {
         sha256: 'ab',
         key: 'aws-111122223333',
         otherKeys: ['azure'],
+        mode: 'secret',
       },
       entry: { projectID: '111122223333' },
     });
     const seen = { ...steps, 'smoke-query': step({ output: { ...query, level: 'table-only' } }) };
     expect(runView(run(seen, { status: 'succeeded' })).evidence?.level).toBe('table');
+    const connection = {
+      verdict: 'proven',
+      connectionStatus: 'Connection Successful',
+      source: 'status',
+      pendingFor: null,
+      dataSince: '2026-02-01',
+      chain: 'pod-chain',
+    };
+    const proven = runView(run({ ...seen, 'load-proof': step({ output: connection }) }, { status: 'succeeded' }));
+    expect(proven.evidence).toMatchObject({ level: 'connection', connection });
+    expect(Run.parse(proven)).toEqual(proven);
+    const pending = { ...connection, verdict: 'pending', pendingFor: 'the first rows' };
+    const waited = runView(run({ ...steps, 'load-proof': step({ output: pending }) }, { status: 'succeeded' }));
+    expect(waited.evidence).toMatchObject({ level: 'query', connection: pending });
   });
 
   it('is readable even if a step of an older deployment left another output', () => {

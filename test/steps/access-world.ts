@@ -3,6 +3,7 @@ import { chainProof } from '../../functions/steps/chain-proof.ts';
 import { clusterAccess } from '../../functions/steps/cluster-access.ts';
 import { discovery } from '../../functions/steps/discovery.ts';
 import { grant } from '../../functions/steps/grant.ts';
+import { loadProof } from '../../functions/steps/load-proof.ts';
 import { payerRole } from '../../functions/steps/payer-role.ts';
 import { podIdentity } from '../../functions/steps/pod-identity.ts';
 import { podRole } from '../../functions/steps/pod-role.ts';
@@ -26,7 +27,7 @@ export const payerAccountId = '111122223333';
 export const clusterAccountId = '222233334444';
 export const region = 'eu-west-1';
 
-/** The access branch in its order, and publish. */
+/** The access branch in its order, publish and the load proof. */
 export const steps = {
   'cluster-access': clusterAccess,
   discovery,
@@ -36,6 +37,7 @@ export const steps = {
   grant,
   'chain-proof': chainProof,
   publish,
+  'load-proof': loadProof,
 } satisfies Partial<Record<StepName, Step>>;
 export type AccessStep = keyof typeof steps;
 

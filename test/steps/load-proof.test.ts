@@ -1,0 +1,322 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { readRun, StepStore } from '../../shared/run-store.ts';
+import type { Outputs } from '../../shared/outputs.ts';
+import type { OnboardingRequestInput } from '../../shared/request.ts';
+import type { StepName } from '../../shared/step-names.ts';
+import type { Answer } from '../sandbox/kubernetes/resource-api.ts';
+import { AccessWorld, type Taken } from './access-world.ts';
+
+let stage: AccessWorld;
+let published: string;
+/** What the consumer answers and writes, set by each test; asked paths are kept. */
+let answer: () => Answer;
+let log: string;
+let asked: string[];
+
+beforeAll(async () => {
+  vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  stage = await AccessWorld.start();
+  stage.cluster.kubernetes.installKubecost({ generation: '3.x' });
+  published = await stage.newRun();
+  const taken = await stage.takeAll(published);
+  expect(taken.publish?.error).toBeUndefined();
+  const { workloads } = stage.cluster.kubernetes;
+  workloads.onProxy = (_service, _port, path) => {
+    asked.push(path);
+    return answer();
+  };
+  workloads.onLog = () => log;
+});
+afterAll(async () => {
+  await stage.close();
+  vi.restoreAllMocks();
+});
+beforeEach(() => {
+  asked = [];
+  log = '';
+  answer = () => told('Connection Successful');
+});
+
+const key = '111122223333/s3://kubecost-athena-results-111122223333-us-east-1';
+const window = '[2026-11-03T00:00:00+0000, 2026-11-10T00:00:00+0000)';
+const created = `INF CloudCost: IngestionManager: creating integration with key: ${key}`;
+const built = `INF CloudCost[${key}]: ingestor: build[NLzAH]:  ${window} in 18.377s`;
+const failed = (words: string) => `ERR CloudCost[${key}]: ingestor: build failed for window ${window}: ${words}`;
+
+function told(connectionStatus: string, ...others: object[]): Answer {
+  const own = {
+    key,
+    source: 'multicloud',
+    valid: true,
+    active: true,
+    coverage: '[2026-10-01T00:00:00+0000, 2026-11-10T00:00:00+0000)',
+    connectionStatus,
+  };
+  return { status: 200, body: JSON.stringify({ code: 200, data: [...others, own] }) };
+}
+
+/** What the billing branch leaves, and what a test wants different. */
+const billing = {
+  'cur-report': {
+    reportName: 'kubecost_cur',
+    reportArn: 'a',
+    bucket: 'b',
+    prefix: 'p',
+    region: 'eu-west-1',
+    adopted: true,
+  },
+  'smoke-query': {
+    level: 'pod-chain',
+    columns: 2,
+    rows: [],
+    rowCount: 4,
+    day: '2026-11-09',
+    scannedBytes: 1,
+    queryExecutionIds: [],
+  },
+} satisfies { [Name in StepName]?: Outputs[Name] };
+
+type Outcomes = { [Name in StepName]?: object };
+
+/** A run where the first one stands after publish. */
+async function runFrom(different: Outcomes = {}, request: Partial<OnboardingRequestInput> = {}): Promise<string> {
+  const runId = await stage.newRun(request);
+  const steps = (await readRun(published))?.steps ?? {};
+  for (const [name, { output }] of Object.entries(steps)) {
+    const merged = { ...output, ...billing[name as keyof typeof billing], ...different[name as StepName] };
+    if (Object.keys(merged).length > 0)
+      await new StepStore(runId, 1, name as StepName).finish({ status: 'succeeded', output: merged, warnings: [] });
+  }
+  return runId;
+}
+
+async function prove(different?: Outcomes): Promise<Taken & { output: Partial<Outputs['load-proof']> }> {
+  const taken = await stage.take(await runFrom(different), 'load-proof');
+  return { ...taken, output: taken.record.output ?? {} };
+}
+
+describe('the load proof', () => {
+  it('ends with the consumer’s own word and the day its data starts', async () => {
+    const { output, record } = await prove();
+    expect(output).toEqual({
+      verdict: 'proven',
+      connectionStatus: 'Connection Successful',
+      source: 'status',
+      pendingFor: null,
+      dataSince: '2026-10-01',
+      chain: 'pod-chain',
+    });
+    expect(record.warnings).toEqual([]);
+  });
+
+  it('asks for nothing but the status, and writes nothing', async () => {
+    const before = stage.writes().length;
+    await prove();
+    expect(new Set(asked)).toEqual(new Set(['/cloudCost/status']));
+    expect(stage.writes().slice(before)).toEqual([]);
+  });
+
+  it('waits for the first query and then takes its word', async () => {
+    let looks = 0;
+    answer = () => told(looks++ < 3 ? 'No Connection' : 'Connection Successful');
+    const { output, seconds } = await prove();
+    expect(output.verdict).toBe('proven');
+    expect(seconds).toBe(45);
+  });
+
+  it('forgives a connection that fails while credentials settle', async () => {
+    let looks = 0;
+    answer = () => told(looks++ < 10 ? 'Failed Connection' : 'Connection Successful');
+    expect((await prove()).output.verdict).toBe('proven');
+  });
+
+  it('names the cause from the log when the connection has failed for five minutes', async () => {
+    answer = () => told('Failed Connection');
+    log = [created, failed('Unable to verify/create output bucket')].join('\n');
+    const { error, seconds } = await prove();
+    expect(error).toMatchObject({ code: 'connection-failed', actor: 'payer account owner' });
+    expect(error?.message).toContain('Unable to verify/create output bucket (the results bucket is missing');
+    expect(seconds).toBeGreaterThanOrEqual(300);
+  });
+
+  it('does not wait where only a change helps', async () => {
+    answer = () => told('Failed Connection');
+    log = [created, failed('InvalidRequestException: WorkGroup is not found.')].join('\n');
+    const { error, seconds } = await prove();
+    expect(error?.code).toBe('connection-failed');
+    expect(seconds).toBeLessThan(60);
+  });
+
+  it('says so when the consumer has not taken the entry up after three minutes', async () => {
+    answer = () => ({ status: 200, body: '{"code":200,"data":[]}' });
+    const { error, seconds } = await prove();
+    expect(error?.code).toBe('consumer-not-reading');
+    expect(seconds).toBeGreaterThanOrEqual(180);
+    expect(seconds).toBeLessThan(240);
+  });
+
+  it('says so when the consumer rejects the whole file', async () => {
+    answer = () => ({ status: 200, body: '{"code":200,"data":[]}' });
+    log =
+      "ERR MultiCloudWatcher: Error getting file '/var/configs/cloud-integration.json': loadFile: Error reading json";
+    expect((await prove()).error?.message).toContain('rejects the whole file');
+  });
+
+  it('tells OpenCost’s missing second value from a failure', async () => {
+    answer = () => ({ status: 501, body: 'CloudCost Pipeline Service: Ingestion Manager is nil' });
+    const { error } = await prove();
+    expect(error?.code).toBe('cloud-cost-disabled');
+    expect(error?.remedy).toContain('opencost.cloudCost.enabled=true');
+  });
+
+  it('ends with a warning while a new report has no rows yet', async () => {
+    answer = () => told('Data Missing');
+    const { output, record, seconds } = await prove({ 'cur-report': { adopted: false } });
+    expect(output).toMatchObject({ verdict: 'pending', connectionStatus: 'Data Missing' });
+    expect(output.pendingFor).toContain('at most 48');
+    expect(record.warnings).toEqual([expect.stringContaining('after 30 minutes')]);
+    expect(seconds).toBeGreaterThanOrEqual(1800);
+    expect(seconds).toBeLessThan(1900);
+  });
+
+  it('fails where we read rows and the consumer finds none', async () => {
+    answer = () => told('Data Missing');
+    expect((await prove()).error?.code).toBe('connection-data-missing');
+  });
+
+  it('does not fail where nobody has read any row of an adopted report', async () => {
+    answer = () => told('Data Missing');
+    expect((await prove({ 'smoke-query': { rowCount: 0 } })).output.verdict).toBe('pending');
+  });
+
+  it.each([
+    ['blocked', 503],
+    ['answered by a login page', 401],
+    ['answered by a redirect', 302],
+    ['broken on the way', 502],
+    ['without its service', 404],
+  ])('reads the log where the proxy is %s', async (_, status) => {
+    answer = () => ({ status, body: 'no' });
+    log = [created, built].join('\n');
+    const { output, record } = await prove();
+    expect(output).toMatchObject({ verdict: 'proven', source: 'log', connectionStatus: null, dataSince: '2026-11-03' });
+    expect(record.warnings).toEqual([expect.stringContaining('how many rows')]);
+  });
+
+  it('reads the log where closed security groups keep the API server from the pods', async () => {
+    const { workloads } = stage.cluster.kubernetes;
+    workloads.blocked = true;
+    log = [created, failed('STS: AssumeRole, api error AccessDenied')].join('\n');
+    const { error } = await prove();
+    workloads.blocked = false;
+    expect(error?.code).toBe('payer-role-denied');
+  });
+
+  it('ends with what it could not ask where neither status nor log can be read', async () => {
+    answer = () => ({ status: 503, body: 'no' });
+    const { kubernetes } = stage.cluster;
+    const role = kubernetes.get('Role', 'kubecost', 'kubecost-payer-onboarding') as unknown as {
+      rules: { resources: string[] }[];
+    };
+    kubernetes.apply({
+      ...role,
+      rules: role.rules.filter(({ resources }) => !resources.includes('pods/log')),
+    } as never);
+    const { output } = await prove();
+    kubernetes.apply(role as never);
+    expect(output).toMatchObject({ verdict: 'pending', source: null });
+    expect(output.pendingFor).toContain('HTTP 403');
+  });
+
+  it('is at its end where nothing that reads the file is installed', async () => {
+    const { output, record, seconds } = await prove({
+      discovery: { workload: null, container: null, podSelector: null },
+    });
+    expect(output.verdict).toBe('not-installed');
+    expect(record.warnings).toEqual([expect.stringContaining('artifacts')]);
+    expect(seconds).toBe(0);
+  });
+
+  it('never repeats what the consumer says about others', async () => {
+    const other = { key: 'sub/container', connectionStatus: 'Failed Connection', config: { accessKey: 'foreign' } };
+    answer = () => told('Failed Connection', other);
+    log = [failed('TABLE_NOT_FOUND').replaceAll(key, 'sub/container-foreign'), failed('TABLE_NOT_FOUND')].join('\n');
+    const { record } = await prove();
+    expect(record.error?.code).toBe('connection-failed');
+    expect(JSON.stringify(record)).not.toMatch(/foreign|sub\/container/);
+  });
+});
+
+describe('the file in the cluster', () => {
+  it('has to hold the entry when the proof begins', async () => {
+    const text = stage.file() ?? '';
+    stage.putFile('{"aws":[]}');
+    const { error } = await prove();
+    stage.putFile(text);
+    expect(error).toMatchObject({ code: 'entry-lost', actor: 'cluster owner' });
+  });
+
+  it('has to be one that the consumer accepts', async () => {
+    const text = stage.file() ?? '';
+    stage.putFile('{"aws":[],}');
+    const { error } = await prove();
+    stage.putFile(text);
+    expect(error?.code).toBe('secret-unparsable');
+  });
+
+  it('may wait for its owner where the entry is only handed over', async () => {
+    const text = stage.file() ?? '';
+    stage.putFile('{"aws":[]}');
+    const { output } = await prove({ publish: { mode: 'artifacts' } });
+    stage.putFile(text);
+    expect(output).toMatchObject({ verdict: 'pending', pendingFor: 'the secret’s owner to add the entry' });
+  });
+});
+
+describe('the workload', () => {
+  const deployment = () =>
+    stage.cluster.kubernetes.get('Deployment', 'kubecost', 'kubecost-cloud-cost') as unknown as {
+      spec: { template: { metadata: { annotations?: object }; spec: { containers: { image: string }[] } } };
+    };
+  const change = (edit: (object: ReturnType<typeof deployment>) => void) => {
+    const object = structuredClone(deployment());
+    edit(object);
+    stage.cluster.kubernetes.apply(object as never);
+  };
+
+  it('is waited for while it rolls', async () => {
+    change(({ spec }) => (spec.template.metadata.annotations = { 'kubectl.kubernetes.io/restartedAt': 'now' }));
+    const { output, seconds } = await prove();
+    expect(output.verdict).toBe('proven');
+    expect(seconds).toBeGreaterThan(15);
+    expect(seconds).toBeLessThan(180);
+  });
+
+  it.each([
+    ['crashes', 'crashingImages', 'consumer-crashes', /container cloud-cost: CrashLoopBackOff/],
+    ['cannot be pulled', 'missingImages', 'rollout-failed', /ImagePull/],
+  ] as const)('that %s ends the run in the pod’s words', async (_, images, code, words) => {
+    const { kubelet } = stage.cluster.kubernetes;
+    const [image] = deployment().spec.template.spec.containers.map((container) => container.image);
+    const set = (value = '') => {
+      change(({ spec }) => {
+        spec.template.spec.containers.forEach((container) => (container.image = value));
+      });
+    };
+    kubelet[images].add('gcr.io/kubecost1/cost-model:broken');
+    set('gcr.io/kubecost1/cost-model:broken');
+    const { error } = await prove();
+    kubelet[images].clear();
+    set(image);
+    expect(error).toMatchObject({ code, actor: 'cluster owner' });
+    expect(error?.message).toMatch(words);
+    expect((await prove()).output.verdict).toBe('proven');
+  });
+
+  it('without the role’s credentials ends the run, for nobody injects them any more', async () => {
+    const podRoleArn = 'arn:aws:iam::222233334444:role/another';
+    const { error } = await prove({ 'pod-role': { podRoleArn } });
+    expect(error).toMatchObject({ code: 'pod-without-credentials' });
+    expect(error?.message).toContain(podRoleArn);
+  });
+});
