@@ -128,16 +128,18 @@ export class StepStore {
     this.#step = step;
   }
 
-  /** Counts the invocation and reads the run it belongs to. @throws TerminalError stale-attempt */
+  /** Counts the invocation and reads the run it belongs to. A step that had ended starts anew. @throws TerminalError stale-attempt */
   async begin(): Promise<RunRecord> {
     const at = iso(now());
     const answer = await this.#update(
       'SET #status = :running, startedAt = if_not_exists(startedAt, :at), steps.#step.#status = :running, ' +
-        'steps.#step.startedAt = if_not_exists(steps.#step.startedAt, :at), steps.#step.invocations = steps.#step.invocations + :one ' +
-        'REMOVE steps.#step.endedAt',
+        'steps.#step.startedAt = if_not_exists(steps.#step.startedAt, :at), steps.#step.invocations = steps.#step.invocations + :one',
       { ':running': 'running', ':at': at, ':one': 1 },
     );
-    return fromItem(answer);
+    const run = fromItem(answer);
+    if (run.steps[this.#step]?.endedAt === undefined) return run;
+    const again = 'SET steps.#step.startedAt = :at REMOVE steps.#step.endedAt';
+    return fromItem(await this.#update(again, { ':at': at }));
   }
 
   async recordChange(change: Change): Promise<void> {

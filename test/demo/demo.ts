@@ -3,7 +3,8 @@ import { maskForeign } from '../../shared/cloud-integration.ts';
 import type { Run } from '../../shared/run-view.ts';
 import { startSandbox } from '../sandbox/hub.ts';
 import { ApiClient } from './api-client.ts';
-import { clusterArn, clusters, exampleRequest, examples, readSecret, seedScenario } from './scenario.ts';
+import { clusterArn, clusters, exampleRequest, examples, generations, readSecret, seedScenario } from './scenario.ts';
+import { connectionStatuses } from '../sandbox/kubernetes/consumer.ts';
 import { quietly } from '../quiet.ts';
 import { elapsed, progressLines, timelineOf, timelineText } from './text.ts';
 
@@ -16,7 +17,9 @@ async function demo(json: boolean): Promise<boolean> {
   try {
     await seedScenario(sandbox.world);
     const api = new ApiClient(sandbox.apiUrl);
-    say('Four payer accounts, two clusters, one POST each. Times are simulated; AWS is a sandbox in this process.\n');
+    say('Four payer accounts, two clusters, one POST each. Times are simulated; AWS is a sandbox in this process.');
+    for (const { name } of clusters) say(`Cluster ${name} runs Kubecost ${generations[name]}.`);
+    say();
     const runs = await Promise.all(
       examples.map(async (example) => {
         const started = await api.start(exampleRequest(example));
@@ -28,19 +31,27 @@ async function demo(json: boolean): Promise<boolean> {
         });
       }),
     );
-    const files = clusters.map((cluster) => ({ cluster, text: readSecret(sandbox.world, cluster) ?? '{}' }));
+    const files = clusters.map((cluster) => ({
+      cluster,
+      text: readSecret(sandbox.world, cluster) ?? '{}',
+      connections: connectionStatuses(sandbox.world, clusterArn(cluster)),
+    }));
     const timeline = runs.flatMap(timelineOf);
     if (json) {
-      const secrets = files.map(({ cluster, text }) => ({
+      const secrets = files.map(({ cluster, text, connections }) => ({
         arn: clusterArn(cluster),
+        kubecost: generations[cluster.name],
         secret: JSON.parse(text) as unknown,
+        connections,
       }));
       process.stdout.write(`${JSON.stringify({ runs, clusters: secrets, timeline }, null, 2)}\n`);
     } else {
       for (const run of runs) reportRun(run, say);
-      for (const { cluster, text } of files) {
+      for (const { cluster, text, connections } of files) {
         say(`\ncloud-integration.json of ${clusterArn(cluster)} (foreign values masked)\n`);
         say(JSON.stringify(maskForeign(text, ownKeys(runs)), null, 2));
+        say(`\nConnection status, as Kubecost ${generations[cluster.name]} on ${cluster.name} tells it:`);
+        for (const key of ownKeys(runs)) if (connections[key]) say(`  ${connections[key].padEnd(22)} ${key}`);
       }
       const succeeded = runs.filter(({ status }) => status === 'succeeded').length;
       say(`\n${succeeded} of ${runs.length} runs succeeded.`);
@@ -62,11 +73,13 @@ function reportRun(run: Run, say: (line?: string) => void): void {
       `  ${run.error.code} in ${run.error.step ?? 'the run'}: ${run.error.message}\n  ${run.error.actor}: ${run.error.remedy}`,
     );
   if (run.evidence) {
-    const { query, secret } = run.evidence;
+    const { connection, query, secret } = run.evidence;
     say(
       `  evidence: ${run.evidence.level} (${query.level}), ${query.columns} columns, ${query.rowCount} rows on ${query.day}:`,
     );
     for (const row of query.rows.slice(0, 3)) say(`    ${Object.values(row).slice(0, 7).join('  ')}`);
+    if (connection?.connectionStatus)
+      say(`  Kubecost says: ${connection.connectionStatus}; data since ${connection.dataSince ?? 'an unknown day'}`);
     say(
       `  secret ${secret.name} at resourceVersion ${secret.resourceVersion}, beside ${secret.otherKeys.length} other entries`,
     );

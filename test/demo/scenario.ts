@@ -9,6 +9,9 @@ export const clusters = [
   { accountId: '222233330002', region: 'us-east-1', name: 'platform' },
 ] as const;
 
+/** Kubecost 3.x reads its file through a subPath mount, so its pod must be rolled to see a change; 2.x through a directory. */
+export const generations = { finops: '3.x', platform: '2.x' } as const;
+
 const firstDeliveryHours = { '111122220001': 7.5, '111122220002': 11 };
 const adopted = { accountId: '111122220003', bucket: 'acme-billing-cur', report: 'acme_daily', region: 'us-east-1' };
 const handMade = {
@@ -50,7 +53,7 @@ export const foreignFile = `{
 `;
 
 /**
- * Two clusters and four payer accounts as platform teams have them: two with nothing, one with a suitable report, one that a
+ * Two clusters with Kubecost and four payer accounts as platform teams have them: two with nothing, one with a suitable report, one that a
  * person set up with the tutorial years ago.
  */
 export async function seedScenario(world: World): Promise<void> {
@@ -65,6 +68,10 @@ export async function seedScenario(world: World): Promise<void> {
   seedAdoptedPayer(world);
   seedHandMadePayer(world);
   seedSecret(world);
+  for (const cluster of clusters) {
+    const { kubernetes } = world.eks.cluster(clusterArn(cluster));
+    kubernetes.installKubecost({ generation: generations[cluster.name] });
+  }
 }
 
 function seedAdoptedPayer(world: World): void {
