@@ -111,7 +111,7 @@ async function mayExist(kubernetes: KubernetesClient, namespace: string): Promis
   try {
     return (await kubernetes.get(`/api/v1/namespaces/${namespace}`)) !== undefined;
   } catch (error) {
-    if (isAwsError(error, 'Forbidden')) return true;
+    if (isAwsError(error, 'Unauthorized', 'Forbidden')) return true;
     throw error;
   }
 }
@@ -264,7 +264,7 @@ export const clusterAccess = defineStep({
     if (!admin)
       return {
         kind: 'change',
-        changes: [{ do: 'open-admin-window', resource: clusterArn, note: `to make ${(missing ?? []).join(', ')}` }],
+        changes: [{ do: 'open-admin-window', resource: clusterArn, note: `missing: ${(missing ?? []).join(', ')}` }],
         expected,
       };
     if (!objects || objects === 'hidden') return wait('the administrator’s rights to take effect', expected);
