@@ -164,9 +164,14 @@ function integrationOf(kind: Kind, values: Record<string, string>, authorizer: A
   const reason =
     authorizer === null
       ? `${goName}: missing Authorizer`
-      : (problemOf(authorizer) ?? (empty === undefined ? undefined : `${goName}: missing ${empty}`));
+      : (problemOf(authorizer) ??
+        (empty === undefined ? undefined : `${goName}: missing ${kind === 'bigQuery' ? capitalised(empty) : empty}`));
   const integration = { key: key(values), provider, kind, values, authorizer };
   return reason === undefined ? { ...integration, valid: true } : { ...integration, valid: false, reason };
+}
+
+function capitalised(field: string): string {
+  return field.charAt(0).toUpperCase() + field.slice(1);
 }
 
 /** Legacy lists: the fields by their own names, and what becomes of an entry. All fields are strings but `key`. */
