@@ -3,6 +3,7 @@ import { eksToken } from '../../shared/eks-token.ts';
 import { installVirtualDate } from './clock.ts';
 import { coreWorld, policy, serve, type Credentials } from './core-world.ts';
 import { EksState, eksService, type Cluster } from './services/eks.ts';
+import { eksAuthService } from './services/eks-auth.ts';
 import { iamService } from './services/iam.ts';
 import { stsService } from './services/sts.ts';
 import type { World } from './world.ts';
@@ -22,7 +23,7 @@ export async function clusterWorld() {
   const world = coreWorld();
   world.eks = new EksState(world);
   const undoDate = installVirtualDate(world.clock);
-  const served = await serve(world, [eksService, iamService, stsService]);
+  const served = await serve(world, [eksAuthService, eksService, iamService, stsService]);
   const cluster = await world.eks.createCluster({ ...home, addons: ['eks-pod-identity-agent'] });
   return {
     ...served,

@@ -1,0 +1,96 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { AccessWorld, payerAccountId } from './access-world.ts';
+
+const podIdentity = { identity: { mode: 'pod-identity' as const } };
+
+let stage: AccessWorld;
+beforeAll(() => {
+  vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+});
+beforeEach(async () => {
+  stage = await AccessWorld.start();
+  return () => stage.close();
+});
+afterAll(() => {
+  vi.restoreAllMocks();
+});
+
+/** Its pod starts, for the secret that it mounts is there. */
+function install(): void {
+  stage.cluster.kubernetes.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'kubecost' } });
+  stage.putFile('{"aws":[]}');
+  stage.cluster.kubernetes.installKubecost({ generation: '3.x' });
+}
+
+async function prove() {
+  const runId = await stage.newRun(podIdentity);
+  const taken = await stage.takeAll(runId, 'chain-proof');
+  return taken['chain-proof'];
+}
+
+describe('the chain of EKS Pod Identity', () => {
+  it('is walked with a token of the pod that runs', async () => {
+    install();
+    const proof = await prove();
+    expect(proof?.error).toBeUndefined();
+    expect(proof?.record.output).toMatchObject({ level: 'pod-chain' });
+    expect(proof?.record.output?.['identityArn']).toMatch(
+      new RegExp(`^arn:aws:sts::${payerAccountId}:assumed-role/kubecost-cur-access/`),
+    );
+  });
+
+  it('is read from both sides’ documents where no pod runs', async () => {
+    expect((await prove())?.record.output).toMatchObject({ level: 'documents' });
+  });
+
+  it.each([
+    ['refuses whoever is not a node', { code: 'AccessDeniedException', message: 'not authorized', status: 400 }],
+    ['does not know the association yet', { code: 'ResourceNotFoundException', message: 'none found', status: 404 }],
+  ])('is read from both sides’ documents where AWS %s', async (_, kind) => {
+    install();
+    stage.world.faults.push({ service: 'eks-auth', kind });
+    const proof = await prove();
+    expect(proof?.error).toBeUndefined();
+    expect(proof?.record.output).toMatchObject({ level: 'documents' });
+  });
+
+  it('is asked for again where EKS Auth is only busy', async () => {
+    install();
+    stage.world.faults.push({ service: 'eks-auth', kind: 'throttle', times: 1 });
+    expect((await prove())?.record.output).toMatchObject({ level: 'pod-chain' });
+  });
+
+  it('ends at a payer role that does not allow session tags', async () => {
+    install();
+    const runId = await stage.newRun(podIdentity);
+    await stage.takeAll(runId, 'grant');
+    const role = stage.world.iam.role(payerAccountId, 'kubecost-cur-access');
+    if (!role?.trust.current) throw new Error('there is no payer role');
+    const { current } = role.trust;
+    const text = JSON.stringify(current.document).replaceAll('sts:TagSession', 'sts:AssumeRole');
+    role.trust.set({ ...current, document: JSON.parse(text) as typeof current.document }, 0);
+    const { error } = await stage.take(runId, 'chain-proof');
+    expect(error).toMatchObject({ code: 'tag-session-missing', actor: 'payer account owner' });
+    expect(error?.message).toContain('not authorized to perform: sts:TagSession');
+  });
+
+  it('is not walked with another service account’s pod', async () => {
+    install();
+    const runId = await stage.newRun(podIdentity);
+    await stage.takeAll(runId, 'grant');
+    const { kubernetes } = stage.cluster;
+    const [pod] = kubernetes.kubelet.running().filter(({ serviceAccount }) => serviceAccount === 'kubecost');
+    kubernetes.uninstallKubecost({ generation: '3.x' });
+    for (const name of ['kubecost', 'stranger'])
+      kubernetes.apply({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace: 'kubecost' } });
+    kubernetes.apply({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'stranger', namespace: 'kubecost', labels: pod?.labels ?? {} },
+      spec: { serviceAccountName: 'stranger', containers: [{ name: 'cloud-cost', image: 'cost-model:3' }] },
+    });
+    await stage.world.clock.sleep(60_000);
+    expect(kubernetes.kubelet.running().map(({ serviceAccount }) => serviceAccount)).toEqual(['stranger']);
+    expect((await stage.take(runId, 'chain-proof')).record.output).toMatchObject({ level: 'documents' });
+  });
+});
