@@ -1,12 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { parseAllDocuments } from 'yaml';
 import { steps } from '../../functions/steps/index.ts';
-import { renderClusterManifest } from '../../shared/cluster-manifest.ts';
 import { defaultNames, givesRight, mergeRules, rightsOf, rules, rulesFor } from '../../shared/cluster-role.ts';
 import { listOpenWindows, markWindowOpen } from '../../shared/target-store.ts';
+import { applyManifest, enterByHand } from '../sandbox/owner.ts';
 import { AccessWorld, clusterAccountId, region } from './access-world.ts';
 import type { KubernetesRule, Step } from '../../shared/step.ts';
-import type { SeedObject } from '../sandbox/kubernetes/objects.ts';
 
 const principalArn = `arn:aws:iam::${clusterAccountId}:role/kubecost-payer-onboarding/kubecost-cluster-provisioner`;
 const viewPolicyArn = 'arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy';
@@ -53,18 +51,6 @@ describe('cluster-access', () => {
   const take = async (request = {}) => world.take(await world.newRun(request), 'cluster-access');
   const policies = () => [...(world.cluster.accessEntries.get(principalArn)?.policies.keys() ?? [])];
   const roleText = () => JSON.stringify(world.cluster.kubernetes.get('Role', 'kubecost', 'kubecost-payer-onboarding'));
-  const applyManifest = () => {
-    for (const document of parseAllDocuments(renderClusterManifest(scope)))
-      world.cluster.kubernetes.apply(document.toJS() as SeedObject);
-  };
-  /** As if the cluster's owner had made it: `aws eks create-access-entry --kubernetes-groups kubecost-payer-onboarding`. */
-  const entryByHand = async () => {
-    await world.take(await world.newRun({ kubecost: { createNamespace: false } }), 'cluster-access');
-    const entry = world.cluster.accessEntries.get(principalArn);
-    if (!entry) throw new Error('no access entry');
-    entry.tags = {};
-    return entry;
-  };
   const expectShut = async () => {
     expect(policies()).toEqual([]);
     expect(await listOpenWindows()).toEqual([]);
@@ -98,7 +84,7 @@ describe('cluster-access', () => {
   });
 
   it('never becomes administrator where the owner has applied the manifest', async () => {
-    applyManifest();
+    applyManifest(world.cluster, scope);
     expect(await take()).toMatchObject({ status: 'succeeded', done: ['create-access-entry'] });
     expect(world.writes()).not.toContain('eks:AssociateAccessPolicy');
   });
@@ -140,8 +126,9 @@ describe('cluster-access', () => {
   });
 
   it('writes nothing where it can see that such a namespace is missing', async () => {
-    const entry = await entryByHand();
-    entry.knownGrants.set([{ policyArn: viewPolicyArn }], world.world.clock.now());
+    await enterByHand(world.sandbox, world.cluster, principalArn);
+    await world.world.clock.sleep(world.world.eks.accessEntryMs);
+    world.cluster.accessEntries.get(principalArn)?.knownGrants.set([{ policyArn: viewPolicyArn }], 0);
     const taken = await take({ kubecost: { createNamespace: false } });
     expect(taken.error).toMatchObject({ code: 'namespace-missing' });
     expect(taken.done).toEqual([]);
@@ -192,8 +179,8 @@ describe('cluster-access', () => {
   );
 
   it('writes nothing where the owner has made the entry and applied the manifest', async () => {
-    await entryByHand();
-    applyManifest();
+    await enterByHand(world.sandbox, world.cluster, principalArn);
+    applyManifest(world.cluster, scope);
     for (const operation of ['AssociateAccessPolicy', 'CreateAccessEntry'])
       world.world.faults.push({ service: 'eks', operation, kind: 'denied' });
     expect(await take()).toMatchObject({ status: 'succeeded', done: [] });

@@ -1,0 +1,105 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { defaultNames } from '../../shared/cluster-role.ts';
+import type { OnboardingRequestInput } from '../../shared/request.ts';
+import type { Run } from '../../shared/run-view.ts';
+import { listOpenWindows } from '../../shared/target-store.ts';
+import { ApiClient } from '../demo/api-client.ts';
+import { startSandbox, type Sandbox } from '../sandbox/hub.ts';
+import { applyManifest, enterByHand } from '../sandbox/owner.ts';
+import { deployProvisioner } from '../sandbox/provisioners.ts';
+import type { Cluster } from '../sandbox/services/eks.ts';
+import { stepOf } from './board.ts';
+import { accountAt, seedPayerWithTable } from './payers.ts';
+
+const region = 'eu-west-1';
+const provisioner = 'role/kubecost-payer-onboarding/kubecost-cluster-provisioner';
+
+let sandbox: Sandbox;
+beforeAll(async () => {
+  vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  sandbox = await startSandbox({ startMs: Date.parse('2026-11-23T08:00:00Z') });
+});
+afterAll(async () => {
+  await sandbox.close();
+  vi.restoreAllMocks();
+});
+
+async function clusterAt(index: number): Promise<Cluster> {
+  const accountId = accountAt('cluster', index);
+  deployProvisioner(sandbox.world, 'cluster', accountId);
+  return sandbox.world.eks.createCluster({ accountId, region, name: `cluster-${index}` });
+}
+
+async function onboard(
+  { accountId, name }: Cluster,
+  payerAccountId: string,
+  more: Partial<OnboardingRequestInput> = {},
+): Promise<Run> {
+  const api = new ApiClient(sandbox.apiUrl);
+  const { runId } = await api.start({ payerAccountId, cluster: { accountId, region, name }, ...more });
+  return api.untilEnded(runId);
+}
+
+function expectConnected(run: Run): void {
+  expect(run.error).toBeNull();
+  expect(run.evidence?.level).toBe('connection');
+}
+
+function changesOf(run: Run, name: Run['steps'][number]['name']): string[] {
+  return stepOf(run, name).changes.map((change) => change.do);
+}
+
+describe('an onboarding', () => {
+  it('reaches a release and a service account of any name, with rights on those by name', async () => {
+    const cluster = await clusterAt(1);
+    cluster.kubernetes.installKubecost({
+      generation: '2.x-statefulset',
+      release: 'finops',
+      serviceAccount: 'cost-reader',
+    });
+    const payer = accountAt('payer', 1);
+    seedPayerWithTable(sandbox.world, payer);
+    const run = await onboard(cluster, payer, { report: { mode: 'adopt' } });
+    expectConnected(run);
+    expect(stepOf(run, 'discovery').output).toMatchObject({
+      workload: 'deployment/finops-cloud-cost',
+      serviceAccount: 'cost-reader',
+      statusService: 'http:finops-cloud-cost:9005',
+    });
+    expect(changesOf(run, 'cluster-access').slice(-3)).toEqual([
+      'open-admin-window',
+      'update-role',
+      'close-admin-window',
+    ]);
+    expect(await listOpenWindows()).toEqual([]);
+  });
+
+  it('follows an installation that came during the wait for the first delivery', async () => {
+    const cluster = await clusterAt(2);
+    const payer = accountAt('payer', 2);
+    deployProvisioner(sandbox.world, 'payer', payer);
+    sandbox.world.cur.firstDeliveryHours.set(payer, 3);
+    sandbox.world.clock.after(90 * 60_000, () => {
+      cluster.kubernetes.installKubecost({ generation: '3.x', release: 'late' });
+    });
+    const run = await onboard(cluster, payer);
+    expectConnected(run);
+    expect(stepOf(run, 'pod-role').output).toMatchObject({ serviceAccount: 'late-kubecost' });
+    expect(stepOf(run, 'discovery').output).toMatchObject({ workload: 'deployment/late-cloud-cost' });
+  });
+
+  it('needs nothing but what the cluster’s owner has granted by hand', async () => {
+    const cluster = await clusterAt(3);
+    const { accountId, kubernetes } = cluster;
+    kubernetes.installKubecost({ generation: '3.x' });
+    await enterByHand(sandbox, cluster, `arn:aws:iam::${accountId}:${provisioner}`);
+    applyManifest(cluster, { namespace: 'kubecost', secretName: 'cloud-integration', ...defaultNames });
+    for (const operation of ['AssociateAccessPolicy', 'CreateAccessEntry'])
+      sandbox.world.faults.push({ service: 'eks', operation, accountId, kind: 'denied' });
+    const payer = accountAt('payer', 3);
+    seedPayerWithTable(sandbox.world, payer);
+    const run = await onboard(cluster, payer, { report: { mode: 'adopt' } });
+    expectConnected(run);
+    expect(changesOf(run, 'cluster-access')).toEqual([]);
+  });
+});
