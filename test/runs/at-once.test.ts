@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { grantPolicyName, payerRoleName, podRoleName } from '../../shared/aws/names.ts';
 import type { Run } from '../../shared/run-view.ts';
+import { seedChance } from '../chance.ts';
 import { clusterArn, clusters, exampleRequest, foreignFile, readSecret } from '../demo/scenario.ts';
 import { Board, entriesOf, type Cluster } from './board.ts';
 
@@ -18,17 +19,6 @@ const [finops, platform] = clusters;
 const serviceAccount = 'kubecost-serviceaccount';
 /** Chance decides when the state machine tries again; each seed is one history. */
 const seeds = [1, 2];
-
-/** Mulberry32. */
-function seedChance(seed: number): void {
-  let state = seed;
-  vi.spyOn(Math, 'random').mockImplementation(() => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  });
-}
 
 function expectSucceeded(runs: readonly Run[]): void {
   for (const run of runs) {
