@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readRun } from '../../shared/run-store.ts';
-import { listOpenWindows } from '../../shared/target-store.ts';
+import { listOpenWindows, markGranted, readTargetSettings } from '../../shared/target-store.ts';
 import { AccessWorld, clusterAccountId, payerAccountId, region, type AccessStep, type Taken } from './access-world.ts';
 import type { PolicyDocument } from '../../shared/aws/policy.ts';
 
@@ -170,6 +170,39 @@ describe('pod-identity', () => {
     associate(trust({ Principal: pods, Action: ['sts:AssumeRole', 'sts:TagSession'] }));
     expect((await take())?.error).toMatchObject({ code: 'association-not-ours' });
   });
+});
+
+describe('the service account of a workload that is installed during the run', () => {
+  it.each([
+    ['irsa', {}],
+    ['pod-identity', podIdentity],
+  ])(
+    'is followed: its role is let in beside the former one, and other payers are named (%s)',
+    async (mode, request) => {
+      const runId = await world.newRun(request);
+      const first = await world.takeAll(runId, 'grant');
+      expect(errorOf(first)).toBeUndefined();
+      const roleStep = mode === 'irsa' ? 'pod-role' : 'pod-identity';
+      const roleOf = (taken: typeof first) => (taken[roleStep]?.record.output as { podRoleArn: string }).podRoleArn;
+      const target = await world.targetOf(runId);
+      const other = { payerRoleArn: 'arn:aws:iam::999988887777:role/kubecost-cur-access', podRoleArn: roleOf(first) };
+      await markGranted(target, '999988887777', other);
+
+      world.cluster.kubernetes.installKubecost({ generation: '3.x' });
+      const again = await world.takeAll(runId, 'grant');
+      expect(errorOf(again)).toBeUndefined();
+      expect(roleOf(again)).not.toBe(roleOf(first));
+      expect(await readTargetSettings(target)).toMatchObject({ identityMode: mode, serviceAccount: 'kubecost' });
+      const { iam } = world.world;
+      const trust = iam.role(payerAccountId, 'kubecost-cur-access')?.trust.current?.text;
+      for (const taken of [first, again]) expect(trust).toContain(`"${roleOf(taken)}"`);
+      const { policyArn } = again.grant?.record.output as { policyArn: string };
+      const granted = iam.policies.get(policyArn)?.content.current?.text;
+      for (const account of [payerAccountId, '999988887777'])
+        expect(granted).toContain(`"arn:aws:iam::${account}:role/kubecost-cur-access"`);
+      expect(again.grant?.record.warnings).toEqual([expect.stringMatching(/: 999988887777$/)]);
+    },
+  );
 });
 
 describe('chain-proof', () => {
