@@ -121,7 +121,8 @@ function clustersOf({ eks }: World): Record<string, unknown> {
       const objects = kinds.flatMap((kind) =>
         kubernetes.store.list(typeOfKind(kind)).map(({ metadata, ...object }): [string, unknown] => {
           const { name, namespace = '', labels, annotations } = metadata;
-          return [`${place.name} ${kind} ${namespace}/${name}`, { ...object, labels, annotations }];
+          // How far a rollout is, is the cluster's own business.
+          return [`${place.name} ${kind} ${namespace}/${name}`, { ...object, status: undefined, labels, annotations }];
         }),
       );
       const entries = [...accessEntries].map(([principal, { groups, tags, policies }]): [string, unknown] => [
