@@ -28,7 +28,7 @@ export const clusterAccountId = '222233334444';
 export const region = 'eu-west-1';
 
 /** The access branch in its order, publish and the load proof. */
-export const steps = {
+const steps = {
   'cluster-access': clusterAccess,
   discovery,
   'pod-role': podRole,

@@ -42,7 +42,9 @@ const arn = clusterArn(finops);
 const region = 'us-east-1';
 const curBucket = curBucketName(payer, region);
 const resultsBucket = athenaResultsBucketName(payer, region);
-const policyName = grantPolicyName(arn, 'kubecost', 'kubecost-serviceaccount');
+/** Of Kubecost 3.x, which runs in the cluster. */
+const serviceAccount = 'kubecost';
+const policyName = grantPolicyName(arn, 'kubecost', serviceAccount);
 const provisionerArn = `arn:aws:iam::${finops.accountId}:role/kubecost-payer-onboarding/kubecost-cluster-provisioner`;
 const byHand = (Action: string) => ({ Sid: 'ByHand', Effect: 'Allow', Action, Resource: '*' });
 const othersTags = { 'managed-by': managedBy, 'deployment-id': `not-${deploymentId}`, 'run-id': 'r' };
@@ -112,7 +114,7 @@ function makePodRole(stage: Stage, subject: string): void {
     apiVersion: 'v1',
     kind: 'ServiceAccount',
     metadata: {
-      name: 'kubecost-serviceaccount',
+      name: serviceAccount,
       namespace: 'kubecost',
       annotations: { 'eks.amazonaws.com/role-arn': roleArn },
     },
@@ -279,7 +281,7 @@ export const foreignThings: readonly Foreign[] = [
     what: 'a role somebody made for this service account',
     code: 'pod-role-not-ours',
     plant: (stage) => {
-      makePodRole(stage, 'system:serviceaccount:kubecost:kubecost-serviceaccount');
+      makePodRole(stage, `system:serviceaccount:kubecost:${serviceAccount}`);
     },
     kept: (stage) => {
       const role = stage.world.iam.role(finops.accountId, 'kubecost-by-hand');
