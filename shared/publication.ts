@@ -27,6 +27,7 @@ interface Wanted extends OwnEntry {
 
 /**
  * The file as the target's payers want it: what is proven stands in it, what is removing does not, and all else keeps every byte.
+ * A payer that has only just become ready is no reason to write: it comes by itself, and whoever writes takes it along.
  * Only what stands under a payer's published key is taken for ours. A payer that does not fit keeps nobody else out: its own run
  * says so.
  * @param text the file as it is; undefined if there is none
@@ -47,13 +48,17 @@ export function publicationOf(
     { ...own, publishedKey: self?.publishedKey },
   ].sort((a, b) => (a.entry.payerAccountId < b.entry.payerAccountId ? -1 : 1));
 
-  let current = withoutLeavers(text, others);
+  const kept = withoutLeavers(text, others);
   const differing = new Set(
     entriesToMerge(
-      current,
+      kept,
       wanted.map(({ entry }) => entry),
     ),
   );
+  const isLost = ({ entry, publishedKey }: Wanted) => differing.has(entry) && publishedKey === entryKey(entry);
+  const isDue = differing.has(own.entry) || kept !== text || wanted.some(isLost);
+
+  let current = kept;
   const keys = new Map<string, string>();
   for (const { entry, takeOver, publishedKey } of wanted) {
     // Its own run has to learn of a format that it did not ask for, also where the entry stands.
@@ -61,6 +66,7 @@ export function publicationOf(
       keys.set(entry.payerAccountId, entryKey(entry));
       continue;
     }
+    if (!isDue) continue;
     const ownedKeys = new Set(publishedKey === undefined ? [] : [publishedKey]);
     const result = mergeEntries(current, [entry], { format, takeOver, ownedKeys });
     if (result.kind !== 'refused') {

@@ -2,8 +2,9 @@ import { quietly } from '../quiet.ts';
 import { keyOf, PublicationWorld, type Tally } from '../steps/publication-world.ts';
 
 export interface MeasuredPublication extends Tally {
-  /** Runs for one target that come to publish in the same moment. */
+  /** Runs for one target that come to publish, evenly within so many simulated seconds. */
   runs: number;
+  spreadSeconds: number;
   failed: number;
   /** Entries that should be in the file and are not. */
   lost: number;
@@ -17,7 +18,7 @@ export interface MeasuredPublication extends Tally {
 const payerOf = (index: number) => String(300_000_000_000 + index);
 
 /** Runs of so many payers whose earlier steps are recorded as done, at a cluster with Kubecost 3.x, which reads the file once at its start. */
-export async function measurePublication(runs: number): Promise<MeasuredPublication> {
+export async function measurePublication(runs: number, spreadSeconds = 0): Promise<MeasuredPublication> {
   return quietly(async () => {
     const world = await PublicationWorld.start('3.x');
     try {
@@ -25,10 +26,16 @@ export async function measurePublication(runs: number): Promise<MeasuredPublicat
       const runIds = await Promise.all(payers.map((payer) => world.newRun(payer)));
       const { calls, clock } = world.access.world;
       const [callsBefore, startedAt, wallStart] = [calls.length, clock.now(), performance.now()];
-      const taken = await Promise.all(runIds.map((runId) => world.access.take(runId, 'publish')));
+      const taken = await Promise.all(
+        runIds.map(async (runId, index) => {
+          await clock.sleep((index / runs) * spreadSeconds * 1000);
+          return world.access.take(runId, 'publish');
+        }),
+      );
       const keys = new Set(world.keys());
       return {
         runs,
+        spreadSeconds,
         ...world.tally,
         failed: taken.filter(({ status }) => status !== 'succeeded').length,
         lost: payers.filter((payer) => !keys.has(keyOf(payer))).length,

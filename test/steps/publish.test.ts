@@ -302,9 +302,18 @@ describe('the workload', () => {
 });
 
 /** The bench takes 200 runs; so many take too long here. */
-it('sixty runs that end at once lose no entry, in at most 40 writes and 10 restarts', async () => {
-  const measured = await measurePublication(60);
-  expect(measured).toMatchObject({ failed: 0, lost: 0 });
-  expect(measured.secretWrites + measured.previousWrites).toBeLessThanOrEqual(40);
-  expect(measured.rolls).toBeLessThanOrEqual(10);
-}, 120_000);
+it.each([
+  ['in the same moment', 60, 0],
+  ['within two minutes', 24, 120],
+])(
+  'runs that end %s lose no entry, in at most 40 writes and 10 restarts',
+  async (_, runs, spreadSeconds) => {
+    const measured = await measurePublication(runs, spreadSeconds);
+    expect(measured).toMatchObject({ failed: 0, lost: 0 });
+    expect(measured.secretWrites + measured.previousWrites).toBeLessThanOrEqual(40);
+    expect(measured.rolls).toBeLessThanOrEqual(10);
+    // Fewer than one each: they meet.
+    expect(measured.secretWrites).toBeLessThanOrEqual(runs / 2);
+  },
+  120_000,
+);
