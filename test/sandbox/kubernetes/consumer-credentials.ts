@@ -5,6 +5,7 @@ import type { Cluster } from '../services/eks.ts';
 import { stsService } from '../services/sts.ts';
 import type { World } from '../world.ts';
 import type { Authorizer } from './consumer-authorizers.ts';
+import { KubernetesFailure } from './failure.ts';
 import type { RunningPod } from './kubelet.ts';
 
 interface Called {
@@ -95,10 +96,8 @@ export class PodCredentials {
     const { namespace, serviceAccount, name, uid } = this.#pod;
     const boundObjectRef = { kind: 'Pod', apiVersion: 'v1', name, uid };
     const spec = { audiences: ['sts.amazonaws.com'], expirationSeconds: 86_400, boundObjectRef };
-    const { tokens } = this.#cluster.kubernetes;
-    const { status } = tokens.issue(namespace, serviceAccount, { spec }) as { status: { token: string } };
-    const RoleSessionName = String(this.#world.clock.now());
-    const input = { RoleArn, RoleSessionName, WebIdentityToken: status.token };
+    const token = projected(() => this.#cluster.kubernetes.tokens.issue(namespace, serviceAccount, { spec }));
+    const input = { RoleArn, RoleSessionName: String(this.#world.clock.now()), WebIdentityToken: token };
     const called = { caller: { accountId: 'anonymous', arn: 'anonymous' }, region };
     return this.#callerOf(
       refreshed(() => ask(this.#world, stsService, 'AssumeRoleWithWebIdentity', input, called)) as Answered,
@@ -133,6 +132,17 @@ export class PodCredentials {
 
 interface Answered {
   Credentials: { AccessKeyId: string; SessionToken: string };
+}
+
+/** The token in the pod's file: the kubelet cannot renew it once the service account is gone. */
+function projected(issue: () => object): string {
+  try {
+    return (issue() as { status: { token: string } }).status.token;
+  } catch (error) {
+    if (error instanceof KubernetesFailure)
+      throw new SdkError('failed to refresh cached credentials, failed to retrieve jwt from provide source');
+    throw error;
+  }
 }
 
 function refreshed<T>(call: () => T): T {

@@ -12,9 +12,10 @@ const [hour, day] = [3_600_000, 86_400_000];
 const refreshMs = 6 * hour;
 /** CLOUD_COST_QUERY_WINDOW_DAYS, CLOUD_COST_RUN_WINDOW_DAYS and RESOLUTION_1D_RETENTION. */
 const [queryDays, runDays, retentionDays] = [7, 3, 91];
+const blocks = retentionDays / queryDays;
 const neverRun = '0001-01-01T00:00:00Z';
 
-/** One integration from its creation on: its first window, then a run at every refresh. Source: OpenCost, pkg/cloudcost/ingestor.go. */
+/** One integration from its creation on: its build window by window, then a run at every refresh. Source: OpenCost, pkg/cloudcost/ingestor.go. */
 export class ActiveIntegration {
   readonly integration: Integration;
   status: ConnectionStatus;
@@ -24,6 +25,8 @@ export class ActiveIntegration {
   readonly #createdAt: number;
   readonly #buildId = randomBytes(4).toString('base64url').slice(0, 5).replace(/[-_]/g, 'x');
   #coverage: Window;
+  /** Blocks of the build that are done. */
+  #built = 0;
   #runs = 0;
   #lastRun: number | undefined;
   #nextRun: number;
@@ -36,7 +39,7 @@ export class ActiveIntegration {
     this.#write = write;
     this.#createdAt = world.clock.now();
     this.#nextRun = nextRefresh(this.#createdAt);
-    this.#coverage = this.#firstWindow();
+    this.#coverage = this.#block(0);
     this.status = integration.valid ? 'No Connection' : '';
     if (integration.valid) this.#sayStart();
   }
@@ -45,16 +48,27 @@ export class ActiveIntegration {
     this.#ended = true;
   }
 
-  /** The first window's answer is there. @param took milliseconds */
-  finishFirstWindow(took: number): void {
-    if (this.#ended || !this.integration.valid) return;
-    const window = this.#firstWindow();
-    this.#query(window, this.#world.clock.now());
-    this.#say(
-      this.#world.clock.now(),
-      'INF',
-      `ingestor: build[${this.#buildId}]:  ${shown(window)} in ${took / 1000}s`,
-    );
+  /**
+   * A window's answer is there; returns true if an older window comes next. One success stands for those before it: a build
+   * that has begun to read goes on reading, and its queries are spared.
+   * @param took milliseconds
+   */
+  finishWindow(took: number): boolean {
+    if (this.#ended || !this.integration.valid) return false;
+    const now = this.#world.clock.now();
+    const window = this.#block(this.#built);
+    if (this.status === 'Connection Successful') this.#cover(window);
+    else this.#query(window, now);
+    const build = `ingestor: build[${this.#buildId}]:`;
+    this.#say(now, 'INF', `${build}  ${shown(window)} in ${took / 1000}s`);
+    this.#built++;
+    if (this.#built < blocks) {
+      this.#sayWindow(now);
+      return true;
+    }
+    const seconds = (blocks * took) / 1000;
+    this.#say(now, 'INF', `${build} completed in ${Math.floor(seconds / 60)}m${(seconds % 60).toFixed(1)}s`);
+    return false;
   }
 
   /** Makes up for the run that was due since anybody looked. */
@@ -98,8 +112,7 @@ export class ActiveIntegration {
       return;
     }
     if (answer.columns === 0) this.#write({ at, text: `${time(at)} INF No columns retrieved from Athena` });
-    const { from, to } = this.#coverage;
-    this.#coverage = { from: Math.min(from, window.from), to: Math.max(to, window.to) };
+    this.#cover(window);
     // Rows once read are kept: an empty window later says nothing about the connection.
     if (answer.rows > 0) this.status = 'Connection Successful';
     else if (this.status !== 'Connection Successful') this.status = 'Data Missing';
@@ -118,17 +131,26 @@ export class ActiveIntegration {
     }
   }
 
-  /** The build's newest block and the run that goes with it, as one: seven days back, and today. */
-  #firstWindow(): Window {
+  #cover({ from, to }: Window): void {
+    this.#coverage = { from: Math.min(from, this.#coverage.from), to: Math.max(to, this.#coverage.to) };
+  }
+
+  /** The build goes back week by week; the newest block includes today, which the run that starts beside the build reads. */
+  #block(index: number): Window {
     const today = midnight(this.#createdAt);
-    return { from: today - queryDays * day, to: today + day };
+    const to = index === 0 ? today + day : today - index * queryDays * day;
+    return { from: today - (index + 1) * queryDays * day, to };
   }
 
   #sayStart(): void {
     const at = this.#createdAt;
     const since = `${dateTime(midnight(at) - retentionDays * day)} +0000 UTC`;
-    const window = shown(this.#firstWindow());
     this.#say(at, 'INF', `ingestor: build[${this.#buildId}]: Starting build back to ${since} in blocks of 7d`);
+    this.#sayWindow(at);
+  }
+
+  #sayWindow(at: number): void {
+    const window = shown(this.#block(this.#built));
     this.#say(at, 'INF', `ingestor: building window ${window}`);
     if (this.integration.kind === 'athena')
       this.#write({ at, text: `${time(at)} INF AthenaIntegration[${this.integration.key}]: GetCloudCost: ${window}` });

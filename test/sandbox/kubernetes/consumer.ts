@@ -12,7 +12,8 @@ import type { LogLine } from './workloads.ts';
 const startMs = 2_000;
 /** Between two looks at the file. */
 const pollMs = 10_000;
-const firstWindowMs = 18_377;
+/** For each window of a build. */
+const windowMs = 18_377;
 const rejectedPrefix = 'MultiCloudWatcher: Error getting file';
 
 /** GETs that change something at the ingestor, though they look like questions. */
@@ -216,11 +217,15 @@ class Ingestor {
     }
     const added = [...wanted.values()].filter(({ key }) => !this.#integrations.has(key));
     const created = added.map((integration) => this.#create(integration));
-    if (!created.some(({ integration }) => integration.valid)) return;
-    this.#world.clock.after(firstWindowMs, () => {
+    this.#build(created);
+  }
+
+  #build(active: readonly ActiveIntegration[]): void {
+    if (active.length === 0) return;
+    this.#world.clock.after(windowMs, () => {
       if (this.#state !== 'running') return;
       if (this.#container === 'cost-model') for (const line of harmless) this.#say('ERR', line);
-      for (const active of created) active.finishFirstWindow(firstWindowMs);
+      this.#build(active.filter((one) => one.finishWindow(windowMs)));
     });
   }
 
