@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { podRoleOf, type RunRecord } from '../../shared/run.ts';
 import { readRun } from '../../shared/run-store.ts';
-import { listOpenWindows, markGranted, readTargetSettings } from '../../shared/target-store.ts';
+import { listOpenWindows, markGranted, markRemoving, readTargetSettings } from '../../shared/target-store.ts';
 import { AccessWorld, clusterAccountId, payerAccountId, region, type AccessStep, type Taken } from './access-world.ts';
 import type { PolicyDocument } from '../../shared/aws/policy.ts';
 
@@ -203,6 +204,41 @@ describe('the service account of a workload that is installed during the run', (
       expect(again.grant?.record.warnings).toEqual([expect.stringMatching(/: 999988887777$/)]);
     },
   );
+});
+
+describe('grant', () => {
+  it('opens a second policy for who does not fit, and closes it again, through crashes', async () => {
+    const runId = await world.newRun();
+    await world.takeAll(runId, 'payer-role');
+    const { podRoleArn } = podRoleOf((await readRun(runId)) as RunRecord);
+    const target = await world.targetOf(runId);
+    const others = Array.from({ length: 113 }, (_, index) => String(300_000_000_000 + index));
+    const roleArnOf = (account: string) => `arn:aws:iam::${account}:role/kubecost-cur-access`;
+    for (const account of others) await markGranted(target, account, { payerRoleArn: roleArnOf(account), podRoleArn });
+
+    const { iam } = world.world;
+    const attached = () =>
+      [...(iam.role(clusterAccountId, podRoleArn.split('/').at(-1) ?? '')?.attached.values() ?? [])].flatMap(
+        ({ current }) => (current ? [current] : []),
+      );
+    const granted = () =>
+      attached().flatMap(({ content }) =>
+        [...(content.current?.text ?? '').matchAll(/arn:aws:iam::\d+:role[^"]+/g)].map(([arn]) => arn),
+      );
+    await world.crash(runId, 'grant', 3);
+    expect(granted(), 'the second policy is made and not attached').toHaveLength(113);
+    const taken = await world.take(runId, 'grant');
+    expect(taken.done).toEqual(['create-policy', 'attach-policy', 'create-policy', 'attach-policy']);
+    expect(granted().sort()).toEqual([payerAccountId, ...others].map(roleArnOf));
+    expect(attached()).toHaveLength(2);
+
+    await markRemoving(target, others.at(-1) ?? '');
+    await world.crash(runId, 'grant', 1);
+    expect(iam.policies.size, 'the second policy is detached and not deleted').toBe(2);
+    expect(await world.take(runId, 'grant')).toMatchObject({ status: 'succeeded' });
+    expect(granted().sort()).toEqual([payerAccountId, ...others.slice(0, -1)].map(roleArnOf));
+    expect([...iam.policies.keys()]).toEqual([taken.record.output?.policyArn]);
+  });
 });
 
 describe('chain-proof', () => {
