@@ -52,7 +52,11 @@ describe('an onboarding over HTTP', () => {
     expect(run.error).toBeNull();
     expect(run.status).toBe('succeeded');
     expect(stepOf(run, 'crawler-stack').output).toMatchObject({ kind: 'template' });
-    expect(run.evidence).toMatchObject({ level: 'query', query: { level: 'pod-chain' } });
+    expect(run.evidence).toMatchObject({
+      level: 'connection',
+      connection: { verdict: 'proven', connectionStatus: 'Connection Successful', source: 'status' },
+      query: { level: 'pod-chain' },
+    });
     expect(run.evidence?.query.rowCount).toBeGreaterThan(0);
     expect(run.evidence?.entry).toMatchObject({
       projectID: '111122220001',
