@@ -13,7 +13,7 @@ export interface Integration {
   reason?: string;
 }
 
-export type Kind = keyof typeof kinds;
+type Kind = keyof typeof kinds;
 
 export type Reading =
   /** `log`: what is said about entries that came to nothing. */
