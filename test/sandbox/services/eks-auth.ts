@@ -6,7 +6,7 @@ import { trusted } from './iam-trust.ts';
 import type { Session } from './sts.ts';
 import type { World } from '../world.ts';
 
-export const podIdentityAudience = 'pods.eks.amazonaws.com';
+const podIdentityAudience = 'pods.eks.amazonaws.com';
 
 /** EKS gives sessions of six hours, whatever the role's maximum. */
 const sessionSeconds = 6 * 3600;
