@@ -18,7 +18,7 @@ export interface Secret extends KubernetesObject {
   data?: Record<string, string>;
 }
 
-export const secretsPath = (namespace: string) => `/api/v1/namespaces/${namespace}/secrets`;
+const secretsPath = (namespace: string) => `/api/v1/namespaces/${namespace}/secrets`;
 export const previousName = ({ secretName }: Pick<Target, 'secretName'>) => `${secretName}-previous`;
 
 /** On every secret we write entries into, also one that keeps its own labels: who writes them, and when they last changed (ISO 8601). */
