@@ -7,7 +7,15 @@ export type Judgement =
   /** For what, and how long that normally takes. */
   | { verdict: 'pending'; pendingFor: string }
   /** Pending too, until it has lasted for `lastsSeconds`: mounted files, credentials and IAM settle late. */
-  | { verdict: 'failing'; pendingFor: string; code: ErrorCode; cause: string; lastsSeconds: number };
+  | {
+      verdict: 'failing';
+      pendingFor: string;
+      code: ErrorCode;
+      cause: string;
+      lastsSeconds: number;
+      /** True where it was a query that failed, which the consumer repeats. */
+      query: boolean;
+    };
 
 /** A status about one entry. */
 export interface Told {
@@ -43,16 +51,19 @@ export function notTakenUp(cause: string): Judgement {
     code: 'consumer-not-reading',
     cause,
     lastsSeconds: takenUpSeconds,
+    query: false,
   };
 }
 
 function invalid(cause: string): Judgement {
-  return { verdict: 'failing', pendingFor: takingUp, code: 'consumer-refuses-entry', cause, lastsSeconds: 0 };
+  const code = 'consumer-refuses-entry';
+  return { verdict: 'failing', pendingFor: takingUp, code, cause, lastsSeconds: 0, query: false };
 }
 
 /** @param lasting true where waiting does not help */
 export function failing(cause: string, code: ErrorCode = 'connection-failed', lasting = false): Judgement {
-  return { verdict: 'failing', pendingFor: settling, code, cause, lastsSeconds: lasting ? 0 : settledSeconds };
+  const lastsSeconds = lasting ? 0 : settledSeconds;
+  return { verdict: 'failing', pendingFor: settling, code, cause, lastsSeconds, query: true };
 }
 
 export const firstQuery: Judgement = {
@@ -68,6 +79,7 @@ const noRows: Judgement = {
   code: 'connection-data-missing',
   cause: 'its queries return no rows',
   lastsSeconds: 2 * settledSeconds,
+  query: true,
 };
 
 const incomplete = invalid('it finds the entry’s configuration invalid');

@@ -16,6 +16,8 @@ export interface Question {
   sinceSeconds: number;
   /** Until rows are to be expected; undefined if nobody can tell. */
   secondsToData: number | undefined;
+  /** Seconds since the rights were proven, if the pod is older: what it failed at before says nothing about now. */
+  provenSecondsAgo: number | undefined;
 }
 
 /** What the consumer says about the entry, and where. */
@@ -27,17 +29,21 @@ export interface Word {
 
 const logLines = 2000;
 
-/** The consumer's status; where the way to it is blocked, its log; where that is, too, nothing but why. */
 export async function askConsumer(kubernetes: KubernetesClient, question: Question): Promise<Word> {
-  const { namespace, statusService, pod, container, entry, sinceSeconds } = question;
+  const word = await hear(kubernetes, question);
+  return (await isStale(kubernetes, question, word)) ? { ...word, judgement: nextQuery } : word;
+}
+
+/** The consumer's status; where the way to it is blocked, its log; where that is, too, nothing but why. */
+async function hear(kubernetes: KubernetesClient, question: Question): Promise<Word> {
+  const { namespace, statusService, entry, sinceSeconds } = question;
   const path = statusService && statusPath(namespace, statusService);
   const answer = path ? await unlessBlocked(() => kubernetes.read(path)) : { blocked: 'it has no status service' };
   if ('disabled' in answer) return { status: null, source: 'status', judgement: disabled };
   const told = 'text' in answer ? readStatus(answer.text, entry) : undefined;
   if (told && told.judgement.verdict !== 'failing') return { ...told, source: 'status' };
 
-  const query = `container=${container}&tailLines=${logLines}&sinceSeconds=${sinceSeconds}`;
-  const log = await unlessBlocked(() => kubernetes.read(`/api/v1/namespaces/${namespace}/pods/${pod}/log?${query}`));
+  const log = await readPodLog(kubernetes, question, sinceSeconds);
   const findings = 'text' in log ? readLog(log.text, entryKey(entry)) : undefined;
   if (told) return { ...told, source: 'status', judgement: withCause(told.judgement, findings, question) };
   if (findings) return { status: null, source: 'log', judgement: judgeLog(findings) };
@@ -52,12 +58,36 @@ export async function askConsumer(kubernetes: KubernetesClient, question: Questi
   };
 }
 
+type Heard = { text: string } | { blocked: string } | { disabled: true };
+
+function readPodLog(kubernetes: KubernetesClient, question: Question, sinceSeconds: number): Promise<Heard> {
+  const { namespace, pod, container } = question;
+  const query = `container=${container}&tailLines=${logLines}&sinceSeconds=${sinceSeconds}`;
+  return unlessBlocked(() => kubernetes.read(`/api/v1/namespaces/${namespace}/pods/${pod}/log?${query}`));
+}
+
+/** A query that failed before the rights were proven is repeated every six hours only (CLOUD_COST_REFRESH_RATE_HOURS). */
+async function isStale(kubernetes: KubernetesClient, question: Question, { judgement }: Word): Promise<boolean> {
+  const { provenSecondsAgo, entry } = question;
+  if (provenSecondsAgo === undefined || judgement.verdict !== 'failing' || !judgement.query) return false;
+  const log = await readPodLog(kubernetes, question, Math.max(1, Math.floor(provenSecondsAgo)));
+  const latest = 'text' in log ? readLog(log.text, entryKey(entry)).latest : 'nothing';
+  return latest !== 'failed' && latest !== 'built';
+}
+
+const nextQuery: Judgement = {
+  verdict: 'pending',
+  pendingFor:
+    'the consumer’s next query, within 6 hours: it last failed before the rights were proven (a restart of its pod gets there at once)',
+};
+
 const disabled: Judgement = {
   verdict: 'failing',
   pendingFor: 'cloud costs to be switched on',
   code: 'cloud-cost-disabled',
   cause: 'it answers that it ingests no cloud costs',
   lastsSeconds: 60,
+  query: false,
 };
 
 /** Of a failing status the log may tell the cause, and the report's age whether rows can be expected. */
@@ -75,9 +105,7 @@ function withCause(judgement: Judgement, log: LogFindings | undefined, { seconds
  * The service proxy and the kubelet's port need open security groups and rights that an owner may not give, and a front end may ask for
  * a login: any such answer means that this way is closed. What may soon work is thrown.
  */
-async function unlessBlocked(
-  read: () => Promise<string>,
-): Promise<{ text: string } | { blocked: string } | { disabled: true }> {
+async function unlessBlocked(read: () => Promise<string>): Promise<Heard> {
   try {
     return { text: await read() };
   } catch (error) {

@@ -26,6 +26,8 @@ interface Input {
   chain: Output['chain'];
   /** When rows are to be expected, milliseconds since the epoch; undefined if nobody can tell. */
   dataDueAt: number | undefined;
+  /** When the payer's data was read with the pod's rights, milliseconds since the epoch. */
+  provenAt: number | undefined;
 }
 
 interface Reader {
@@ -84,6 +86,7 @@ export const loadProof = defineStep({
       role: { mode: run.request.identity.mode, arn: podRoleOf(run).podRoleArn },
       chain: outputOf(run, 'chain-proof').level,
       dataDueAt: dataDueAt(run),
+      provenAt: provenAt(run),
     };
   },
 
@@ -103,13 +106,17 @@ export const loadProof = defineStep({
     const bare = rollout.pods.filter((pod) => !hasCredentials(pod, reader.container, input.role));
     const barePods = bare.map(({ metadata }) => metadata.name);
     if (barePods.length > 0) return { ...nothing, rollout, barePods };
+    const [{ metadata: pod }] = rollout.pods;
+    const { provenAt } = input;
+    const older = provenAt !== undefined && Date.parse(pod.creationTimestamp ?? '') < provenAt;
     const word = await askConsumer(kubernetes, {
       ...reader,
       namespace,
-      pod: rollout.pods[0].metadata.name,
+      pod: pod.name,
       entry: input.entry,
       sinceSeconds: logHistorySeconds + Math.round((cx.now - cx.since) / 1000),
       secondsToData: input.dataDueAt === undefined ? undefined : Math.max(0, (input.dataDueAt - cx.now) / 1000),
+      provenSecondsAgo: older ? (cx.now - provenAt) / 1000 : undefined,
     });
     const lasted = await lastedSeconds(cx, word);
     return { file, rollout, barePods, word, lasted, ...(await chainSeen(cx, input, word, lasted)) };
@@ -191,6 +198,11 @@ function readerOf({
 function dataDueAt(run: RunRecord): number | undefined {
   if (!outputOf(run, 'cur-report').adopted) return Date.parse(run.createdAt) + dataMs;
   return outputOf(run, 'smoke-query').rowCount > 0 ? 0 : undefined;
+}
+
+function provenAt({ steps }: RunRecord): number | undefined {
+  const endedAt = steps['smoke-query']?.endedAt;
+  return endedAt === undefined ? undefined : Date.parse(endedAt);
 }
 
 /** The file by the consumer's own rules. */

@@ -62,7 +62,7 @@ const wrongs: Wrong[] = [
         apiVersion: 'v1',
         kind: 'ServiceAccount',
         metadata: {
-          name: 'kubecost-serviceaccount',
+          name: 'kubecost',
           namespace: 'kubecost',
           annotations: { 'eks.amazonaws.com/role-arn': role.arn },
         },

@@ -300,7 +300,11 @@ describe('a dry run', () => {
   });
 
   it('takes what it would wait for as come', async () => {
-    expect(await invoke(new Board({ plan: () => waitFor('the delivery') }))).toEqual({ status: 'planned', seconds: 0, outdated: '' });
+    expect(await invoke(new Board({ plan: () => waitFor('the delivery') }))).toEqual({
+      status: 'planned',
+      seconds: 0,
+      outdated: '',
+    });
     expect(await record()).toMatchObject({ status: 'planned', output: boardOutput, changes: [] });
   });
 

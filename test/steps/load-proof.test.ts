@@ -169,8 +169,17 @@ describe('the load proof', () => {
     expect(error?.remedy).toContain('opencost.cloudCost.enabled=true');
   });
 
+  it('does not fail over a query that failed before the rights were proven: the consumer repeats it', async () => {
+    answer = () => told('Failed Connection');
+    const { output, error } = await prove();
+    expect(error).toBeUndefined();
+    expect(output).toMatchObject({ verdict: 'pending', connectionStatus: 'Failed Connection' });
+    expect(output.pendingFor).toContain('within 6 hours');
+  });
+
   it('ends with a warning while a new report has no rows yet', async () => {
     answer = () => told('Data Missing');
+    log = built;
     const { output, record, seconds } = await prove({ 'cur-report': { adopted: false } });
     expect(output).toMatchObject({ verdict: 'pending', connectionStatus: 'Data Missing' });
     expect(output.pendingFor).toContain('at most 48');
@@ -181,6 +190,7 @@ describe('the load proof', () => {
 
   it('fails where we read rows and the consumer finds none', async () => {
     answer = () => told('Data Missing');
+    log = built;
     expect((await prove()).error?.code).toBe('connection-data-missing');
   });
 
