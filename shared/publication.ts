@@ -21,6 +21,9 @@ export interface Publication {
   keys: ReadonlyMap<string, string>;
 }
 
+/** Others' entries merged into one write: each is a parse of the whole file, and a function has a minute. The next write goes on. */
+const mostAtOnce = 200;
+
 interface Wanted extends OwnEntry {
   publishedKey: string | undefined;
 }
@@ -59,6 +62,7 @@ export function publicationOf(
   const isDue = differing.has(own.entry) || kept !== text || wanted.some(isLost);
 
   let current = kept;
+  let merged = 0;
   const keys = new Map<string, string>();
   for (const { entry, takeOver, publishedKey } of wanted) {
     // Its own run has to learn of a format that it did not ask for, also where the entry stands.
@@ -66,10 +70,11 @@ export function publicationOf(
       keys.set(entry.payerAccountId, entryKey(entry));
       continue;
     }
-    if (!isDue) continue;
+    if (!isDue || (entry !== own.entry && merged === mostAtOnce)) continue;
     const ownedKeys = new Set(publishedKey === undefined ? [] : [publishedKey]);
     const result = mergeEntries(current, [entry], { format, takeOver, ownedKeys });
     if (result.kind !== 'refused') {
+      merged++;
       current = result.text;
       keys.set(entry.payerAccountId, entryKey(entry));
     } else if (entry === own.entry) return { refused: { code: result.code, detail: result.detail } };

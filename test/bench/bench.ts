@@ -5,6 +5,7 @@ import { bundleImports } from './cold-import.ts';
 import { costOf } from './cost.ts';
 import { assumptions, prices } from './prices.ts';
 import { measureRuns, type MeasuredRun } from './measure.ts';
+import { measurePublication, type MeasuredPublication } from './publication.ts';
 
 const out = (line = '') => void process.stdout.write(`${line}\n`);
 const usd = (value: number) => `$${value.toFixed(value < 1 ? 4 : 2)}`;
@@ -13,6 +14,13 @@ const usd = (value: number) => `$${value.toFixed(value < 1 ? 4 : 2)}`;
 async function bench(): Promise<void> {
   const runs = await measureRuns();
   for (const run of runs) printRun(run);
+  out('\npublication: runs for one target with Kubecost 3.x whose earlier steps are done, each taken through publish');
+  const publications: MeasuredPublication[] = [];
+  for (const [count, spread] of publicationSizes) {
+    const measured = await measurePublication(count, spread);
+    publications.push(measured);
+    printPublication(measured);
+  }
   out(`\nPrices of ${prices.asOf}, ${JSON.stringify(assumptions)}`);
 
   await buildFunctions();
@@ -24,9 +32,28 @@ async function bench(): Promise<void> {
   }
   writeFileSync(
     'bench.json',
-    `${JSON.stringify({ measuredAt: new Date().toISOString(), runs: runs.map(summary), bundles }, null, 2)}\n`,
+    `${JSON.stringify({ measuredAt: new Date().toISOString(), runs: runs.map(summary), publications, bundles }, null, 2)}\n`,
   );
   out('\nwrote bench.json');
+}
+
+/** Runs, and over how many simulated seconds they come. */
+const publicationSizes = [
+  [1, 0],
+  [10, 0],
+  [50, 0],
+  [200, 0],
+  [200, 3600],
+] as const;
+
+function printPublication(measured: MeasuredPublication): void {
+  const { runs, spreadSeconds, secretWrites, previousWrites, rolls, calls, lost, failed } = measured;
+  const when = spreadSeconds === 0 ? 'at once' : `within ${spreadSeconds / 60} minutes`;
+  out(
+    `  ${String(runs).padStart(3)} ${when.padEnd(17)} secret writes ${secretWrites} (and ${previousWrites} of the previous file), rolls ${rolls}, ` +
+      `calls ${calls}, entries lost ${lost}, runs failed ${failed}, ` +
+      `simulated ${measured.simulatedSeconds.toFixed(0)} s, wall ${(measured.wallMs / 1000).toFixed(1)} s`,
+  );
 }
 
 const kilo = (bytes: number) => String(Math.round(bytes / 1000)).padStart(4);

@@ -16,7 +16,8 @@ afterEach(async () => {
 });
 
 const [finops, platform] = clusters;
-const serviceAccount = 'kubecost-serviceaccount';
+/** The charts' own. */
+const serviceAccounts = { finops: 'kubecost', platform: 'kubecost-cost-analyzer' };
 /** Chance decides when the state machine tries again; each seed is one history. */
 const seeds = [1, 2];
 
@@ -28,7 +29,7 @@ function expectSucceeded(runs: readonly Run[]): void {
 }
 
 function grantedRoles(cluster: Cluster): string[] {
-  const name = grantPolicyName(clusterArn(cluster), 'kubecost', serviceAccount);
+  const name = grantPolicyName(clusterArn(cluster), 'kubecost', serviceAccounts[cluster.name]);
   const policy = board.stage.world.iam.policies.get(`arn:aws:iam::${cluster.accountId}:policy/${name}`);
   const { Statement } = JSON.parse(policy?.content.current?.text ?? '{}') as { Statement: { Resource: string[] }[] };
   return Statement.flatMap(({ Resource }) => Resource).sort();
@@ -64,7 +65,7 @@ describe('runs at once', () => {
     expect(payersIn(platform)).toEqual(['111122220003']);
     const trust = board.stage.world.iam.role('111122220003', payerRoleName)?.trust.current?.text;
     for (const cluster of clusters) {
-      const name = podRoleName(clusterArn(cluster), 'kubecost', serviceAccount);
+      const name = podRoleName(clusterArn(cluster), 'kubecost', serviceAccounts[cluster.name]);
       expect(trust).toContain(`arn:aws:iam::${cluster.accountId}:role/${name}`);
       expect(grantedRoles(cluster)).toEqual([`arn:aws:iam::111122220003:role/${payerRoleName}`]);
     }
