@@ -27,7 +27,7 @@ export interface Reader {
  * and at no other time.
  */
 export function needsRestart(reader: Reader, workload: Restartable, pods: readonly Pod[], secret: Secret): boolean {
-  const restartedAt = Date.parse(workload.spec.template.metadata?.annotations?.[restartAnnotation] ?? '') || 0;
+  const restartedAt = restartedAtOf(workload);
   const changedAt = changedAtOf(secret);
   const keepsOldFile = (pod: Pod) =>
     reader.mount === 'subPath' &&
@@ -39,6 +39,18 @@ export function needsRestart(reader: Reader, workload: Restartable, pods: readon
     restartedAt < reader.since &&
     restartedAt < Math.max(createdAt(pod), reader.boundAt);
   return pods.filter(isAlive).some((pod) => keepsOldFile(pod) || lacksRole(pod));
+}
+
+/** Two restarts are so far apart: a new pod needs a minute to be ready, and a fleet's payers come one after the other for hours. */
+const restMs = 5 * 60_000;
+
+/** When the workload may be restarted again, milliseconds since the epoch. */
+export function restsUntil(workload: Restartable): number {
+  return restartedAtOf(workload) + restMs;
+}
+
+function restartedAtOf({ spec }: Restartable): number {
+  return Date.parse(spec.template.metadata?.annotations?.[restartAnnotation] ?? '') || 0;
 }
 
 /** Whole seconds, rounded down by the API server: a pod of the very second counts as older. */

@@ -24,8 +24,9 @@ import { connectKubernetes, unlessHidden } from '../../shared/kubernetes.ts';
 import { objectOwnership, ownerLabels } from '../../shared/kubernetes-owner.ts';
 import { listPods, type Pod } from '../../shared/pods.ts';
 import { publicationOf, type OwnEntry, type Publication } from '../../shared/publication.ts';
-import { needsRestart, restartPatch, type Reader, type Restartable } from '../../shared/restart.ts';
+import { needsRestart, restartPatch, restsUntil, type Reader, type Restartable } from '../../shared/restart.ts';
 import { outputOf, podRoleOf, targetOf, type RunRecord, type Target } from '../../shared/run.ts';
+import { TerminalError } from '../../shared/errors.ts';
 import { defineStep, rejected, type Plan, type StepContext, type Wait } from '../../shared/step.ts';
 import { stepHandler } from '../../shared/step-handler.ts';
 import {
@@ -49,18 +50,23 @@ interface Input extends OwnEntry {
 /** Lives within one look: the secret's content is never put into a change. */
 interface Seen {
   payers: TargetPayer[];
-  /** As the target's first run asked for; undefined if it is not known. */
-  format: Input['format'] | undefined;
   secret: Secret | undefined;
-  previous: Secret | undefined;
-  workload: Restartable | undefined;
+  wanted: WantedFile | { refused: Refusal };
+  /** Only looked at where the file has to change. */
+  previous?: Secret | undefined;
+  workload?: Restartable | undefined;
   pods: Pod[];
 }
 
-type Change =
-  | { do: 'mark-published' | 'restart-workload'; resource: string }
-  /** `resourceVersion` of the secret the plan was made from; absent where there was none. */
-  | { do: 'keep-previous' | 'create-secret' | 'update-secret'; resource: string; resourceVersion?: string | undefined };
+/** The file as it is to be, beside what it is. */
+type WantedFile = Publication & { current: string | undefined };
+
+const isHeld = ({ text, current }: WantedFile) => text === current;
+
+interface Change {
+  do: 'mark-published' | 'restart-workload' | 'keep-previous' | 'create-secret' | 'update-secret';
+  resource: string;
+}
 
 /** Long enough for runs that end together to meet, short beside everything before it. */
 const gatheringSeconds = 15;
@@ -84,43 +90,47 @@ function readerOf(run: RunRecord): Input['reader'] {
   };
 }
 
-async function lookAtFile(cx: StepContext, { target }: Input) {
+async function look(cx: StepContext, input: Input): Promise<Seen> {
   const kubernetes = connectKubernetes(cx);
+  const { reader, target } = input;
   const { namespace, secretName } = target;
-  const [payers, settings, secret, previous] = await Promise.all([
+  const [payers, settings, secret, workload, pods] = await Promise.all([
     listTargetPayers(target),
     readTargetSettings(target),
     readSecret(kubernetes, namespace, secretName),
-    readSecret(kubernetes, namespace, previousName(target)),
-  ]);
-  return { payers, format: settings?.format, secret, previous };
-}
-
-async function look(cx: StepContext, input: Input): Promise<Seen> {
-  const kubernetes = connectKubernetes(cx);
-  const { reader } = input;
-  const [file, workload, pods] = await Promise.all([
-    lookAtFile(cx, input),
     reader && kubernetes.get<Restartable>(reader.path),
-    reader ? listPods(kubernetes, input.target.namespace, reader.podSelector) : [],
+    reader ? listPods(kubernetes, namespace, reader.podSelector) : [],
   ]);
-  return { ...file, workload, pods };
+  const resting = workload !== undefined && reader?.mount === 'subPath' && restsUntil(workload) > cx.now;
+  const own = payers.filter(({ payerAccountId }) => payerAccountId === input.entry.payerAccountId);
+  // A fleet that waits must not merge hundreds of entries at each look; and what its owner writes is not ours to complete.
+  const items = resting || input.mode === 'artifacts' ? own : payers;
+  const wanted = wantedFile(input, secret, items, settings?.format);
+  const seen = { payers, secret, wanted, workload, pods };
+  if ('refused' in wanted || isHeld(wanted)) return seen;
+  return { ...seen, previous: await readSecret(kubernetes, namespace, previousName(target)) };
 }
 
-/** The file as it is to be, or why it cannot be. Where the secret is its owner's, only this payer's entry is asked about. */
+/** What the changes to be applied were planned from. */
+const looks = new WeakMap<StepContext, Seen>();
+
+/**
+ * The file as it is to be, or why it cannot be.
+ * @param format as the target's first run asked for
+ */
 function wantedFile(
   input: Input,
-  { payers, format, secret }: Pick<Seen, 'payers' | 'format' | 'secret'>,
-): (Publication & { current: string | undefined }) | { refused: Refusal } {
+  secret: Secret | undefined,
+  payers: readonly TargetPayer[],
+  format = input.format,
+): Seen['wanted'] {
   const file = fileOf(secret);
   if (file?.kind === 'refused') return { refused: { code: file.code, detail: file.detail } };
-  const own = payers.filter(({ payerAccountId }) => payerAccountId === input.entry.payerAccountId);
-  const items = input.mode === 'secret' ? payers : own;
-  const wanted = publicationOf(file?.text, items, input, format ?? input.format);
+  const wanted = publicationOf(file?.text, payers, input, format);
   return 'refused' in wanted ? wanted : { ...wanted, current: file?.text };
 }
 
-function describe({ target, entry, mode }: Input, file: Publication & { current: string | undefined }, version = '') {
+function describe({ target, entry, mode }: Input, file: WantedFile, version = '') {
   const parsed = parseIntegrationFile(file.text);
   const format = parsed.accepted && parsed.format === 'configurations' ? 'configurations' : 'legacy';
   const key = entryKey(entry);
@@ -136,20 +146,20 @@ function describe({ target, entry, mode }: Input, file: Publication & { current:
   };
 }
 
-/** Another writer was first: the look after it plans anew. */
-async function write(cx: StepContext, input: Input, change: Extract<Change, { resourceVersion?: unknown }>) {
+/** Fenced by the version that was seen. Where another writer was first, the look after it plans anew. */
+async function write(cx: StepContext, input: Input, what: 'keep-previous' | 'create-secret' | 'update-secret') {
   const { namespace } = input.target;
-  const seen = await lookAtFile(cx, input);
+  const seen = looks.get(cx);
+  if (!seen) throw new TerminalError('unexpected', 'nobody has looked at the secret');
   const { secret, previous } = seen;
-  if (secret?.metadata.resourceVersion !== change.resourceVersion) return rejected;
   const kubernetes = connectKubernetes(cx);
-  if (change.do === 'keep-previous') {
+  if (what === 'keep-previous') {
     const fresh = { metadata: { name: previousName(input.target), namespace, labels: ownerLabels(cx.owner) } };
     const data = { ...previous?.data, [fileName]: secret?.data?.[fileName] ?? '' };
     const kind = { apiVersion: 'v1', kind: 'Secret', type: 'Opaque' };
     return (await saveSecret(kubernetes, { ...kind, ...(previous ?? fresh), data })) ? undefined : rejected;
   }
-  const wanted = wantedFile(input, seen);
+  const { wanted } = seen;
   if ('refused' in wanted) return rejected;
   if (!(await saveSecret(kubernetes, withFile(secret, input.target, wanted.text, cx.owner, iso(now())))))
     return rejected;
@@ -208,20 +218,21 @@ export const publish = defineStep({
 
   async observe(cx, input): Promise<Seen> {
     const seen = await unlessHidden(cx, () => look(cx, input));
-    if (seen !== 'hidden') return seen;
+    if (seen !== 'hidden') {
+      looks.set(cx, seen);
+      return seen;
+    }
     const payers = await listTargetPayers(input.target);
-    return { payers, format: undefined, secret: undefined, previous: undefined, workload: undefined, pods: [] };
+    return { payers, secret: undefined, wanted: wantedFile(input, undefined, payers), pods: [] };
   },
 
   plan(input, seen, { run, owner, since, now: at }): Plan<Change, Outputs['publish']> {
     const { target, entry, mode, reader } = input;
-    const { secret, previous, payers, workload, pods } = seen;
-    const wanted = wantedFile(input, seen);
+    const { secret, wanted, previous, payers, workload, pods } = seen;
     if ('refused' in wanted) return { kind: 'refuse', ...wanted.refused };
     const resource = `${target.namespace}/${target.secretName}`;
-    const resourceVersion = secret?.metadata.resourceVersion;
-    const output = describe(input, wanted, resourceVersion);
-    const isWritten = wanted.text === wanted.current;
+    const output = describe(input, wanted, secret?.metadata.resourceVersion);
+    const isWritten = isHeld(wanted);
     if (mode === 'artifacts') {
       const warning = `Secret ${resource} is left to its owner: the entry to add is in GET /v1/runs/${run.runId}/artifacts`;
       return { kind: 'ready', output, warnings: isWritten ? [] : [warning] };
@@ -234,8 +245,8 @@ export const publish = defineStep({
         return { kind: 'refuse', code: 'secret-owned-elsewhere', detail: `Secret ${resource}-previous is not ours` };
       const content = secret?.data?.[fileName];
       if (content !== undefined && previous?.data?.[fileName] !== content)
-        changes.push({ do: 'keep-previous', resource: `${target.namespace}/${previousName(target)}`, resourceVersion });
-      changes.push({ do: secret ? 'update-secret' : 'create-secret', resource, resourceVersion });
+        changes.push({ do: 'keep-previous', resource: `${target.namespace}/${previousName(target)}` });
+      changes.push({ do: secret ? 'update-secret' : 'create-secret', resource });
     } else {
       const own = payers.find(({ payerAccountId }) => payerAccountId === entry.payerAccountId);
       if (!isMarked(own, entry)) changes.push({ do: 'mark-published', resource: entryKey(entry) });
@@ -246,6 +257,18 @@ export const publish = defineStep({
       if (needsRestart({ ...reader, since }, workload, pods, file))
         changes.push({ do: 'restart-workload', resource: `${target.namespace}/${reader.workload}` });
     }
+    const restarts =
+      changes.some((change) => change.do === 'restart-workload') || (!isWritten && reader?.mount === 'subPath');
+    const restMs = workload && restarts && !run.request.dryRun ? restsUntil(workload) - at : 0;
+    if (restMs > 0)
+      return {
+        kind: 'wait',
+        reason: 'the workload to rest between two restarts; whoever publishes next takes this entry along',
+        seconds: Math.ceil(restMs / 1000),
+        deadlineSeconds: 3600,
+        overdue: 'aws-unavailable',
+        expected: output,
+      };
     const [first, ...more] = changes;
     return first ? { kind: 'change', changes: [first, ...more], expected: output } : { kind: 'ready', output };
   },
@@ -262,7 +285,7 @@ export const publish = defineStep({
       case 'keep-previous':
       case 'create-secret':
       case 'update-secret':
-        return write(cx, input, change);
+        return write(cx, input, change.do);
     }
   },
 });

@@ -305,6 +305,7 @@ describe('the workload', () => {
 it.each([
   ['in the same moment', 60, 0],
   ['within two minutes', 24, 120],
+  ['within half an hour', 24, 1800],
 ])(
   'runs that end %s lose no entry, in at most 40 writes and 10 restarts',
   async (_, runs, spreadSeconds) => {
@@ -312,6 +313,7 @@ it.each([
     expect(measured).toMatchObject({ failed: 0, lost: 0 });
     expect(measured.secretWrites + measured.previousWrites).toBeLessThanOrEqual(40);
     expect(measured.rolls).toBeLessThanOrEqual(10);
+    expect(measured.rolls, 'the workload rests between two restarts').toBeLessThanOrEqual(2 + spreadSeconds / 300);
     // Fewer than one each: they meet.
     expect(measured.secretWrites).toBeLessThanOrEqual(runs / 2);
   },
