@@ -136,7 +136,7 @@ export class AccessWorld {
   invoke(runId: string, name: AccessStep): Promise<StepAnswer> {
     const handler = stepHandler(steps[name]);
     const context = { getRemainingTimeInMillis: () => 300_000 } as never;
-    return this.world.clock.hold(() => handler({ runId, attempt: 1 }, context) as Promise<StepAnswer>);
+    return this.world.clock.hold(() => handler({ runId, attempt: 1 }, context));
   }
 
   /** Lets the step die right after its nth write to AWS or the cluster. */
