@@ -33,6 +33,8 @@ function describe(step: StepView): string {
   if (step.error) return `${step.status}: ${step.error.code}: ${step.error.message}`;
   if (step.waiting) return `waits for ${step.waiting.for}`;
   if (step.status !== 'succeeded') return step.status;
+  const word = step.output?.connectionStatus;
+  if (typeof word === 'string') return `Kubecost says: ${word}`;
   const changes = step.changes.map(
     (change) => `${change.do} ${shortened(change.resource)}${change.note ? ` (${change.note})` : ''}`,
   );
