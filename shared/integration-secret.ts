@@ -69,9 +69,13 @@ const gitOpsMarks = {
   'sealedsecrets.bitnami.com/': 'Sealed Secrets',
 };
 
+/** Argo CD before 3.0 marks what it applies with the label `app.kubernetes.io/instance` alone, as charts do; its field manager is its own. */
+const argoFieldManager = /^argocd-/;
+
 function ownerOf(secret: Secret): string | undefined {
-  const { labels = {}, annotations = {}, ownerReferences = [] } = secret.metadata;
+  const { labels = {}, annotations = {}, ownerReferences = [], managedFields = [] } = secret.metadata;
   if (isHelmManaged(secret)) return 'Helm';
+  if (managedFields.some(({ manager = '' }) => argoFieldManager.test(manager))) return 'Argo CD';
   const marks = [...Object.keys(labels), ...Object.keys(annotations)];
   const tool = Object.entries(gitOpsMarks).find(([prefix]) => marks.some((mark) => mark.startsWith(prefix)));
   const [reference] = ownerReferences;

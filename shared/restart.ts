@@ -37,7 +37,7 @@ export function needsRestart(reader: Reader, workload: Restartable, pods: readon
   const lacksRole = (pod: Pod) =>
     !hasCredentials(pod, reader.container, reader.role) &&
     restartedAt < reader.since &&
-    restartedAt < Math.max(createdAt(pod), reader.boundAt);
+    restartedAt < Math.max(createdAt(pod) + clockMs, reader.boundAt);
   return pods.filter(isAlive).some((pod) => keepsOldFile(pod) || lacksRole(pod));
 }
 
@@ -53,7 +53,10 @@ function restartedAtOf({ spec }: Restartable): number {
   return Date.parse(spec.template.metadata?.annotations?.[restartAnnotation] ?? '') || 0;
 }
 
-/** Whole seconds, rounded down by the API server: a pod of the very second counts as older. */
+/** The API server rounds a pod's creation down to whole seconds: a restart within that second may have made it. */
+const clockMs = 1000;
+
+/** A pod of the very second counts as older. */
 function createdAt({ metadata }: Pod): number {
   return Date.parse(metadata.creationTimestamp ?? '') || 0;
 }

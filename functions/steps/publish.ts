@@ -113,6 +113,8 @@ async function look(cx: StepContext, input: Input): Promise<Seen> {
 
 /** What the changes to be applied were planned from. */
 const looks = new WeakMap<StepContext, Seen>();
+/** Looks whose file another writer kept us from keeping: it must not be replaced before it is kept. */
+const notKept = new WeakSet<Seen>();
 
 /**
  * The file as it is to be, or why it cannot be.
@@ -157,10 +159,12 @@ async function write(cx: StepContext, input: Input, what: 'keep-previous' | 'cre
     const fresh = { metadata: { name: previousName(input.target), namespace, labels: ownerLabels(cx.owner) } };
     const data = { ...previous?.data, [fileName]: secret?.data?.[fileName] ?? '' };
     const kind = { apiVersion: 'v1', kind: 'Secret', type: 'Opaque' };
-    return (await saveSecret(kubernetes, { ...kind, ...(previous ?? fresh), data })) ? undefined : rejected;
+    if (await saveSecret(kubernetes, { ...kind, ...(previous ?? fresh), data })) return undefined;
+    notKept.add(seen);
+    return rejected;
   }
   const { wanted } = seen;
-  if ('refused' in wanted) return rejected;
+  if ('refused' in wanted || notKept.has(seen)) return rejected;
   if (!(await saveSecret(kubernetes, withFile(secret, input.target, wanted.text, cx.owner, iso(now())))))
     return rejected;
   // Only after it stands there: a mark that came first would make an entry that somebody else put there ours.

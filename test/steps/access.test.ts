@@ -261,6 +261,16 @@ describe('chain-proof', () => {
     ['secret-unparsable', '{"aws": [}', {}],
     ['secret-owned-elsewhere', others, { labels: { 'app.kubernetes.io/managed-by': 'Helm' } }],
     ['secret-owned-elsewhere', others, { annotations: { 'argocd.argoproj.io/tracking-id': 'x' } }],
+    [
+      'secret-owned-elsewhere',
+      others,
+      {
+        labels: { 'app.kubernetes.io/instance': 'finops' },
+        managedFields: [
+          { manager: 'argocd-controller', operation: 'Update', apiVersion: 'v1', fieldsType: 'FieldsV1' },
+        ],
+      },
+    ],
     ['secret-owned-elsewhere', others, { ownerReferences: [{ kind: 'ExternalSecret', name: 'x' }] }],
     [
       'owned-by-another-deployment',

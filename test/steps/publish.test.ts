@@ -1,6 +1,8 @@
 /** What many payers share in one cluster: the secret, and the pods that read it. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { targetId } from '../../shared/aws/names.ts';
+import { readDeployment } from '../../shared/deployment.ts';
+import { ownerLabels } from '../../shared/kubernetes-owner.ts';
 import { takeLease } from '../../shared/lease.ts';
 import { readRun } from '../../shared/run-store.ts';
 import { fixTargetSettings, listTargetPayers, markRemoving } from '../../shared/target-store.ts';
@@ -153,6 +155,25 @@ describe('the secret', () => {
     expect(labels).toEqual({ team: 'finops' });
     expect(annotations).toMatchObject({ note: 'keep', [changedAt]: expect.stringMatching(/^20.*Z$/) as string });
     expect(annotations?.[writtenBy]).toBeTruthy();
+  });
+
+  it('is not replaced before its content is kept, also where another writer keeps an older one first', async () => {
+    const before = '{"aws":[],"azure":[]}';
+    world.access.putFile(before);
+    const run = await world.newRun(one);
+    const { calls } = world.access.world;
+    let looks = 0;
+    calls.push = (...records) => {
+      if (records.some(({ operation }) => operation === 'GET secrets') && ++looks === 2)
+        world.access.putFile('{"aws":[]}', { labels: ownerLabels(readDeployment()) }, 'kubecost', kept);
+      return Array.prototype.push.apply(calls, records);
+    };
+    const kept = 'cloud-integration-previous';
+    expect(await world.access.take(run, 'publish')).toMatchObject({ status: 'succeeded' });
+    Reflect.deleteProperty(calls, 'push');
+    const { data } = kubernetes().get('Secret', 'kubecost', kept) as { data?: Record<string, string> };
+    expect(Buffer.from(data?.['cloud-integration.json'] ?? '', 'base64').toString()).toBe(before);
+    expect(world.keys()).toEqual([keyOf(one)]);
   });
 
   it('is left alone where another deployment writes it', async () => {
