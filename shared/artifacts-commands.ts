@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { roleAnnotation } from './aws/access-policies.ts';
 import { dataPolicyName, grantPolicyName, tagsPolicyName } from './aws/names.ts';
 import { podRoleStep } from './artifacts-iam.ts';
+import { statusRoute } from './connection-status.ts';
 import type { KnownOutputs } from './known-outputs.ts';
 import { clusterArnOf, outputOf, podRoleOf, type RunRecord } from './run.ts';
 import { StepNameView } from './run-view.ts';
@@ -236,7 +237,8 @@ function workloadCommands(run: RunRecord, known: KnownOutputs): ArtifactCommand[
       ]),
     );
   }
-  const [, service, port] = found?.statusService?.split(':') ?? [];
+  const statusService = found?.statusService ?? '';
+  const [, service, port] = statusService.split(':');
   if (service !== undefined && port !== undefined)
     commands.push(
       line('load-proof', 'kubectl', 'Opens a way to the status, until it is stopped', [
@@ -247,7 +249,7 @@ function workloadCommands(run: RunRecord, known: KnownOutputs): ArtifactCommand[
         step: 'load-proof',
         tool: 'curl',
         does: 'Reads the status: connectionStatus of the entry’s key has to become Connection Successful',
-        command: `curl --silent ${quoted(`http://localhost:${port}/cloudCost/status`)}`,
+        command: `curl --silent ${quoted(`http://localhost:${port}${statusRoute(statusService)}`)}`,
       },
     );
   return commands;

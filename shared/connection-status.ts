@@ -32,8 +32,8 @@ interface Integration {
   valid?: boolean;
   connectionStatus?: string;
   /** `[<start>, <end>)`, both ISO 8601. */
-  coverage?: string;
-  config?: { authorizer?: { roleARN?: string } } & Record<string, unknown>;
+  coverage?: string | null;
+  config?: ({ authorizer?: { roleARN?: string } | null } & Record<string, unknown>) | null;
 }
 
 /** The kubelet refreshes a mounted secret within about two minutes, and the consumer looks every 10 s. */
@@ -110,8 +110,12 @@ const statuses = new Map<string, Judgement | 'proven'>([
  * @param statusService `http:<name>:<port>`; 9090 is the front end, which passes `/model` on
  */
 export function statusPath(namespace: string, statusService: string): string {
-  const prefix = statusService.endsWith(':9090') ? '/model' : '';
-  return `/api/v1/namespaces/${namespace}/services/${statusService}/proxy${prefix}/cloudCost/status`;
+  return `/api/v1/namespaces/${namespace}/services/${statusService}/proxy${statusRoute(statusService)}`;
+}
+
+/** Its path on the service itself. */
+export function statusRoute(statusService: string): string {
+  return `${statusService.endsWith(':9090') ? '/model' : ''}/cloudCost/status`;
 }
 
 /** Undefined if this is no such answer: a login page, say. */
@@ -133,12 +137,12 @@ export function readStatus(body: string, entry: IntegrationEntry): Told | undefi
 }
 
 function judge(integration: Integration, status: string, entry: IntegrationEntry): Judgement {
-  const { active, valid, coverage = '' } = integration;
+  const { active, valid, coverage } = integration;
   if (valid === false) return invalid('it found the entry invalid when it loaded the file');
   if (active === false) return notTakenUp('the integration is switched off in its settings');
   if (!isCurrent(integration, entry)) return notTakenUp('it still has an older form of the entry');
   const known = statuses.get(status);
-  if (known === 'proven') return { verdict: 'proven', dataSince: firstDay(coverage) };
+  if (known === 'proven') return { verdict: 'proven', dataSince: firstDay(coverage ?? '') };
   return known ?? (status === '' ? firstQuery : unknown(status));
 }
 
@@ -148,21 +152,22 @@ function unknown(status: string): Judgement {
 
 function integrationsIn(body: string): Integration[] | undefined {
   try {
-    const { code, data } = JSON.parse(body) as { code?: unknown; data?: Integration[] | null };
-    return code === 200 ? (data ?? []) : undefined;
+    const answer = JSON.parse(body) as { code?: unknown; data?: unknown } | null;
+    const data = answer?.data ?? [];
+    return answer?.code === 200 && Array.isArray(data) ? (data.filter(Boolean) as Integration[]) : undefined;
   } catch {
     return undefined;
   }
 }
 
 /** False if the consumer's configuration is one that the file held under this key before; fields it does not show are not missed. */
-function isCurrent({ config = {} }: Integration, entry: IntegrationEntry): boolean {
+function isCurrent({ config }: Integration, entry: IntegrationEntry): boolean {
   const shown: [unknown, string][] = [
-    [config['region'], entry.athenaRegion],
-    [config['database'], entry.athenaDatabase],
-    [config['table'], entry.athenaTable],
-    [config['workgroup'] || undefined, entry.athenaWorkgroup],
-    [config.authorizer?.roleARN, entry.payerRoleArn],
+    [config?.['region'], entry.athenaRegion],
+    [config?.['database'], entry.athenaDatabase],
+    [config?.['table'], entry.athenaTable],
+    [config?.['workgroup'] || undefined, entry.athenaWorkgroup],
+    [config?.authorizer?.roleARN, entry.payerRoleArn],
   ];
   return shown.every(([value, wanted]) => value === undefined || value === wanted);
 }

@@ -26,7 +26,8 @@ interface Answer {
 /**
  * EKS Auth's AssumeRoleForPodIdentity: what the Pod Identity agent of a node calls for a pod (EKS API reference, "Amazon EKS Auth").
  * @param token of the pod's service account, bound to the pod, for the audience `pods.eks.amazonaws.com`
- * @throws an Error under AWS's name: AccessDeniedException, InvalidTokenException, ResourceNotFoundException, ThrottlingException, ...
+ * @throws an Error under AWS's name: AccessDeniedException, InvalidTokenException, ResourceNotFoundException, ThrottlingException, ...; under `Unreachable`
+ *   where no network leads there
  */
 export async function assumeRoleForPodIdentity(
   { name, region }: { name: string; region: string },
@@ -47,7 +48,7 @@ export async function assumeRoleForPodIdentity(
     }),
     { signingDate: new Date(now()) },
   );
-  const { response } = await httpHandler.handle(new HttpRequest(request));
+  const { response } = await httpHandler.handle(new HttpRequest(request)).catch(unlessUnreachable);
   const answer = await readAnswer(response.body as AsyncIterable<Buffer>);
   if (response.statusCode >= 300) {
     const [type = ''] = (response.headers['x-amzn-errortype'] ?? '').split(':');
@@ -60,6 +61,13 @@ export async function assumeRoleForPodIdentity(
     SessionToken: sessionToken,
     Expiration: new Date(expiration * 1000),
   });
+}
+
+/** No way leads from the hub's network to the service, and none will in a minute. */
+function unlessUnreachable(error: unknown): never {
+  const { code = '' } = error as { code?: string };
+  if (!['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND'].includes(code)) throw error;
+  throw new EksAuthError('Unreachable', `EKS Auth cannot be reached: ${code}`, 0);
 }
 
 /** As the SDK's clients find theirs: no client for this service is among our dependencies. */

@@ -39,6 +39,7 @@ const closedDoors = [
   'NotFound',
   'Conflict',
   'TimeoutError',
+  'Unreachable',
 ];
 
 /** Walks the way of the pod's credentials, as Kubecost does without an external id. Token and sessions live in memory only. */

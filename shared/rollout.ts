@@ -17,7 +17,11 @@ export interface RollingWorkload extends KubernetesObject {
 export type Rollout =
   | { state: 'ready'; pods: [Pod, ...Pod[]] }
   | { state: 'rolling'; detail: string }
-  | { state: 'failed'; code: ErrorCode; detail: string };
+  /** Final once it has lasted for `lastsSeconds`. */
+  | { state: 'failed'; code: ErrorCode; detail: string; lastsSeconds: number };
+
+/** A registry that is busy for a moment, or a program that starts before what it needs: most are over by then. */
+const troubleSeconds = 120;
 
 /** Why a container does not start, as the kubelet names it (kubernetes pkg/kubelet: images/types.go, container/sync_result.go). */
 const troubles = new Set([
@@ -51,9 +55,12 @@ export function rolloutOf(
     return { state: 'rolling', detail: `${name} has not noticed its new template yet` };
   const newest = newestOf(pods);
   const trouble = newest.flatMap((pod) => troublesOf(pod, container))[0];
-  if (trouble) return { state: 'failed', ...trouble };
+  if (trouble) return { state: 'failed', ...trouble, lastsSeconds: troubleSeconds };
   const late = conditions.find(({ type, reason }) => type === 'Progressing' && reason === 'ProgressDeadlineExceeded');
-  if (late) return { state: 'failed', code: 'rollout-failed', detail: `${name}: ${late.message ?? late.reason ?? ''}` };
+  if (late) {
+    const detail = `${name}: ${late.message ?? late.reason ?? ''}`;
+    return { state: 'failed', code: 'rollout-failed', detail, lastsSeconds: 0 };
+  }
   const [first, ...more] = newest.filter(isReady);
   if (updatedReplicas < wanted || readyReplicas < wanted || replicas > updatedReplicas || !first)
     return {

@@ -22,6 +22,9 @@
             "Lambda.TooManyRequestsException",
             "Lambda.ClientExecutionTimeoutException",
             "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
             "Sandbox.Timedout",
             "States.Timeout"
           ],
@@ -78,6 +81,9 @@
             "Lambda.TooManyRequestsException",
             "Lambda.ClientExecutionTimeoutException",
             "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
             "Sandbox.Timedout",
             "States.Timeout"
           ],
@@ -134,6 +140,9 @@
             "Lambda.TooManyRequestsException",
             "Lambda.ClientExecutionTimeoutException",
             "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
             "Sandbox.Timedout",
             "States.Timeout"
           ],
@@ -190,6 +199,9 @@
             "Lambda.TooManyRequestsException",
             "Lambda.ClientExecutionTimeoutException",
             "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
             "Sandbox.Timedout",
             "States.Timeout"
           ],
@@ -257,6 +269,9 @@
                     "Lambda.TooManyRequestsException",
                     "Lambda.ClientExecutionTimeoutException",
                     "Lambda.Unknown",
+                    "Lambda.ResourceConflictException",
+                    "Lambda.ResourceNotReadyException",
+                    "Lambda.EC2ThrottledException",
                     "Sandbox.Timedout",
                     "States.Timeout"
                   ],
@@ -304,6 +319,9 @@
                     "Lambda.TooManyRequestsException",
                     "Lambda.ClientExecutionTimeoutException",
                     "Lambda.Unknown",
+                    "Lambda.ResourceConflictException",
+                    "Lambda.ResourceNotReadyException",
+                    "Lambda.EC2ThrottledException",
                     "Sandbox.Timedout",
                     "States.Timeout"
                   ],
@@ -351,6 +369,9 @@
                     "Lambda.TooManyRequestsException",
                     "Lambda.ClientExecutionTimeoutException",
                     "Lambda.Unknown",
+                    "Lambda.ResourceConflictException",
+                    "Lambda.ResourceNotReadyException",
+                    "Lambda.EC2ThrottledException",
                     "Sandbox.Timedout",
                     "States.Timeout"
                   ],
@@ -398,6 +419,9 @@
                     "Lambda.TooManyRequestsException",
                     "Lambda.ClientExecutionTimeoutException",
                     "Lambda.Unknown",
+                    "Lambda.ResourceConflictException",
+                    "Lambda.ResourceNotReadyException",
+                    "Lambda.EC2ThrottledException",
                     "Sandbox.Timedout",
                     "States.Timeout"
                   ],
@@ -445,6 +469,9 @@
                     "Lambda.TooManyRequestsException",
                     "Lambda.ClientExecutionTimeoutException",
                     "Lambda.Unknown",
+                    "Lambda.ResourceConflictException",
+                    "Lambda.ResourceNotReadyException",
+                    "Lambda.EC2ThrottledException",
                     "Sandbox.Timedout",
                     "States.Timeout"
                   ],
@@ -501,6 +528,9 @@
                     "Lambda.TooManyRequestsException",
                     "Lambda.ClientExecutionTimeoutException",
                     "Lambda.Unknown",
+                    "Lambda.ResourceConflictException",
+                    "Lambda.ResourceNotReadyException",
+                    "Lambda.EC2ThrottledException",
                     "Sandbox.Timedout",
                     "States.Timeout"
                   ],
@@ -568,6 +598,9 @@
                     "Lambda.TooManyRequestsException",
                     "Lambda.ClientExecutionTimeoutException",
                     "Lambda.Unknown",
+                    "Lambda.ResourceConflictException",
+                    "Lambda.ResourceNotReadyException",
+                    "Lambda.EC2ThrottledException",
                     "Sandbox.Timedout",
                     "States.Timeout"
                   ],
@@ -615,6 +648,9 @@
                     "Lambda.TooManyRequestsException",
                     "Lambda.ClientExecutionTimeoutException",
                     "Lambda.Unknown",
+                    "Lambda.ResourceConflictException",
+                    "Lambda.ResourceNotReadyException",
+                    "Lambda.EC2ThrottledException",
                     "Sandbox.Timedout",
                     "States.Timeout"
                   ],
@@ -662,6 +698,9 @@
                     "Lambda.TooManyRequestsException",
                     "Lambda.ClientExecutionTimeoutException",
                     "Lambda.Unknown",
+                    "Lambda.ResourceConflictException",
+                    "Lambda.ResourceNotReadyException",
+                    "Lambda.EC2ThrottledException",
                     "Sandbox.Timedout",
                     "States.Timeout"
                   ],
@@ -709,6 +748,9 @@
                     "Lambda.TooManyRequestsException",
                     "Lambda.ClientExecutionTimeoutException",
                     "Lambda.Unknown",
+                    "Lambda.ResourceConflictException",
+                    "Lambda.ResourceNotReadyException",
+                    "Lambda.EC2ThrottledException",
                     "Sandbox.Timedout",
                     "States.Timeout"
                   ],
@@ -756,6 +798,9 @@
                     "Lambda.TooManyRequestsException",
                     "Lambda.ClientExecutionTimeoutException",
                     "Lambda.Unknown",
+                    "Lambda.ResourceConflictException",
+                    "Lambda.ResourceNotReadyException",
+                    "Lambda.EC2ThrottledException",
                     "Sandbox.Timedout",
                     "States.Timeout"
                   ],
@@ -822,6 +867,9 @@
             "Lambda.TooManyRequestsException",
             "Lambda.ClientExecutionTimeoutException",
             "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
             "Sandbox.Timedout",
             "States.Timeout"
           ],
@@ -878,6 +926,9 @@
             "Lambda.TooManyRequestsException",
             "Lambda.ClientExecutionTimeoutException",
             "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
             "Sandbox.Timedout",
             "States.Timeout"
           ],
@@ -934,6 +985,9 @@
             "Lambda.TooManyRequestsException",
             "Lambda.ClientExecutionTimeoutException",
             "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
             "Sandbox.Timedout",
             "States.Timeout"
           ],
@@ -1000,6 +1054,9 @@
             "Lambda.TooManyRequestsException",
             "Lambda.ClientExecutionTimeoutException",
             "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
             "Sandbox.Timedout",
             "States.Timeout"
           ],
@@ -1067,6 +1124,9 @@
             "Lambda.TooManyRequestsException",
             "Lambda.ClientExecutionTimeoutException",
             "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
             "Sandbox.Timedout",
             "States.Timeout"
           ],
@@ -1123,6 +1183,9 @@
             "Lambda.TooManyRequestsException",
             "Lambda.ClientExecutionTimeoutException",
             "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
             "Sandbox.Timedout",
             "States.Timeout"
           ],
@@ -1179,6 +1242,9 @@
             "Lambda.TooManyRequestsException",
             "Lambda.ClientExecutionTimeoutException",
             "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
             "Sandbox.Timedout",
             "States.Timeout"
           ],
@@ -1235,6 +1301,9 @@
             "Lambda.TooManyRequestsException",
             "Lambda.ClientExecutionTimeoutException",
             "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
             "Sandbox.Timedout",
             "States.Timeout"
           ],
@@ -1291,6 +1360,9 @@
             "Lambda.TooManyRequestsException",
             "Lambda.ClientExecutionTimeoutException",
             "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
             "Sandbox.Timedout",
             "States.Timeout"
           ],
@@ -1347,6 +1419,9 @@
             "Lambda.TooManyRequestsException",
             "Lambda.ClientExecutionTimeoutException",
             "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
             "Sandbox.Timedout",
             "States.Timeout"
           ],
@@ -1403,6 +1478,9 @@
             "Lambda.TooManyRequestsException",
             "Lambda.ClientExecutionTimeoutException",
             "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
             "Sandbox.Timedout",
             "States.Timeout"
           ],
@@ -1455,6 +1533,9 @@
             "Lambda.TooManyRequestsException",
             "Lambda.ClientExecutionTimeoutException",
             "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
             "Sandbox.Timedout",
             "States.Timeout"
           ],

@@ -15,7 +15,8 @@ export function functionArn(name: string): string {
 
 /**
  * Minutes of patience for what passes by itself: our RetryableError, an invocation that timed out, and the failures of the
- * Lambda service that AWS asks to retry. Full jitter keeps a fleet of runs from coming back at once.
+ * Lambda service that AWS asks to retry. In a VPC, a function that nobody called for two weeks has lost its network interface and refuses
+ * for about a minute (Lambda guide, "Lambda function states"). Full jitter keeps a fleet of runs from coming back at once.
  */
 export const retry = [
   {
@@ -27,6 +28,9 @@ export const retry = [
       'Lambda.TooManyRequestsException',
       'Lambda.ClientExecutionTimeoutException',
       'Lambda.Unknown',
+      'Lambda.ResourceConflictException',
+      'Lambda.ResourceNotReadyException',
+      'Lambda.EC2ThrottledException',
       'Sandbox.Timedout',
       'States.Timeout',
     ],

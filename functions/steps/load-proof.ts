@@ -44,12 +44,12 @@ interface Seen {
   /** Pods that are ready, and run without what they need to take on the role. */
   barePods: string[];
   word?: Word;
-  /** For how long the consumer has been saying so, seconds. */
+  /** For how long the consumer has been saying so, or its pods have been failing so, seconds. */
   lasted: number;
   chain?: PodChain;
 }
 
-/** The step's notes: since when the consumer has been saying the same. */
+/** The step's notes: since when the consumer has been saying the same, or its pods failing the same way. */
 interface Memo {
   said?: string;
   saidSince?: number;
@@ -102,7 +102,9 @@ export const loadProof = defineStep({
       listPods(kubernetes, namespace, reader.podSelector),
     ]);
     const rollout = rolloutOf(reader, workload, pods);
-    if (rollout.state !== 'ready') return { ...nothing, rollout };
+    if (rollout.state === 'failed')
+      return { ...nothing, rollout, lasted: await lastedSeconds(cx, `rollout ${rollout.code}`) };
+    if (rollout.state === 'rolling') return { ...nothing, rollout };
     const bare = rollout.pods.filter((pod) => !hasCredentials(pod, reader.container, input.role));
     const barePods = bare.map(({ metadata }) => metadata.name);
     if (barePods.length > 0) return { ...nothing, rollout, barePods };
@@ -118,7 +120,7 @@ export const loadProof = defineStep({
       secondsToData: input.dataDueAt === undefined ? undefined : Math.max(0, (input.dataDueAt - cx.now) / 1000),
       provenSecondsAgo: older ? (cx.now - provenAt) / 1000 : undefined,
     });
-    const lasted = await lastedSeconds(cx, word);
+    const lasted = await lastedSeconds(cx, `${word.judgement.verdict} ${word.status ?? ''}`);
     return { file, rollout, barePods, word, lasted, ...(await chainSeen(cx, input, word, lasted)) };
   },
 
@@ -155,7 +157,7 @@ export const loadProof = defineStep({
         ],
       };
     if (file === 'missing') return pending('the secret’s owner to add the entry');
-    if (rollout?.state === 'failed') return refuse(rollout.code, rollout.detail);
+    if (rollout?.state === 'failed' && lasted >= rollout.lastsSeconds) return refuse(rollout.code, rollout.detail);
     if (rollout?.state !== 'ready')
       return pending(`the workload to roll out, normally within 5 minutes (${rollout?.detail ?? ''})`);
     if (barePods.length > 0)
@@ -219,9 +221,8 @@ function workloadPath(namespace: string, name: string): string {
   return `/apis/apps/v1/namespaces/${namespace}/${kind}s/${object}`;
 }
 
-async function lastedSeconds(cx: StepContext, { status, judgement }: Word): Promise<number> {
+async function lastedSeconds(cx: StepContext, saying: string): Promise<number> {
   const { said, saidSince } = cx.memo as Memo;
-  const saying = `${judgement.verdict} ${status ?? ''}`;
   if (said === saying && saidSince !== undefined) return (cx.now - saidSince) / 1000;
   await cx.remember({ said: saying, saidSince: cx.now });
   return 0;

@@ -164,6 +164,12 @@ describe('artifacts', () => {
     }
   });
 
+  it('ask for the status behind Kubecost’s web server where only that leads to it', () => {
+    const behind = { ...kubecost2, statusService: 'http:kubecost-cost-analyzer:9090' };
+    const { commands } = artifactsOf(runWith(everything(behind)), provisionerArn);
+    expect(commands.at(-1)?.command).toBe('curl --silent http://localhost:9090/model/cloudCost/status');
+  });
+
   it('of an unfinished run name the steps that will tell', () => {
     const early = made('unfinished');
     expect(early.entry).toBeNull();

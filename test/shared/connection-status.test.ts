@@ -140,4 +140,12 @@ describe('the path of the status', () => {
   ])('at %s ends in %s', (service, end) => {
     expect(statusPath('kubecost', service)).toBe(`/api/v1/namespaces/kubecost/services/${service}${end}`);
   });
+
+  it.each(['null', '{"code":200,"data":{"error":"login"}}', '"ok"'])('is not read from %s', (body) => {
+    expect(readStatus(body, entry)).toBeUndefined();
+  });
+
+  it('is read where fields of it are null', () => {
+    expect(verdictOf({ config: null, coverage: null })).toEqual({ verdict: 'proven', dataSince: null });
+  });
 });

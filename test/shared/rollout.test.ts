@@ -81,7 +81,12 @@ describe('a rollout', () => {
     const message = 'secret "cloud-integration" not found';
     const pods = [pod('a', { ready: false, waiting: { reason, message }, container })];
     const rollout = rolloutOf(reader, workload({ ...settled, readyReplicas: 0 }), pods);
-    expect(rollout).toEqual({ state: 'failed', code, detail: `pod a, container ${container}: ${reason}: ${message}` });
+    expect(rollout).toEqual({
+      state: 'failed',
+      code,
+      detail: `pod a, container ${container}: ${reason}: ${message}`,
+      lastsSeconds: 120,
+    });
   });
 
   it('waits for a container that is being created', () => {
@@ -99,6 +104,11 @@ describe('a rollout', () => {
     const message = 'ReplicaSet "kubecost-cloud-cost-1" has timed out progressing.';
     const conditions = [{ type: 'Progressing', status: 'False', reason: 'ProgressDeadlineExceeded', message }];
     const rollout = rolloutOf(reader, workload({ ...settled, readyReplicas: 0, conditions }), []);
-    expect(rollout).toEqual({ state: 'failed', code: 'rollout-failed', detail: `${reader.name}: ${message}` });
+    expect(rollout).toEqual({
+      state: 'failed',
+      code: 'rollout-failed',
+      detail: `${reader.name}: ${message}`,
+      lastsSeconds: 0,
+    });
   });
 });

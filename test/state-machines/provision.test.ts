@@ -145,14 +145,17 @@ describe('the state machine', () => {
     },
   );
 
-  it.each(['RetryableError', 'Lambda.TooManyRequestsException', 'Sandbox.Timedout'])(
-    'retries %s with growing pauses',
-    async (name) => {
-      const { result, order } = await run({ grant: (call) => (call < 4 ? namedError(name) : undefined) });
-      expect(result.status).toBe('SUCCEEDED');
-      expect(order.filter((step) => step === 'grant')).toHaveLength(4);
-    },
-  );
+  it.each([
+    'RetryableError',
+    'Lambda.TooManyRequestsException',
+    'Lambda.ResourceNotReadyException',
+    'Lambda.ResourceConflictException',
+    'Sandbox.Timedout',
+  ])('retries %s with growing pauses', async (name) => {
+    const { result, order } = await run({ grant: (call) => (call < 4 ? namedError(name) : undefined) });
+    expect(result.status).toBe('SUCCEEDED');
+    expect(order.filter((step) => step === 'grant')).toHaveLength(4);
+  });
 
   it('gives up a step that stays unavailable after some minutes', async () => {
     const { result, calls } = await run({ grant: () => namedError('RetryableError') });

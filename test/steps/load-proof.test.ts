@@ -323,6 +323,27 @@ describe('the workload', () => {
     expect((await prove()).output.verdict).toBe('proven');
   });
 
+  it('that cannot be pulled for a moment ends no run', async () => {
+    const { kubelet } = stage.cluster.kubernetes;
+    const { clock } = stage.world;
+    const [image = ''] = deployment().spec.template.spec.containers.map((container) => container.image);
+    const restart = (at: string) => {
+      change(({ spec }) => (spec.template.metadata.annotations = { 'kubectl.kubernetes.io/restartedAt': at }));
+    };
+    const runId = await runFrom();
+    kubelet.missingImages.add(image);
+    restart('when the registry is gone');
+    await clock.sleep(30_000);
+    expect(await stage.invoke(runId, 'load-proof')).toMatchObject({ status: 'waiting' });
+    expect((await readRun(runId))?.steps['load-proof']?.waiting?.for).toContain('ImagePull');
+    kubelet.missingImages.clear();
+    restart('when it is back');
+    await clock.sleep(60_000);
+    const { error, record } = await stage.take(runId, 'load-proof');
+    expect(error).toBeUndefined();
+    expect(record.output).toMatchObject({ verdict: 'proven' });
+  });
+
   it('without the role’s credentials ends the run, for nobody injects them any more', async () => {
     const podRoleArn = 'arn:aws:iam::222233334444:role/another';
     const { error } = await prove({ 'pod-role': { podRoleArn } });

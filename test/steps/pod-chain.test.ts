@@ -54,6 +54,15 @@ describe('the chain of EKS Pod Identity', () => {
     expect(proof?.record.output).toMatchObject({ level: 'documents' });
   });
 
+  it('is read from both sides’ documents where the hub’s network does not lead to EKS Auth', async () => {
+    install();
+    vi.stubEnv('AWS_ENDPOINT_URL_EKS_AUTH', 'http://127.0.0.1:1');
+    const proof = await prove();
+    vi.unstubAllEnvs();
+    expect(proof?.error).toBeUndefined();
+    expect(proof?.record.output).toMatchObject({ level: 'documents' });
+  });
+
   it('is asked for again where EKS Auth is only busy', async () => {
     install();
     stage.world.faults.push({ service: 'eks-auth', kind: 'throttle', times: 1 });
