@@ -133,8 +133,14 @@ function podIdentityCommands(run: RunRecord, known: KnownOutputs): ArtifactComma
   ];
 }
 
+/** An adopted role may have a path, which the other documents name. */
 function createRole(roleArn: string, trust: string): string[] {
-  return ['iam', 'create-role', '--role-name', nameOf(roleArn), '--assume-role-policy-document', `file://${trust}`];
+  const path = roleArn.split('/').slice(1, -1);
+  return [
+    ...['iam', 'create-role', '--role-name', nameOf(roleArn)],
+    ...(path.length > 0 ? ['--path', `/${path.join('/')}/`] : []),
+    ...['--assume-role-policy-document', `file://${trust}`],
+  ];
 }
 
 function grantArn(run: RunRecord): string {

@@ -170,6 +170,17 @@ describe('artifacts', () => {
     expect(commands.at(-1)?.command).toBe('curl --silent http://localhost:9090/model/cloudCost/status');
   });
 
+  it('make a role under the path that the policies name', () => {
+    const found = everything(kubecost3);
+    const adopted = {
+      ...found,
+      'pod-role': { ...found['pod-role'], podRoleArn: 'arn:aws:iam::222233334444:role/team/a/pod' },
+    };
+    const { commands } = artifactsOf(runWith(adopted as typeof found), provisionerArn);
+    const create = commands.find(({ command }) => command?.includes('create-role'))?.command;
+    expect(create).toContain('--role-name pod --path /team/a/ ');
+  });
+
   it('of an unfinished run name the steps that will tell', () => {
     const early = made('unfinished');
     expect(early.entry).toBeNull();
