@@ -28,10 +28,24 @@ ${Object.entries(parameters)
   .map(([name, text]) => `  ${name.padEnd(24)}${text}`)
   .join('\n')}`;
 
+/** What CloudFormation would say only after minutes of deploying. */
+export function vpcProblem(args: readonly string[]): string | undefined {
+  const valueOf = (name: string) =>
+    args.map((arg) => arg.replace(/^--param=/, '')).find((arg) => arg.startsWith(`${name}=`));
+  const [subnets, groups] = [valueOf('vpcSubnetIds'), valueOf('vpcSecurityGroupIds')];
+  if (!subnets !== !groups) return 'vpcSubnetIds and vpcSecurityGroupIds go together';
+  const spaced = [subnets, groups].find((value) => value !== undefined && /\s/.test(value));
+  return spaced && `no spaces between the ids: ${spaced}`;
+}
+
 if (import.meta.main) {
   const args = process.argv.slice(2);
+  const problem = vpcProblem(args);
   if (args.includes('--help')) console.log(usage);
-  else {
+  else if (problem) {
+    console.error(problem);
+    process.exitCode = 1;
+  } else {
     await buildFunctions();
     process.exitCode = await serverless(['deploy', '--verbose', ...args]);
   }

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { parameters } from '../../.ci/deploy.ts';
+import { parameters, vpcProblem } from '../../.ci/deploy.ts';
 import { deployedFunctions } from '../../.ci/functions.ts';
 import { staleFiles } from '../../.ci/generate.ts';
 import { httpRoutes, readServerlessFile } from '../sandbox/serverless-file.ts';
@@ -35,6 +35,16 @@ describe('serverless.yml', () => {
     expect(inVpc.sort()).toEqual(reaching.sort());
     for (const [, { Properties }] of extended)
       expect(Properties.VpcConfig).toMatchObject({ 'Fn::If': ['InVpc', {}, { Ref: 'AWS::NoValue' }] });
+  });
+
+  it.each([
+    [['--stage', 'prod'], undefined],
+    [['--param', 'vpcSubnetIds=subnet-a,subnet-b', '--param=vpcSecurityGroupIds=sg-a'], undefined],
+    [['--param', 'vpcSubnetIds=subnet-a'], 'go together'],
+    [['--param', 'vpcSubnetIds=subnet-a, subnet-b', '--param', 'vpcSecurityGroupIds=sg-a'], 'no spaces'],
+  ])('is not deployed with half a VPC: %j', (args, problem) => {
+    if (problem === undefined) expect(vpcProblem(args)).toBeUndefined();
+    else expect(vpcProblem(args)).toContain(problem);
   });
 
   it('has the parameters that deploy --help explains', () => {
