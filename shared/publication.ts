@@ -21,9 +21,6 @@ export interface Publication {
   keys: ReadonlyMap<string, string>;
 }
 
-/** Others' entries merged into one write: each is a parse of the whole file, and a function has a minute. The next write goes on. */
-const mostAtOnce = 200;
-
 interface Wanted extends OwnEntry {
   publishedKey: string | undefined;
 }
@@ -34,12 +31,14 @@ interface Wanted extends OwnEntry {
  * Only what stands under a payer's published key is taken for ours. A payer that does not fit keeps nobody else out: its own run
  * says so.
  * @param text the file as it is; undefined if there is none
+ * @param mostAtOnce others' entries that are merged; one is enough to tell whether anything is due
  */
 export function publicationOf(
   text: string | undefined,
   payers: readonly TargetPayer[],
   own: OwnEntry,
   format: MergeOptions['format'],
+  mostAtOnce: number,
 ): Publication | { refused: Refusal } {
   const { payerAccountId } = own.entry;
   const others = payers.filter((item) => item.payerAccountId !== payerAccountId);

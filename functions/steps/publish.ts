@@ -72,6 +72,8 @@ interface Change {
 const gatheringSeconds = 15;
 /** Marks written at once: far below what a table takes at rest. */
 const marksAtOnce = 20;
+/** Others' entries merged into one write: each is a parse of the whole file, and a function has a minute. The next write goes on. */
+const mostAtOnce = 200;
 
 function readerOf(run: RunRecord): Input['reader'] {
   const { workload, container, podSelector, mount } = outputOf(run, 'discovery');
@@ -103,9 +105,11 @@ async function look(cx: StepContext, input: Input): Promise<Seen> {
   ]);
   const resting = workload !== undefined && reader?.mount === 'subPath' && restsUntil(workload) > cx.now;
   const own = payers.filter(({ payerAccountId }) => payerAccountId === input.entry.payerAccountId);
-  // A fleet that waits must not merge hundreds of entries at each look; and what its owner writes is not ours to complete.
-  const items = resting || input.mode === 'artifacts' ? own : payers;
-  const wanted = wantedFile(input, secret, items, settings?.format);
+  // What its owner writes is not ours to complete.
+  const items = input.mode === 'artifacts' ? own : payers;
+  // Nothing is written before the rest is over: that the file has to change shows in one entry, and a fleet that waits must not merge
+  // hundreds at each look.
+  const wanted = wantedFile(input, secret, items, settings?.format, resting ? 1 : mostAtOnce);
   const seen = { payers, secret, wanted, workload, pods };
   if ('refused' in wanted || isHeld(wanted)) return seen;
   return { ...seen, previous: await readSecret(kubernetes, namespace, previousName(target)) };
@@ -119,16 +123,18 @@ const notKept = new WeakSet<Seen>();
 /**
  * The file as it is to be, or why it cannot be.
  * @param format as the target's first run asked for
+ * @param most others' entries that are merged
  */
 function wantedFile(
   input: Input,
   secret: Secret | undefined,
   payers: readonly TargetPayer[],
   format = input.format,
+  most = mostAtOnce,
 ): Seen['wanted'] {
   const file = fileOf(secret);
   if (file?.kind === 'refused') return { refused: { code: file.code, detail: file.detail } };
-  const wanted = publicationOf(file?.text, payers, input, format);
+  const wanted = publicationOf(file?.text, payers, input, format, most);
   return 'refused' in wanted ? wanted : { ...wanted, current: file?.text };
 }
 

@@ -219,6 +219,16 @@ class History {
   }
 }
 
+/** Histories that once ended with another file. */
+const found: Event[][] = [
+  // Whoever came while the workload rested and found its own entry left the leaver's.
+  [
+    { kind: 'publish', payer: faithful },
+    { kind: 'publish', payer: payers[0] },
+    { kind: 'leave', payer: payers[0] },
+  ],
+];
+
 it('whatever happens, the file ends with exactly the wanted entries and every foreign byte, and the next publication changes nothing', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(event, { minLength: 3, maxLength: 9 }), async (events) => {
@@ -234,6 +244,6 @@ it('whatever happens, the file ends with exactly the wanted entries and every fo
       await history.again();
       expect(world.tally).toEqual(before);
     }),
-    { numRuns: 15 },
+    { numRuns: 6, examples: found.map((events) => [events]), endOnFailure: true, timeout: 20_000 },
   );
 }, 120_000);

@@ -73,6 +73,21 @@ describe('payers of one target', () => {
     expect(world.keys()).toEqual([keyOf(two), keyOf(three)]);
   });
 
+  it('waits for the workload to rest where a leaver’s entry still stands, and then takes it out', async () => {
+    for (const payer of [one, two]) await world.publish(payer);
+    await markRemoving(world.target, one);
+    expect((await world.publish(two)).done).toEqual(['keep-previous', 'update-secret', 'restart-workload']);
+    expect(world.keys()).toEqual([keyOf(two)]);
+  });
+
+  it('waits for the workload to rest where another payer’s entry was lost, and then puts it back', async () => {
+    for (const payer of [one, two]) await world.publish(payer);
+    const { labels, annotations } = secret()?.metadata ?? {};
+    world.access.putFile(JSON.stringify({ aws: [legacyEntry(two)] }), { labels, annotations });
+    await world.publish(two);
+    expect(world.keys()).toEqual([keyOf(one), keyOf(two)]);
+  });
+
   it('takes no entry of a leaver out that we did not write', async () => {
     world.access.putFile(JSON.stringify({ aws: [legacyEntry(one)] }));
     await markRemoving(world.target, one);
