@@ -1,5 +1,5 @@
 import { provisionDefinition } from '../state-machines/provision.ts';
-import { stepNames } from '../shared/step-names.ts';
+import { onboardingStepNames } from '../shared/step-names.ts';
 import { stateName } from '../state-machines/states.ts';
 
 interface StateLike {
@@ -15,7 +15,7 @@ interface MachineLike {
 }
 
 /** Of the steps that may be taken a second time only the one that decides it is drawn. */
-const steps = new Set<string>([...stepNames, stateName('discovery', true), 'close']);
+const steps = new Set<string>([...onboardingStepNames, stateName('discovery', true), 'close']);
 const branchTitles = ['billing', 'query', 'access'];
 const id = (name: string) => name.replaceAll(/[- ]/g, '_');
 

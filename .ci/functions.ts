@@ -17,6 +17,8 @@ export interface DeployedFunction {
   /** True if it talks to the cluster's own API, and so runs in the VPC if there is one. */
   reachesCluster?: true;
   startsExecutions?: true;
+  /** True if it puts transitions on the event bus. */
+  tellsEvents?: true;
 }
 
 function stepFunction({ name, lease, permissions }: Step): DeployedFunction {
@@ -26,6 +28,7 @@ function stepFunction({ name, lease, permissions }: Step): DeployedFunction {
     key: functionKey(name),
     entry: `functions/steps/${name}.ts`,
     table: [...new Set([...wrapper, ...table])].sort(),
+    tellsEvents: true,
     ...(payer && { entersPayer: true }),
     ...((cluster ?? kubernetes) && { entersCluster: true }),
     // preflight only knocks: it has no rights in the cluster yet.

@@ -9,6 +9,7 @@ import { functionRoles } from './roles.ts';
 import { renderClusterManifest } from '../shared/cluster-manifest.ts';
 import { defaultNames } from '../shared/cluster-role.ts';
 import { openapiDocument } from '../shared/openapi.ts';
+import { offboardDefinition } from '../state-machines/offboard.ts';
 import { provisionDefinition } from '../state-machines/provision.ts';
 
 const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
@@ -17,6 +18,7 @@ const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
 export function generatedFiles(): Record<string, string> {
   return {
     'state-machines/provision.asl': json(provisionDefinition()),
+    'state-machines/offboard.asl': json(offboardDefinition()),
     'functions/roles.json': json(functionRoles()),
     'docs/openapi.json': json(openapiDocument()),
     'docs/access/payer-provisioner.yaml': renderAccessTemplate('payer'),

@@ -75,7 +75,18 @@ function statementsFor(deployed: DeployedFunction): unknown[] {
   ].map((name) => sub(`arn:\${AWS::Partition}:iam::*:role\${param:provisionerPath}${name}`));
   if (provisioners.length > 0) statements.push({ Effect: 'Allow', Action: 'sts:AssumeRole', Resource: provisioners });
   if (deployed.startsExecutions) {
-    statements.push({ Effect: 'Allow', Action: 'states:StartExecution', Resource: { Ref: 'ProvisionStateMachine' } });
+    statements.push({
+      Effect: 'Allow',
+      Action: 'states:StartExecution',
+      Resource: [{ Ref: 'ProvisionStateMachine' }, { Ref: 'OffboardStateMachine' }],
+    });
+  }
+  if (deployed.tellsEvents) {
+    statements.push({
+      Effect: 'Allow',
+      Action: 'events:PutEvents',
+      Resource: { 'Fn::GetAtt': ['RunEventBus', 'Arn'] },
+    });
   }
   return [...statements, ...(deployed.reachesCluster ? networkStatements(functionName) : [])];
 }

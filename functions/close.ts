@@ -4,16 +4,10 @@ import { closeAdminWindow } from '../shared/admin-window.ts';
 import { clusterAccount } from '../shared/accounts.ts';
 import { classify, TerminalError } from '../shared/errors.ts';
 import { log } from '../shared/logger.ts';
-import {
-  clusterArnOf,
-  endedStatuses,
-  runErrorOf,
-  type RunError,
-  type RunRecord,
-  type RunStatus,
-} from '../shared/run.ts';
+import { clusterArnOf, endedStatuses, runErrorOf, type AnyRun, type RunError, type RunStatus } from '../shared/run.ts';
 import { releaseLock } from '../shared/run-lock.ts';
-import { endRun, readRun } from '../shared/run-store.ts';
+import { endRun } from '../shared/run-end.ts';
+import { readRun } from '../shared/run-store.ts';
 import { stepNames } from '../shared/step-names.ts';
 import { readWindow } from '../shared/target-store.ts';
 
@@ -54,11 +48,11 @@ export async function close(event: unknown): Promise<{ status: RunStatus }> {
   return { status: (await readRun(run.runId))?.status ?? run.status };
 }
 
-async function setEnd(run: RunRecord, { failure }: End): Promise<void> {
+async function setEnd(run: AnyRun, { failure }: End): Promise<void> {
   if (endedStatuses.includes(run.status)) return;
   const error = failure && failureOf(run, failure);
   const status = error ? 'failed' : run.request.dryRun ? 'planned' : 'succeeded';
-  if (await endRun(run.runId, run.attempt, status, error))
+  if (await endRun(run, status, error))
     log('run ended', { runId: run.runId, step: 'close', status, code: error?.code });
 }
 
@@ -90,7 +84,7 @@ function messageOf(cause: string): string {
  * What the failing step recorded; else the error that was retried in vain, which the state machine quotes, for another branch's step may
  * hold one that is about to pass; else what the state machine saw, of the step that was running.
  */
-function failureOf(run: RunRecord, failure: NonNullable<End['failure']>): RunError {
+function failureOf(run: AnyRun, failure: NonNullable<End['failure']>): RunError {
   const records = stepNames.flatMap((name) => run.steps[name] ?? []);
   const failed =
     records.find(({ status }) => status === 'failed') ??
@@ -101,7 +95,7 @@ function failureOf(run: RunRecord, failure: NonNullable<End['failure']>): RunErr
 }
 
 /** A cluster we can no longer enter keeps its mark: the sweeper tries again. What may soon work the state machine tries again. */
-async function shutWindow(run: RunRecord): Promise<void> {
+async function shutWindow(run: AnyRun): Promise<void> {
   const clusterArn = clusterArnOf(run.request);
   const window = await readWindow(clusterArn);
   if (window?.runId !== run.runId) return;

@@ -19,6 +19,7 @@ const Environment = z.object({
   /** Host suffixes a cluster endpoint may end in. */
   ALLOWED_HOST_SUFFIXES: list,
   ALLOWED_NAMESPACES: list,
+  EVENT_BUS_NAME: z.string(),
   /** Empty: the functions run outside any VPC. */
   VPC_SUBNET_IDS: list,
 });
@@ -32,6 +33,8 @@ export interface Deployment {
   externalId(accountId: string): string;
   allowedHostSuffixes: readonly string[];
   allowedNamespaces: readonly string[];
+  /** Carries every transition of a run. */
+  eventBusName: string;
   /** True if what talks to clusters runs in the deployer's network, from where private endpoints may be reached. */
   inVpc: boolean;
 }
@@ -47,6 +50,7 @@ export function readDeployment(environment: NodeJS.ProcessEnv = process.env): De
     externalId: (accountId) => `${env.DEPLOYMENT_ID}/${accountId}`,
     allowedHostSuffixes: env.ALLOWED_HOST_SUFFIXES,
     allowedNamespaces: env.ALLOWED_NAMESPACES,
+    eventBusName: env.EVENT_BUS_NAME,
     inVpc: env.VPC_SUBNET_IDS.length > 0,
   };
 }

@@ -4,20 +4,19 @@ import { now } from './clock.ts';
 import { readDeployment } from './deployment.ts';
 import { RetryableError } from './errors.ts';
 import { Refusal } from './problem.ts';
-import type { OnboardingRequest } from './request.ts';
-import type { RunRecord } from './run.ts';
+import type { AnyRun } from './run.ts';
 import { documentClient, holds } from './table.ts';
 
 const honouredMs = 24 * 60 * 60 * 1000;
 
 /** What a key stands for: a run that may not be written yet. */
-export type Claim = Pick<RunRecord, 'runId' | 'createdAt'>;
+export type Claim = Pick<AnyRun, 'runId' | 'createdAt'>;
 
 const tableName = () => readDeployment().tableName;
 const itemKey = (key: string) => ({ pk: `key#${key}`, sk: 'key' });
 
 /** Binds the key to `fresh`, or answers what an earlier request with this key and body bound it to. @throws Refusal */
-export async function claimKey(key: string, request: OnboardingRequest, fresh: Claim): Promise<Claim> {
+export async function claimKey(key: string, request: object, fresh: Claim): Promise<Claim> {
   const requestHash = hashOf(request);
   const at = now();
   const expiresAt = at + honouredMs;
@@ -61,6 +60,6 @@ export async function releaseKey(key: string, runId: string): Promise<void> {
 }
 
 /** A parsed request has its fields in the schema's order and every default filled in: equal requests are equal texts. */
-function hashOf(request: OnboardingRequest): string {
+function hashOf(request: object): string {
   return createHash('sha256').update(JSON.stringify(request)).digest('hex');
 }

@@ -1,6 +1,6 @@
 import { outputs, type Outputs } from './outputs.ts';
 import type { RunRecord } from './run.ts';
-import { stepNames, type StepName } from './step-names.ts';
+import { onboardingStepNames, type StepName } from './step-names.ts';
 
 /** What a run has found out by now; remembers which steps are still to tell what somebody asked for. */
 export class KnownOutputs {
@@ -25,6 +25,6 @@ export class KnownOutputs {
 
   /** Steps that something above waits for, in the order of a run. */
   get missing(): StepName[] {
-    return stepNames.filter((name) => this.#missing.has(name));
+    return onboardingStepNames.filter((name) => this.#missing.has(name));
   }
 }

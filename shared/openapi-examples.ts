@@ -20,6 +20,7 @@ const done = (changes: StepRecord['changes'], output?: StepRecord['output']): St
 /** A run that waits for AWS's first delivery while everything in the cluster is done. */
 const waitingRun: RunRecord = {
   runId: '01kjq3w5e8f2c9m4x7v1t6s0rz',
+  kind: 'onboarding',
   attempt: 1,
   status: 'running',
   request: OnboardingRequest.parse(request),

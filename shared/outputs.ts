@@ -5,6 +5,13 @@ import type { StepName } from './step-names.ts';
 export const Partition = z.object({ year: z.string(), month: z.string() }).meta({ id: 'Partition' });
 export type Partition = z.infer<typeof Partition>;
 
+/** What a removal deleted, and what it left with the reason. */
+const removal = z.object({
+  removed: z.array(z.string()),
+  kept: z.array(z.object({ resource: z.string(), why: z.string() })),
+});
+export type Removal = z.infer<typeof removal>;
+
 /** What each step leaves for later steps and for the reader of a run: names and facts, never documents or credentials. */
 export const outputs = {
   preflight: z.object({
@@ -129,6 +136,29 @@ export const outputs = {
     /** How the way of the pod's credentials was walked, once a pod ran. */
     chain: z.enum(['pod-chain', 'documents']),
   }),
+  inventory: z.object({
+    /** The newest run that brought this payer to this target; null if the table knows none. */
+    onboardedBy: z.string().nullable(),
+    /** Null if the cluster is gone: then there is nothing to remove in it. */
+    cluster: z.object({ endpoint: z.url(), certificateAuthority: z.string(), oidcIssuer: z.string() }).nullable(),
+    identityMode: z.enum(['irsa', 'pod-identity']),
+    serviceAccount: z.string(),
+    /** Key under which the entry was published; null if it never was. */
+    publishedKey: z.string().nullable(),
+    /** Null where no run got as far as choosing one. */
+    report: z.object({ reportName: z.string(), bucket: z.string(), prefix: z.string(), region: z.string() }).nullable(),
+    athenaWorkgroup: z.string(),
+    athenaResultsBucket: z.string().nullable(),
+  }),
+  'remove-entry': removal.extend({ otherKeys: z.array(z.string()) }),
+  'unload-proof': z.object({ verdict: z.enum(['gone', 'not-installed']) }),
+  'remove-pod-role': removal,
+  'remove-grant': removal,
+  'remove-payer-role': removal,
+  'remove-crawler-stack': removal,
+  'remove-athena-results': removal,
+  'remove-report': removal,
+  'remove-access': removal,
 } satisfies Record<StepName, z.ZodObject>;
 
 export type Outputs = { [Name in StepName]: z.infer<(typeof outputs)[Name]> };

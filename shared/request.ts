@@ -181,3 +181,25 @@ export const OnboardingRequest = z
 /** A request with every default filled in, as the run shows it. */
 export type OnboardingRequest = z.output<typeof OnboardingRequest>;
 export type OnboardingRequestInput = z.input<typeof OnboardingRequest>;
+
+/** What an offboarding may delete although the run that used it did not make it, or although it is kept by default. */
+export const purgeable = ['report', 'data', 'crawler-stack', 'results-bucket', 'payer-role', 'pod-role'] as const;
+
+export const OffboardingRequest = z
+  .strictObject({
+    payerAccountId: accountId,
+    cluster: Cluster,
+    kubecost: Kubecost.pick({ namespace: true, secretName: true })
+      .prefault({})
+      .meta({ id: 'OffboardingTarget', description: 'Where the payer’s entry is published' }),
+    purge: z.array(z.enum(purgeable)).default([]).meta({
+      description:
+        'What is kept unless it is named here: report, the report definition; data, what AWS delivered, and the bucket if we made it; crawler-stack, results-bucket, payer-role, pod-role, where they were adopted',
+    }),
+    dryRun: z.boolean().default(false).meta({ description: 'Only look and plan; the run ends planned' }),
+  })
+  .meta({ id: 'OffboardingRequest' });
+
+/** A request with every default filled in, as the run shows it. */
+export type OffboardingRequest = z.output<typeof OffboardingRequest>;
+export type OffboardingRequestInput = z.input<typeof OffboardingRequest>;

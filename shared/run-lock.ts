@@ -3,11 +3,11 @@ import { targetId } from './aws/names.ts';
 import { iso, now } from './clock.ts';
 import { readDeployment } from './deployment.ts';
 import { RetryableError } from './errors.ts';
-import { endedStatuses, targetOf, type RunRecord } from './run.ts';
+import { endedStatuses, targetOf, type AnyRun } from './run.ts';
 import { readRun } from './run-store.ts';
 import { documentClient, holds } from './table.ts';
 
-type Locked = Pick<RunRecord, 'runId' | 'request'>;
+type Locked = Pick<AnyRun, 'runId' | 'request'>;
 
 const tableName = () => readDeployment().tableName;
 const lockKey = ({ request }: Locked) => ({
@@ -16,7 +16,7 @@ const lockKey = ({ request }: Locked) => ({
 });
 
 /** Lets one run at a time work on a payer and target; otherwise answers the run that does. Safe to repeat. */
-export async function takeLock(run: Locked): Promise<'taken' | RunRecord> {
+export async function takeLock(run: Locked): Promise<'taken' | AnyRun> {
   let replaceable = run.runId;
   for (let round = 0; round < 5; round++) {
     if (await putLock(run, replaceable)) return 'taken';

@@ -1,17 +1,8 @@
-import { DeleteCommand, GetCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import { iso, now } from './clock.ts';
+import { DeleteCommand, GetCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { readDeployment } from './deployment.ts';
-import { TerminalError } from './errors.ts';
-import {
-  clusterArnOf,
-  skips,
-  type Change,
-  type RunError,
-  type RunRecord,
-  type RunStatus,
-  type StepRecord,
-} from './run.ts';
-import { stepNames, type StepName } from './step-names.ts';
+import { runEvent } from './run-event.ts';
+import { clusterArnOf, skips, type AnyRun, type RunRecord, type StepRecord } from './run.ts';
+import { stepNamesOf, type StepName } from './step-names.ts';
 import { documentClient, holds } from './table.ts';
 
 /** The indexes of the table and their key attributes, by the filter each one answers; all sort by `listKey`. */
@@ -20,15 +11,22 @@ export const runIndexes = {
   status: { name: 'byStatus', key: 'status' },
   payerAccountId: { name: 'byPayer', key: 'payerKey' },
   cluster: { name: 'byCluster', key: 'clusterKey' },
+  batchId: { name: 'byBatch', key: 'batchId' },
+  batchStatus: { name: 'byBatchStatus', key: 'batchStatusKey' },
 } as const;
 
 /** Fields the indexes project: what a list shows of a run. */
-export type RunSummary = Omit<RunRecord, 'steps'>;
+export type RunSummary = Omit<RunRecord, 'steps'> | Omit<RunRecord<'offboarding'>, 'steps'>;
 
-const runKey = (runId: string) => ({ pk: `run#${runId}`, sk: 'run' });
+/** Runs that somebody has to look after: queued, to be cancelled, or with transitions still to be told. */
+export const pendingIndex = { name: 'byPending', key: 'pendingKey', value: 'pending' } as const;
+/** Runs of a batch that take one of its places: at work, and not waiting for hours. */
+export const atWorkIndex = { name: 'byAtWork', key: 'atWorkKey' } as const;
+
+export const runKey = (runId: string) => ({ pk: `run#${runId}`, sk: 'run' });
 const tableName = () => readDeployment().tableName;
 
-function toItem(run: RunRecord): Record<string, unknown> {
+function toItem(run: AnyRun): Record<string, unknown> {
   return {
     ...runKey(run.runId),
     ...run,
@@ -36,32 +34,46 @@ function toItem(run: RunRecord): Record<string, unknown> {
     payerKey: run.request.payerAccountId,
     clusterKey: clusterArnOf(run.request),
     listKey: `${run.createdAt}#${run.runId}`,
+    ...(run.batchId && { batchStatusKey: `${run.batchId}#${run.status}`, atWorkKey: run.batchId }),
+    ...(run.outbox && { [pendingIndex.key]: pendingIndex.value }),
   };
 }
 
-const keyAttributes = new Set(['pk', 'sk', 'allKey', 'payerKey', 'clusterKey', 'listKey']);
+const keyAttributes = new Set([
+  'pk',
+  'sk',
+  'allKey',
+  'payerKey',
+  'clusterKey',
+  'listKey',
+  'batchStatusKey',
+  'atWorkKey',
+  pendingIndex.key,
+]);
 
-function fromItem(item: Record<string, unknown>): RunRecord {
+/** Runs of releases before 0.3 had one kind. */
+export function fromItem(item: Record<string, unknown>): AnyRun {
   const fields = Object.entries(item).filter(([name]) => !keyAttributes.has(name));
-  return Object.fromEntries(fields) as unknown as RunRecord;
+  return { kind: 'onboarding', ...Object.fromEntries(fields) } as unknown as AnyRun;
 }
 
+/** What a run starts from; its steps follow from its kind. */
+export type NewRun = Omit<RunRecord, 'steps' | 'outbox'> | Omit<RunRecord<'offboarding'>, 'steps' | 'outbox'>;
+
 /** A queued run with every step pending, or skipped where it does not apply; false if the run is already there. */
-export function createRun(run: Omit<RunRecord, 'steps'>): Promise<boolean> {
+export function createRun(run: NewRun): Promise<boolean> {
   const fresh = (name: StepName): StepRecord => ({
-    status: skips(run.request, name) ? 'skipped' : 'pending',
+    status: skips(run, name) ? 'skipped' : 'pending',
     invocations: 0,
     changes: [],
     warnings: [],
   });
-  const steps = Object.fromEntries(stepNames.map((name) => [name, fresh(name)]));
+  const steps = Object.fromEntries(stepNamesOf[run.kind].map((name) => [name, fresh(name)]));
+  const queued = runEvent(run, run.status, run.createdAt);
+  const item = toItem({ ...run, steps, outbox: { [queued.id]: queued } } as AnyRun);
   return holds(() =>
     documentClient().send(
-      new PutCommand({
-        TableName: tableName(),
-        Item: toItem({ ...run, steps }),
-        ConditionExpression: 'attribute_not_exists(pk)',
-      }),
+      new PutCommand({ TableName: tableName(), Item: item, ConditionExpression: 'attribute_not_exists(pk)' }),
     ),
   );
 }
@@ -81,7 +93,7 @@ export async function deleteQueuedRun(runId: string): Promise<void> {
   );
 }
 
-export async function readRun(runId: string): Promise<RunRecord | undefined> {
+export async function readRun(runId: string): Promise<AnyRun | undefined> {
   const { Item } = await documentClient().send(
     new GetCommand({ TableName: tableName(), Key: runKey(runId), ConsistentRead: true }),
   );
@@ -114,119 +126,4 @@ export async function listRuns(
   );
   const runs = (answer.Items ?? []).map((item) => fromItem(item));
   return { runs, ...(answer.LastEvaluatedKey && { next: answer.LastEvaluatedKey }) };
-}
-
-/** One step's part of a run record. Every write holds only while the run is active and this attempt is the current one. */
-export class StepStore {
-  readonly #runId: string;
-  readonly #attempt: number;
-  readonly #step: StepName;
-
-  constructor(runId: string, attempt: number, step: StepName) {
-    this.#runId = runId;
-    this.#attempt = attempt;
-    this.#step = step;
-  }
-
-  /** Counts the invocation and reads the run it belongs to. A step that had ended starts anew. @throws TerminalError stale-attempt */
-  async begin(): Promise<RunRecord> {
-    const at = iso(now());
-    const answer = await this.#update(
-      'SET #status = :running, startedAt = if_not_exists(startedAt, :at), steps.#step.#status = :running, ' +
-        'steps.#step.startedAt = if_not_exists(steps.#step.startedAt, :at), steps.#step.invocations = steps.#step.invocations + :one',
-      { ':running': 'running', ':at': at, ':one': 1 },
-    );
-    const run = fromItem(answer);
-    if (run.steps[this.#step]?.endedAt === undefined) return run;
-    const again = 'SET steps.#step.startedAt = :at REMOVE steps.#step.endedAt';
-    return fromItem(await this.#update(again, { ':at': at }));
-  }
-
-  async recordChange(change: Change): Promise<void> {
-    await this.#update('SET steps.#step.changes = list_append(steps.#step.changes, :changes)', {
-      ':changes': [change],
-    });
-  }
-
-  async remember(memo: Record<string, unknown>): Promise<void> {
-    await this.#update('SET steps.#step.memo = :memo', { ':memo': memo });
-  }
-
-  /** Ends or parks the step: everything but what earlier invocations wrote (start, invocations, changes, memo). */
-  async finish(
-    result: Pick<StepRecord, 'status' | 'waiting' | 'warnings' | 'output' | 'error'>,
-    planned?: Change[],
-  ): Promise<void> {
-    const ended = result.status === 'waiting' || result.status === 'running' ? undefined : iso(now());
-    const fields = Object.entries({
-      waiting: undefined,
-      error: undefined,
-      ...result,
-      endedAt: ended,
-      ...(planned && { changes: planned }),
-    });
-    const set = fields.filter(([, value]) => value !== undefined);
-    const gone = fields.filter(([, value]) => value === undefined);
-    await this.#update(
-      `SET ${set.map(([name]) => `steps.#step.#${name} = :${name}`).join(', ')}` +
-        (gone.length > 0 ? ` REMOVE ${gone.map(([name]) => `steps.#step.#${name}`).join(', ')}` : ''),
-      Object.fromEntries(set.map(([name, value]) => [`:${name}`, value])),
-      // DynamoDB reserves some of these words (status, error, output) and may reserve more.
-      Object.fromEntries(fields.map(([name]) => [`#${name}`, name])),
-    );
-  }
-
-  async #update(
-    expression: string,
-    values: Record<string, unknown>,
-    names: Record<string, string> = {},
-  ): Promise<Record<string, unknown>> {
-    let attributes: Record<string, unknown> | undefined;
-    const held = await holds(async () => {
-      const answer = await documentClient().send(
-        new UpdateCommand({
-          TableName: tableName(),
-          Key: runKey(this.#runId),
-          UpdateExpression: expression,
-          ConditionExpression: 'attempt = :attempt AND #status IN (:queuedRun, :runningRun)',
-          ExpressionAttributeNames: { ...names, '#step': this.#step, '#status': 'status' },
-          ExpressionAttributeValues: {
-            ...values,
-            ':attempt': this.#attempt,
-            ':queuedRun': 'queued',
-            ':runningRun': 'running',
-          },
-          ReturnValues: 'ALL_NEW',
-        }),
-      );
-      attributes = answer.Attributes;
-    });
-    if (!held || !attributes) {
-      throw new TerminalError('stale-attempt', `run ${this.#runId} is not in attempt ${this.#attempt} any more`);
-    }
-    return attributes;
-  }
-}
-
-/** Sets the end of a run once; false if it had ended before or another attempt is the current one. */
-export async function endRun(runId: string, attempt: number, status: RunStatus, error?: RunError): Promise<boolean> {
-  return holds(() =>
-    documentClient().send(
-      new UpdateCommand({
-        TableName: tableName(),
-        Key: runKey(runId),
-        UpdateExpression: `SET #status = :status, endedAt = :at${error ? ', #error = :error' : ''}`,
-        ConditionExpression: 'attempt = :attempt AND #status IN (:queued, :running)',
-        ExpressionAttributeNames: { '#status': 'status', ...(error && { '#error': 'error' }) },
-        ExpressionAttributeValues: {
-          ':status': status,
-          ':at': iso(now()),
-          ':attempt': attempt,
-          ':queued': 'queued',
-          ':running': 'running',
-          ...(error && { ':error': error }),
-        },
-      }),
-    ),
-  );
 }

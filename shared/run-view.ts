@@ -2,21 +2,22 @@ import * as z from 'zod';
 import { iso, now } from './clock.ts';
 import { outputs } from './outputs.ts';
 import { runLink } from './problem.ts';
-import { OnboardingRequest } from './request.ts';
+import { OffboardingRequest, OnboardingRequest } from './request.ts';
 import {
   Change,
   clusterArnOf,
+  endedStatuses,
   RunError,
   runStatuses,
   skips,
   stepStatuses,
   Timestamp,
   Waiting,
-  type RunRecord,
+  type AnyRun,
   type StepRecord,
 } from './run.ts';
 import type { RunSummary as StoredSummary } from './run-store.ts';
-import { stepNames, type StepName } from './step-names.ts';
+import { runKinds, stepNames, stepNamesOf, type StepName } from './step-names.ts';
 
 export const StepNameView = z.enum(stepNames).meta({ id: 'StepName' });
 
@@ -56,9 +57,12 @@ const Evidence = z
 export const RunSummary = z
   .object({
     runId: z.string(),
-    attempt: z.int(),
+    kind: z.enum(runKinds),
+    attempt: z.int().meta({ description: 'Counts from 1; each retry is a new attempt' }),
     status: z.enum(runStatuses),
-    request: OnboardingRequest,
+    cancelling: z.boolean().meta({ description: 'Asked to end; a step may still be at work' }),
+    request: z.union([OnboardingRequest, OffboardingRequest]),
+    batchId: z.string().nullable(),
     createdAt: Timestamp,
     startedAt: Timestamp.nullable(),
     endedAt: Timestamp.nullable(),
@@ -67,6 +71,7 @@ export const RunSummary = z
       self: z.string(),
       payer: z.string().meta({ description: 'Runs of this payer' }),
       cluster: z.string().meta({ description: 'Runs for this cluster' }),
+      batch: z.string().nullable().meta({ description: 'The batch that started it' }),
     }),
   })
   .meta({ id: 'RunSummary' });
@@ -88,9 +93,12 @@ export type Run = z.output<typeof Run>;
 
 export function runSummary({
   runId,
+  kind,
   attempt,
   status,
   request,
+  batchId,
+  cancelRequestedAt,
   createdAt,
   startedAt,
   endedAt,
@@ -98,9 +106,12 @@ export function runSummary({
 }: StoredSummary): RunSummary {
   return {
     runId,
+    kind,
     attempt,
     status,
+    cancelling: cancelRequestedAt !== undefined && !endedStatuses.includes(status),
     request,
+    batchId: batchId ?? null,
     createdAt,
     startedAt: startedAt ?? null,
     endedAt: endedAt ?? null,
@@ -109,12 +120,13 @@ export function runSummary({
       self: runLink(runId),
       payer: `/v1/runs?payerAccountId=${request.payerAccountId}`,
       cluster: `/v1/runs?cluster=${encodeURIComponent(clusterArnOf(request))}`,
+      batch: batchId === undefined ? null : `/v1/batches/${batchId}`,
     },
   };
 }
 
-export function runView(run: RunRecord, at = now()): Run {
-  const steps = stepNames.map((name) => stepView(run, name));
+export function runView(run: AnyRun, at = now()): Run {
+  const steps = stepNamesOf[run.kind].map((name) => stepView(run, name));
   return {
     ...runSummary(run),
     progress: {
@@ -128,7 +140,7 @@ export function runView(run: RunRecord, at = now()): Run {
   };
 }
 
-function stepView(run: RunRecord, name: StepName): z.output<typeof StepView> {
+function stepView(run: AnyRun, name: StepName): z.output<typeof StepView> {
   const step = run.steps[name];
   return {
     name,
@@ -145,9 +157,9 @@ function stepView(run: RunRecord, name: StepName): z.output<typeof StepView> {
 }
 
 /** A step that this run does not take need not wait for its turn to be seen as skipped. */
-function statusOf(run: RunRecord, name: StepName): StepRecord['status'] {
+function statusOf(run: AnyRun, name: StepName): StepRecord['status'] {
   const status = run.steps[name]?.status ?? 'pending';
-  return status === 'pending' && skips(run.request, name) ? 'skipped' : status;
+  return status === 'pending' && skips(run, name) ? 'skipped' : status;
 }
 
 /** Without the cluster's certificate bundle: two kB of base64 that nobody reads. */
@@ -160,11 +172,11 @@ function readable(output: StepRecord['output']): Record<string, unknown> | null 
 const deliveryWeight = 40;
 const deliveryHours = 24;
 
-function percentOf(run: RunRecord, at: number): number {
+function percentOf(run: AnyRun, at: number): number {
   if (run.status === 'succeeded' || run.status === 'planned') return 100;
   let done = 0;
   let all = 0;
-  for (const name of stepNames) {
+  for (const name of stepNamesOf[run.kind]) {
     const weight = name === 'first-delivery' ? deliveryWeight : 1;
     const status = statusOf(run, name);
     if (status === 'skipped') continue;
@@ -184,7 +196,7 @@ function elapsed(step: StepRecord | undefined, at: number): number {
   return expected > 0 ? Math.min(0.95, Math.max(0, (until - start) / expected)) : 0;
 }
 
-function evidenceOf(run: RunRecord): z.output<typeof Evidence> | null {
+function evidenceOf(run: AnyRun): z.output<typeof Evidence> | null {
   if (run.status !== 'succeeded') return null;
   const query = outputs['smoke-query'].safeParse(run.steps['smoke-query']?.output);
   const published = outputs.publish.safeParse(run.steps.publish?.output);

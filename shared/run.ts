@@ -1,8 +1,9 @@
 import * as z from 'zod';
 import { outputs, type Outputs } from './outputs.ts';
-import type { OnboardingRequest } from './request.ts';
+import type { OffboardingRequest, OnboardingRequest } from './request.ts';
 import { adviceFor, TerminalError, type KnownError } from './errors.ts';
-import type { StepName } from './step-names.ts';
+import type { RunEvent } from './run-event.ts';
+import type { RunKind, StepName } from './step-names.ts';
 
 export const Timestamp = z.iso.datetime().meta({ id: 'Timestamp', description: 'UTC, ISO 8601' });
 
@@ -57,7 +58,7 @@ export const stepStatuses = [
   'planned',
   'not-visible',
 ] as const;
-type StepStatus = (typeof stepStatuses)[number];
+export type StepStatus = (typeof stepStatuses)[number];
 
 /** A step as the table holds it; `memo` is the step's own notes and never leaves the table. */
 export interface StepRecord {
@@ -71,27 +72,47 @@ export interface StepRecord {
   output?: Record<string, unknown>;
   memo?: Record<string, unknown>;
   error?: RunError;
+  /** While an invocation is at work: when the function's time is up at the latest. Until then it may still write. */
+  busyUntil?: string;
+  /** The transition that was told last, as `stepTransition` spells it. */
+  announced?: string;
 }
 
 export const runStatuses = ['queued', 'running', 'succeeded', 'failed', 'cancelled', 'planned'] as const;
 export type RunStatus = (typeof runStatuses)[number];
 export const endedStatuses: readonly RunStatus[] = ['succeeded', 'failed', 'cancelled', 'planned'];
 
+interface Requests {
+  onboarding: OnboardingRequest;
+  offboarding: OffboardingRequest;
+}
+
 /** A run as the table holds it. */
-export interface RunRecord {
+export interface RunRecord<Kind extends RunKind = 'onboarding'> {
   runId: string;
+  kind: Kind;
   attempt: number;
   status: RunStatus;
-  request: OnboardingRequest;
+  request: Requests[Kind];
+  /** The batch that started it. */
+  batchId?: string;
   createdAt: string;
   startedAt?: string;
   endedAt?: string;
   steps: Partial<Record<StepName, StepRecord>>;
   error?: RunError;
+  /** Somebody asked for its end: no step begins any more. */
+  cancelRequestedAt?: string;
+  /** Transitions that are still to be told to the event bus, by event id. */
+  outbox?: Record<string, RunEvent>;
+  /** The attempt whose begin was told. */
+  announced?: number;
 }
 
+export type AnyRun = RunRecord | RunRecord<'offboarding'>;
+
 /** Output of an earlier step, parsed again at this edge: executions outlive deployments. */
-export function outputOf<Name extends StepName>(run: RunRecord, name: Name): Outputs[Name] {
+export function outputOf<Name extends StepName>(run: Pick<AnyRun, 'runId' | 'steps'>, name: Name): Outputs[Name] {
   const parsed = outputs[name].safeParse(run.steps[name]?.output);
   if (!parsed.success)
     throw new TerminalError('unexpected', `step ${name} has left no readable output in run ${run.runId}`);
@@ -109,11 +130,11 @@ export interface Target {
   secretName: string;
 }
 
-export function clusterArnOf({ cluster }: Pick<OnboardingRequest, 'cluster'>): string {
+export function clusterArnOf({ cluster }: Pick<OffboardingRequest, 'cluster'>): string {
   return `arn:aws:eks:${cluster.region}:${cluster.accountId}:cluster/${cluster.name}`;
 }
 
-export function targetOf(request: OnboardingRequest): Target {
+export function targetOf(request: Pick<OffboardingRequest, 'cluster' | 'kubecost'>): Target {
   return {
     clusterArn: clusterArnOf(request),
     namespace: request.kubecost.namespace,
@@ -122,6 +143,9 @@ export function targetOf(request: OnboardingRequest): Target {
 }
 
 /** Steps this run does not take: the other identity mode's. */
-export function skips({ identity }: Pick<OnboardingRequest, 'identity'>, name: StepName): boolean {
-  return name === (identity.mode === 'irsa' ? 'pod-identity' : 'pod-role');
+export function skips(
+  run: Pick<RunRecord, 'kind' | 'request'> | Pick<RunRecord<'offboarding'>, 'kind' | 'request'>,
+  name: StepName,
+): boolean {
+  return run.kind === 'onboarding' && name === (run.request.identity.mode === 'irsa' ? 'pod-identity' : 'pod-role');
 }

@@ -8,10 +8,10 @@ import { readDeployment } from './deployment.ts';
 import { classify, UserError, type KnownError } from './errors.ts';
 import { releaseLease, takeLease, type Lease } from './lease.ts';
 import { log, type LogFields } from './logger.ts';
-import { runErrorOf, targetOf, type RunRecord, type StepRecord, type Waiting } from './run.ts';
-import { StepStore } from './run-store.ts';
+import { runErrorOf, targetOf, type AnyRun, type StepRecord, type Waiting } from './run.ts';
+import { StepStore } from './step-store.ts';
 import { alreadyDone, converge, type Step, type StepContext, type StepResult, type Wait } from './step.ts';
-import type { StepName } from './step-names.ts';
+import type { RunKind, StepName } from './step-names.ts';
 import { targetId } from './aws/names.ts';
 
 /** What the state machine hands to every step: ids only. */
@@ -41,7 +41,7 @@ function leaseWait({ waiting }: StepRecord): Wait {
 /** IAM usually shows a change everywhere within ten seconds; asked earlier it only denies. */
 const settlingMs = 10_000;
 
-function settlingWait({ after = [] }: Step, { steps }: RunRecord): Wait | undefined {
+function settlingWait({ after = [] }: Step, { steps }: AnyRun): Wait | undefined {
   const changes = after.flatMap((name) => steps[name]?.changes ?? []);
   const last = Math.max(0, ...changes.map(({ at }) => (at ? Date.parse(at) : 0)));
   const left = last + settlingMs - now();
@@ -70,7 +70,7 @@ async function runStep(
   context: Pick<Context, 'getRemainingTimeInMillis'>,
 ): Promise<StepAnswer> {
   const store = new StepStore(runId, attempt, step.name);
-  const run = await store.begin();
+  const run = await store.begin(now() + context.getRemainingTimeInMillis());
   const record = recordOf(run, step);
   const fields = { runId, step: step.name };
   try {
@@ -116,7 +116,7 @@ async function runStep(
 
 async function end(
   step: Step,
-  run: RunRecord,
+  run: AnyRun,
   store: StepStore,
   result: Exclude<StepResult, { status: 'waiting' }>,
 ): Promise<StepAnswer> {
@@ -131,11 +131,11 @@ async function end(
   return { status, seconds: 0, outdated: step.outdates?.(run, output as never) ?? '' };
 }
 
-function recordOf(run: RunRecord, step: Step): StepRecord {
+function recordOf(run: AnyRun, step: Step): StepRecord {
   return run.steps[step.name] ?? { status: 'running', invocations: 1, changes: [], warnings: [] };
 }
 
-function contextOf(run: RunRecord, record: StepRecord, store: StepStore): StepContext {
+function contextOf(run: AnyRun, record: StepRecord, store: StepStore): StepContext<RunKind> {
   const deployment = readDeployment();
   const { payerAccountId, cluster } = run.request;
   const at = now();
@@ -158,7 +158,7 @@ function contextOf(run: RunRecord, record: StepRecord, store: StepStore): StepCo
 /** Each invocation holds by itself: one that the state machine gave up on may still be writing when the next one starts. */
 async function leaseFor(
   kind: NonNullable<Step['lease']>,
-  run: RunRecord,
+  run: AnyRun,
   step: Step,
   context: Pick<Context, 'getRemainingTimeInMillis'>,
 ): Promise<Lease | 'busy'> {

@@ -1,6 +1,6 @@
 /**
- * Every step in the order a run shows it, and where it belongs in the run: `start` before anything outside the cluster is
- * written, `billing`, `query` and `access` side by side while AWS prepares the first delivery, `finish` after them.
+ * Every step of an onboarding in the order a run shows it, and where it belongs in the run: `start` before anything outside the cluster
+ * is written, `billing`, `query` and `access` side by side while AWS prepares the first delivery, `finish` after them.
  */
 export const stepPhases = {
   preflight: 'start',
@@ -24,5 +24,35 @@ export const stepPhases = {
   'load-proof': 'finish',
 } as const;
 
-export type StepName = keyof typeof stepPhases;
-export const stepNames = Object.keys(stepPhases) as [StepName, ...StepName[]];
+export type OnboardingStepName = keyof typeof stepPhases;
+export const onboardingStepNames = Object.keys(stepPhases) as [OnboardingStepName, ...OnboardingStepName[]];
+
+/** Every step of an offboarding, one after the other: what reads goes first, what is read last. */
+export const offboardingStepNames = [
+  'inventory',
+  'remove-entry',
+  'unload-proof',
+  'remove-pod-role',
+  'remove-grant',
+  'remove-payer-role',
+  'remove-crawler-stack',
+  'remove-athena-results',
+  'remove-report',
+  'remove-access',
+] as const;
+export type OffboardingStepName = (typeof offboardingStepNames)[number];
+
+export type StepName = OnboardingStepName | OffboardingStepName;
+export const stepNames = [...onboardingStepNames, ...offboardingStepNames] as const;
+
+export const runKinds = ['onboarding', 'offboarding'] as const;
+export type RunKind = (typeof runKinds)[number];
+
+/** The steps of each kind of run. */
+export const stepNamesOf: Record<RunKind, readonly StepName[]> = {
+  onboarding: onboardingStepNames,
+  offboarding: offboardingStepNames,
+};
+
+/** The kind of run that a step belongs to. */
+export type KindOf<Name extends StepName> = Name extends OffboardingStepName ? 'offboarding' : 'onboarding';

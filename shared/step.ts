@@ -3,14 +3,14 @@ import { RetryableError, TerminalError, UserError } from './errors.ts';
 import { mayWrite, type Lease } from './lease.ts';
 import type { Outputs } from './outputs.ts';
 import type { Change, RunRecord } from './run.ts';
-import type { StepName } from './step-names.ts';
+import type { KindOf, RunKind, StepName } from './step-names.ts';
 import type { Deployment } from './deployment.ts';
 import type { Owner } from './aws/tags.ts';
 import type { TargetAccount } from './aws/target-account.ts';
 
 /** What a step may use. Clients come from the accounts: `cx.payer.client(S3Client, region)`. */
-export interface StepContext {
-  run: RunRecord;
+export interface StepContext<Kind extends RunKind = 'onboarding'> {
+  run: RunRecord<Kind>;
   deployment: Deployment;
   /** Marks of what this run makes. */
   owner: Owner;
@@ -26,7 +26,10 @@ export interface StepContext {
 }
 
 /** What `plan` may know beside what was seen: nothing that needs a call. */
-export type Situation = Pick<StepContext, 'run' | 'owner' | 'now' | 'since' | 'memo'>;
+export type Situation<Kind extends RunKind = 'onboarding'> = Pick<
+  StepContext<Kind>,
+  'run' | 'owner' | 'now' | 'since' | 'memo'
+>;
 
 /** What `apply` answers when AWS did not take the write, or when the only one was to our own table. */
 export const rejected = Symbol('rejected');
@@ -92,20 +95,20 @@ export interface Step<
   after?: readonly StepName[];
   /** True for proofs: they write nothing and mean nothing while earlier steps are only planned, so a dry run leaves them out. */
   proof?: boolean;
-  input(cx: StepContext): Input;
+  input(cx: StepContext<KindOf<Name>>): Input;
   /**
    * Writes down in the hub's table, before the lease is asked for, what the lease's holder may then do for this run as well.
    * Answers a wait where it pays to let others enlist first. Not called in a dry run.
    */
-  enlist?(cx: StepContext, input: Input): Promise<Wait | undefined>;
+  enlist?(cx: StepContext<KindOf<Name>>, input: Input): Promise<Wait | undefined>;
   /** Looks at the world. Absence is undefined; a failure is thrown, never taken for absence. */
-  observe(cx: StepContext, input: Input): Promise<Seen>;
+  observe(cx: StepContext<KindOf<Name>>, input: Input): Promise<Seen>;
   /** Pure. */
-  plan(input: Input, seen: Seen, situation: Situation): Plan<C, Outputs[Name]>;
+  plan(input: Input, seen: Seen, situation: Situation<KindOf<Name>>): Plan<C, Outputs[Name]>;
   /** One write. Answers `rejected` where AWS did not take it and the step knows how to go on: then nothing was changed. */
-  apply(cx: StepContext, change: C, input: Input): Promise<unknown>;
+  apply(cx: StepContext<KindOf<Name>>, change: C, input: Input): Promise<unknown>;
   /** The earlier step that what this one found calls for once more. From the record alone: an answer may get lost and be asked for again. */
-  outdates?(run: RunRecord, output: Outputs[Name]): StepName | undefined;
+  outdates?(run: RunRecord<KindOf<Name>>, output: Outputs[Name]): StepName | undefined;
 }
 
 /** Keeps the step's own types inside it; the registry and the loop see the erased shape. */
@@ -133,7 +136,12 @@ const maxRounds = 8;
  * Look, plan, apply, look again: the second look decides. Changes may come in rounds (a bucket first, then its policy);
  * changes that are planned again after they were made have not become visible yet, so the step waits.
  */
-export async function converge(step: Step, cx: StepContext, recorder: Recorder, lease?: Lease): Promise<StepResult> {
+export async function converge(
+  step: Step,
+  cx: StepContext<RunKind>,
+  recorder: Recorder,
+  lease?: Lease,
+): Promise<StepResult> {
   const input = step.input(cx);
   const look = async () => step.plan(input, await step.observe(cx, input), cx);
   let plan = await look();
@@ -167,7 +175,7 @@ export async function converge(step: Step, cx: StepContext, recorder: Recorder, 
 /** The result if there is nothing to do: another holder of the lease may have done this run's part. */
 export async function alreadyDone(
   step: Step,
-  cx: StepContext,
+  cx: StepContext<RunKind>,
 ): Promise<Extract<StepResult, { status: 'succeeded' }> | undefined> {
   const input = step.input(cx);
   const plan = step.plan(input, await step.observe(cx, input), cx);

@@ -1,8 +1,27 @@
 {
   "Comment": "One payer account, from nothing to a proven cloud-integration entry. Generated: npm run generate.",
-  "StartAt": "preflight",
+  "StartAt": "where from?",
   "TimeoutSeconds": 1728000,
   "States": {
+    "where from?": {
+      "Type": "Choice",
+      "Choices": [
+        {
+          "And": [
+            {
+              "Variable": "$.from",
+              "IsPresent": true
+            },
+            {
+              "Variable": "$.from",
+              "StringEquals": "load-proof"
+            }
+          ],
+          "Next": "load-proof"
+        }
+      ],
+      "Default": "preflight"
+    },
     "preflight": {
       "Type": "Task",
       "Resource": "${preflightArn}",

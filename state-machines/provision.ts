@@ -1,33 +1,15 @@
-import { stepNames, stepPhases, type StepName } from '../shared/step-names.ts';
-import { functionArn, retry, stateName, stepStates, type States } from './states.ts';
+import { onboardingStepNames, stepPhases, type OnboardingStepName, type StepName } from '../shared/step-names.ts';
+import { chain, closingStates, stateName, stepStates, type ChainOptions, type States } from './states.ts';
 
-type Phase = (typeof stepPhases)[StepName];
+type Phase = (typeof stepPhases)[OnboardingStepName];
 
-const stepsOf = (phase: Phase): StepName[] => stepNames.filter((name) => stepPhases[name] === phase);
+const stepsOf = (phase: Phase): OnboardingStepName[] =>
+  onboardingStepNames.filter((name) => stepPhases[name] === phase);
 const first = (names: readonly StepName[]): string => {
   const [name] = names;
   if (name === undefined) throw new Error('a phase without steps');
   return name;
 };
-
-interface ChainOptions {
-  /** Where the last step goes; absent: it ends its branch. */
-  last?: string;
-  catch?: string;
-  again?: boolean;
-}
-
-/** Steps one after the other. */
-function chain(names: readonly StepName[], { last, ...options }: ChainOptions = {}): States {
-  return Object.assign(
-    {},
-    ...names.map((name, index) => {
-      const following = names[index + 1];
-      const next = following === undefined ? last : stateName(following, options.again);
-      return stepStates(name, next === undefined ? { End: true } : { Next: next }, options);
-    }),
-  ) as States;
-}
 
 /** A run takes the step of its own identity mode, then the steps that follow from it. */
 function identityStates(options: ChainOptions = {}): States {
@@ -49,7 +31,7 @@ function identityStates(options: ChainOptions = {}): States {
 const identityChoice = (again = false) => (again ? 'identity mode again?' : 'identity mode?');
 
 /**
- * The whole run as a state machine: input `{runId, attempt, identityMode}`, nothing else travels through it. What is installed is
+ * The whole run as a state machine: input `{runId, attempt, identityMode, from}`, nothing else travels through it. What is installed is
  * looked at before anything outside the cluster is written, and again before publishing, for people install Kubecost during the
  * wait: then the access steps are taken once more. Everything that does not need the table happens beside the wait for AWS's
  * first delivery; every end goes through `close`.
@@ -64,10 +46,22 @@ export function provisionDefinition() {
   const accessAgain = stateName('cluster-access', true);
   return {
     Comment: 'One payer account, from nothing to a proven cloud-integration entry. Generated: npm run generate.',
-    StartAt: first(start),
+    StartAt: 'where from?',
     // Longer than any wait.deadlineHours (14 days) plus everything around it.
     TimeoutSeconds: 20 * 24 * 3600,
     States: {
+      // A retry that only repeats the last proof begins there.
+      'where from?': {
+        Type: 'Choice',
+        Choices: proofs.map((name) => ({
+          And: [
+            { Variable: '$.from', IsPresent: true },
+            { Variable: '$.from', StringEquals: name },
+          ],
+          Next: name,
+        })),
+        Default: first(start),
+      },
       ...chain(start, { last: 'prepare', ...closing }),
       ...stepStates(
         'discovery',
@@ -95,21 +89,7 @@ export function provisionDefinition() {
       ...chain(['cluster-access'], { last: identityChoice(true), again: true, ...closing }),
       ...identityStates({ last: publish, again: true, ...closing }),
       ...chain([publish as StepName, ...proofs], { last: 'close', ...closing }),
-      close: {
-        Type: 'Task',
-        Resource: functionArn('close'),
-        ResultPath: '$.closed',
-        TimeoutSeconds: 90,
-        Retry: retry,
-        Next: 'ended well?',
-      },
-      'ended well?': {
-        Type: 'Choice',
-        Choices: [{ Variable: '$.closed.status', StringEquals: 'failed', Next: 'failed' }],
-        Default: 'ended',
-      },
-      failed: { Type: 'Fail', Error: 'RunFailed', Cause: 'The run record names the step, the cause and the remedy.' },
-      ended: { Type: 'Succeed' },
+      ...closingStates(),
     },
   };
 }

@@ -87,3 +87,43 @@ export function stepStates(name: StepName, next: { Next: string } | { End: true 
     ...('Next' in next ? {} : { [done]: after }),
   };
 }
+
+export interface ChainOptions {
+  /** Where the last step goes; absent: it ends its branch. */
+  last?: string;
+  catch?: string;
+  again?: boolean;
+}
+
+/** Steps one after the other. */
+export function chain(names: readonly StepName[], { last, ...options }: ChainOptions = {}): States {
+  return Object.assign(
+    {},
+    ...names.map((name, index) => {
+      const following = names[index + 1];
+      const next = following === undefined ? last : stateName(following, options.again);
+      return stepStates(name, next === undefined ? { End: true } : { Next: next }, options);
+    }),
+  ) as States;
+}
+
+/** How every machine ends: through `close`, which says whether the run ended well. */
+export function closingStates(): States {
+  return {
+    close: {
+      Type: 'Task',
+      Resource: functionArn('close'),
+      ResultPath: '$.closed',
+      TimeoutSeconds: 90,
+      Retry: retry,
+      Next: 'ended well?',
+    },
+    'ended well?': {
+      Type: 'Choice',
+      Choices: [{ Variable: '$.closed.status', StringEquals: 'failed', Next: 'failed' }],
+      Default: 'ended',
+    },
+    failed: { Type: 'Fail', Error: 'RunFailed', Cause: 'The run record names the step, the cause and the remedy.' },
+    ended: { Type: 'Succeed' },
+  };
+}

@@ -3,22 +3,18 @@ import { handler } from '../functions/close.ts';
 import { RetryableError, TerminalError, UserError, type KnownError } from '../shared/errors.ts';
 import type { OnboardingRequestInput } from '../shared/request.ts';
 import { runErrorOf, type RunRecord } from '../shared/run.ts';
-import { endRun, readRun, StepStore } from '../shared/run-store.ts';
+import { endRun } from '../shared/run-end.ts';
+import { readRun } from '../shared/run-store.ts';
+import { StepStore } from '../shared/step-store.ts';
 import { takeLock } from '../shared/run-lock.ts';
 import type { StepName } from '../shared/step-names.ts';
 import { listOpenWindows } from '../shared/target-store.ts';
 import { Hub } from './api/hub.ts';
-import { givenRun, smallest } from './api/requests.ts';
+import { givenRun, smallest, storedRun } from './api/requests.ts';
 import { logLines } from './shared/log-lines.ts';
 import { AccessWorld } from './steps/access-world.ts';
 
 const close = (event: unknown) => handler(event, {} as never) as Promise<{ status: string }>;
-
-async function stored(runId: string): Promise<RunRecord> {
-  const run = await readRun(runId);
-  if (!run) throw new Error(`run ${runId} is gone`);
-  return run;
-}
 
 /** As a Lambda task fails: the error's name, and its message in JSON text. */
 const failure = ({ name, message }: Pick<Error, 'name' | 'message'>) => ({
@@ -51,13 +47,13 @@ describe('the end of a run', () => {
   /** A run that has its lock and has begun. */
   async function begun(request: Partial<OnboardingRequestInput> = {}): Promise<string> {
     const runId = await givenRun({ status: 'running', request: { ...smallest, ...request } });
-    await takeLock(await stored(runId));
+    await takeLock(await storedRun(runId));
     return runId;
   }
 
   async function stepEnds(runId: string, name: StepName, error?: KnownError): Promise<void> {
     const store = new StepStore(runId, 1, name);
-    await store.begin();
+    await store.begin(Date.now() + 60_000);
     if (!error) await store.finish({ status: 'succeeded', output: {}, warnings: [] });
     else {
       const status = error.name === 'RetryableError' ? 'running' : 'failed';
@@ -70,8 +66,8 @@ describe('the end of a run', () => {
     expect(await close({ runId, attempt: 1, identityMode: 'irsa', answer: { status: 'succeeded' } })).toEqual({
       status: 'succeeded',
     });
-    expect(await stored(runId)).toMatchObject({ status: 'succeeded', endedAt: '2026-03-01T00:00:00.000Z' });
-    expect(await stored(runId)).not.toHaveProperty('error');
+    expect(await storedRun(runId)).toMatchObject({ status: 'succeeded', endedAt: '2026-03-01T00:00:00.000Z' });
+    expect(await storedRun(runId)).not.toHaveProperty('error');
     expect(await hub.items('lock#')).toEqual([]);
     expect(lines()).toMatchObject([{ message: 'run ended', runId, step: 'close', status: 'succeeded' }]);
   });
@@ -86,7 +82,7 @@ describe('the end of a run', () => {
     const refused = new UserError('bucket-not-ours', 'bucket cur');
     await stepEnds(runId, 'cur-bucket', refused);
     expect(await close({ runId, attempt: 1, failure: failure(refused) })).toEqual({ status: 'failed' });
-    expect((await stored(runId)).error).toEqual(runErrorOf(refused, 'cur-bucket'));
+    expect((await storedRun(runId)).error).toEqual(runErrorOf(refused, 'cur-bucket'));
     expect(await hub.items('lock#')).toEqual([]);
   });
 
@@ -96,16 +92,16 @@ describe('the end of a run', () => {
     await stepEnds(runId, 'cur-bucket', new RetryableError('aws-unavailable', 'InternalError: once'));
     await stepEnds(runId, 'pod-role', gaveUp);
     await close({ runId, attempt: 1, failure: failure(gaveUp) });
-    expect((await stored(runId)).error).toEqual(runErrorOf(gaveUp, 'pod-role'));
+    expect((await storedRun(runId)).error).toEqual(runErrorOf(gaveUp, 'pod-role'));
   });
 
   it('names the step that was running when a function died without a record', async () => {
     const runId = await begun();
     await stepEnds(runId, 'preflight');
-    await new StepStore(runId, 1, 'discovery').begin();
+    await new StepStore(runId, 1, 'discovery').begin(Date.now() + 60_000);
     const died = { name: 'Sandbox.Timedout', message: 'Task timed out after 60.00 seconds' };
     await close({ runId, attempt: 1, failure: failure(died) });
-    expect((await stored(runId)).error).toMatchObject({
+    expect((await storedRun(runId)).error).toMatchObject({
       code: 'step-crashed',
       step: 'discovery',
       message: 'Sandbox.Timedout: Task timed out after 60.00 seconds',
@@ -114,10 +110,10 @@ describe('the end of a run', () => {
 
   it('blames no step when several may have died', async () => {
     const runId = await begun();
-    await new StepStore(runId, 1, 'discovery').begin();
+    await new StepStore(runId, 1, 'discovery').begin(Date.now() + 60_000);
     await stepEnds(runId, 'cur-bucket', new RetryableError('throttled', 'SlowDown: about to pass'));
     await close({ runId, attempt: 1, failure: { Error: 'States.Runtime', Cause: 'not JSON' } });
-    expect((await stored(runId)).error).toMatchObject({
+    expect((await storedRun(runId)).error).toMatchObject({
       code: 'step-crashed',
       step: null,
       message: 'States.Runtime: not JSON',
@@ -126,9 +122,9 @@ describe('the end of a run', () => {
 
   it('is failed when the execution was stopped from outside', async () => {
     const runId = await begun();
-    await new StepStore(runId, 1, 'discovery').begin();
+    await new StepStore(runId, 1, 'discovery').begin(Date.now() + 60_000);
     expect(await close(statusChange(runId, 'ABORTED'))).toEqual({ status: 'failed' });
-    expect((await stored(runId)).error).toMatchObject({
+    expect((await storedRun(runId)).error).toMatchObject({
       code: 'execution-stopped',
       step: null,
       message: 'the execution ended ABORTED',
@@ -141,14 +137,14 @@ describe('the end of a run', () => {
     const bug = new TerminalError('unexpected', 'TypeError: a bug');
     await stepEnds(runId, 'grant', bug);
     await close(statusChange(runId, 'FAILED'));
-    expect((await stored(runId)).error).toEqual(runErrorOf(bug, 'grant'));
+    expect((await storedRun(runId)).error).toEqual(runErrorOf(bug, 'grant'));
   });
 
   it('stays cancelled when the stopped execution reports', async () => {
     const runId = await begun();
-    await endRun(runId, 1, 'cancelled');
+    await endRun(await storedRun(runId), 'cancelled');
     expect(await close(statusChange(runId, 'ABORTED'))).toEqual({ status: 'cancelled' });
-    expect(await stored(runId)).not.toHaveProperty('error');
+    expect(await storedRun(runId)).not.toHaveProperty('error');
     expect(await hub.items('lock#')).toEqual([]);
   });
 
@@ -227,7 +223,7 @@ describe('the end of a run that died as the cluster’s administrator', () => {
     await end();
     expect(policies()).toEqual([]);
     expect(await listOpenWindows()).toEqual([]);
-    expect((await stored(runId)).status).toBe('failed');
+    expect((await storedRun(runId)).status).toBe('failed');
   });
 
   it('leaves another run’s window open', async () => {
@@ -240,7 +236,7 @@ describe('the end of a run that died as the cluster’s administrator', () => {
   it('leaves the mark for the sweeper where the cluster cannot be entered any more', async () => {
     world.world.faults.push({ service: 'sts', operation: 'AssumeRole', kind: 'denied' });
     await end();
-    expect((await stored(runId)).status).toBe('failed');
+    expect((await storedRun(runId)).status).toBe('failed');
     expect(await listOpenWindows()).toMatchObject([{ runId }]);
     expect(lines()).toContainEqual(expect.objectContaining({ message: 'admin window still open', runId }));
     world.world.faults.length = 0;
@@ -253,7 +249,7 @@ describe('the end of a run that died as the cluster’s administrator', () => {
   it('comes also while the cluster does not answer, and the next try shuts the window', async () => {
     world.world.faults.push({ service: 'eks', operation: 'DisassociateAccessPolicy', kind: '500', times: 3 });
     await expect(end()).rejects.toMatchObject({ name: 'RetryableError' });
-    expect((await stored(runId)).status).toBe('failed');
+    expect((await storedRun(runId)).status).toBe('failed');
     expect(policies()).toHaveLength(1);
     await end();
     expect(policies()).toEqual([]);

@@ -33,6 +33,6 @@ export const route = {
 } as const satisfies Route;
 
 export const handler = apiHandler(route, async ({ headers, body }) => {
-  const run = await startRun(body, headers['idempotency-key']);
+  const run = await startRun({ kind: 'onboarding', request: body }, headers['idempotency-key']);
   return { status: 202, headers: { location: runLink(run.runId) }, body: runView(run) };
 });

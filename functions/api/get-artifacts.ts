@@ -22,7 +22,7 @@ export const route = {
 
 export const handler = apiHandler(route, async ({ params: { runId } }) => {
   const run = isRunId(runId) ? await readRun(runId) : undefined;
-  if (!run) throw new Refusal('run-not-found', 'No run has this id.');
+  if (run?.kind !== 'onboarding') throw new Refusal('run-not-found', 'No onboarding has this id.');
   const provisionerArn = readDeployment().clusterProvisionerArn(run.request.cluster.accountId);
   return { status: 200, body: artifactsOf(run, provisionerArn) };
 });

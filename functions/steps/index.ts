@@ -17,6 +17,16 @@ import { preflight } from './preflight.ts';
 import { publish } from './publish.ts';
 import { reportChoice } from './report-choice.ts';
 import { smokeQuery } from './smoke-query.ts';
+import { inventory } from './inventory.ts';
+import { removeEntry } from './remove-entry.ts';
+import { unloadProof } from './unload-proof.ts';
+import { removePodRole } from './remove-pod-role.ts';
+import { removeGrant } from './remove-grant.ts';
+import { removePayerRole } from './remove-payer-role.ts';
+import { removeCrawlerStack } from './remove-crawler-stack.ts';
+import { removeAthenaResults } from './remove-athena-results.ts';
+import { removeReport } from './remove-report.ts';
+import { removeAccess } from './remove-access.ts';
 import type { Step } from '../../shared/step.ts';
 import type { StepName } from '../../shared/step-names.ts';
 
@@ -41,4 +51,14 @@ export const steps: Record<StepName, Step> = {
   'smoke-query': smokeQuery,
   publish,
   'load-proof': loadProof,
+  inventory,
+  'remove-entry': removeEntry,
+  'unload-proof': unloadProof,
+  'remove-pod-role': removePodRole,
+  'remove-grant': removeGrant,
+  'remove-payer-role': removePayerRole,
+  'remove-crawler-stack': removeCrawlerStack,
+  'remove-athena-results': removeAthenaResults,
+  'remove-report': removeReport,
+  'remove-access': removeAccess,
 };

@@ -6,13 +6,12 @@ import { parseIntegrationFile } from '../../shared/cloud-integration.ts';
 import type { Outputs } from '../../shared/outputs.ts';
 import { OnboardingRequest, type OnboardingRequestInput } from '../../shared/request.ts';
 import { skips, type RunRecord, type StepRecord } from '../../shared/run.ts';
-import { StepStore } from '../../shared/run-store.ts';
 import { commandLine } from '../../shared/shell.ts';
 import { stepNames, type StepName } from '../../shared/step-names.ts';
 import { writeYaml } from '../../shared/yaml-text.ts';
 import { call } from './call.ts';
 import { Hub } from './hub.ts';
-import { givenRun, smallest } from './requests.ts';
+import { endStep, givenRun, smallest } from './requests.ts';
 
 const provisionerArn = 'arn:aws:iam::222233334444:role/kubecost-payer-onboarding/kubecost-cluster-provisioner';
 const issuer = 'oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE';
@@ -90,9 +89,10 @@ function runWith(found: Partial<Outputs>, request: Partial<OnboardingRequestInpu
     output,
     memo: { seen: foreign[2] },
   });
-  const taken = stepNames.filter((name) => found[name] && !skips(parsed, name));
+  const taken = stepNames.filter((name) => found[name] && !skips({ kind: 'onboarding', request: parsed }, name));
   return {
     runId: '01kjq3w5e8f2c9m4x7v1t6s0rz',
+    kind: 'onboarding',
     attempt: 1,
     status: 'running',
     request: parsed,
@@ -389,7 +389,7 @@ describe('GET /v1/runs/{runId}/artifacts', () => {
     const read = async () => Artifacts.parse((await call('GET', `/v1/runs/${runId}/artifacts`)).body);
     expect((await read()).missing).toContain('discovery');
     const output: Outputs[StepName] = kubecost3;
-    await new StepStore(runId, 1, 'discovery').finish({ status: 'succeeded', output, warnings: [] });
+    await endStep(runId, 'discovery', output);
     const { missing, helm } = await read();
     expect(missing).not.toContain('discovery');
     expect(helm.detected).toBe('kubecost-3');

@@ -43,7 +43,9 @@ export class Hub {
       ALLOWED_HOST_SUFFIXES: '.eks.amazonaws.com',
       ALLOWED_NAMESPACES: 'kubecost,opencost',
       VPC_SUBNET_IDS: '',
-      STATE_MACHINE_ARN: 'arn:aws:states:us-east-1:999900001111:stateMachine:provision',
+      EVENT_BUS_NAME: 'runs',
+      PROVISION_STATE_MACHINE_ARN: 'arn:aws:states:us-east-1:999900001111:stateMachine:provision',
+      OFFBOARD_STATE_MACHINE_ARN: 'arn:aws:states:us-east-1:999900001111:stateMachine:offboard',
     });
     const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
     this.#client = DynamoDBDocumentClient.from(

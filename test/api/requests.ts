@@ -1,6 +1,8 @@
 import { OnboardingRequest, type OnboardingRequestInput } from '../../shared/request.ts';
 import type { RunRecord } from '../../shared/run.ts';
-import { createRun } from '../../shared/run-store.ts';
+import { createRun, readRun } from '../../shared/run-store.ts';
+import { StepStore } from '../../shared/step-store.ts';
+import type { StepName } from '../../shared/step-names.ts';
 import { newRunId } from '../../shared/run-id.ts';
 
 export const smallest: OnboardingRequestInput = {
@@ -14,6 +16,27 @@ export async function givenRun(
 ): Promise<string> {
   const { status = 'succeeded', createdAt = '2026-03-01T00:00:00.000Z', request = smallest } = fields;
   const runId = newRunId(Date.parse(createdAt));
-  await createRun({ runId, attempt: 1, status, createdAt, request: OnboardingRequest.parse(request) });
+  await createRun({
+    runId,
+    kind: 'onboarding',
+    attempt: 1,
+    status,
+    createdAt,
+    request: OnboardingRequest.parse(request),
+  });
   return runId;
+}
+
+/** An onboarding as the table holds it. */
+export async function storedRun(runId: string): Promise<RunRecord> {
+  const run = await readRun(runId);
+  if (run?.kind !== 'onboarding') throw new Error(`onboarding ${runId} is gone`);
+  return run;
+}
+
+/** Leaves a step succeeded, as its own invocation would have. */
+export async function endStep(runId: string, name: StepName, output: Record<string, unknown>): Promise<void> {
+  const store = new StepStore(runId, 1, name);
+  await store.begin(Date.now() + 60_000);
+  await store.finish({ status: 'succeeded', output, warnings: [] });
 }

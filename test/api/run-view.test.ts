@@ -24,6 +24,7 @@ function step(fields: Partial<StepRecord> = {}): StepRecord {
 function run(steps: RunRecord['steps'], fields: Partial<RunRecord> = {}): RunRecord {
   return {
     runId: '01kjq3w5e8f2c9m4x7v1t6s0rz',
+    kind: 'onboarding',
     attempt: 1,
     status: 'running',
     request: OnboardingRequest.parse(smallest),

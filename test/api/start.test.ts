@@ -1,13 +1,13 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { clusterArnOf } from '../../shared/run.ts';
-import { endRun } from '../../shared/run-store.ts';
+import { endRun } from '../../shared/run-end.ts';
 import { releaseLock } from '../../shared/run-lock.ts';
 import { OnboardingRequest, type OnboardingRequestInput } from '../../shared/request.ts';
 import type { Run } from '../../shared/run-view.ts';
 import { fixTargetSettings, moveServiceAccount } from '../../shared/target-store.ts';
 import { call } from './call.ts';
 import { Hub } from './hub.ts';
-import { smallest } from './requests.ts';
+import { smallest, storedRun } from './requests.ts';
 
 let hub: Hub;
 beforeAll(() => vi.spyOn(process.stdout, 'write').mockReturnValue(true));
@@ -58,7 +58,7 @@ describe('POST /v1/onboardings', () => {
 
   it('answers the same run to a repeat even after the run has ended', async () => {
     const runId = runIdOf(await post(smallest, 'monday'));
-    await endRun(runId, 1, 'succeeded');
+    await endRun(await storedRun(runId), 'succeeded');
     await releaseLock({ runId, request: OnboardingRequest.parse(smallest) });
     const again = await post(smallest, 'monday');
     expect(again.body).toMatchObject({ runId, status: 'succeeded' });
@@ -109,7 +109,7 @@ describe('POST /v1/onboardings', () => {
 
   it('takes over the lock that an ended run did not give back', async () => {
     const first = runIdOf(await post());
-    await endRun(first, 1, 'failed');
+    await endRun(await storedRun(first), 'failed');
     const second = await post();
     expect(second.status).toBe(202);
     expect((await hub.items('lock#')).map(({ runId }) => runId)).toEqual([runIdOf(second)]);

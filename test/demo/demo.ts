@@ -63,8 +63,9 @@ async function demo(json: boolean): Promise<boolean> {
 }
 
 function reportRun(run: Run, say: (line?: string) => void): void {
-  const { payerAccountId, cluster, identity } = run.request;
-  const title = `${payerAccountId} on ${cluster.name} (${identity.mode})`;
+  const { payerAccountId, cluster } = run.request;
+  const mode = 'identity' in run.request ? ` (${run.request.identity.mode})` : '';
+  const title = `${payerAccountId} on ${cluster.name}${mode}`;
   say(
     `\n${title}: ${run.status}, ${run.changes} changes, ${elapsed(Date.parse(run.createdAt), Date.parse(run.endedAt ?? run.createdAt))}`,
   );

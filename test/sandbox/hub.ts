@@ -15,6 +15,10 @@ export const hubAccountId = '999900001111';
 export const hubRegion = 'us-east-1';
 export const deploymentId = 'sandbox';
 export const tableName = 'runs';
+/** The state machines of serverless.yml by logical id, and their names here. */
+const machines = { ProvisionStateMachine: 'provision', OffboardStateMachine: 'offboard' } as const;
+const machineArn = (name: string) => `arn:aws:states:${hubRegion}:${hubAccountId}:stateMachine:${name}`;
+const eventBusName = 'runs';
 const functionRolePath = '/kubecost-payer-onboarding/functions/';
 
 type Handler = (event: unknown, context: unknown) => Promise<unknown>;
@@ -63,14 +67,13 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   if (options.speed !== undefined) world.clock.speed = options.speed;
   const aws = await startServer(world);
   const table = await startTable();
-  const stateMachineArn = `arn:aws:states:${hubRegion}:${hubAccountId}:stateMachine:provision`;
   const undoEnvironment = setEnvironment({
     ...hubCredentials(world),
     AWS_REGION: hubRegion,
     AWS_ENDPOINT_URL: aws.endpoint,
     AWS_ENDPOINT_URL_DYNAMODB: table.endpoint,
-    ...resolvedEnvironment(file.provider.environment, stateMachineArn),
-    STATE_MACHINE_ARN: stateMachineArn,
+    ...resolvedEnvironment(file.provider.environment),
+    ...resolvedEnvironment((file.functions.createOnboarding?.environment ?? {}) as Environment),
   });
 
   const invocations: InvocationRecord[] = [];
@@ -108,18 +111,19 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     }
   };
 
-  const machine = resourceOf(file, 'ProvisionStateMachine');
-  world.states.createStateMachine({
-    accountId: hubAccountId,
-    region: hubRegion,
-    name: 'provision',
-    definition: JSON.parse(substituted(machine)) as object,
-    invoke: (arn, payload) => invoke(arn.split(':').at(-1) ?? '', payload),
-    onStatusChange: (event) => {
-      if (['FAILED', 'TIMED_OUT', 'ABORTED'].includes(event.detail.status))
-        void invoke('close', event).catch(reportBackground);
-    },
-  });
+  for (const [logicalId, name] of Object.entries(machines)) {
+    world.states.createStateMachine({
+      accountId: hubAccountId,
+      region: hubRegion,
+      name,
+      definition: JSON.parse(substituted(name, resourceOf(file, logicalId))) as object,
+      invoke: (arn, payload) => invoke(arn.split(':').at(-1) ?? '', payload),
+      onStatusChange: (event) => {
+        if (['FAILED', 'TIMED_OUT', 'ABORTED'].includes(event.detail.status))
+          void invoke('close', event).catch(reportBackground);
+      },
+    });
+  }
   scheduleSweep(world, invoke);
 
   const api = new HttpApi({ routes: httpRoutes(file), invoke, world, signing: options.signing ?? true });
@@ -130,7 +134,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     tableEndpoint: table.endpoint,
     apiUrl,
     invocations,
-    stateMachineArn,
+    stateMachineArn: machineArn('provision'),
     invoke,
     async close() {
       world.clock.stop();
@@ -205,8 +209,12 @@ async function startTable(): Promise<{ endpoint: string; close(): Promise<void> 
 }
 
 /** Literals stay, references become what they refer to here. */
-function resolvedEnvironment(environment: Environment, stateMachineArn: string): Record<string, string> {
-  const references: Record<string, string> = { RunsTable: tableName, ProvisionStateMachine: stateMachineArn };
+function resolvedEnvironment(environment: Environment): Record<string, string> {
+  const references: Record<string, string> = {
+    RunsTable: tableName,
+    RunEventBus: eventBusName,
+    ...Object.fromEntries(Object.entries(machines).map(([logicalId, name]) => [logicalId, machineArn(name)])),
+  };
   return Object.fromEntries(
     Object.entries(environment)
       .filter(([name]) => name !== 'NODE_OPTIONS')
@@ -226,8 +234,8 @@ function setEnvironment(values: Record<string, string>): () => void {
 }
 
 /** The deployed definition with its substitutions filled in as CloudFormation would. */
-function substituted(machine: Record<string, unknown>): string {
-  const definition = readFileSync(new URL('../../state-machines/provision.asl', import.meta.url), 'utf8');
+function substituted(name: string, machine: Record<string, unknown>): string {
+  const definition = readFileSync(new URL(`../../state-machines/${name}.asl`, import.meta.url), 'utf8');
   const substitutions = machine.DefinitionSubstitutions as Record<string, { GetAtt: string }>;
   return definition.replaceAll(/\$\{(\w+)\}/g, (placeholder, name: string) => {
     const logicalId = substitutions[name]?.GetAtt.replace(/LambdaFunction\.Arn$/, '');

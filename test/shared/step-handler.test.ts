@@ -4,11 +4,12 @@ import { TerminalError, UserError } from '../../shared/errors.ts';
 import { takeLease } from '../../shared/lease.ts';
 import type { OnboardingRequestInput } from '../../shared/request.ts';
 import type { StepRecord } from '../../shared/run.ts';
-import { endRun, readRun } from '../../shared/run-store.ts';
+import { endRun } from '../../shared/run-end.ts';
+import { readRun } from '../../shared/run-store.ts';
 import type { Step, Wait } from '../../shared/step.ts';
 import { stepHandler, type StepAnswer } from '../../shared/step-handler.ts';
 import { Hub } from '../api/hub.ts';
-import { givenRun, smallest } from '../api/requests.ts';
+import { givenRun, smallest, storedRun } from '../api/requests.ts';
 import { Board, boardOutput, type BoardPlan } from './board.ts';
 import { logLines } from './log-lines.ts';
 
@@ -257,7 +258,7 @@ describe('a step that fails', () => {
 describe('a step of an attempt that is over', () => {
   it('neither looks nor writes', async () => {
     const board = new Board();
-    await endRun(runId, 1, 'cancelled');
+    await endRun(await storedRun(runId), 'cancelled');
     await expect(invoke(board)).rejects.toMatchObject({ name: 'TerminalError', code: 'stale-attempt' });
     expect(board.written).toEqual([]);
     expect((await record())?.status).toBe('pending');
@@ -266,7 +267,7 @@ describe('a step of an attempt that is over', () => {
   it('stops at its next write, and leaves the record alone', async () => {
     const board = new Board();
     board.afterWrite = async (resource) => {
-      if (resource === 'policy') await endRun(runId, 1, 'cancelled');
+      if (resource === 'policy') await endRun(await storedRun(runId), 'cancelled');
     };
     await expect(invoke(board)).rejects.toMatchObject({ name: 'TerminalError', code: 'stale-attempt' });
     expect(board.written).toEqual(['bucket', 'policy']);

@@ -22,6 +22,7 @@ const deployment = readDeployment({
   CLUSTER_PROVISIONER_NAME: 'cluster',
   ALLOWED_HOST_SUFFIXES: '.eks.amazonaws.com',
   ALLOWED_NAMESPACES: 'kubecost, opencost,',
+  EVENT_BUS_NAME: 'runs',
   VPC_SUBNET_IDS: '',
 });
 
@@ -29,7 +30,15 @@ function context(dryRun = false): StepContext {
   const request = OnboardingRequest.parse({ ...smallest, dryRun });
   const account = (id: string) => new TargetAccount(id, { roleArn: id, sessionName: 'a' }, 'payer-access-denied');
   return {
-    run: { runId: 'a', attempt: 1, status: 'running', createdAt: '2026-03-01T00:00:00.000Z', request, steps: {} },
+    run: {
+      runId: 'a',
+      kind: 'onboarding',
+      attempt: 1,
+      status: 'running',
+      createdAt: '2026-03-01T00:00:00.000Z',
+      request,
+      steps: {},
+    },
     deployment,
     owner: { deploymentId: 'test', runId: 'a' },
     payer: account(request.payerAccountId),

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { stepNames, stepPhases, type StepName } from '../../shared/step-names.ts';
+import { onboardingStepNames, stepPhases, type StepName } from '../../shared/step-names.ts';
 import type { StepAnswer } from '../../shared/step-handler.ts';
 import { functionKey } from '../../state-machines/states.ts';
 import { VirtualClock } from '../sandbox/clock.ts';
@@ -21,7 +21,7 @@ async function run(script: Script, identityMode = 'irsa') {
   const calls: { name: string; second: number; payload: Json }[] = [];
   const counts = new Map<string, number>();
   const names = new Map<string, StepName | 'close'>(
-    [...stepNames, 'close' as const].map((name) => [functionKey(name), name]),
+    [...onboardingStepNames, 'close' as const].map((name) => [functionKey(name), name]),
   );
   const execution = start(
     definition,
@@ -67,7 +67,7 @@ describe('the state machine', () => {
   it('takes every step of the identity mode once, looks again at what is installed, and closes the run', async () => {
     const { result, order } = await run({});
     expect(result.status).toBe('SUCCEEDED');
-    const taken = [...stepNames.filter((name) => name !== 'pod-identity'), 'discovery', 'close'];
+    const taken = [...onboardingStepNames.filter((name) => name !== 'pod-identity'), 'discovery', 'close'];
     expect([...order].sort()).toEqual(taken.sort());
     expect(order.slice(0, 4)).toEqual(['preflight', 'report-choice', 'cluster-access', 'discovery']);
     expect(order.slice(-6)).toEqual(['payer-policy', 'smoke-query', 'discovery', 'publish', 'load-proof', 'close']);
@@ -125,7 +125,7 @@ describe('the state machine', () => {
     }
   });
 
-  it.each(stepNames.filter((name) => name !== 'pod-identity'))(
+  it.each(onboardingStepNames.filter((name) => name !== 'pod-identity'))(
     'ends the run through close when %s fails',
     async (name) => {
       const { result, order, calls } = await run({

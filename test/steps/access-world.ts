@@ -10,7 +10,8 @@ import { podRole } from '../../functions/steps/pod-role.ts';
 import { publish } from '../../functions/steps/publish.ts';
 import { now, iso } from '../../shared/clock.ts';
 import { runErrorOf, targetOf, type RunError, type RunRecord, type StepRecord } from '../../shared/run.ts';
-import { createRun, readRun, StepStore } from '../../shared/run-store.ts';
+import { createRun, readRun, type NewRun } from '../../shared/run-store.ts';
+import { endStep } from '../api/requests.ts';
 import { stepHandler, type StepAnswer } from '../../shared/step-handler.ts';
 import { OnboardingRequest, type OnboardingRequestInput } from '../../shared/request.ts';
 import { newRunId } from '../../shared/run-id.ts';
@@ -100,8 +101,9 @@ export class AccessWorld {
     athenaResults: object = {},
   ): Promise<string> {
     const { name, version, issuer, arn, kubernetes } = this.cluster;
-    const run: Omit<RunRecord, 'steps'> = {
+    const run: NewRun = {
       runId: newRunId(),
+      kind: 'onboarding',
       attempt: 1,
       status: 'running',
       createdAt: iso(now()),
@@ -125,9 +127,7 @@ export class AccessWorld {
     };
     const results = { ...elsewhere['athena-results'], ...athenaResults };
     for (const [step, output] of Object.entries({ preflight, ...elsewhere, 'athena-results': results })) {
-      const store = new StepStore(run.runId, 1, step as StepName);
-      await store.begin();
-      await store.finish({ status: 'succeeded', output, warnings: [] });
+      await endStep(run.runId, step as StepName, output);
     }
     return run.runId;
   }

@@ -1,7 +1,7 @@
 import type { OnboardingRequestInput } from '../../shared/request.ts';
 import type { ErrorCode } from '../../shared/error-catalogue.ts';
 import { isKnownError, type KnownError } from '../../shared/errors.ts';
-import { stepNames, stepPhases, type StepName } from '../../shared/step-names.ts';
+import { onboardingStepNames, stepPhases, type StepName } from '../../shared/step-names.ts';
 import { deployProvisioner } from '../sandbox/provisioners.ts';
 import { Stage, type OneRun, type Taken } from './stage.ts';
 
@@ -35,7 +35,7 @@ export class BillingWorld {
 
   /** Takes the steps of the billing and query branches that come before. */
   async takeUntil(step: StepName, run: OneRun): Promise<void> {
-    for (const name of branches.slice(0, branches.indexOf(step))) await run.take(name);
+    for (const name of branches.slice(0, branches.findIndex((name) => name === step))) await run.take(name);
   }
 
   async takeTo(last: StepName, run: OneRun): Promise<Taken> {
@@ -44,7 +44,7 @@ export class BillingWorld {
   }
 }
 
-const branches = stepNames.filter((name) => stepPhases[name] !== 'access' && stepPhases[name] !== 'finish');
+const branches = onboardingStepNames.filter((name) => stepPhases[name] !== 'access' && stepPhases[name] !== 'finish');
 
 /** The error of a step that must not succeed. */
 export async function refusalOf(taking: Promise<unknown>): Promise<{ code: ErrorCode; message: string }> {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { discovery } from '../../functions/steps/discovery.ts';
-import { StepStore } from '../../shared/run-store.ts';
+import { endStep } from '../api/requests.ts';
 import { fixTargetSettings } from '../../shared/target-store.ts';
 import { agents, costReaders, type Landscape, type Service, type Workload } from '../../shared/workload.ts';
 import type { Situation } from '../../shared/step.ts';
@@ -277,14 +277,13 @@ describe('discovery in a cluster', () => {
     const runId = await world.newRun();
     await world.take(runId, 'cluster-access');
     expect(await world.invoke(runId, 'discovery')).toMatchObject({ outdated: '' });
-    const store = new StepStore(runId, 1, 'pod-role');
     const given = { podRoleArn: 'arn', serviceAccount: 'kubecost-serviceaccount', oidcProviderArn: 'arn' };
-    await store.finish({ status: 'succeeded', output: given, warnings: [] });
+    await endStep(runId, 'pod-role', given);
     expect(await world.invoke(runId, 'discovery')).toMatchObject({ outdated: '' });
 
     world.cluster.kubernetes.installKubecost({ generation: '3.x' });
     expect(await world.invoke(runId, 'discovery')).toMatchObject({ outdated: 'pod-role' });
-    await store.finish({ status: 'succeeded', output: { ...given, serviceAccount: 'kubecost' }, warnings: [] });
+    await endStep(runId, 'pod-role', { ...given, serviceAccount: 'kubecost' });
     expect(await world.invoke(runId, 'discovery')).toMatchObject({ outdated: '' });
   });
 

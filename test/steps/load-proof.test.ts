@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { readRun, StepStore } from '../../shared/run-store.ts';
+import { readRun } from '../../shared/run-store.ts';
+import { endStep } from '../api/requests.ts';
 import type { Outputs } from '../../shared/outputs.ts';
 import type { OnboardingRequestInput } from '../../shared/request.ts';
 import type { StepName } from '../../shared/step-names.ts';
@@ -84,8 +85,7 @@ async function runFrom(different: Outcomes = {}, request: Partial<OnboardingRequ
   const steps = (await readRun(published))?.steps ?? {};
   for (const [name, { output }] of Object.entries(steps)) {
     const merged = { ...output, ...billing[name as keyof typeof billing], ...different[name as StepName] };
-    if (Object.keys(merged).length > 0)
-      await new StepStore(runId, 1, name as StepName).finish({ status: 'succeeded', output: merged, warnings: [] });
+    if (Object.keys(merged).length > 0) await endStep(runId, name as StepName, merged);
   }
   return runId;
 }

@@ -1,5 +1,5 @@
 import { parseIntegrationFile } from '../../shared/cloud-integration.ts';
-import { readRun, StepStore } from '../../shared/run-store.ts';
+import { endStep, storedRun } from '../api/requests.ts';
 import { markGranted } from '../../shared/target-store.ts';
 import type { OnboardingRequestInput } from '../../shared/request.ts';
 import { podRoleOf, targetOf, type RunRecord, type Target } from '../../shared/run.ts';
@@ -41,8 +41,7 @@ export class PublicationWorld {
     access.cluster.kubernetes.installKubecost({ generation });
     const first = await access.newRun();
     await access.takeAll(first, 'pod-role');
-    const run = await readRun(first);
-    if (!run) throw new Error(`no run ${first}`);
+    const run = await storedRun(first);
     return new PublicationWorld(access, targetOf(run.request), run);
   }
 
@@ -61,9 +60,7 @@ export class PublicationWorld {
     const done = Object.fromEntries(copied.map((name) => [name, this.#first.steps[name]?.output ?? {}]));
     const policyArn = `arn:aws:iam::${clusterAccountId}:policy/kubecost-access-cur-in-payer-account-0a1b2c3d`;
     for (const [step, output] of Object.entries({ ...done, 'payer-role': { payerRoleArn }, grant: { policyArn } })) {
-      const store = new StepStore(runId, 1, step as StepName);
-      await store.begin();
-      await store.finish({ status: 'succeeded', output, warnings: [] });
+      await endStep(runId, step as StepName, output);
     }
     await markGranted(this.target, payerAccountId, { payerRoleArn, podRoleArn: podRoleOf(this.#first).podRoleArn });
     return runId;

@@ -4,7 +4,7 @@ import { athenaResultsBucketName, curBucketName, dataPolicyName } from '../../sh
 import { outputs } from '../../shared/outputs.ts';
 import type { OnboardingRequestInput } from '../../shared/request.ts';
 import { skips } from '../../shared/run.ts';
-import { stepNames } from '../../shared/step-names.ts';
+import { onboardingStepNames } from '../../shared/step-names.ts';
 import { decodeDataFile, encodeDataFile } from '../sandbox/services/cur-data.ts';
 import { BillingWorld, refusalOf } from './billing-world.ts';
 import { writesOf, type OneRun, type Taken } from './stage.ts';
@@ -111,8 +111,8 @@ describe('smoke-query', () => {
   async function ready(): Promise<{ payer: string; run: OneRun }> {
     const payer = billing.newPayer();
     const run = await billing.begin(payer);
-    for (const name of stepNames.slice(0, stepNames.indexOf('smoke-query')))
-      if (!skips(run.request, name)) await run.take(name);
+    for (const name of onboardingStepNames.slice(0, onboardingStepNames.indexOf('smoke-query')))
+      if (!skips({ kind: 'onboarding', request: run.request }, name)) await run.take(name);
     return { payer, run };
   }
   const output = ({ record }: Taken) => outputs['smoke-query'].parse(record.output);

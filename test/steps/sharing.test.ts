@@ -6,7 +6,8 @@ import { payerRoleName, podRoleName } from '../../shared/aws/names.ts';
 import { policyOf, type PolicyDocument } from '../../shared/aws/policy.ts';
 import { OnboardingRequest } from '../../shared/request.ts';
 import { newRunId } from '../../shared/run-id.ts';
-import { createRun, StepStore } from '../../shared/run-store.ts';
+import { createRun } from '../../shared/run-store.ts';
+import { endStep } from '../api/requests.ts';
 import { deployProvisioner } from '../sandbox/provisioners.ts';
 import { accountAt } from '../runs/payers.ts';
 import { seedChance } from '../chance.ts';
@@ -42,11 +43,10 @@ afterEach(async () => {
 async function newRun(payerAccountId: string, cluster: Cluster): Promise<string> {
   const runId = newRunId();
   const request = OnboardingRequest.parse({ payerAccountId, cluster: { ...cluster, region } });
-  await createRun({ runId, attempt: 1, status: 'running', createdAt: iso(now()), request });
+  await createRun({ runId, kind: 'onboarding', attempt: 1, status: 'running', createdAt: iso(now()), request });
   const workload = { installation: 'none', workload: null, image: null, mount: null, serviceAccount };
   const podRole = { podRoleArn: podRoleArnOf(cluster), serviceAccount, oidcProviderArn: 'arn' };
-  const finish = (name: 'discovery' | 'pod-role', output: object) =>
-    new StepStore(runId, 1, name).finish({ status: 'succeeded', output: { ...output }, warnings: [] });
+  const finish = (name: 'discovery' | 'pod-role', output: object) => endStep(runId, name, { ...output });
   await finish('discovery', workload);
   await finish('pod-role', podRole);
   return runId;

@@ -2,10 +2,11 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient, ScanCommand } from '@aws-sdk/lib-dynamodb';
 import { OnboardingRequest, type OnboardingRequestInput } from '../../shared/request.ts';
 import { skips, type RunRecord, type StepRecord } from '../../shared/run.ts';
-import { createRun, readRun, StepStore } from '../../shared/run-store.ts';
+import { createRun } from '../../shared/run-store.ts';
+import { endStep, storedRun } from '../api/requests.ts';
 import { newRunId } from '../../shared/run-id.ts';
 import type { StepAnswer } from '../../shared/step-handler.ts';
-import { stepNames, type StepName } from '../../shared/step-names.ts';
+import { onboardingStepNames, type StepName } from '../../shared/step-names.ts';
 import { functionKey } from '../../state-machines/states.ts';
 import { exampleRequest, seedScenario, type examples } from '../demo/scenario.ts';
 import { startSandbox, tableName, type Sandbox } from '../sandbox/hub.ts';
@@ -54,7 +55,7 @@ export class Stage {
     const request = OnboardingRequest.parse({ ...exampleRequest(example), ...changes });
     const createdAt = new Date(this.world.clock.now()).toISOString();
     const runId = newRunId(this.world.clock.now());
-    await createRun({ runId, attempt: 1, status: 'running', createdAt, request });
+    await createRun({ runId, kind: 'onboarding', attempt: 1, status: 'running', createdAt, request });
     return new OneRun(this, runId, request);
   }
 
@@ -73,7 +74,7 @@ export class Stage {
 /** Steps in the order in which one after the other finds what it needs. */
 export function stepsOf(example: Example): StepName[] {
   const request = OnboardingRequest.parse(exampleRequest(example));
-  return stepNames.filter((name) => !skips(request, name));
+  return onboardingStepNames.filter((name) => !skips({ kind: 'onboarding', request }, name));
 }
 
 export class OneRun {
@@ -88,9 +89,7 @@ export class OneRun {
   }
 
   async read(): Promise<RunRecord> {
-    const run = await readRun(this.runId);
-    if (!run) throw new Error(`run ${this.runId} has no record`);
-    return run;
+    return storedRun(this.runId);
   }
 
   async record(name: StepName): Promise<StepRecord> {
@@ -126,9 +125,9 @@ export class OneRun {
   /** Puts a run where another one is: as if it had taken the other one's steps before `step`. */
   async follow(other: OneRun, step: StepName): Promise<void> {
     const { steps } = await other.read();
-    for (const name of stepNames.slice(0, stepNames.indexOf(step))) {
+    for (const name of onboardingStepNames.slice(0, onboardingStepNames.findIndex((name) => name === step))) {
       const output = steps[name]?.output;
-      if (output) await new StepStore(this.runId, 1, name).finish({ status: 'succeeded', output, warnings: [] });
+      if (output) await endStep(this.runId, name, output);
     }
   }
 }

@@ -1,0 +1,14 @@
+import { defineStep } from '../../shared/step.ts';
+import { stepHandler } from '../../shared/step-handler.ts';
+
+export const removeAccess = defineStep({
+  name: 'remove-access',
+  summary: 'To be written.',
+  permissions: {},
+  input: () => ({}),
+  observe: () => Promise.resolve({}),
+  plan: () => ({ kind: 'ready', output: { removed: [], kept: [] } }),
+  apply: () => Promise.resolve(),
+});
+
+export const handler = stepHandler(removeAccess);

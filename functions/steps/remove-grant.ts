@@ -1,0 +1,14 @@
+import { defineStep } from '../../shared/step.ts';
+import { stepHandler } from '../../shared/step-handler.ts';
+
+export const removeGrant = defineStep({
+  name: 'remove-grant',
+  summary: 'To be written.',
+  permissions: {},
+  input: () => ({}),
+  observe: () => Promise.resolve({}),
+  plan: () => ({ kind: 'ready', output: { removed: [], kept: [] } }),
+  apply: () => Promise.resolve(),
+});
+
+export const handler = stepHandler(removeGrant);

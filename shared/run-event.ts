@@ -1,0 +1,74 @@
+import * as z from 'zod';
+import {
+  clusterArnOf,
+  runStatuses,
+  stepStatuses,
+  Timestamp,
+  type AnyRun,
+  type RunStatus,
+  type StepRecord,
+} from './run.ts';
+import { runKinds, stepNames, type StepName } from './step-names.ts';
+
+/** One transition of a run or of one of its steps, as the event bus carries it: ids, states and codes, never a document. */
+export const RunEvent = z
+  .object({
+    id: z.string().meta({ description: 'The same each time this transition is delivered' }),
+    at: Timestamp.meta({ description: 'When the transition happened' }),
+    runId: z.string(),
+    attempt: z.int(),
+    kind: z.enum(runKinds),
+    batchId: z.string().nullable(),
+    payerAccountId: z.string(),
+    cluster: z.string().meta({ description: 'ARN of the EKS cluster' }),
+    step: z.enum(stepNames).nullable().meta({ description: 'Null for a transition of the run itself' }),
+    status: z.enum([...new Set([...runStatuses, ...stepStatuses])]),
+    waitingFor: z.string().nullable(),
+    error: z
+      .object({ code: z.string(), title: z.string(), actor: z.string(), remedy: z.string() })
+      .nullable()
+      .meta({ description: 'Of a failure' }),
+  })
+  .meta({ id: 'RunEvent' });
+export type RunEvent = z.infer<typeof RunEvent>;
+
+/** What every event says of its run. */
+export type Subject = Pick<AnyRun, 'runId' | 'attempt' | 'kind' | 'batchId' | 'request'>;
+
+/** What a step has come to. */
+export interface StepTransition {
+  status: StepRecord['status'];
+  waiting?: StepRecord['waiting'] | undefined;
+  error?: StepRecord['error'] | undefined;
+}
+
+export function runEvent(run: Subject, status: RunStatus, at: string, error?: AnyRun['error']): RunEvent {
+  return event(run, { step: null, status, at, waitingFor: null, error });
+}
+
+export function stepEvent(
+  run: Subject,
+  step: StepName,
+  { status, waiting, error }: StepTransition,
+  at: string,
+): RunEvent {
+  return event(run, { step, status, at, waitingFor: (status === 'waiting' && waiting?.for) || null, error });
+}
+
+function event(
+  { runId, attempt, kind, batchId, request }: Subject,
+  { error, ...what }: Pick<RunEvent, 'step' | 'status' | 'at' | 'waitingFor'> & { error: AnyRun['error'] | undefined },
+): RunEvent {
+  const { step, status, at } = what;
+  return {
+    id: [runId, attempt, step ?? 'run', status, at].join('/'),
+    runId,
+    attempt,
+    kind,
+    batchId: batchId ?? null,
+    payerAccountId: request.payerAccountId,
+    cluster: clusterArnOf(request),
+    ...what,
+    error: error ? { code: error.code, title: error.title, actor: error.actor, remedy: error.remedy } : null,
+  };
+}
