@@ -1,8 +1,9 @@
 import { Agent, request, type RequestOptions } from 'node:https';
 import { eksToken } from './eks-token.ts';
-import { isAwsError } from './errors.ts';
+import { isAwsError, TerminalError } from './errors.ts';
 import { kubernetesError, KubernetesError } from './kubernetes-error.ts';
 import { outputOf } from './run.ts';
+import type { RunKind } from './step-names.ts';
 import type { StepContext } from './step.ts';
 
 export interface KubernetesObject {
@@ -94,13 +95,13 @@ export class KubernetesClient {
   }
 }
 
-const clients = new WeakMap<StepContext, KubernetesClient>();
+const clients = new WeakMap<StepContext<RunKind>, KubernetesClient>();
 
 /** The cluster of the run, entered as the cluster account's provisioner role; one token and one connection pool per invocation. */
-export function connectKubernetes(cx: StepContext): KubernetesClient {
+export function connectKubernetes(cx: StepContext<RunKind>): KubernetesClient {
   const known = clients.get(cx);
   if (known) return known;
-  const { endpoint, certificateAuthority } = outputOf(cx.run, 'preflight');
+  const { endpoint, certificateAuthority } = apiServerOf(cx.run);
   let token: Promise<string> | undefined;
   const client = new KubernetesClient(
     endpoint,
@@ -111,8 +112,16 @@ export function connectKubernetes(cx: StepContext): KubernetesClient {
   return client;
 }
 
+/** A step of an offboarding asks first whether the cluster is still there. */
+function apiServerOf(run: StepContext<RunKind>['run']): { endpoint: string; certificateAuthority: string } {
+  if (run.kind === 'onboarding') return outputOf(run, 'preflight');
+  const { cluster } = outputOf(run, 'inventory');
+  if (!cluster) throw new TerminalError('unexpected', `run ${run.runId} asks a cluster that is gone`);
+  return cluster;
+}
+
 /** A dry run may look at a cluster where the right to look was itself only planned: then `hidden`. */
-export async function unlessHidden<T>(cx: StepContext, read: () => Promise<T>): Promise<T | 'hidden'> {
+export async function unlessHidden<T>(cx: StepContext<RunKind>, read: () => Promise<T>): Promise<T | 'hidden'> {
   try {
     return await read();
   } catch (error) {
