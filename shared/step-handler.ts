@@ -3,6 +3,7 @@ import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
 import * as z from 'zod';
 import { clusterAccount, payerAccount } from './accounts.ts';
+import { announce, hasNews } from './announce.ts';
 import { iso, now } from './clock.ts';
 import { readDeployment } from './deployment.ts';
 import { classify, UserError, type KnownError } from './errors.ts';
@@ -63,13 +64,27 @@ export function stepHandler(step: Step) {
     .handler((event, context) => runStep(step, StepEvent.parse(event), context));
 }
 
-/** One invocation of a step: begin, converge under its lease, record what came of it. */
+/** One invocation of a step, and then its news to the event bus. */
 async function runStep(
   step: Step,
   { runId, attempt }: StepEvent,
   context: Pick<Context, 'getRemainingTimeInMillis'>,
 ): Promise<StepAnswer> {
   const store = new StepStore(runId, attempt, step.name);
+  try {
+    return await takeStep(step, runId, store, context);
+  } finally {
+    if (store.run && hasNews(store.run)) await announce(store.run);
+  }
+}
+
+/** Begin, converge under its lease, record what came of it. */
+async function takeStep(
+  step: Step,
+  runId: string,
+  store: StepStore,
+  context: Pick<Context, 'getRemainingTimeInMillis'>,
+): Promise<StepAnswer> {
   const run = await store.begin(now() + context.getRemainingTimeInMillis());
   const record = recordOf(run, step);
   const fields = { runId, step: step.name };
@@ -97,7 +112,10 @@ async function runStep(
             const { do: what, resource, note } = change;
             log('change', { ...fields, change: what, resource });
             // A proof asks questions; what it writes to ask them changes nothing a person would look after.
-            if (!step.proof) await store.recordChange({ do: what, resource, ...(note && { note }), at: iso(now()) });
+            if (step.proof) return;
+            const made = { do: what, resource, ...(note && { note }), at: iso(now()) };
+            cx.changes = [...cx.changes, made];
+            await store.recordChange(made);
           },
         },
         lease,
@@ -148,6 +166,7 @@ function contextOf(run: AnyRun, record: StepRecord, store: StepStore): StepConte
     now: at,
     since: record.startedAt ? Date.parse(record.startedAt) : at,
     memo: record.memo ?? {},
+    changes: record.changes,
     async remember(memo) {
       this.memo = { ...this.memo, ...memo };
       await store.remember(this.memo);

@@ -22,13 +22,15 @@ export interface StepContext<Kind extends RunKind = 'onboarding'> {
   since: number;
   /** The step's own notes from earlier invocations: ids of things on their way, a snapshot to restore. */
   memo: Record<string, unknown>;
+  /** Every write of this step that was recorded, those of earlier invocations included. */
+  changes: readonly Change[];
   remember(memo: Record<string, unknown>): Promise<void>;
 }
 
 /** What `plan` may know beside what was seen: nothing that needs a call. */
 export type Situation<Kind extends RunKind = 'onboarding'> = Pick<
   StepContext<Kind>,
-  'run' | 'owner' | 'now' | 'since' | 'memo'
+  'run' | 'owner' | 'now' | 'since' | 'memo' | 'changes'
 >;
 
 /** What `apply` answers when AWS did not take the write, or when the only one was to our own table. */

@@ -11,7 +11,7 @@ import {
 } from '../../shared/aws/bucket.ts';
 import { mergeStatements, samePolicy, type PolicyDocument } from '../../shared/aws/policy.ts';
 import { dataPath } from '../../shared/aws/report.ts';
-import { ownership, ownerTags } from '../../shared/aws/tags.ts';
+import { ownership, ownerTags, takenOverTags } from '../../shared/aws/tags.ts';
 import type { Outputs } from '../../shared/outputs.ts';
 import { outputOf } from '../../shared/run.ts';
 import { stepHandler } from '../../shared/step-handler.ts';
@@ -104,7 +104,7 @@ export const curBucket = defineStep<'cur-bucket', Input, Seen, Change>({
       return { kind: 'refuse', code: 'bucket-not-ours', detail: `bucket ${bucket} exists without our tags` };
     const changes: Change[] = [];
     if (owned === 'foreign') {
-      const tags = { ...seen.bucket.tags, ...ownerTags(situation.owner) };
+      const tags = { ...seen.bucket.tags, ...ownerTags(situation.owner), ...takenOverTags };
       changes.push({ do: 'tag-bucket', resource, tags });
     }
     changes.push(...settingChanges(input, seen.bucket, resource));

@@ -7,12 +7,23 @@ import {
 } from '@aws-sdk/client-iam';
 import { absentIf, isAwsError, RetryableError, unlessTaken } from '../errors.ts';
 import { decodePolicy, samePolicy, type PolicyDocument } from './policy.ts';
-import { fromTagList, ownerTags, ownership, toTagList, type Owner, type Ownership } from './tags.ts';
+import {
+  fromTagList,
+  isTakenOver,
+  ownerTags,
+  ownership,
+  takenOverTags,
+  toTagList,
+  type Owner,
+  type Ownership,
+} from './tags.ts';
 
 export interface SeenRole {
   arn: string;
   trust: PolicyDocument;
   ownership: Ownership;
+  /** Somebody else made it, and a run completed it in place. */
+  takenOver: boolean;
   /** Milliseconds since the epoch. */
   createdAt: number;
 }
@@ -35,10 +46,12 @@ export async function findRole(iam: IAMClient, name: string, owner: Owner): Prom
   );
   const role = answer?.Role;
   if (!role?.Arn) return undefined;
+  const tags = fromTagList(role.Tags);
   return {
     arn: role.Arn,
     trust: decodePolicy(role.AssumeRolePolicyDocument ?? '{}'),
-    ownership: ownership(fromTagList(role.Tags), owner),
+    ownership: ownership(tags, owner),
+    takenOver: isTakenOver(tags),
     createdAt: role.CreateDate?.getTime() ?? 0,
   };
 }
@@ -79,7 +92,7 @@ export async function applyRoleChange(iam: IAMClient, change: RoleChange, owner:
       await principalKnown(() => iam.send(new UpdateAssumeRolePolicyCommand({ RoleName, PolicyDocument: document })));
       return;
     case 'tag-role':
-      await iam.send(new TagRoleCommand({ RoleName, Tags: toTagList(ownerTags(owner)) }));
+      await iam.send(new TagRoleCommand({ RoleName, Tags: toTagList({ ...ownerTags(owner), ...takenOverTags }) }));
   }
 }
 

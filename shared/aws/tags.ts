@@ -10,6 +10,13 @@ export function ownerTags({ deploymentId, runId }: Owner): Record<string, string
   return { 'managed-by': managedBy, 'deployment-id': deploymentId, 'run-id': runId };
 }
 
+/** Beside our three on what somebody else made and a run completed in place: offboarding lets go of it and does not delete it. */
+export const takenOverTags = { 'taken-over': 'true' };
+
+export function isTakenOver(tags: Record<string, string>): boolean {
+  return 'taken-over' in tags;
+}
+
 /** `ours`: this deployment's; `other-deployment`: another one's, refused always; `foreign`: made by someone else. */
 export type Ownership = 'ours' | 'other-deployment' | 'foreign';
 

@@ -46,6 +46,7 @@ function context(dryRun = false): StepContext {
     now: Date.now(),
     since: Date.now(),
     memo: {},
+    changes: [],
     remember: () => Promise.resolve(),
   };
 }

@@ -1,0 +1,11 @@
+import type { Removal } from './outputs.ts';
+import type { Change } from './run.ts';
+
+/**
+ * A removal's output: what its recorded changes have deleted so far, and what it leaves.
+ * @param planned changes that are still to be made, for a plan's `expected`
+ */
+export function removalOf(changes: readonly Change[], kept: Removal['kept'], planned: readonly Change[] = []): Removal {
+  const deleted = [...changes, ...planned].filter(({ do: what }) => what.startsWith('delete-'));
+  return { removed: [...new Set(deleted.map(({ resource }) => resource))], kept };
+}
