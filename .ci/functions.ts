@@ -44,6 +44,12 @@ export const deployedFunctions: readonly DeployedFunction[] = [
     table: ['DeleteItem', 'GetItem', 'PutItem'],
     startsExecutions: true,
   },
+  {
+    key: 'createOffboarding',
+    entry: 'functions/api/create-offboarding.ts',
+    table: ['DeleteItem', 'GetItem', 'PutItem'],
+    startsExecutions: true,
+  },
   { key: 'getRun', entry: 'functions/api/get-run.ts', table: ['GetItem'] },
   { key: 'getArtifacts', entry: 'functions/api/get-artifacts.ts', table: ['GetItem'] },
   { key: 'listRuns', entry: 'functions/api/list-runs.ts', table: ['Query'], indexes: true },

@@ -1,4 +1,9 @@
-import { OnboardingRequest, type OnboardingRequestInput } from './request.ts';
+import {
+  OffboardingRequest,
+  OnboardingRequest,
+  type OffboardingRequestInput,
+  type OnboardingRequestInput,
+} from './request.ts';
 import type { RunRecord, StepRecord } from './run.ts';
 import { runSummary, runView } from './run-view.ts';
 
@@ -54,11 +59,48 @@ const waitingRun: RunRecord = {
   },
 };
 
+const leaving: OffboardingRequestInput = { ...request, purge: ['report'] };
+
+/** A run that has taken the entry out of the file and watches the consumer let go of it. */
+const leavingRun: RunRecord<'offboarding'> = {
+  runId: '01kjq7d2n4z8b6h3k5w9y1p0sq',
+  kind: 'offboarding',
+  attempt: 1,
+  status: 'running',
+  request: OffboardingRequest.parse(leaving),
+  createdAt: '2026-03-02T10:00:00.000Z',
+  startedAt: '2026-03-02T10:00:01.000Z',
+  steps: {
+    'remove-entry': done(
+      [
+        {
+          do: 'update-secret',
+          resource: 'kubecost/cloud-integration',
+          at: '2026-03-02T10:00:07.000Z',
+        },
+      ],
+      {
+        removed: ['111122223333/s3://kubecost-athena-results-111122223333-us-east-1'],
+        kept: [],
+        otherKeys: ['444455556666/s3://kubecost-athena-results-444455556666-us-east-1'],
+      },
+    ),
+    'unload-proof': {
+      status: 'running',
+      startedAt: '2026-03-02T10:00:12.000Z',
+      invocations: 1,
+      changes: [],
+      warnings: [],
+    },
+  },
+};
+
 const shown = runView(waitingRun, Date.parse('2026-03-02T11:00:12.000Z'));
 
 /** Bodies by operation; a test holds them against the schemas. */
 export const examples: Record<string, { request?: unknown; response?: unknown }> = {
   createOnboarding: { request, response: shown },
+  createOffboarding: { request: leaving, response: runView(leavingRun, Date.parse('2026-03-02T10:00:13.000Z')) },
   getRun: { response: shown },
   listRuns: { response: { runs: [runSummary(waitingRun)], nextCursor: null } },
   getHealth: { response: { status: 'ok' } },

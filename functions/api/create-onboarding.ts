@@ -1,10 +1,10 @@
-import * as z from 'zod';
 import { apiHandler } from '../../shared/api-handler.ts';
 import { runLink } from '../../shared/problem.ts';
 import { OnboardingRequest } from '../../shared/request.ts';
 import type { Route } from '../../shared/route.ts';
 import { startRun } from '../../shared/run-start.ts';
-import { Run, runView } from '../../shared/run-view.ts';
+import { runView } from '../../shared/run-view.ts';
+import { startHeaders, startResponses } from '../../shared/start-contract.ts';
 
 export const route = {
   method: 'POST',
@@ -14,21 +14,9 @@ export const route = {
   description:
     'Starts a run and answers at once; the run takes minutes where a report exists, about a day where AWS has to deliver one first. ' +
     'At most one run is active for a payer and target (cluster, namespace, secret).',
-  headers: z.object({
-    'idempotency-key': z
-      .string()
-      .regex(/^[ -~]{1,128}$/, 'must be 1 to 128 printable ASCII characters')
-      .optional()
-      .meta({ description: 'Honoured for 24 hours: the same key with the same body answers the same run' }),
-  }),
+  headers: startHeaders,
   body: OnboardingRequest,
-  responses: {
-    202: {
-      description: 'The run, new or of an earlier request with the same key',
-      schema: Run,
-      headers: { Location: 'Path of the run' },
-    },
-  },
+  responses: startResponses,
   refusals: ['invalid-request', 'run-active', 'target-differs', 'idempotency-key-reused'],
 } as const satisfies Route;
 

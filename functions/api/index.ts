@@ -1,3 +1,4 @@
+import * as createOffboarding from './create-offboarding.ts';
 import * as createOnboarding from './create-onboarding.ts';
 import * as docs from './docs.ts';
 import * as getArtifacts from './get-artifacts.ts';
@@ -7,4 +8,13 @@ import * as listRuns from './list-runs.ts';
 import * as openapi from './openapi.ts';
 
 /** Every route in the order the documentation shows them; for generation and tests, never bundled. */
-export const routes = [createOnboarding, getRun, getArtifacts, listRuns, openapi, docs, health] as const;
+export const routes = [
+  createOnboarding,
+  createOffboarding,
+  getRun,
+  getArtifacts,
+  listRuns,
+  openapi,
+  docs,
+  health,
+] as const;
