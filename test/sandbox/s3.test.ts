@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ask, billingWorld, payer } from './billing-world.ts';
+import { ask, billingWorld, payer, sessionOf } from './billing-world.ts';
 import { s3Service } from './services/s3.ts';
 
 const other = '999988887777';
@@ -202,5 +202,44 @@ describe('S3 objects', () => {
       token = page.NextContinuationToken;
     } while (token !== undefined);
     expect(seen).toEqual(['p/a', 'p/b/', 'p/c']);
+  });
+
+  it('stay in a versioned bucket, behind a delete marker, until every version is deleted', async () => {
+    const world = billingWorld();
+    const bucket = world.s3.createBucket(payer, 'eu-central-1', 'reports');
+    bucket.versioned = true;
+    const named = { Bucket: 'reports' };
+    world.s3.put('reports', 'a', 'one');
+    world.s3.put('reports', 'a', 'two');
+    await ask(world, s3Service, 'DeleteObjects', { ...named, Delete: { Objects: [{ Key: 'a' }] } });
+    expect(world.s3.keys('reports')).toEqual([]);
+    await expect(ask(world, s3Service, 'DeleteBucket', named)).rejects.toMatchObject({ code: 'BucketNotEmpty' });
+    interface Listed {
+      Versions: { Key: string; VersionId: string; IsLatest: boolean }[];
+      DeleteMarkers: { Key: string; VersionId: string; IsLatest: boolean }[];
+    }
+    const { Versions, DeleteMarkers } = await ask<Listed>(world, s3Service, 'ListObjectVersions', named);
+    expect([Versions.length, DeleteMarkers.map(({ IsLatest }) => IsLatest)]).toEqual([2, [true]]);
+    await ask(world, s3Service, 'DeleteObjects', { ...named, Delete: { Objects: DeleteMarkers } });
+    expect(world.s3.text('reports', 'a')).toBe('two');
+    await ask(world, s3Service, 'DeleteObjects', { ...named, Delete: { Objects: Versions } });
+    await ask(world, s3Service, 'DeleteBucket', named);
+    expect(world.s3.buckets.size).toBe(0);
+  });
+
+  it('that the caller may not delete are errors in an answer of success', async () => {
+    const world = billingWorld();
+    world.s3.createBucket(payer, 'eu-central-1', 'reports');
+    for (const key of ['mine/a', 'other/b']) world.s3.put('reports', key, '');
+    const caller = sessionOf(world, 'cleaner', ['s3:DeleteObject', 'arn:aws:s3:::reports/mine/*']);
+    const answer = await ask(
+      world,
+      s3Service,
+      'DeleteObjects',
+      { Bucket: 'reports', Delete: { Objects: [{ Key: 'mine/a' }, { Key: 'other/b' }] } },
+      { caller },
+    );
+    expect(answer).toMatchObject({ Deleted: [{ Key: 'mine/a' }], Errors: [{ Key: 'other/b', Code: 'AccessDenied' }] });
+    expect(world.s3.keys('reports')).toEqual(['other/b']);
   });
 });

@@ -72,6 +72,12 @@ export const bucketOperations = {
   DeleteBucket: onBucket('write', 's3:DeleteBucket', (bucket, _, cx) => {
     if (bucket.objects.size > 0)
       throw new AwsError('BucketNotEmpty', 'The bucket you tried to delete is not empty', 409);
+    if (bucket.noncurrent.length > 0)
+      throw new AwsError(
+        'BucketNotEmpty',
+        'The bucket you tried to delete is not empty. You must delete all versions in the bucket.',
+        409,
+      );
     cx.world.s3.buckets.delete(bucket.name);
     return {};
   }),

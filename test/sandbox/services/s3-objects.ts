@@ -1,12 +1,14 @@
 import type {
   DeleteObjectsCommandInput,
   DeleteObjectsCommandOutput,
+  ListObjectVersionsCommandInput,
   ListObjectsV2CommandInput,
   ListObjectsV2CommandOutput,
+  ObjectIdentifier,
   PutObjectCommandInput,
 } from '@aws-sdk/client-s3';
 import { AwsError, operation, type CallContext } from '../service.ts';
-import type { Bucket, StoredObject } from './s3.ts';
+import type { Bucket, StoredObject, Version } from './s3.ts';
 import { accessDenied } from './s3-access.ts';
 import { onObject, ownBucket, s3Permission } from './s3-operation.ts';
 
@@ -34,23 +36,59 @@ export const objectOperations = {
     return description(object);
   }),
 
-  DeleteObject: onObject('write', 's3:DeleteObject', (bucket, key) => {
-    bucket.objects.delete(key);
+  DeleteObject: onObject('write', 's3:DeleteObject', (bucket, key, _, { world }) => {
+    world.s3.erase(bucket, key);
     return {};
   }),
 
+  // What the caller may not delete is an error beside its key, in an answer of 200.
   DeleteObjects: operation<DeleteObjectsCommandInput, Omit<DeleteObjectsCommandOutput, '$metadata'>>({
     writes: true,
-    permissions: ({ Bucket, Delete }, cx) =>
-      (Delete?.Objects ?? []).flatMap(({ Key = '' }) => ownBucket(cx, 's3:DeleteObject', Bucket, Key)),
+    permissions: () => [],
     run(input, cx) {
       const bucket = cx.world.s3.open(input, cx);
       const objects = input.Delete?.Objects ?? [];
-      for (const { Key = '' } of objects) {
-        if (!cx.world.s3.allows(cx.caller, 's3:DeleteObject', bucket, Key)) throw accessDenied();
-        bucket.objects.delete(Key);
-      }
-      return input.Delete?.Quiet ? {} : { Deleted: objects.map(({ Key }) => ({ Key })) };
+      if (objects.length === 0 || objects.length > 1000)
+        throw new AwsError(
+          'MalformedXML',
+          'The XML you provided was not well-formed or did not validate against our published schema',
+          400,
+        );
+      const mayDelete = ({ Key = '', VersionId }: ObjectIdentifier) => {
+        const action = VersionId === undefined ? 's3:DeleteObject' : 's3:DeleteObjectVersion';
+        const [own] = ownBucket(cx, action, input.Bucket, Key);
+        return (
+          (!own || cx.world.iam.evaluate(cx.caller, own).allowed) && cx.world.s3.allows(cx.caller, action, bucket, Key)
+        );
+      };
+      const allowed = objects.filter(mayDelete);
+      for (const { Key = '', VersionId } of allowed) cx.world.s3.erase(bucket, Key, VersionId);
+      const denied = objects.filter((object) => !allowed.includes(object));
+      return {
+        ...(!input.Delete?.Quiet && { Deleted: allowed.map(({ Key, VersionId }) => ({ Key, VersionId })) }),
+        ...(denied.length > 0 && {
+          Errors: denied.map(({ Key, VersionId }) => ({
+            Key,
+            VersionId,
+            Code: 'AccessDenied',
+            Message: 'Access Denied',
+          })),
+        }),
+      };
+    },
+  }),
+
+  ListObjectVersions: operation<ListObjectVersionsCommandInput, object>({
+    writes: false,
+    permissions: ({ Bucket, Prefix }, cx) =>
+      ownBucket(cx, 's3:ListBucketVersions', Bucket).map(({ context, ...permission }) => ({
+        ...permission,
+        context: { ...context, 's3:prefix': Prefix ?? '' },
+      })),
+    run(input, cx) {
+      const bucket = cx.world.s3.open(input, cx);
+      if (!cx.world.s3.allows(cx.caller, 's3:ListBucketVersions', bucket)) throw accessDenied();
+      return versionListing(bucket, input);
     },
   }),
 
@@ -108,6 +146,38 @@ function listing(bucket: Bucket, input: ListObjectsV2CommandInput, cx: CallConte
       StorageClass: 'STANDARD' as const,
     })),
     CommonPrefixes: prefixes.map((entry) => ({ Prefix: entry })),
+  };
+}
+
+/** By key, newest first; markers and versions are counted together. */
+function versionListing(bucket: Bucket, input: ListObjectVersionsCommandInput) {
+  const { Prefix = '', MaxKeys = 1000, KeyMarker, VersionIdMarker } = input;
+  const current = [...bucket.objects.values()].map((object): Version => {
+    return { key: object.key, versionId: object.versionId, at: object.lastModified, object };
+  });
+  const all = [...current, ...bucket.noncurrent.toReversed()]
+    .filter(({ key }) => key.startsWith(Prefix))
+    .toSorted((a, b) => (a.key === b.key ? 0 : a.key < b.key ? -1 : 1));
+  const marked = all.findIndex(({ key, versionId }) => key === KeyMarker && versionId === VersionIdMarker);
+  const start = KeyMarker === undefined ? 0 : marked < 0 ? all.findIndex(({ key }) => key > KeyMarker) : marked + 1;
+  const page = start < 0 ? [] : all.slice(start, start + Math.min(MaxKeys, 1000));
+  const last = page.at(-1);
+  const more = last !== undefined && last !== all.at(-1);
+  const isLatest = (one: Version) => all.find(({ key }) => key === one.key) === one;
+  return {
+    Name: bucket.name,
+    Prefix,
+    MaxKeys,
+    IsTruncated: more,
+    ...(more && { NextKeyMarker: last.key, NextVersionIdMarker: last.versionId }),
+    Versions: page.flatMap((one) =>
+      one.object
+        ? [{ Key: one.key, VersionId: one.versionId, IsLatest: isLatest(one), Size: one.object.body.length }]
+        : [],
+    ),
+    DeleteMarkers: page.flatMap((one) =>
+      one.object ? [] : [{ Key: one.key, VersionId: one.versionId, IsLatest: isLatest(one) }],
+    ),
   };
 }
 

@@ -90,6 +90,11 @@ export const settingOperations = {
     return {};
   }),
 
+  DeleteBucketTagging: onBucket('write', 's3:PutBucketTagging', (bucket) => {
+    bucket.tags = [];
+    return {};
+  }),
+
   GetBucketLifecycleConfiguration: onBucket('read', 's3:GetLifecycleConfiguration', ({ lifecycle }) => {
     if (lifecycle.length === 0)
       throw new AwsError('NoSuchLifecycleConfiguration', 'The lifecycle configuration does not exist', 404);

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import * as sdk from '@aws-sdk/client-s3';
 import { AwsError, type CallContext, type Caller, type Service } from '../service.ts';
 import type { World } from '../world.ts';
@@ -9,12 +9,22 @@ import { settingOperations } from './s3-settings.ts';
 
 export interface StoredObject {
   key: string;
+  /** `null` where the bucket keeps no versions. */
+  versionId: string;
   body: Buffer;
   etag: string;
   contentType: string;
   metadata: Record<string, string>;
   /** Virtual milliseconds. */
   lastModified: number;
+}
+
+/** What a versioned bucket keeps beside the current objects; without an object it is a delete marker. */
+export interface Version {
+  key: string;
+  versionId: string;
+  at: number;
+  object?: StoredObject;
 }
 
 export interface Bucket {
@@ -30,6 +40,9 @@ export interface Bucket {
   lifecycle: sdk.LifecycleRule[];
   notification: sdk.NotificationConfiguration;
   objects: Map<string, StoredObject>;
+  versioned: boolean;
+  /** Oldest first. */
+  noncurrent: Version[];
 }
 
 export interface BucketRequest {
@@ -67,6 +80,8 @@ export class S3State {
       lifecycle: [],
       notification: {},
       objects: new Map(),
+      versioned: false,
+      noncurrent: [],
     };
     this.buckets.set(name, bucket);
     return bucket;
@@ -87,12 +102,32 @@ export class S3State {
     const body = Buffer.from(content);
     const etag = `"${createHash('md5').update(body).digest('hex')}"`;
     const lastModified = this.#world.clock.now();
-    const object = { contentType: 'binary/octet-stream', metadata: {}, ...headers, key, body, etag, lastModified };
+    const versionId = bucket.versioned ? randomUUID() : 'null';
+    const common = { contentType: 'binary/octet-stream', metadata: {}, ...headers };
+    const object = { ...common, key, versionId, body, etag, lastModified };
+    if (bucket.versioned) retire(bucket, key);
     bucket.objects.set(key, object);
     for (const rule of bucket.notification.LambdaFunctionConfigurations ?? [])
       if (rule.LambdaFunctionArn && wantsCreation(rule, key))
         this.#world.cloudformation.runFunction(rule.LambdaFunctionArn);
     return object;
+  }
+
+  /** Deletes an object, or one version of it; without a version id a versioned bucket only gets a delete marker. */
+  erase(bucket: Bucket, key: string, versionId?: string): void {
+    const current = bucket.objects.get(key);
+    if (versionId !== undefined) {
+      bucket.noncurrent = bucket.noncurrent.filter((one) => one.key !== key || one.versionId !== versionId);
+      if (current && current.versionId !== versionId) return;
+      bucket.objects.delete(key);
+      const newest = bucket.noncurrent.findLast((one) => one.key === key);
+      if (!newest?.object) return;
+      bucket.noncurrent = bucket.noncurrent.filter((one) => one !== newest);
+      bucket.objects.set(key, newest.object);
+    } else if (bucket.versioned) {
+      retire(bucket, key);
+      bucket.noncurrent.push({ key, versionId: randomUUID(), at: this.#world.clock.now() });
+    } else bucket.objects.delete(key);
   }
 
   text(bucketName: string, key: string): string | undefined {
@@ -129,6 +164,12 @@ export class S3State {
     if (!bucket) throw new Error(`The sandbox has no bucket ${name}`);
     return bucket;
   }
+}
+
+function retire(bucket: Bucket, key: string): void {
+  const object = bucket.objects.get(key);
+  if (object) bucket.noncurrent.push({ key, versionId: object.versionId, at: object.lastModified, object });
+  bucket.objects.delete(key);
 }
 
 function wantsCreation({ Events = [], Filter }: sdk.LambdaFunctionConfiguration, key: string): boolean {
