@@ -6,6 +6,8 @@ import type { Change } from './run.ts';
  * @param planned changes that are still to be made, for a plan's `expected`
  */
 export function removalOf(changes: readonly Change[], kept: Removal['kept'], planned: readonly Change[] = []): Removal {
-  const deleted = [...changes, ...planned].filter(({ do: what }) => what.startsWith('delete-'));
+  const deleted = [...changes, ...planned].filter(
+    ({ do: what }) => what.startsWith('delete-') && what !== 'delete-policy-version',
+  );
   return { removed: [...new Set(deleted.map(({ resource }) => resource))], kept };
 }

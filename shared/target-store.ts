@@ -10,6 +10,7 @@ import { documentClient, holds } from './table.ts';
 
 const tableName = () => readDeployment().tableName;
 const targetKey = (target: Target) => `target#${targetId(target)}`;
+const clusterKey = ({ clusterArn }: Pick<Target, 'clusterArn'>) => `cluster#${clusterArn}`;
 const payerKey = (target: Target, payerAccountId: string) => ({ pk: targetKey(target), sk: `payer#${payerAccountId}` });
 
 /** What the first run for a target fixes; later requests must agree. The service account follows the live workload. */
@@ -36,6 +37,13 @@ export interface TargetPayer {
   publishedKey?: string;
   /** Whether its run may replace a hand-made entry. */
   takeOver?: boolean;
+  /** While removing: its entry is proven gone, so that nothing of it needs the pod's role any more. */
+  unloaded?: boolean;
+}
+
+/** True as long as pods may use what the target's payers share on this payer's behalf. */
+export function needsTarget({ state, unloaded }: TargetPayer): boolean {
+  return !(state === 'removing' && unloaded);
 }
 
 /** What a payer's role has to trust for one target. */
@@ -53,10 +61,13 @@ export async function readTargetSettings(target: Target): Promise<TargetSettings
   return Item as TargetSettings | undefined;
 }
 
-/** Fixes the settings if nobody has yet, and answers those that hold. */
+/** Fixes the settings if nobody has yet, and answers those that hold. The cluster's list of targets comes first: it must miss none. */
 export async function fixTargetSettings(target: Target, settings: TargetSettings): Promise<TargetSettings> {
   const fixed = await readTargetSettings(target);
   if (fixed) return fixed;
+  await documentClient().send(
+    new PutCommand({ TableName: tableName(), Item: { pk: clusterKey(target), sk: targetKey(target), ...target } }),
+  );
   const first = await holds(() =>
     documentClient().send(
       new PutCommand({
@@ -89,6 +100,23 @@ export async function moveServiceAccount(target: Target, from: string, to: strin
     throw new RetryableError('aws-unavailable', `another run has changed the settings of ${targetId(target)}`);
 }
 
+/** Forgets the target, for whose next run everything is open again. The settings go last: they tell that there is something to forget. */
+export async function deleteTargetSettings(target: Target): Promise<void> {
+  for (const Key of [
+    { pk: clusterKey(target), sk: targetKey(target) },
+    { pk: targetKey(target), sk: 'settings' },
+  ])
+    await documentClient().send(new DeleteCommand({ TableName: tableName(), Key }));
+}
+
+/** The cluster's other targets, without those whose settings a release before 0.3 has fixed. */
+export async function listOtherTargets(target: Target): Promise<Target[]> {
+  const items = (await queryAll(clusterKey(target), 'target#')) as unknown as Target[];
+  return items
+    .filter((other) => targetId(other) !== targetId(target))
+    .map(({ clusterArn, namespace, secretName }) => ({ clusterArn, namespace, secretName }));
+}
+
 export async function listTargetPayers(target: Target): Promise<TargetPayer[]> {
   return (await queryAll(targetKey(target), 'payer#')) as unknown as TargetPayer[];
 }
@@ -104,7 +132,7 @@ export async function markGranted(
       new UpdateCommand({
         TableName: tableName(),
         Key: payerKey(target, payerAccountId),
-        UpdateExpression: `SET payerAccountId = :payer, payerRoleArn = :role, podRoleArn = :podRole${granted ? ', #state = :granted' : ''}`,
+        UpdateExpression: `SET payerAccountId = :payer, payerRoleArn = :role, podRoleArn = :podRole${granted ? ', #state = :granted' : ''} REMOVE unloaded`,
         ConditionExpression: granted ? 'attribute_not_exists(#state) OR #state <> :proven' : '#state = :proven',
         ExpressionAttributeNames: { '#state': 'state' },
         ExpressionAttributeValues: {
@@ -133,7 +161,7 @@ export async function markProven(
       TableName: tableName(),
       Key: payerKey(target, entry.payerAccountId),
       UpdateExpression:
-        'SET payerAccountId = :payer, payerRoleArn = :role, #state = :proven, entry = :entry, takeOver = :takeOver',
+        'SET payerAccountId = :payer, payerRoleArn = :role, #state = :proven, entry = :entry, takeOver = :takeOver REMOVE unloaded',
       ExpressionAttributeNames: { '#state': 'state' },
       ExpressionAttributeValues: {
         ':payer': entry.payerAccountId,
@@ -179,6 +207,37 @@ export async function markRemoving(target: Target, payerAccountId: string, publi
         ':key': publishedKey,
       },
     }),
+  );
+}
+
+/** Records that no pod reads the entry of a payer any more that is to go. */
+export async function markUnloaded(target: Target, payerAccountId: string): Promise<void> {
+  await holds(() =>
+    documentClient().send(
+      new UpdateCommand({
+        TableName: tableName(),
+        Key: payerKey(target, payerAccountId),
+        UpdateExpression: 'SET unloaded = :true',
+        ConditionExpression: '#state = :removing',
+        ExpressionAttributeNames: { '#state': 'state' },
+        ExpressionAttributeValues: { ':true': true, ':removing': 'removing' },
+      }),
+    ),
+  );
+}
+
+/** Forgets a payer that was to go; one that a run has brought back meanwhile stays. */
+export async function deleteTargetPayer(target: Target, payerAccountId: string): Promise<void> {
+  await holds(() =>
+    documentClient().send(
+      new DeleteCommand({
+        TableName: tableName(),
+        Key: payerKey(target, payerAccountId),
+        ConditionExpression: '#state = :removing',
+        ExpressionAttributeNames: { '#state': 'state' },
+        ExpressionAttributeValues: { ':removing': 'removing' },
+      }),
+    ),
   );
 }
 
