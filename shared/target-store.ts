@@ -244,19 +244,88 @@ export async function deleteTargetPayer(target: Target, payerAccountId: string):
 export async function listPayerTargets(payerAccountId: string): Promise<PayerTarget[]> {
   const items = await queryAll(`payer#${payerAccountId}`, 'target#');
   return items.map((item) => {
-    const { targetId: id, state, podRoleArns } = item as unknown as PayerTargetItem;
+    const { targetId: id, state, podRoleArns = [] } = item as unknown as PayerTargetItem;
     return { targetId: id, state, podRoleArns: [...podRoleArns].sort() };
   });
 }
 
-type PayerTargetItem = Omit<PayerTarget, 'podRoleArns'> & { podRoleArns: Set<string> };
+type PayerTargetItem = Omit<PayerTarget, 'podRoleArns'> & { podRoleArns?: Set<string> };
+
+const payerTargetKey = (payerAccountId: string, target: Target) => ({
+  pk: `payer#${payerAccountId}`,
+  sk: targetKey(target),
+});
+
+/** Records that the target needs what the payer's targets share, before its pod role is known. */
+export async function claimPayer(payerAccountId: string, target: Target): Promise<void> {
+  await documentClient().send(
+    new UpdateCommand({
+      TableName: tableName(),
+      Key: payerTargetKey(payerAccountId, target),
+      UpdateExpression: 'SET targetId = :target, #state = :active',
+      ExpressionAttributeNames: { '#state': 'state' },
+      ExpressionAttributeValues: { ':target': targetId(target), ':active': 'active' },
+    }),
+  );
+}
+
+/** Records that the payer's role is to let the target's pods in no more, also where an emptied table no longer knows the target. */
+export async function markPayerTargetRemoving(
+  payerAccountId: string,
+  target: Target,
+  podRoleArn: string,
+): Promise<void> {
+  await documentClient().send(
+    new UpdateCommand({
+      TableName: tableName(),
+      Key: payerTargetKey(payerAccountId, target),
+      UpdateExpression: 'SET targetId = :target, #state = :removing ADD podRoleArns :roles',
+      ExpressionAttributeNames: { '#state': 'state' },
+      ExpressionAttributeValues: {
+        ':target': targetId(target),
+        ':removing': 'removing',
+        ':roles': new Set([podRoleArn]),
+      },
+    }),
+  );
+}
+
+/** Forgets a target that was marked `removing`; nothing where it is in use again. */
+export async function deletePayerTarget(payerAccountId: string, target: Target): Promise<void> {
+  await holds(() =>
+    documentClient().send(
+      new DeleteCommand({
+        TableName: tableName(),
+        Key: payerTargetKey(payerAccountId, target),
+        ConditionExpression: '#state = :removing',
+        ExpressionAttributeNames: { '#state': 'state' },
+        ExpressionAttributeValues: { ':removing': 'removing' },
+      }),
+    ),
+  );
+}
+
+/** Names of reports that were purged: AWS warns against a new overwrite report under one of them (CUR User Guide, "Edit"). */
+export async function listPurgedReports(payerAccountId: string): Promise<string[]> {
+  const items = await queryAll(`payer#${payerAccountId}`, 'purged-report#');
+  return items.map(({ sk }) => String(sk).replace('purged-report#', ''));
+}
+
+export async function markReportPurged(payerAccountId: string, reportName: string): Promise<void> {
+  await documentClient().send(
+    new PutCommand({
+      TableName: tableName(),
+      Item: { pk: `payer#${payerAccountId}`, sk: `purged-report#${reportName}` },
+    }),
+  );
+}
 
 /** Adds to what earlier runs registered for the target. */
 export async function addPayerTarget(payerAccountId: string, target: Target, podRoleArn: string): Promise<void> {
   await documentClient().send(
     new UpdateCommand({
       TableName: tableName(),
-      Key: { pk: `payer#${payerAccountId}`, sk: targetKey(target) },
+      Key: payerTargetKey(payerAccountId, target),
       UpdateExpression: 'SET targetId = :target, #state = :active ADD podRoleArns :roles',
       ExpressionAttributeNames: { '#state': 'state' },
       ExpressionAttributeValues: {
