@@ -17,13 +17,15 @@ export interface DeployedFunction {
   /** True if it talks to the cluster's own API, and so runs in the VPC if there is one. */
   reachesCluster?: true;
   startsExecutions?: true;
+  stopsExecutions?: true;
   /** True if it puts transitions on the event bus. */
   tellsEvents?: true;
 }
 
 function stepFunction({ name, lease, permissions }: Step): DeployedFunction {
   const { payer, cluster, kubernetes, table = [] } = permissions;
-  const wrapper: TableAction[] = lease ? ['DeleteItem', 'PutItem', 'UpdateItem'] : ['UpdateItem'];
+  // Whichever invocation is the last one of a cancelled run ends it, and so reads the admin window and gives the lock back.
+  const wrapper: TableAction[] = ['DeleteItem', 'GetItem', 'UpdateItem', ...(lease ? ['PutItem' as const] : [])];
   return {
     key: functionKey(name),
     entry: `functions/steps/${name}.ts`,
@@ -41,17 +43,29 @@ export const deployedFunctions: readonly DeployedFunction[] = [
   {
     key: 'createOnboarding',
     entry: 'functions/api/create-onboarding.ts',
-    table: ['DeleteItem', 'GetItem', 'PutItem'],
+    table: ['DeleteItem', 'GetItem', 'PutItem', 'UpdateItem'],
     startsExecutions: true,
   },
   {
     key: 'createOffboarding',
     entry: 'functions/api/create-offboarding.ts',
-    table: ['DeleteItem', 'GetItem', 'PutItem'],
+    table: ['DeleteItem', 'GetItem', 'PutItem', 'UpdateItem'],
     startsExecutions: true,
   },
   { key: 'getRun', entry: 'functions/api/get-run.ts', table: ['GetItem'] },
   { key: 'getArtifacts', entry: 'functions/api/get-artifacts.ts', table: ['GetItem'] },
+  {
+    key: 'retryRun',
+    entry: 'functions/api/retry-run.ts',
+    table: ['DeleteItem', 'GetItem', 'PutItem', 'UpdateItem'],
+    startsExecutions: true,
+  },
+  {
+    key: 'cancelRun',
+    entry: 'functions/api/cancel-run.ts',
+    table: ['DeleteItem', 'GetItem', 'UpdateItem'],
+    stopsExecutions: true,
+  },
   { key: 'listRuns', entry: 'functions/api/list-runs.ts', table: ['Query'], indexes: true },
   { key: 'openapi', entry: 'functions/api/openapi.ts', table: [] },
   { key: 'docs', entry: 'functions/api/docs.ts', table: [] },
@@ -66,9 +80,10 @@ export const deployedFunctions: readonly DeployedFunction[] = [
   {
     key: 'sweep',
     entry: 'functions/sweep.ts',
-    table: ['DeleteItem', 'GetItem', 'PutItem', 'Query'],
+    table: ['DeleteItem', 'GetItem', 'PutItem', 'Query', 'UpdateItem'],
     indexes: true,
     entersCluster: true,
     startsExecutions: true,
+    stopsExecutions: true,
   },
 ];

@@ -6,6 +6,14 @@ type Resource = { Type: string; Properties: Record<string, unknown> };
 const sub = (text: string) => ({ 'Fn::Sub': text });
 const tableArn = { 'Fn::GetAtt': ['RunsTable', 'Arn'] };
 
+/** An execution's ARN names its machine, not the machine's ARN (Service Authorization Reference, Step Functions). */
+const executionsOf = (machine: string) => ({
+  'Fn::Sub': [
+    'arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:execution:${Machine}:*',
+    { Machine: { 'Fn::GetAtt': [machine, 'Name'] } },
+  ],
+});
+
 /** One role for each function, all under one IAM path that the provisioner roles trust; each with exactly its own rights. */
 export function functionRoles(): Record<string, Resource> {
   return Object.fromEntries(deployedFunctions.map((deployed) => [roleId(deployed.key), roleFor(deployed)]));
@@ -79,6 +87,13 @@ function statementsFor(deployed: DeployedFunction): unknown[] {
       Effect: 'Allow',
       Action: 'states:StartExecution',
       Resource: [{ Ref: 'ProvisionStateMachine' }, { Ref: 'OffboardStateMachine' }],
+    });
+  }
+  if (deployed.stopsExecutions) {
+    statements.push({
+      Effect: 'Allow',
+      Action: 'states:StopExecution',
+      Resource: ['ProvisionStateMachine', 'OffboardStateMachine'].map(executionsOf),
     });
   }
   if (deployed.tellsEvents) {

@@ -35,6 +35,16 @@ export const errorCatalogue = advice({
     remedy:
       'Use the identity mode, service account and format that the first run for this cluster, namespace and secret used. Left open, the service account follows the installed workload and the format the file.',
   },
+  'run-not-retryable': {
+    title: 'The run cannot be retried',
+    actor: 'caller',
+    remedy: 'The message says why; a run that has ended its work is repeated by starting a new one.',
+  },
+  'run-ended': {
+    title: 'The run has ended',
+    actor: 'caller',
+    remedy: 'There is nothing to cancel; an offboarding removes what the run has made.',
+  },
   'run-not-found': { title: 'No such run', actor: 'caller', remedy: 'Check the run id; GET /v1/runs lists the runs.' },
 
   // Everywhere

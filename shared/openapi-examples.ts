@@ -97,10 +97,22 @@ const leavingRun: RunRecord<'offboarding'> = {
 
 const shown = runView(waitingRun, Date.parse('2026-03-02T11:00:12.000Z'));
 
+/** The run taken up again after AWS could not deliver: what had succeeded stays. */
+const retriedRun: RunRecord = {
+  ...waitingRun,
+  attempt: 2,
+  status: 'queued',
+  steps: { ...waitingRun.steps, 'first-delivery': { status: 'pending', invocations: 34, changes: [], warnings: [] } },
+};
+
+const cancellingRun: RunRecord = { ...waitingRun, cancelRequestedAt: '2026-03-02T11:00:12.000Z' };
+
 /** Bodies by operation; a test holds them against the schemas. */
 export const examples: Record<string, { request?: unknown; response?: unknown }> = {
   createOnboarding: { request, response: shown },
   createOffboarding: { request: leaving, response: runView(leavingRun, Date.parse('2026-03-02T10:00:13.000Z')) },
+  retryRun: { response: runView(retriedRun) },
+  cancelRun: { response: runView(cancellingRun) },
   getRun: { response: shown },
   listRuns: { response: { runs: [runSummary(waitingRun)], nextCursor: null } },
   getHealth: { response: { status: 'ok' } },

@@ -34,6 +34,8 @@ export const problemStatus = {
   'invalid-request': 400,
   'run-not-found': 404,
   'run-active': 409,
+  'run-not-retryable': 409,
+  'run-ended': 409,
   'target-differs': 409,
   'idempotency-key-reused': 422,
   throttled: 503,
@@ -42,7 +44,13 @@ export const problemStatus = {
 } as const satisfies Partial<Record<ErrorCode, number>>;
 
 export type RefusalCode =
-  'invalid-request' | 'run-not-found' | 'run-active' | 'target-differs' | 'idempotency-key-reused';
+  | 'invalid-request'
+  | 'run-not-found'
+  | 'run-active'
+  | 'run-not-retryable'
+  | 'run-ended'
+  | 'target-differs'
+  | 'idempotency-key-reused';
 
 /** The request cannot be served as it is; the caller sees everything in here. */
 export class Refusal extends UserError {

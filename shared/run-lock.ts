@@ -7,7 +7,7 @@ import { endedStatuses, targetOf, type AnyRun } from './run.ts';
 import { readRun } from './run-store.ts';
 import { documentClient, holds } from './table.ts';
 
-type Locked = Pick<AnyRun, 'runId' | 'request'>;
+type Locked = Pick<AnyRun, 'runId' | 'attempt' | 'request'>;
 
 const tableName = () => readDeployment().tableName;
 const lockKey = ({ request }: Locked) => ({
@@ -20,26 +20,43 @@ export async function takeLock(run: Locked): Promise<'taken' | AnyRun> {
   let replaceable = run.runId;
   for (let round = 0; round < 5; round++) {
     if (await putLock(run, replaceable)) return 'taken';
-    const { Item } = await documentClient().send(
-      new GetCommand({ TableName: tableName(), Key: lockKey(run), ConsistentRead: true }),
-    );
-    if (!Item) continue;
-    const holder = await readRun(String(Item.runId));
-    if (holder && !endedStatuses.includes(holder.status)) return holder;
-    replaceable = String(Item.runId);
+    const holderId = await readHolderId(run);
+    if (holderId === undefined) continue;
+    const holder = await readActive(holderId);
+    if (holder) return holder;
+    replaceable = holderId;
   }
   throw new RetryableError('aws-unavailable', `the lock of run ${run.runId} changes hands too quickly`);
 }
 
-/** Gives the lock back, if it is still this run's. */
+/** Another run that works on the same payer and target now; undefined if there is none. */
+export async function readRival(run: Locked): Promise<AnyRun | undefined> {
+  const holderId = await readHolderId(run);
+  return holderId === undefined || holderId === run.runId ? undefined : readActive(holderId);
+}
+
+async function readHolderId(run: Locked): Promise<string | undefined> {
+  const { Item } = await documentClient().send(
+    new GetCommand({ TableName: tableName(), Key: lockKey(run), ConsistentRead: true }),
+  );
+  return Item && String(Item.runId);
+}
+
+async function readActive(runId: string): Promise<AnyRun | undefined> {
+  const run = await readRun(runId);
+  return run && !endedStatuses.includes(run.status) ? run : undefined;
+}
+
+/** Gives the lock back, if it is still this run's and no later attempt has taken it: the end of an attempt may be told late. */
 export async function releaseLock(run: Locked): Promise<void> {
   await holds(() =>
     documentClient().send(
       new DeleteCommand({
         TableName: tableName(),
         Key: lockKey(run),
-        ConditionExpression: 'runId = :runId',
-        ExpressionAttributeValues: { ':runId': run.runId },
+        // Locks of releases before 0.3 name no attempt: a run had one.
+        ConditionExpression: 'runId = :runId AND (attribute_not_exists(attempt) OR attempt <= :attempt)',
+        ExpressionAttributeValues: { ':runId': run.runId, ':attempt': run.attempt },
       }),
     ),
   );
@@ -51,7 +68,7 @@ function putLock(run: Locked, replaceable: string): Promise<boolean> {
     documentClient().send(
       new PutCommand({
         TableName: tableName(),
-        Item: { ...lockKey(run), runId: run.runId, takenAt: iso(now()) },
+        Item: { ...lockKey(run), runId: run.runId, attempt: run.attempt, takenAt: iso(now()) },
         ConditionExpression: 'attribute_not_exists(pk) OR runId = :own OR runId = :replaceable',
         ExpressionAttributeValues: { ':own': run.runId, ':replaceable': replaceable },
       }),

@@ -1,23 +1,19 @@
-import { ExecutionAlreadyExists, SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
-import { hubClient } from './aws/clients.ts';
 import { iso, now } from './clock.ts';
-import { RetryableError, TerminalError } from './errors.ts';
+import { RetryableError } from './errors.ts';
+import { startExecution, type Startable } from './execution.ts';
 import { claimKey, releaseKey } from './idempotency-key.ts';
 import { Refusal, runLink } from './problem.ts';
 import type { OffboardingRequest, OnboardingRequest } from './request.ts';
-import { targetOf, type AnyRun } from './run.ts';
+import { runErrorOf, targetOf, type AnyRun } from './run.ts';
+import { endRun } from './run-end.ts';
 import { newRunId } from './run-id.ts';
 import { takeLock } from './run-lock.ts';
 import { createRun, deleteQueuedRun, readRun, type NewRun } from './run-store.ts';
-import type { StepName } from './step-names.ts';
 import { readTargetSettings } from './target-store.ts';
 
 /** What a run is asked to do. */
 export type Assignment =
   { kind: 'onboarding'; request: OnboardingRequest } | { kind: 'offboarding'; request: OffboardingRequest };
-
-/** What names an execution and decides its input. */
-type Startable = Pick<AnyRun, 'runId' | 'attempt'> & Assignment;
 
 /**
  * Starts a run: idempotency key, run item, lock, execution, in this order. Each is written only if it is not there yet, so a repeat
@@ -35,12 +31,8 @@ export async function startRun(assignment: Assignment, idempotencyKey?: string):
       await refuseIfTargetDiffers(run);
       await createRun(run);
     }
-    const active = await completeStart(run);
-    if (active) {
-      throw new Refusal('run-active', `Run ${active.runId} for this payer and target is ${active.status}.`, {
-        links: { run: runLink(active.runId) },
-      });
-    }
+    const active = await completeStart(known ?? run);
+    if (active) throw runActive(active);
   } catch (error) {
     if (error instanceof Refusal && idempotencyKey !== undefined) await releaseKey(idempotencyKey, run.runId);
     throw error;
@@ -53,7 +45,8 @@ export async function startRun(assignment: Assignment, idempotencyKey?: string):
 
 /**
  * The second half of a start, also for a queued run that a crash left without lock or execution. Answers the run that has the lock
- * instead, if another one does; then this run is taken back. A dry run writes nothing and needs no lock.
+ * instead, if another one does; then this run is taken back, or, if it has a history, ends again. A dry run writes nothing and needs no
+ * lock.
  */
 export async function completeStart(run: Startable): Promise<AnyRun | undefined> {
   const holder = run.request.dryRun ? 'taken' : await takeLock(run);
@@ -61,33 +54,24 @@ export async function completeStart(run: Startable): Promise<AnyRun | undefined>
     await startExecution(run);
     return undefined;
   }
-  await deleteQueuedRun(run.runId);
+  if (run.attempt === 1) await deleteQueuedRun(run.runId);
+  else await endAgain(run, holder);
   // Its own request may have crashed right before this call, and nobody else would notice for minutes.
   if (holder.status === 'queued') await startExecution(holder);
   return holder;
 }
 
-/**
- * The name is the run's and attempt's own: Step Functions starts it once, however often this is called.
- * @param from the step an onboarding begins with: `preflight`, or `load-proof` where only that is to be repeated
- */
-export async function startExecution(run: Startable, from: StepName = 'preflight'): Promise<void> {
-  const { runId, attempt } = run;
-  const { stateMachineArn, input } =
-    run.kind === 'onboarding'
-      ? {
-          stateMachineArn: process.env.PROVISION_STATE_MACHINE_ARN,
-          input: { runId, attempt, identityMode: run.request.identity.mode, from },
-        }
-      : { stateMachineArn: process.env.OFFBOARD_STATE_MACHINE_ARN, input: { runId, attempt } };
-  if (!stateMachineArn) throw new TerminalError('unexpected', `no state machine is configured for an ${run.kind}`);
-  try {
-    await hubClient(SFNClient).send(
-      new StartExecutionCommand({ stateMachineArn, name: `${runId}-${attempt}`, input: JSON.stringify(input) }),
-    );
-  } catch (error) {
-    if (!(error instanceof ExecutionAlreadyExists)) throw error;
-  }
+async function endAgain({ runId, attempt }: Startable, holder: AnyRun): Promise<void> {
+  const run = await readRun(runId);
+  if (run?.attempt !== attempt) return;
+  await endRun(run, 'failed', runErrorOf({ code: 'run-active', message: runActive(holder).message }, null));
+}
+
+/** The request is refused for the sake of the run that works on its payer and target. */
+export function runActive({ runId, status }: AnyRun): Refusal {
+  return new Refusal('run-active', `Run ${runId} for this payer and target is ${status}.`, {
+    links: { run: runLink(runId) },
+  });
 }
 
 /**

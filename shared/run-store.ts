@@ -78,16 +78,16 @@ export function createRun(run: NewRun): Promise<boolean> {
   );
 }
 
-/** Takes back a run that never got its lock. */
+/** Takes back a run that never got its lock; one with a history, or that somebody cancels, stays. */
 export async function deleteQueuedRun(runId: string): Promise<void> {
   await holds(() =>
     documentClient().send(
       new DeleteCommand({
         TableName: tableName(),
         Key: runKey(runId),
-        ConditionExpression: '#status = :queued',
+        ConditionExpression: '#status = :queued AND attempt = :first AND attribute_not_exists(cancelRequestedAt)',
         ExpressionAttributeNames: { '#status': 'status' },
-        ExpressionAttributeValues: { ':queued': 'queued' },
+        ExpressionAttributeValues: { ':queued': 'queued', ':first': 1 },
       }),
     ),
   );
@@ -126,4 +126,25 @@ export async function listRuns(
   );
   const runs = (answer.Items ?? []).map((item) => fromItem(item));
   return { runs, ...(answer.LastEvaluatedKey && { next: answer.LastEvaluatedKey }) };
+}
+
+/** Ids of the runs that somebody has to look after, oldest first. */
+export async function listPendingRunIds(): Promise<string[]> {
+  const ids: string[] = [];
+  let start: Record<string, unknown> | undefined;
+  do {
+    const page = await documentClient().send(
+      new QueryCommand({
+        TableName: tableName(),
+        IndexName: pendingIndex.name,
+        KeyConditionExpression: '#key = :value',
+        ExpressionAttributeNames: { '#key': pendingIndex.key },
+        ExpressionAttributeValues: { ':value': pendingIndex.value },
+        ExclusiveStartKey: start,
+      }),
+    );
+    ids.push(...(page.Items ?? []).map(({ pk }) => String(pk).replace(/^run#/, '')));
+    start = page.LastEvaluatedKey;
+  } while (start);
+  return ids;
 }

@@ -92,6 +92,8 @@ export interface RunRecord<Kind extends RunKind = 'onboarding'> {
   runId: string;
   kind: Kind;
   attempt: number;
+  /** The step this attempt begins with, where it is not the first. */
+  from?: StepName;
   status: RunStatus;
   request: Requests[Kind];
   /** The batch that started it. */

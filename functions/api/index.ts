@@ -1,3 +1,4 @@
+import * as cancelRun from './cancel-run.ts';
 import * as createOffboarding from './create-offboarding.ts';
 import * as createOnboarding from './create-onboarding.ts';
 import * as docs from './docs.ts';
@@ -6,6 +7,7 @@ import * as getRun from './get-run.ts';
 import * as health from './health.ts';
 import * as listRuns from './list-runs.ts';
 import * as openapi from './openapi.ts';
+import * as retryRun from './retry-run.ts';
 
 /** Every route in the order the documentation shows them; for generation and tests, never bundled. */
 export const routes = [
@@ -13,6 +15,8 @@ export const routes = [
   createOffboarding,
   getRun,
   getArtifacts,
+  retryRun,
+  cancelRun,
   listRuns,
   openapi,
   docs,
