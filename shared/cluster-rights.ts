@@ -8,7 +8,8 @@ interface Scope {
   rules: KubernetesRule[];
 }
 
-async function lacks(kubernetes: KubernetesClient, namespace: string, right: Right): Promise<boolean> {
+/** Asks the API server, which knows Roles and EKS access policies alike. */
+export async function lacks(kubernetes: KubernetesClient, namespace: string, right: Right): Promise<boolean> {
   const [resource, subresource] = right.resource.split('/');
   const review = await kubernetes.create<{ status?: { allowed?: boolean } }>(
     '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
@@ -30,17 +31,21 @@ async function lacks(kubernetes: KubernetesClient, namespace: string, right: Rig
   return !review.status?.allowed;
 }
 
-/**
- * The rules the API server lists answer most in one call; what an EKS access policy gives is not in the list, so the rest is
- * asked for one by one until the first no. The namespace counts as a right: an administrator is allowed everything in one
- * that does not exist.
- */
-async function missingRight(kubernetes: KubernetesClient, { namespace, rules }: Scope): Promise<string | undefined> {
+/** What Roles give us in the namespace; what an EKS access policy gives is not among it. */
+export async function rulesIn(kubernetes: KubernetesClient, namespace: string): Promise<KubernetesRule[]> {
   const review = await kubernetes.create<{ status?: { resourceRules?: KubernetesRule[] } }>(
     '/apis/authorization.k8s.io/v1/selfsubjectrulesreviews',
     { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectRulesReview', spec: { namespace } },
   );
-  const listed = review.status?.resourceRules ?? [];
+  return review.status?.resourceRules ?? [];
+}
+
+/**
+ * The rules the API server lists answer most in one call; the rest is asked for one by one until the first no. The namespace counts
+ * as a right: an administrator is allowed everything in one that does not exist.
+ */
+async function missingRight(kubernetes: KubernetesClient, { namespace, rules }: Scope): Promise<string | undefined> {
+  const listed = await rulesIn(kubernetes, namespace);
   for (const right of rules.flatMap(rightsOf)) {
     if (!givesRight(listed, right) && (await lacks(kubernetes, namespace, right))) return describeRight(right);
   }

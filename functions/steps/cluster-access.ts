@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { CreateAccessEntryCommand, DescribeAccessEntryCommand, EKSClient } from '@aws-sdk/client-eks';
+import { CreateAccessEntryCommand, EKSClient } from '@aws-sdk/client-eks';
+import { findAccessEntry, type AccessEntry } from '../../shared/access-entry.ts';
 import { closeAdminWindow, hasAdminPolicy, openAdminWindow } from '../../shared/admin-window.ts';
 import { ownerTags } from '../../shared/aws/tags.ts';
 import {
@@ -18,7 +19,7 @@ import {
   type Role,
   type RoleBinding,
 } from '../../shared/cluster-role.ts';
-import { absentIf, isAwsError, RetryableError, unlessTaken, UserError } from '../../shared/errors.ts';
+import { isAwsError, RetryableError, unlessTaken, UserError } from '../../shared/errors.ts';
 import { isDeniedByPolicy } from '../../shared/kubernetes-error.ts';
 import { missingRights } from '../../shared/cluster-rights.ts';
 import { connectKubernetes, type KubernetesClient } from '../../shared/kubernetes.ts';
@@ -49,7 +50,7 @@ interface Objects {
 }
 
 interface Seen {
-  entry: { groups: string[] } | undefined;
+  entry: AccessEntry | undefined;
   window?: AdminWindow | undefined;
   /** Rights the API server says we lack; `unknown` while it does not know us. */
   missing?: string[] | 'unknown';
@@ -88,13 +89,6 @@ const staleWindowMs = 10 * 60_000;
 
 const rolesPath = (namespace: string) => `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/roles`;
 const bindingsPath = (namespace: string) => `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/rolebindings`;
-
-async function findEntry(cx: StepContext, { clusterName, principalArn, region }: Input): Promise<Seen['entry']> {
-  const answer = await absentIf(['ResourceNotFoundException'], () =>
-    cx.cluster.client(EKSClient, region).send(new DescribeAccessEntryCommand({ clusterName, principalArn })),
-  );
-  return answer?.accessEntry && { groups: answer.accessEntry.kubernetesGroups ?? [] };
-}
 
 function refusalOf({ run, memo }: Pick<StepContext, 'run' | 'memo'>): Refusal | undefined {
   const refused = Refused.safeParse(memo.refused).data;
@@ -210,7 +204,7 @@ export const clusterAccess = defineStep({
   },
 
   async observe(cx, input): Promise<Seen> {
-    const [entry, window] = await Promise.all([findEntry(cx, input), readWindow(input.clusterArn)]);
+    const [entry, window] = await Promise.all([findAccessEntry(cx), readWindow(input.clusterArn)]);
     if (!entry?.groups.includes(groupName)) return { entry, window };
     const kubernetes = connectKubernetes(cx);
     const marked = window !== undefined && (await hasAdminPolicy(cx.cluster, input));

@@ -1,11 +1,5 @@
 import { createHash } from 'node:crypto';
-import {
-  CreatePodIdentityAssociationCommand,
-  DescribePodIdentityAssociationCommand,
-  EKSClient,
-  ListPodIdentityAssociationsCommand,
-  TagResourceCommand,
-} from '@aws-sdk/client-eks';
+import { CreatePodIdentityAssociationCommand, EKSClient, TagResourceCommand } from '@aws-sdk/client-eks';
 import { IAMClient } from '@aws-sdk/client-iam';
 import {
   assumeActions,
@@ -13,6 +7,7 @@ import {
   podIdentityTrust,
   type PodIdentity,
 } from '../../shared/aws/access-policies.ts';
+import { findAssociation, type Association } from '../../shared/aws/association.ts';
 import { podRoleName } from '../../shared/aws/names.ts';
 import { mergeStatements, policyOf, type PolicyDocument } from '../../shared/aws/policy.ts';
 import {
@@ -25,9 +20,9 @@ import {
   type RoleChange,
   type SeenRole,
 } from '../../shared/aws/role.ts';
-import { ownership, ownerTags, type Ownership } from '../../shared/aws/tags.ts';
+import { ownerTags, takenOverTags } from '../../shared/aws/tags.ts';
 import { trusts } from '../../shared/aws/trust.ts';
-import { absentIf, isAwsError, RetryableError, unlessTaken } from '../../shared/errors.ts';
+import { isAwsError, RetryableError, unlessTaken } from '../../shared/errors.ts';
 import { clusterArnOf, outputOf } from '../../shared/run.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step.ts';
 import { stepHandler } from '../../shared/step-handler.ts';
@@ -42,13 +37,6 @@ interface Input extends PodIdentity {
   takeOver: boolean;
 }
 
-interface Association {
-  id: string;
-  arn: string;
-  roleArn: string;
-  ownership: Ownership;
-}
-
 interface Seen {
   association: Association | undefined;
   /** The association's, else the one we would make. */
@@ -56,27 +44,6 @@ interface Seen {
 }
 
 type Change = RoleChange | { do: 'create-association' | 'tag-association'; resource: string; roleArn: string };
-
-async function findAssociation(cx: StepContext, input: Input): Promise<Association | undefined> {
-  const { clusterName, namespace, serviceAccount, region } = input;
-  const eks = cx.cluster.client(EKSClient, region);
-  const { associations } = await eks.send(
-    new ListPodIdentityAssociationsCommand({ clusterName, namespace, serviceAccount }),
-  );
-  const associationId = associations?.[0]?.associationId;
-  if (!associationId) return undefined;
-  const answer = await absentIf(['ResourceNotFoundException', 'NotFoundException'], () =>
-    eks.send(new DescribePodIdentityAssociationCommand({ clusterName, associationId })),
-  );
-  const association = answer?.association;
-  if (!association?.roleArn || !association.associationArn) return undefined;
-  return {
-    id: associationId,
-    arn: association.associationArn,
-    roleArn: association.roleArn,
-    ownership: ownership(association.tags ?? {}, cx.owner),
-  };
-}
 
 function trustsPods(input: Input, { trust }: SeenRole, action: string): boolean {
   const principal = { Service: 'pods.eks.amazonaws.com' };
@@ -159,7 +126,7 @@ export const podIdentity = defineStep({
   },
 
   async observe(cx, input): Promise<Seen> {
-    const association = await findAssociation(cx, input);
+    const association = await findAssociation(cx.cluster, input, cx.owner);
     const { name } = parseRoleArn(association?.roleArn ?? input.defaultRoleArn);
     return { association, role: await findRole(cx.cluster.client(IAMClient, iamRegion), name, cx.owner) };
   },
@@ -197,7 +164,12 @@ export const podIdentity = defineStep({
       case 'tag-association':
         await cx.cluster
           .client(EKSClient, input.region)
-          .send(new TagResourceCommand({ resourceArn: change.resource, tags: ownerTags(cx.owner) }));
+          .send(
+            new TagResourceCommand({
+              resourceArn: change.resource,
+              tags: { ...ownerTags(cx.owner), ...takenOverTags },
+            }),
+          );
         return;
       case 'create-role':
       case 'update-trust':

@@ -5,6 +5,7 @@ import {
   IAMClient,
 } from '@aws-sdk/client-iam';
 import {
+  annotatedBy,
   roleAnnotation,
   webIdentityContext,
   webIdentityTrust,
@@ -64,8 +65,6 @@ type Change =
     };
 
 const audience = 'sts.amazonaws.com';
-/** Tells our annotation from the Helm values' own. */
-const annotatedBy = 'kubecost-payer-onboarding/annotated-role';
 
 const pathOf = ({ namespace }: PodIdentity) => `/api/v1/namespaces/${namespace}/serviceaccounts`;
 

@@ -8,6 +8,9 @@ export const assumeActions = ['sts:AssumeRole', 'sts:TagSession'] as const;
 /** By which IRSA's webhook learns a service account's role (EKS user guide, "Assign IAM roles to Kubernetes service accounts"). */
 export const roleAnnotation = 'eks.amazonaws.com/role-arn';
 
+/** Tells our annotation from the Helm values' own. */
+export const annotatedBy = 'kubecost-payer-onboarding/annotated-role';
+
 export interface PodIdentity {
   clusterArn: string;
   namespace: string;
@@ -15,7 +18,7 @@ export interface PodIdentity {
 }
 
 /** A role may be shared by several service accounts: the Sid ends in the hash of its name. */
-function podSid({ clusterArn, namespace, serviceAccount }: PodIdentity): string {
+export function podSid({ clusterArn, namespace, serviceAccount }: PodIdentity): string {
   return `KubecostPod${podRoleName(clusterArn, namespace, serviceAccount).slice(-8)}`;
 }
 
