@@ -10,6 +10,10 @@ import {
 } from './run.ts';
 import { runKinds, stepNames, type StepName } from './step-names.ts';
 
+/** How EventBridge files the events; rules match on both. */
+export const eventSource = 'kubecost-payer-onboarding';
+export const detailTypes = { run: 'Run Status Change', step: 'Step Status Change' } as const;
+
 /** One transition of a run or of one of its steps, as the event bus carries it: ids, states and codes, never a document. */
 export const RunEvent = z
   .object({
@@ -23,11 +27,17 @@ export const RunEvent = z
     cluster: z.string().meta({ description: 'ARN of the EKS cluster' }),
     step: z.enum(stepNames).nullable().meta({ description: 'Null for a transition of the run itself' }),
     status: z.enum([...new Set([...runStatuses, ...stepStatuses])]),
-    waitingFor: z.string().nullable(),
+    waitingFor: z.string().nullable().meta({ description: 'Of a step that waits' }),
     error: z
-      .object({ code: z.string(), title: z.string(), actor: z.string(), remedy: z.string() })
+      .object({
+        code: z.string().meta({ description: 'Stable; docs/errors.md lists all' }),
+        step: z.string().nullable().meta({ description: 'Null where no step is to blame' }),
+        title: z.string(),
+        actor: z.string().meta({ description: 'Who acts' }),
+        remedy: z.string(),
+      })
       .nullable()
-      .meta({ description: 'Of a failure' }),
+      .meta({ description: 'Of a failure; the run itself has the details' }),
   })
   .meta({ id: 'RunEvent' });
 export type RunEvent = z.infer<typeof RunEvent>;
@@ -61,7 +71,8 @@ function event(
 ): RunEvent {
   const { step, status, at } = what;
   return {
-    id: [runId, attempt, step ?? 'run', status, at].join('/'),
+    // A run comes to each status once in an attempt; a step may be taken again, or wait again.
+    id: [runId, attempt, ...(step ? [step, status, at] : ['run', status])].join('/'),
     runId,
     attempt,
     kind,
@@ -69,6 +80,8 @@ function event(
     payerAccountId: request.payerAccountId,
     cluster: clusterArnOf(request),
     ...what,
-    error: error ? { code: error.code, title: error.title, actor: error.actor, remedy: error.remedy } : null,
+    error: error
+      ? { code: error.code, step: error.step, title: error.title, actor: error.actor, remedy: error.remedy }
+      : null,
   };
 }

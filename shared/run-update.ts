@@ -15,17 +15,44 @@ export type RunWrite =
   | { at: Path; plus: number }
   | { at: Path; append: readonly unknown[] };
 
+/** In the terms of its own `names` and `values`. */
+export interface RunCondition {
+  text: string;
+  names?: Record<string, string>;
+  values?: Record<string, unknown>;
+}
+
 /**
  * One conditional update of a run; undefined if `condition` did not hold.
- * @param run as it was read; a record of a release before 0.3 has no outbox yet
- * @param condition in the terms of `names` and `values`
  * @param events go to the run's outbox in the same write, so that none is lost
  */
 export async function updateRun(
-  run: Pick<AnyRun, 'runId' | 'outbox'>,
+  run: Pick<AnyRun, 'runId'>,
   writes: readonly RunWrite[],
-  condition: { text: string; names?: Record<string, string>; values?: Record<string, unknown> },
+  condition: RunCondition,
   events: readonly RunEvent[] = [],
+): Promise<AnyRun | undefined> {
+  const told = events.map((event) => ({ at: ['outbox', event.id], to: event }));
+  const pending = events.length > 0 ? [{ at: [pendingIndex.key], to: pendingIndex.value }] : [];
+  const update = () => sendUpdate(run.runId, [...writes, ...told, ...pending], condition);
+  try {
+    return await update();
+  } catch (error) {
+    if (!isWithoutOutbox(error)) throw error;
+    await sendUpdate(run.runId, [{ at: ['outbox'], ifAbsent: {} }], { text: 'attribute_exists(runId)' });
+    return update();
+  }
+}
+
+/** What DynamoDB says to a write into a map that is not there: runs of releases before 0.3 have no outbox. */
+function isWithoutOutbox(error: unknown): boolean {
+  return error instanceof Error && error.name === 'ValidationException' && error.message.includes('document path');
+}
+
+async function sendUpdate(
+  runId: string,
+  writes: readonly RunWrite[],
+  condition: RunCondition,
 ): Promise<AnyRun | undefined> {
   const names: Record<string, string> = { ...condition.names };
   const values: Record<string, unknown> = { ...condition.values };
@@ -44,13 +71,9 @@ export async function updateRun(
     values[placeholder] = value;
     return placeholder;
   };
-  const told: RunWrite[] = run.outbox
-    ? events.map((event) => ({ at: ['outbox', event.id], to: event }))
-    : [{ at: ['outbox'], to: Object.fromEntries(events.map((event) => [event.id, event])) }];
-  const all = [...writes, ...told, ...(events.length > 0 ? [{ at: [pendingIndex.key], to: pendingIndex.value }] : [])];
   const set: string[] = [];
   const remove: string[] = [];
-  for (const write of all) {
+  for (const write of writes) {
     const path = pathOf(write.at);
     if ('ifAbsent' in write) set.push(`${path} = if_not_exists(${path}, ${valueOf(write.ifAbsent)})`);
     else if ('plus' in write) set.push(`${path} = ${path} + ${valueOf(write.plus)}`);
@@ -63,7 +86,7 @@ export async function updateRun(
     const { Attributes } = await documentClient().send(
       new UpdateCommand({
         TableName: readDeployment().tableName,
-        Key: runKey(run.runId),
+        Key: runKey(runId),
         UpdateExpression: [
           ...(set.length > 0 ? [`SET ${set.join(', ')}`] : []),
           ...(remove.length > 0 ? [`REMOVE ${remove.join(', ')}`] : []),

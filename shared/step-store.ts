@@ -24,8 +24,13 @@ export class StepStore {
     this.#step = step;
   }
 
+  /** The run as this store wrote it last; undefined before it began. */
+  get run(): AnyRun | undefined {
+    return this.#run;
+  }
+
   /**
-   * Counts the invocation and reads the run it belongs to. A step that had ended starts anew.
+   * Counts the invocation and reads the run it belongs to. A step that had ended, or that an earlier attempt left, starts anew.
    * @param busyUntil when this invocation is over at the latest, milliseconds since the epoch
    * @throws TerminalError stale-attempt, also once the run is to be cancelled
    */
@@ -36,7 +41,6 @@ export class StepStore {
       [
         { at: ['status'], to: 'running' },
         { at: ['startedAt'], ifAbsent: at },
-        { at: ['outbox'], ifAbsent: {} },
         { at: this.#at('status'), to: 'running' },
         { at: this.#at('startedAt'), ifAbsent: at },
         { at: this.#at('invocations'), plus: 1 },
@@ -49,8 +53,9 @@ export class StepStore {
       run.announced === this.#attempt
         ? []
         : [...statusWrites(run, 'running'), { at: ['announced'], to: this.#attempt }];
+    const { endedAt, announced } = run.steps[this.#step] ?? {};
     const startsAnew: RunWrite[] =
-      run.steps[this.#step]?.endedAt === undefined
+      endedAt === undefined && (announced === undefined || this.#isOurs(announced))
         ? []
         : [
             { at: this.#at('startedAt'), to: at },
@@ -92,19 +97,28 @@ export class StepStore {
     );
   }
 
-  /** What is still to be told: that the step began, and what it has come to. A repeated wait for the same thing is no transition. */
+  /**
+   * What is still to be told: that the step began, for which a write of its own would cost more than the news is worth, and what it has
+   * come to. A repeated wait for the same thing is no transition, nor is an error that the state machine tries again. A step that is
+   * skipped never begins, and so is never told of.
+   */
   #transitions(end: StepTransition, at: string): { events: RunEvent[]; announced: string } {
     const run = this.#run;
     const before = run?.steps[this.#step];
     if (!run || !before) throw new TerminalError('unexpected', `step ${this.#step} has not begun`);
-    const begun = `${this.#attempt} running`;
-    const reached = end.status === 'running' ? begun : `${this.#attempt} ${end.status} ${end.waiting?.for ?? ''}`;
-    const isKnown = before.announced?.startsWith(`${this.#attempt} `) === true;
+    const { announced, startedAt = at } = before;
+    const begins = announced !== undefined && this.#isOurs(announced) ? undefined : announcementOf(this.#attempt);
+    const reached = end.status === 'running' ? (begins ?? announced ?? '') : announcementOf(this.#attempt, end);
     const events = [
-      ...(isKnown ? [] : [stepEvent(run, this.#step, { status: 'running' }, before.startedAt ?? at)]),
-      ...(end.status === 'running' || before.announced === reached ? [] : [stepEvent(run, this.#step, end, at)]),
+      ...(begins ? [stepEvent(run, this.#step, { status: 'running' }, startedAt)] : []),
+      ...(end.status === 'running' || announced === reached ? [] : [stepEvent(run, this.#step, end, at)]),
     ];
-    return { events, announced: end.status === 'running' && isKnown ? (before.announced ?? begun) : reached };
+    return { events, announced: reached };
+  }
+
+  /** True if it was this attempt that told it. */
+  #isOurs(announced: string): boolean {
+    return announced.startsWith(`${this.#attempt} `);
   }
 
   #at(field: string): [string, string, string] {
@@ -113,11 +127,15 @@ export class StepStore {
 
   async #update(writes: readonly RunWrite[], events: readonly RunEvent[] = [], also = ''): Promise<AnyRun> {
     const condition = whileActive(this.#attempt);
-    const known = this.#run ?? { runId: this.#runId, outbox: {} };
-    const run = await updateRun(known, writes, { ...condition, text: condition.text + also }, events);
+    const run = await updateRun({ runId: this.#runId }, writes, { ...condition, text: condition.text + also }, events);
     if (!run)
       throw new TerminalError('stale-attempt', `run ${this.#runId} is not in attempt ${this.#attempt} any more`);
     this.#run = run;
     return run;
   }
+}
+
+/** A transition as a step's record remembers it: attempt, status, what it waits for. */
+function announcementOf(attempt: number, { status, waiting }: StepTransition = { status: 'running' }): string {
+  return [attempt, status, ...(waiting ? [waiting.for] : [])].join(' ');
 }

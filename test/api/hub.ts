@@ -4,6 +4,7 @@ import dynalite from 'dynalite';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
+import { RunEvent } from '../../shared/run-event.ts';
 import { createTable } from '../sandbox/table.ts';
 
 export interface Fault {
@@ -15,9 +16,11 @@ export interface Fault {
 
 type Item = Record<string, unknown>;
 
-/** The two services the API talks to: a real table, and executions by name as Step Functions keeps them. */
+/** The services the hub's functions talk to: a real table, executions by name as Step Functions keeps them, and the event bus. */
 export class Hub {
   readonly executions = new Map<string, { input: string; ended: boolean }>();
+  /** What the bus was given, in order. */
+  readonly events: RunEvent[] = [];
   #fault: Fault | undefined;
   #writes = 0;
   readonly #table = dynalite({ createTableMs: 0 });
@@ -93,6 +96,8 @@ export class Hub {
 
   async #forward(operation: string, target: string, body: Buffer): Promise<{ status: number; text: string }> {
     if (operation === 'StartExecution') return this.#startExecution(body.toString());
+    if (operation === 'StopExecution') return this.#stopExecution(body.toString());
+    if (operation === 'PutEvents') return this.#putEvents(body.toString());
     const { port } = this.#table.address() as AddressInfo;
     const answer = await fetch(`http://127.0.0.1:${port}`, {
       method: 'POST',
@@ -106,6 +111,13 @@ export class Hub {
       body: new Uint8Array(body),
     });
     return { status: answer.status, text: await answer.text() };
+  }
+
+  #putEvents(text: string): { status: number; text: string } {
+    const { Entries } = JSON.parse(text) as { Entries: { Detail: string }[] };
+    this.events.push(...Entries.map(({ Detail }) => RunEvent.parse(JSON.parse(Detail))));
+    const answers = Entries.map((_, index) => ({ EventId: `event-${index}` }));
+    return { status: 200, text: JSON.stringify({ FailedEntryCount: 0, Entries: answers }) };
   }
 
   /** Same name and input while it runs: the same answer. Otherwise a name is used once. */
@@ -125,6 +137,17 @@ export class Hub {
     this.executions.set(name, known ?? { input, ended: false });
     const executionArn = `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`;
     return { status: 200, text: JSON.stringify({ executionArn, startDate: Date.now() / 1000 }) };
+  }
+
+  #stopExecution(text: string): { status: number; text: string } {
+    const { executionArn } = JSON.parse(text) as { executionArn: string };
+    const known = this.executions.get(executionArn.split(':').at(-1) ?? '');
+    if (!known) {
+      const message = `Execution Does Not Exist: '${executionArn}'`;
+      return { status: 400, text: JSON.stringify({ __type: 'ExecutionDoesNotExist', message }) };
+    }
+    known.ended = true;
+    return { status: 200, text: JSON.stringify({ stopDate: Date.now() / 1000 }) };
   }
 }
 

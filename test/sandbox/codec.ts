@@ -49,6 +49,7 @@ const protocols: Record<string, { protocol: Protocol; namespace?: string }> = {
   states: { protocol: 'json-1.0' },
   glue: { protocol: 'json-1.1' },
   athena: { protocol: 'json-1.1' },
+  events: { protocol: 'json-1.1' },
   organizations: { protocol: 'json-1.1' },
   cur: { protocol: 'json-1.1' },
 };

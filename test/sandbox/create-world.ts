@@ -4,6 +4,7 @@ import { CloudFormationState, cloudformationService } from './services/cloudform
 import { CurState, curService } from './services/cur.ts';
 import { EksState, eksService } from './services/eks.ts';
 import { eksAuthService } from './services/eks-auth.ts';
+import { EventsState, eventsService } from './services/events.ts';
 import { GlueState, glueService } from './services/glue.ts';
 import { IamState, iamService } from './services/iam.ts';
 import { LakeFormationState, lakeformationService } from './services/lakeformation.ts';
@@ -20,6 +21,7 @@ const services = [
   curService,
   eksService,
   eksAuthService,
+  eventsService,
   glueService,
   iamService,
   lakeformationService,
@@ -43,6 +45,7 @@ export function createWorld({ startMs = Date.UTC(2026, 10, 10, 9) }: { startMs?:
     glue: new GlueState(world),
     athena: new AthenaState(world),
     eks: new EksState(world),
+    events: new EventsState(world),
     lambda: new LambdaState(),
     lakeformation: new LakeFormationState(),
     states: new StatesState(world),

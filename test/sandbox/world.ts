@@ -2,6 +2,7 @@ import type { AthenaState } from './services/athena.ts';
 import type { CloudFormationState } from './services/cloudformation.ts';
 import type { CurState } from './services/cur.ts';
 import type { EksState } from './services/eks.ts';
+import type { EventsState } from './services/events.ts';
 import type { GlueState } from './services/glue.ts';
 import type { IamState } from './services/iam.ts';
 import type { LakeFormationState } from './services/lakeformation.ts';
@@ -45,6 +46,7 @@ export interface World {
   glue: GlueState;
   athena: AthenaState;
   eks: EksState;
+  events: EventsState;
   lambda: LambdaState;
   lakeformation: LakeFormationState;
   organizations: OrganizationsState;

@@ -1,0 +1,111 @@
+import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
+import { hubClient, type ClientConfig } from './aws/clients.ts';
+import { readDeployment } from './deployment.ts';
+import { classify } from './errors.ts';
+import { log } from './logger.ts';
+import { endedStatuses, type AnyRun } from './run.ts';
+import { detailTypes, eventSource, type RunEvent } from './run-event.ts';
+import { pendingIndex } from './run-store.ts';
+import { updateRun, type RunWrite } from './run-update.ts';
+
+/** What PutEvents takes in one call (API reference), and less than a tenth of the 256 kB it takes: an event has about 1 kB. */
+const entriesPerCall = 10;
+/** All calls of one announcement together. A bus that does not answer must not use up the function's time. */
+const patienceMs = 5_000;
+
+/** Tries once more, for a connection that the frozen function has lost; what then fails waits in the outbox. */
+class BusClient extends EventBridgeClient {
+  constructor(config: ClientConfig) {
+    super({ ...config, maxAttempts: 2 });
+  }
+}
+
+/** True if the run has transitions that the bus may not know. */
+export function hasNews({ outbox = {} }: Pick<AnyRun, 'outbox'>): boolean {
+  return Object.keys(outbox).length > 0;
+}
+
+/**
+ * Puts what the run's outbox holds on the event bus, and takes from the outbox what the bus has. Never throws, for no step and no run may
+ * fail by it: what is left the next invocation tells, or the sweeper.
+ * @param run as a write or a consistent read answered it
+ */
+export async function announce(run: AnyRun): Promise<void> {
+  const fields = { runId: run.runId, step: 'announce' };
+  const abortSignal = AbortSignal.timeout(patienceMs);
+  let outbox = run.outbox ?? {};
+  try {
+    do {
+      const batch = Object.values(outbox).sort(byTime).slice(0, entriesPerCall);
+      const { told, refusal } = await put(batch, abortSignal);
+      await forget(run, outbox, told);
+      outbox = without(outbox, told);
+      if (refusal) {
+        log('not told yet', { ...fields, left: Object.keys(outbox).length, detail: refusal });
+        return;
+      }
+    } while (Object.keys(outbox).length > 0);
+  } catch (error) {
+    log('not told yet', { ...fields, left: Object.keys(outbox).length, detail: classify(error).message });
+  }
+}
+
+/** @returns the events the bus took, and why it did not take the others: the call succeeds also where it takes none (API reference). */
+async function put(
+  events: readonly RunEvent[],
+  abortSignal: AbortSignal,
+): Promise<{ told: RunEvent[]; refusal?: string | undefined }> {
+  if (events.length === 0) return { told: [] };
+  const { Entries = [] } = await hubClient(BusClient).send(
+    new PutEventsCommand({
+      Entries: events.map((event) => ({
+        EventBusName: readDeployment().eventBusName,
+        Source: eventSource,
+        DetailType: event.step === null ? detailTypes.run : detailTypes.step,
+        Time: new Date(event.at),
+        Resources: [],
+        Detail: JSON.stringify(event),
+      })),
+    }),
+    { abortSignal },
+  );
+  const told = events.filter((_, index) => Entries[index]?.EventId !== undefined);
+  if (told.length === events.length) return { told };
+  return { told, refusal: Entries.find(({ ErrorCode }) => ErrorCode)?.ErrorCode ?? 'no answer for an entry' };
+}
+
+/** Takes from the outbox what was told. */
+async function forget(run: AnyRun, outbox: Record<string, RunEvent>, told: readonly RunEvent[]): Promise<void> {
+  const removals = told.map(({ id }) => ({ at: ['outbox', id], to: undefined }));
+  if (told.length === Object.keys(outbox).length && (await settle(run, removals, outbox))) return;
+  if (removals.length === 0) return;
+  const left = await updateRun(run, removals, { text: 'attribute_exists(runId)' });
+  // Parallel branches may have told the same, each of them thinking that the other's news was left.
+  if (left && !hasNews(left)) await settle(left, [], {});
+}
+
+/**
+ * The run stops being pending, if its outbox is what we know of it and it leaves the sweeper nothing else to do: it is neither queued
+ * nor to be cancelled.
+ */
+function settle(
+  run: AnyRun,
+  removals: readonly RunWrite[],
+  outbox: Record<string, RunEvent>,
+): Promise<AnyRun | undefined> {
+  const ended = Object.fromEntries(endedStatuses.map((status) => [`:${status}`, status]));
+  return updateRun(run, [...removals, { at: [pendingIndex.key], to: undefined }], {
+    text: `#outbox = :outbox AND #status <> :queued AND (attribute_not_exists(cancelRequestedAt) OR #status IN (${Object.keys(ended).join(', ')}))`,
+    names: { '#outbox': 'outbox', '#status': 'status' },
+    values: { ':outbox': outbox, ':queued': 'queued', ...ended },
+  });
+}
+
+function without(outbox: Record<string, RunEvent>, told: readonly RunEvent[]): Record<string, RunEvent> {
+  return Object.fromEntries(Object.entries(outbox).filter(([id]) => !told.some((event) => event.id === id)));
+}
+
+/** The bus keeps no order; what reads the events one by one still likes them in theirs. */
+function byTime(one: RunEvent, other: RunEvent): number {
+  return Date.parse(one.at) - Date.parse(other.at);
+}
