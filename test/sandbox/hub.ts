@@ -19,6 +19,7 @@ export const tableName = 'runs';
 const machines = { ProvisionStateMachine: 'provision', OffboardStateMachine: 'offboard' } as const;
 const machineArn = (name: string) => `arn:aws:states:${hubRegion}:${hubAccountId}:stateMachine:${name}`;
 const eventBusName = 'runs';
+export const eventBusArn = `arn:aws:events:${hubRegion}:${hubAccountId}:event-bus/${eventBusName}`;
 const functionRolePath = '/kubecost-payer-onboarding/functions/';
 
 type Handler = (event: unknown, context: unknown) => Promise<unknown>;
@@ -62,6 +63,7 @@ export interface Sandbox {
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   const file = readServerlessFile({ deploymentId, allowedHostSuffixes: '127.0.0.1' });
   const world = createWorld(options.startMs === undefined ? {} : { startMs: options.startMs });
+  world.events.createEventBus(hubAccountId, hubRegion, eventBusName);
   const undoDate = installVirtualDate(world.clock);
   const stopTracing = startTracing();
   if (options.speed !== undefined) world.clock.speed = options.speed;
@@ -174,6 +176,7 @@ function hubCredentials(world: World): Record<string, string> {
         Statement: [
           { Effect: 'Allow', Action: 'sts:AssumeRole', Resource: 'arn:aws:iam::*:role/kubecost-payer-onboarding/*' },
           { Effect: 'Allow', Action: 'states:StartExecution', Resource: '*' },
+          { Effect: 'Allow', Action: 'events:PutEvents', Resource: eventBusArn },
         ],
       },
     },
