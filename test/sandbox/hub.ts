@@ -1,13 +1,11 @@
-import dynalite from 'dynalite';
 import { readFileSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
 import { deployedFunctions } from '../../.ci/functions.ts';
 import { createWorld } from './create-world.ts';
 import { startServer } from './server.ts';
 import { HttpApi } from './http-api.ts';
 import { httpRoutes, readServerlessFile, resourceOf, type Environment } from './serverless-file.ts';
 import { installVirtualDate } from './clock.ts';
-import { createTable } from './table.ts';
+import { startTable } from './table-server.ts';
 import { startTracing, trace } from './tracing.ts';
 import type { World } from './world.ts';
 
@@ -68,7 +66,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const stopTracing = startTracing();
   if (options.speed !== undefined) world.clock.speed = options.speed;
   const aws = await startServer(world);
-  const table = await startTable();
+  const table = await startTable(tableName);
   const undoEnvironment = setEnvironment({
     ...hubCredentials(world),
     AWS_REGION: hubRegion,
@@ -193,22 +191,6 @@ function hubCredentials(world: World): Record<string, string> {
     AWS_SECRET_ACCESS_KEY: session.secretAccessKey,
     AWS_SESSION_TOKEN: session.sessionToken,
   };
-}
-
-async function startTable(): Promise<{ endpoint: string; close(): Promise<void> }> {
-  const server = dynalite({ createTableMs: 0 });
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  await createTable(endpoint, tableName);
-  const close = () =>
-    new Promise<void>((resolve) => {
-      server.close(() => {
-        resolve();
-      });
-    });
-  return { endpoint, close };
 }
 
 /** Literals stay, references become what they refer to here. */

@@ -1,0 +1,46 @@
+import { Worker } from 'node:worker_threads';
+import { createTable } from './table.ts';
+import type { TableAnswer, TableRequest } from './table-thread.ts';
+
+interface TableServer {
+  endpoint: string;
+  close(): Promise<void>;
+}
+
+let thread: Worker | undefined;
+let lastId = 0;
+
+/** DynamoDB with one table. All of a process run in one thread, which does not keep the process alive. */
+export async function startTable(tableName: string): Promise<TableServer> {
+  const port = await ask({});
+  const endpoint = `http://127.0.0.1:${port}`;
+  await createTable(endpoint, tableName);
+  return {
+    endpoint,
+    async close() {
+      await ask({ close: port });
+    },
+  };
+}
+
+function ask(request: Omit<TableRequest, 'id'>): Promise<number> {
+  thread ??= new Worker(new URL('./table-thread.ts', import.meta.url));
+  const worker = thread;
+  const id = ++lastId;
+  worker.ref();
+  return new Promise((resolve, reject) => {
+    const answered = (answer: TableAnswer) => {
+      if (answer.id !== id) return;
+      settled();
+      resolve(answer.port);
+    };
+    const settled = () => {
+      worker.off('message', answered);
+      worker.off('error', reject);
+      if (worker.listenerCount('message') === 0) worker.unref();
+    };
+    worker.on('message', answered);
+    worker.once('error', reject);
+    worker.postMessage({ id, ...request } satisfies TableRequest);
+  });
+}
