@@ -3,15 +3,19 @@ import { clusterAccount } from '../shared/accounts.ts';
 import { closeAdminWindow } from '../shared/admin-window.ts';
 import { now } from '../shared/clock.ts';
 import { classify } from '../shared/errors.ts';
+import { stopExecution } from '../shared/execution.ts';
 import { log, type LogFields } from '../shared/logger.ts';
+import type { AnyRun } from '../shared/run.ts';
+import { closeRun } from '../shared/run-close.ts';
+import { isCancelling } from '../shared/run-end.ts';
 import { completeStart } from '../shared/run-start.ts';
-import { listRuns, type RunPage, type RunSummary } from '../shared/run-store.ts';
+import { listPendingRunIds, readRun } from '../shared/run-store.ts';
 import { listOpenWindows } from '../shared/target-store.ts';
 
 /** Longer than any invocation, so that nothing still under way is swept. */
 const leftBehindMs = 10 * 60_000;
 
-/** Every five minutes: shuts admin windows and starts queued runs that a crash left behind. */
+/** Every five minutes: shuts admin windows that a crash left open, and looks after the runs that are pending. */
 export async function sweep(): Promise<void> {
   for (const window of await listOpenWindows()) {
     if (now() - window.openedAt < leftBehindMs) continue;
@@ -20,9 +24,22 @@ export async function sweep(): Promise<void> {
       closeAdminWindow(clusterAccount(window.clusterAccountId, window.runId), window.clusterArn, window),
     );
   }
-  for (const run of await listQueuedRuns()) {
-    if (now() - Date.parse(run.createdAt) < leftBehindMs) continue;
-    await attempt('queued run started', { runId: run.runId, step: 'sweep' }, () => completeStart(run));
+  for (const runId of await listPendingRunIds()) {
+    const run = await readRun(runId);
+    if (run) await lookAfter(run);
+  }
+}
+
+/** What a crash left out: the stop and the end of a cancelled run, the start of a queued one. */
+async function lookAfter(run: AnyRun): Promise<void> {
+  const fields = { runId: run.runId, step: 'sweep' };
+  if (isCancelling(run)) {
+    await attempt('cancelled run stopped', fields, async () => {
+      await stopExecution(run);
+      await closeRun(run);
+    });
+  } else if (run.status === 'queued' && now() - Date.parse(run.createdAt) >= leftBehindMs) {
+    await attempt('queued run started', fields, () => completeStart(run));
   }
 }
 
@@ -34,18 +51,6 @@ async function attempt(what: string, fields: LogFields, work: () => Promise<unkn
   } catch (error) {
     log(`not yet: ${what}`, { ...fields, detail: classify(error).message });
   }
-}
-
-/** All of them: the newest come first, and a batch can queue a thousand behind which the oldest would never be seen. */
-async function listQueuedRuns(): Promise<RunSummary[]> {
-  const queued: RunSummary[] = [];
-  let start: RunPage['next'];
-  do {
-    const page = await listRuns({ by: 'status', value: 'queued' }, 100, start);
-    queued.push(...page.runs);
-    start = page.next;
-  } while (start);
-  return queued;
 }
 
 export const handler = middy()

@@ -92,7 +92,7 @@ describe('the sweeper', () => {
   it('goes on with the next run if one cannot be started', async () => {
     const first = await queued();
     const [item] = await hub.items('run#');
-    const listKey = '2026-03-01T00:00:01.000Z#unreadable';
+    const listKey = '2026-02-28T23:59:59.000Z#unreadable';
     await hub.put({ ...item, pk: 'run#unreadable', runId: 'unreadable', listKey, request: {} });
     minutes(11);
     await sweep();

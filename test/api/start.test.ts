@@ -34,7 +34,7 @@ describe('POST /v1/onboardings', () => {
     expect(run).toMatchObject({ status: 'queued', attempt: 1, request: OnboardingRequest.parse(smallest) });
     expect(run.progress).toEqual({ percent: 0, currentSteps: [] });
     expect([...hub.executions]).toEqual([
-      [`${run.runId}-1`, { input: `{"runId":"${run.runId}","attempt":1,"identityMode":"irsa"}`, ended: false }],
+      [`${run.runId}-1`, { input: `{"runId":"${run.runId}","attempt":1,"identityMode":"irsa","from":"preflight"}`, ended: false }],
     ]);
     expect((await call('GET', answer.headers.location ?? '')).body).toEqual(run);
   });
@@ -59,7 +59,7 @@ describe('POST /v1/onboardings', () => {
   it('answers the same run to a repeat even after the run has ended', async () => {
     const runId = runIdOf(await post(smallest, 'monday'));
     await endRun(await storedRun(runId), 'succeeded');
-    await releaseLock({ runId, request: OnboardingRequest.parse(smallest) });
+    await releaseLock({ runId, attempt: 1, request: OnboardingRequest.parse(smallest) });
     const again = await post(smallest, 'monday');
     expect(again.body).toMatchObject({ runId, status: 'succeeded' });
     expect(hub.executions.size).toBe(1);
@@ -87,13 +87,21 @@ describe('POST /v1/onboardings', () => {
 
   it('refuses a second run for the same payer and target, names the active one and leaves nothing behind', async () => {
     const active = runIdOf(await post());
-    const answer = await post({ ...smallest, dryRun: true }, 'tuesday');
+    const answer = await post({ ...smallest, existing: 'take-over' }, 'tuesday');
     expect(answer.status).toBe(409);
     expect(answer.headers.location).toBe(`/v1/runs/${active}`);
     expect(answer.body).toMatchObject({ code: 'run-active', links: { run: `/v1/runs/${active}` } });
     expect((await hub.items('run#')).map(({ runId }) => runId)).toEqual([active]);
     expect(await hub.items('key#')).toEqual([]);
     expect(hub.executions.size).toBe(1);
+  });
+
+  it('never refuses a plan because a run is active, nor a run because a plan is', async () => {
+    const plan = { ...smallest, dryRun: true };
+    const answers = [await post(plan), await post(), await post(plan)];
+    expect(answers.map(({ status }) => status)).toEqual([202, 202, 202]);
+    expect(hub.executions.size).toBe(3);
+    expect((await hub.items('lock#')).map(({ runId }) => runId)).toEqual([answers[1] && runIdOf(answers[1])]);
   });
 
   it('lets other payers and other targets run side by side', async () => {
@@ -113,7 +121,7 @@ describe('POST /v1/onboardings', () => {
     const second = await post();
     expect(second.status).toBe(202);
     expect((await hub.items('lock#')).map(({ runId }) => runId)).toEqual([runIdOf(second)]);
-    await releaseLock({ runId: first, request: OnboardingRequest.parse(smallest) });
+    await releaseLock({ runId: first, attempt: 1, request: OnboardingRequest.parse(smallest) });
     expect(await hub.items('lock#')).toHaveLength(1);
   });
 
