@@ -76,6 +76,7 @@ export const deployedFunctions: readonly DeployedFunction[] = [
     entry: 'functions/close.ts',
     table: ['DeleteItem', 'GetItem', 'UpdateItem'],
     entersCluster: true,
+    tellsEvents: true,
   },
   {
     key: 'sweep',
@@ -85,5 +86,6 @@ export const deployedFunctions: readonly DeployedFunction[] = [
     entersCluster: true,
     startsExecutions: true,
     stopsExecutions: true,
+    tellsEvents: true,
   },
 ];

@@ -1,5 +1,6 @@
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
 import { hubClient, type ClientConfig } from './aws/clients.ts';
+import { now } from './clock.ts';
 import { readDeployment } from './deployment.ts';
 import { classify } from './errors.ts';
 import { log } from './logger.ts';
@@ -13,6 +14,9 @@ const entriesPerCall = 10;
 /** All calls of one announcement together. A bus that does not answer must not use up the function's time. */
 const patienceMs = 5_000;
 
+/** Whose news is this old has nobody at work to tell it. */
+const overdueMs = 2 * 60_000;
+
 /** Tries once more, for a connection that the frozen function has lost; what then fails waits in the outbox. */
 class BusClient extends EventBridgeClient {
   constructor(config: ClientConfig) {
@@ -23,6 +27,12 @@ class BusClient extends EventBridgeClient {
 /** True if the run has transitions that the bus may not know. */
 export function hasNews({ outbox = {} }: Pick<AnyRun, 'outbox'>): boolean {
   return Object.keys(outbox).length > 0;
+}
+
+/** True if the sweeper is to announce the run: of what is still to be told the oldest is old, or nothing is and the run is pending all the same. */
+export function isOverdue({ outbox = {} }: Pick<AnyRun, 'outbox'>): boolean {
+  const oldest = Object.values(outbox).sort(byTime)[0];
+  return !oldest || now() - Date.parse(oldest.at) >= overdueMs;
 }
 
 /**
