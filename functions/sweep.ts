@@ -1,6 +1,7 @@
 import middy from '@middy/core';
 import { clusterAccount } from '../shared/accounts.ts';
 import { closeAdminWindow } from '../shared/admin-window.ts';
+import { announce, isOverdue } from '../shared/announce.ts';
 import { now } from '../shared/clock.ts';
 import { classify } from '../shared/errors.ts';
 import { stopExecution } from '../shared/execution.ts';
@@ -30,7 +31,7 @@ export async function sweep(): Promise<void> {
   }
 }
 
-/** What a crash left out: the stop and the end of a cancelled run, the start of a queued one. */
+/** What a crash left out: the stop and the end of a cancelled run, the start of a queued one, the news of any. */
 async function lookAfter(run: AnyRun): Promise<void> {
   const fields = { runId: run.runId, step: 'sweep' };
   if (isCancelling(run)) {
@@ -40,7 +41,7 @@ async function lookAfter(run: AnyRun): Promise<void> {
     });
   } else if (run.status === 'queued' && now() - Date.parse(run.createdAt) >= leftBehindMs) {
     await attempt('queued run started', fields, () => completeStart(run));
-  }
+  } else if (isOverdue(run)) await announce(run);
 }
 
 /** One that cannot be swept now must not keep the others waiting. */
