@@ -234,6 +234,12 @@ export const errorCatalogue = advice({
     actor: 'payer account owner',
     remedy: 'Finish, repair or delete that stack, then start the run again.',
   },
+  'crawler-stack-not-removed': {
+    title: 'CloudFormation cannot delete the crawler stack',
+    actor: 'payer account owner',
+    remedy:
+      'Mend what the message names (a bucket that is gone: delete the stack in the console and retain that resource; termination protection: switch it off), then start the offboarding again.',
+  },
   'lake-formation-locked': {
     title: 'Lake Formation keeps IAM permissions from working',
     actor: 'payer account owner',

@@ -1,12 +1,11 @@
 import { IAMClient } from '@aws-sdk/client-iam';
-import { payerTrust, payerTrustSid } from '../../shared/aws/access-policies.ts';
 import { payerRoleName } from '../../shared/aws/names.ts';
-import { listOf, mergeStatements, policyCharacters, policyOf, type PolicyDocument } from '../../shared/aws/policy.ts';
+import { withoutRole, withRole } from '../../shared/aws/payer-trust.ts';
+import { listOf, policyCharacters, policyOf, type PolicyDocument } from '../../shared/aws/policy.ts';
 import {
   applyRoleChange,
   findRole,
   iamRegion,
-  parseRoleArn,
   roleArnOf,
   roleChanges,
   type RoleChange,
@@ -35,25 +34,6 @@ interface Seen {
 
 /** Characters of a trust policy in an account that has not asked for more. */
 const maxTrustCharacters = 2048;
-
-/** The pod roles of one cluster account that the trust policy lets in. */
-function podRolesOf({ Statement: statements }: PolicyDocument, accountId: string): string[] {
-  const there = statements.find(({ Sid }) => Sid === payerTrustSid(accountId));
-  return listOf(there?.Condition?.ArnEquals?.['aws:PrincipalArn']);
-}
-
-function withRole(trust: PolicyDocument, podRoleArn: string): PolicyDocument {
-  const { accountId } = parseRoleArn(podRoleArn);
-  const podRoleArns = new Set([...podRolesOf(trust, accountId), podRoleArn]);
-  return mergeStatements(trust, [payerTrust(accountId, [...podRoleArns])]);
-}
-
-function withoutRole(trust: PolicyDocument, podRoleArn: string): PolicyDocument {
-  const { accountId } = parseRoleArn(podRoleArn);
-  const kept = podRolesOf(trust, accountId).filter((arn) => arn !== podRoleArn);
-  if (kept.length > 0) return mergeStatements(trust, [payerTrust(accountId, kept)]);
-  return { ...trust, Statement: trust.Statement.filter(({ Sid }) => Sid !== payerTrustSid(accountId)) };
-}
 
 /**
  * Every pod role that a run has registered or that is there already. Only what is marked `removing` goes: an empty or restored table

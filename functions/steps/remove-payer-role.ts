@@ -1,14 +1,215 @@
-import { defineStep } from '../../shared/step.ts';
+import {
+  DeleteRoleCommand,
+  DeleteRolePolicyCommand,
+  DetachRolePolicyCommand,
+  GetRolePolicyCommand,
+  IAMClient,
+  ListAttachedRolePoliciesCommand,
+  ListRolePoliciesCommand,
+  PutRolePolicyCommand,
+  UntagRoleCommand,
+  UpdateAssumeRolePolicyCommand,
+} from '@aws-sdk/client-iam';
+import { dataPolicyName, payerRoleName, tagsPolicyName } from '../../shared/aws/names.ts';
+import { withoutOurs } from '../../shared/aws/payer-policy.ts';
+import { decodePolicy, samePolicy, type PolicyDocument } from '../../shared/aws/policy.ts';
+import { iamRegion, type SeenRole } from '../../shared/aws/role.ts';
+import { ownerTags, taggedOurs, takenOverTags } from '../../shared/aws/tags.ts';
+import { absentIf, isAwsError, RetryableError } from '../../shared/errors.ts';
+import type { Outputs } from '../../shared/outputs.ts';
+import {
+  leavingOf,
+  readPayerUsers,
+  reasonsToStay,
+  remainingTrust,
+  type Leaving,
+  type PayerUsers,
+} from '../../shared/payer-users.ts';
+import { removalOf } from '../../shared/removal.ts';
+import { defineStep, type Plan, type StepChange, type StepContext } from '../../shared/step.ts';
 import { stepHandler } from '../../shared/step-handler.ts';
+import { markPayerTargetRemoving } from '../../shared/target-store.ts';
 
-export const removePayerRole = defineStep({
+type Output = Outputs['remove-payer-role'];
+
+interface Input extends Leaving {
+  purge: boolean;
+}
+
+interface Seen extends PayerUsers {
+  /** Of a role of ours: its inline policies by name, of which only those that runs write are read. */
+  inline: Record<string, PolicyDocument | undefined>;
+  /** ARNs of the policies attached to it. */
+  attached: string[];
+}
+
+type Change = StepChange &
+  (
+    | { do: 'update-trust'; trust: PolicyDocument }
+    | { do: 'put-role-policy'; policyName: string; policy: PolicyDocument }
+    | { do: 'remove-role-policy'; policyName: string }
+    | { do: 'detach-role-policy'; policyArn: string }
+    | { do: 'untag-role' | 'delete-role' }
+  );
+
+const role = 'arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${PayerRole}';
+const missing = ['NoSuchEntity', 'NoSuchEntityException'];
+const adopted = 'adopted: kept unless purge names payer-role';
+
+export const removePayerRole = defineStep<'remove-payer-role', Input, Seen, Change>({
   name: 'remove-payer-role',
-  summary: 'To be written.',
-  permissions: {},
-  input: () => ({}),
-  observe: () => Promise.resolve({}),
-  plan: () => ({ kind: 'ready', output: { removed: [], kept: [] } }),
-  apply: () => Promise.resolve(),
+  summary: 'Has the payer role let this target’s pods in no more, and deletes it with the payer’s last target',
+  permissions: {
+    table: ['Query', 'UpdateItem'],
+    payer: [
+      {
+        actions: ['iam:GetRole', 'iam:GetRolePolicy', 'iam:ListAttachedRolePolicies', 'iam:ListRolePolicies'],
+        resources: [role],
+      },
+      {
+        actions: [
+          'iam:DeleteRole',
+          'iam:DeleteRolePolicy',
+          'iam:DetachRolePolicy',
+          'iam:PutRolePolicy',
+          'iam:UntagRole',
+          'iam:UpdateAssumeRolePolicy',
+        ],
+        resources: [role],
+        condition: taggedOurs,
+      },
+    ],
+  },
+  lease: 'payer',
+
+  input({ run }) {
+    return { ...leavingOf(run), purge: run.request.purge.includes('payer-role') };
+  },
+
+  async enlist(_cx, { payerAccountId, target, podRoleArn }) {
+    await markPayerTargetRemoving(payerAccountId, target, podRoleArn);
+    return undefined;
+  },
+
+  async observe(cx) {
+    const users = await readPayerUsers(cx);
+    if (users.role?.ownership !== 'ours') return { ...users, inline: {}, attached: [] };
+    return { ...users, ...(await readPolicies(cx)) };
+  },
+
+  plan(input, seen, { changes: made }): Plan<Change, Output> {
+    const kept = (...why: string[]) =>
+      seen.role ? why.map((each) => ({ resource: seen.role?.arn ?? '', why: each })) : [];
+    if (seen.role?.ownership === 'other-deployment')
+      return { kind: 'ready', output: removalOf(made, kept('it belongs to another deployment')) };
+    if (seen.role?.ownership !== 'ours') {
+      const letGo = made.some(({ do: what }) => what === 'untag-role');
+      return { kind: 'ready', output: removalOf(made, kept(letGo ? adopted : 'it does not carry our tags')) };
+    }
+    const reasons = reasonsToStay(input, seen);
+    const { changes, why } =
+      reasons.length > 0
+        ? { changes: trustChange(input, seen, seen.role), why: reasons }
+        : seen.role.takenOver && !input.purge
+          ? { changes: letGoChanges(input, seen, seen.role), why: [adopted] }
+          : { changes: deletion(seen, seen.role), why: [] };
+    const [first, ...rest] = changes;
+    return first
+      ? { kind: 'change', changes: [first, ...rest], expected: removalOf(made, kept(...why), changes) }
+      : { kind: 'ready', output: removalOf(made, kept(...why)) };
+  },
+
+  async apply(cx, change) {
+    const iam = cx.payer.client(IAMClient, iamRegion);
+    const RoleName = payerRoleName;
+    switch (change.do) {
+      case 'update-trust': {
+        const PolicyDocument = JSON.stringify(change.trust);
+        return iam.send(new UpdateAssumeRolePolicyCommand({ RoleName, PolicyDocument }));
+      }
+      case 'put-role-policy': {
+        const PolicyDocument = JSON.stringify(change.policy);
+        return iam.send(new PutRolePolicyCommand({ RoleName, PolicyName: change.policyName, PolicyDocument }));
+      }
+      case 'remove-role-policy':
+        return absentIf(missing, () =>
+          iam.send(new DeleteRolePolicyCommand({ RoleName, PolicyName: change.policyName })),
+        );
+      case 'detach-role-policy':
+        return absentIf(missing, () =>
+          iam.send(new DetachRolePolicyCommand({ RoleName, PolicyArn: change.policyArn })),
+        );
+      case 'untag-role': {
+        const TagKeys = Object.keys({ ...ownerTags(cx.owner), ...takenOverTags });
+        return iam.send(new UntagRoleCommand({ RoleName, TagKeys }));
+      }
+      case 'delete-role':
+        return deleteRole(iam);
+    }
+  },
 });
+
+async function readPolicies(cx: StepContext<'offboarding'>): Promise<Pick<Seen, 'inline' | 'attached'>> {
+  const iam = cx.payer.client(IAMClient, iamRegion);
+  const RoleName = payerRoleName;
+  // Inline policies share 10,240 characters and attachments are at most 20: less than one page of 100.
+  const [inline, attached] = await Promise.all([
+    absentIf(missing, () => iam.send(new ListRolePoliciesCommand({ RoleName }))),
+    absentIf(missing, () => iam.send(new ListAttachedRolePoliciesCommand({ RoleName }))),
+  ]);
+  const policies = await Promise.all(
+    (inline?.PolicyNames ?? []).map(async (PolicyName) => {
+      if (PolicyName !== dataPolicyName && PolicyName !== tagsPolicyName) return [PolicyName, undefined] as const;
+      const answer = await absentIf(missing, () => iam.send(new GetRolePolicyCommand({ RoleName, PolicyName })));
+      return [PolicyName, answer?.PolicyDocument ? decodePolicy(answer.PolicyDocument) : undefined] as const;
+    }),
+  );
+  return {
+    inline: Object.fromEntries(policies),
+    attached: (attached?.AttachedPolicies ?? []).map(({ PolicyArn = '' }) => PolicyArn),
+  };
+}
+
+/** A trust policy cannot be empty: where ours is the only statement, it stays. */
+function trustChange(input: Input, { targets }: Seen, { arn, trust }: SeenRole): Change[] {
+  const remaining = remainingTrust(input, trust, targets);
+  if (remaining.Statement.length === 0 || samePolicy(trust, remaining)) return [];
+  return [{ do: 'update-trust', resource: arn, trust: remaining }];
+}
+
+/** Takes away what runs added to a role that somebody else made; our tags last, for they permit the rest. */
+function letGoChanges(input: Input, seen: Seen, found: SeenRole): Change[] {
+  const policies = Object.entries(seen.inline).flatMap(([policyName, policy]): Change[] => {
+    if (!policy) return [];
+    const named = { resource: found.arn, note: policyName, policyName };
+    const others = withoutOurs(policy);
+    if (!others) return [{ do: 'remove-role-policy', ...named }];
+    return samePolicy(policy, others) ? [] : [{ do: 'put-role-policy', ...named, policy: others }];
+  });
+  return [...trustChange(input, seen, found), ...policies, { do: 'untag-role', resource: found.arn }];
+}
+
+/** IAM deletes no role that has policies. */
+function deletion({ inline, attached }: Seen, { arn }: SeenRole): Change[] {
+  return [
+    ...Object.keys(inline).map((policyName): Change => {
+      return { do: 'remove-role-policy', resource: arn, note: policyName, policyName };
+    }),
+    ...attached.map((policyArn): Change => {
+      return { do: 'detach-role-policy', resource: arn, note: policyArn, policyArn };
+    }),
+    { do: 'delete-role', resource: arn },
+  ];
+}
+
+/** @throws RetryableError while IAM does not show everywhere yet that the policies are gone */
+async function deleteRole(iam: IAMClient): Promise<void> {
+  try {
+    await absentIf(missing, () => iam.send(new DeleteRoleCommand({ RoleName: payerRoleName })));
+  } catch (error) {
+    if (!isAwsError(error, 'DeleteConflict', 'DeleteConflictException')) throw error;
+    throw new RetryableError('aws-unavailable', error.message, { cause: error });
+  }
+}
 
 export const handler = stepHandler(removePayerRole);

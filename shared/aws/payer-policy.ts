@@ -129,3 +129,20 @@ export function unionWith(existing: PolicyDocument | undefined, wanted: PolicyDo
   });
   return mergeStatements(existing, statements);
 }
+
+/** What is left of a policy without our statements; undefined if that is nothing. */
+export function withoutOurs(policy: PolicyDocument): PolicyDocument | undefined {
+  const others = policy.Statement.filter(({ Sid = '' }) => !ourSids.has(Sid));
+  return others.length > 0 ? { ...policy, Statement: others } : undefined;
+}
+
+const ourSids = new Set([
+  'KubecostAthena',
+  'KubecostGlue',
+  'KubecostBuckets',
+  'KubecostReport',
+  'KubecostResults',
+  'KubecostReportKey',
+  'KubecostResultsKey',
+  'KubecostListTags',
+]);

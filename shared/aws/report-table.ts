@@ -1,7 +1,7 @@
 import { GetDatabasesCommand, GetPartitionCommand, GetTablesCommand, type GlueClient } from '@aws-sdk/client-glue';
 import { absentIf } from '../errors.ts';
 import type { Partition } from '../outputs.ts';
-import { dataLocation, type ReportPlace } from './report.ts';
+import { dataLocation, reportRoot, type ReportPlace } from './report.ts';
 
 /** A table whose data is the report's and whose partitions are Kubecost's. */
 export interface ReportTable {
@@ -44,6 +44,22 @@ export async function tablesOfReport(glue: GlueClient, database: string, report:
     token = page?.NextToken;
   } while (token);
   return tables;
+}
+
+/** Tables and views of a database that do not lie in the report's folder: neither its crawler's nor its status table. */
+export async function foreignTables(glue: GlueClient, database: string, report: ReportPlace): Promise<string[]> {
+  const home = `s3://${report.bucket}/${reportRoot(report)}`;
+  const names: string[] = [];
+  let token: string | undefined;
+  do {
+    const page = await absentIf(['EntityNotFoundException'], () =>
+      glue.send(new GetTablesCommand({ DatabaseName: database, NextToken: token })),
+    );
+    for (const { Name: name = '', StorageDescriptor: storage } of page?.TableList ?? [])
+      if (!storage?.Location?.startsWith(home)) names.push(name);
+    token = page?.NextToken;
+  } while (token);
+  return names;
 }
 
 export async function hasPartition(

@@ -27,7 +27,7 @@ export async function stackResources(client: CloudFormationClient, name: string)
   );
 }
 
-/** What failed first, in CloudFormation's words; everything later is its consequence. */
+/** What failed first since the stack was last asked to do something, in CloudFormation's words; everything later is its consequence. */
 export async function rootCause(
   client: CloudFormationClient,
   { StackId, StackStatus, StackStatusReason }: Stack,
@@ -39,7 +39,11 @@ export async function rootCause(
     events.push(...(page.StackEvents ?? []));
     token = page.NextToken;
   } while (token);
-  const first = events.findLast(
+  const asked = events.findIndex(
+    ({ ResourceType, ResourceStatusReason }) =>
+      ResourceType === 'AWS::CloudFormation::Stack' && ResourceStatusReason === 'User Initiated',
+  );
+  const first = (asked < 0 ? events : events.slice(0, asked)).findLast(
     ({ ResourceStatus, ResourceStatusReason, ResourceType }) =>
       ResourceStatus?.endsWith('_FAILED') &&
       ResourceType !== 'AWS::CloudFormation::Stack' &&
