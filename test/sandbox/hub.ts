@@ -77,12 +77,13 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   });
 
   const invocations: InvocationRecord[] = [];
+  const latest = new Map<string, InvocationRecord>();
   const invoke = async (functionKey: string, event: unknown): Promise<unknown> => {
     const entry = file.functions[functionKey];
     if (!entry) throw new Error(`serverless.yml has no function ${functionKey}`);
     const handler = await loadHandler(functionKey);
     const runId = (event as { runId?: string } | undefined)?.runId;
-    const before = invocations.findLast((other) => other.functionKey === functionKey && other.runId === runId);
+    const before = runId === undefined ? undefined : latest.get(`${functionKey} ${runId}`);
     const record: InvocationRecord = {
       at: world.clock.now(),
       functionKey,
@@ -92,6 +93,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
       tableCalls: [],
     };
     const invocation = invocations.push(record) - 1;
+    if (runId !== undefined) latest.set(`${functionKey} ${runId}`, record);
     const sends = (host: string, operation: string) => {
       if (table.endpoint.endsWith(host)) record.tableCalls.push(operation);
     };
