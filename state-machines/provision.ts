@@ -28,6 +28,15 @@ function identityStates(options: ChainOptions = {}): States {
   };
 }
 
+/** Executions of releases before 0.3 carry no `from`. */
+const fromChoice = (from: StepName, Next: string) => ({
+  And: [
+    { Variable: '$.from', IsPresent: true },
+    { Variable: '$.from', StringEquals: from },
+  ],
+  Next,
+});
+
 const identityChoice = (again = false) => (again ? 'identity mode again?' : 'identity mode?');
 
 /**
@@ -50,16 +59,13 @@ export function provisionDefinition() {
     // Longer than any wait.deadlineHours (14 days) plus everything around it.
     TimeoutSeconds: 20 * 24 * 3600,
     States: {
-      // A retry that only repeats the last proof begins there.
+      // A retry of a run that lacks only the consumer's word begins there, or at the consumer's discovery if there was none yet.
       'where from?': {
         Type: 'Choice',
-        Choices: proofs.map((name) => ({
-          And: [
-            { Variable: '$.from', IsPresent: true },
-            { Variable: '$.from', StringEquals: name },
-          ],
-          Next: name,
-        })),
+        Choices: [
+          ...proofs.map((name) => fromChoice(name, name)),
+          fromChoice('discovery', stateName('discovery', true)),
+        ],
         Default: first(start),
       },
       ...chain(start, { last: 'prepare', ...closing }),

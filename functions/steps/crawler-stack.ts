@@ -78,6 +78,7 @@ export const crawlerStack = defineStep<'crawler-stack', Input, Seen, Change>({
   summary: 'Deploys the crawler that makes the report a table: AWS’s template once inspected, or our own stack',
   permissions: crawlerStackPermissions,
   lease: 'payer',
+  keeps: ['native', 'saved'],
 
   input({ run }) {
     const report = outputOf(run, 'cur-report');

@@ -57,7 +57,8 @@ export const firstDelivery = defineStep<'first-delivery', Input, Seen, never>({
     return { delivery, failure: await readFailure(cx, report) };
   },
 
-  plan({ report, intervalSeconds, deadlineSeconds, changedAt }, { delivery, failure }, { now }): Plan<never, Output> {
+  plan(input, { delivery, failure }, { now, since, run }): Plan<never, Output> {
+    const { report, intervalSeconds, deadlineSeconds } = input;
     const { templateKey, newest } = delivery;
     const detectedAt = new Date(now).toISOString();
     if (templateKey && newest?.missing.length === 0) {
@@ -73,7 +74,9 @@ export const firstDelivery = defineStep<'first-delivery', Input, Seen, never>({
         code: 'delivery-failed',
         detail: `${failure.status}: bucket ${report.bucket} ${failure.bucketProblem}`,
       };
-    if (failure && failure.lastDelivery > changedAt)
+    // A later attempt comes after somebody's repair: AWS has to try again before its word counts.
+    const mendedAt = run.attempt === 1 ? input.changedAt : Math.max(input.changedAt, since);
+    if (failure && failure.lastDelivery > mendedAt)
       return { kind: 'refuse', code: 'delivery-failed', detail: `${failure.status} for report ${report.reportName}` };
     const month = monthOf(now);
     return {

@@ -175,7 +175,7 @@ function hubCredentials(world: World): Record<string, string> {
         Version: '2012-10-17',
         Statement: [
           { Effect: 'Allow', Action: 'sts:AssumeRole', Resource: 'arn:aws:iam::*:role/kubecost-payer-onboarding/*' },
-          { Effect: 'Allow', Action: 'states:StartExecution', Resource: '*' },
+          { Effect: 'Allow', Action: ['states:StartExecution', 'states:StopExecution'], Resource: '*' },
           { Effect: 'Allow', Action: 'events:PutEvents', Resource: eventBusArn },
         ],
       },
