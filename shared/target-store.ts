@@ -121,6 +121,22 @@ export async function listTargetPayers(target: Target): Promise<TargetPayer[]> {
   return (await queryAll(targetKey(target), 'payer#')) as unknown as TargetPayer[];
 }
 
+/**
+ * Payers whose pods run as the service account: the target's own, and those of the namespace's other secrets. They share the pod's role
+ * and its policies.
+ */
+export async function listServiceAccountPayers(
+  target: Target,
+  serviceAccount: string,
+): Promise<(TargetPayer & { target: Target })[]> {
+  const payersOf = async (one: Target) => (await listTargetPayers(one)).map((payer) => ({ ...payer, target: one }));
+  const neighbours = (await listOtherTargets(target)).filter(({ namespace }) => namespace === target.namespace);
+  const sharing = await Promise.all(
+    neighbours.map(async (one) => ((await readTargetSettings(one))?.serviceAccount === serviceAccount ? [one] : [])),
+  );
+  return (await Promise.all([target, ...sharing.flat()].map(payersOf))).flat();
+}
+
 /** Records that the payer's role belongs in the pod's policy, also if it was to be removed; never takes `proven` back. */
 export async function markGranted(
   target: Target,

@@ -1,14 +1,363 @@
-import { defineStep } from '../../shared/step.ts';
+import { DeletePodIdentityAssociationCommand, EKSClient, UntagResourceCommand } from '@aws-sdk/client-eks';
+import { IAMClient } from '@aws-sdk/client-iam';
+import { findAccessEntry } from '../../shared/access-entry.ts';
+import { annotatedBy, podSid, roleAnnotation, type PodIdentity } from '../../shared/aws/access-policies.ts';
+import { findAssociation, type Association } from '../../shared/aws/association.ts';
+import { holdsOnlyGrant, payerRolesOf } from '../../shared/aws/grant-policy.ts';
+import {
+  applyPolicyChange,
+  findManagedPolicy,
+  listAttachedPolicies,
+  policyRemoval,
+  type PolicyChange,
+  type SeenPolicy,
+} from '../../shared/aws/managed-policy.ts';
+import { podRoleName, targetId } from '../../shared/aws/names.ts';
+import {
+  applyRoleChange,
+  findRole,
+  iamRegion,
+  parseRoleArn,
+  roleArnOf,
+  type RoleChange,
+  type SeenRole,
+} from '../../shared/aws/role.ts';
+import { applyRoleRemoval, listInlinePolicies, type RoleRemoval } from '../../shared/aws/role-removal.ts';
+import { ownerTags, taggedOurs, takenOverTags } from '../../shared/aws/tags.ts';
+import { lacks } from '../../shared/cluster-rights.ts';
+import { rules } from '../../shared/cluster-role.ts';
+import { absentIf } from '../../shared/errors.ts';
+import { connectKubernetes, type KubernetesObject } from '../../shared/kubernetes.ts';
+import type { Outputs, Removal } from '../../shared/outputs.ts';
+import { removalOf } from '../../shared/removal.ts';
+import { outputOf, targetOf, type Change as Recorded, type Target } from '../../shared/run.ts';
+import { defineStep, type Plan, type StepContext } from '../../shared/step.ts';
 import { stepHandler } from '../../shared/step-handler.ts';
+import {
+  listPayerTargets,
+  listServiceAccountPayers,
+  markUnloaded,
+  needsTarget,
+  type TargetPayer,
+} from '../../shared/target-store.ts';
 
-export const removePodRole = defineStep({
+interface Input extends PodIdentity {
+  target: Target;
+  payerAccountId: string;
+  clusterName: string;
+  clusterAccountId: string;
+  region: string;
+  clusterExists: boolean;
+  defaultRoleArn: string;
+  purge: boolean;
+}
+
+interface PodRole extends SeenRole {
+  /** Our policies that it has attached. */
+  shards: SeenPolicy[];
+  /** ARNs of all others. */
+  foreignPolicies: string[];
+  /** Names. */
+  inlinePolicies: string[];
+}
+
+interface Seen {
+  /** Other payers whose pods run as the same service account. */
+  others: (TargetPayer & { target: Target })[];
+  association: Association | undefined;
+  /** `hidden`: our rights in the cluster are gone. */
+  serviceAccount: KubernetesObject | undefined | 'hidden';
+  /** The roles that the service account has, or has had from us. */
+  roles: PodRole[];
+}
+
+type Change =
+  | RoleRemoval
+  | RoleChange
+  | PolicyChange
+  | { do: 'delete-association' | 'release-association'; resource: string; associationId: string }
+  | { do: 'remove-annotation'; resource: string };
+
+/** What becomes of a role: kept whole; given back to who made it; deleted; or never ours to decide about. */
+type Verdict = { kind: 'keep' | 'release'; why: string } | { kind: 'delete' | 'not-ours' };
+
+const grantPolicies = 'policy/kubecost-access-cur-in-payer-account-';
+const takenOver = 'it was there before us: kept unless purge names pod-role';
+
+const serviceAccountPath = ({ namespace, serviceAccount }: PodIdentity) =>
+  `/api/v1/namespaces/${namespace}/serviceaccounts/${serviceAccount}`;
+
+/** Where an earlier attempt has already taken our own rights away, there is nothing left that we could look at. */
+async function findServiceAccount(cx: StepContext<'offboarding'>, input: Input): Promise<Seen['serviceAccount']> {
+  if (!input.clusterExists || !(await findAccessEntry(cx))) return 'hidden';
+  const kubernetes = connectKubernetes(cx);
+  const right = { group: '', resource: 'serviceaccounts', name: input.serviceAccount };
+  for (const verb of ['get', 'patch'])
+    if (await lacks(kubernetes, input.namespace, { ...right, verb })) return 'hidden';
+  return kubernetes.get(serviceAccountPath(input));
+}
+
+async function readPodRole(cx: StepContext<'offboarding'>, arn: string): Promise<PodRole | undefined> {
+  const iam = cx.cluster.client(IAMClient, iamRegion);
+  const role = await findRole(iam, parseRoleArn(arn).name, cx.owner);
+  if (!role) return undefined;
+  if (role.ownership !== 'ours') return { ...role, shards: [], foreignPolicies: [], inlinePolicies: [] };
+  const [attached, inlinePolicies] = await Promise.all([listAttachedPolicies(iam, arn), listInlinePolicies(iam, arn)]);
+  const candidates = await Promise.all(
+    attached
+      .filter((policy) => policy.includes(grantPolicies))
+      .map((policy) => findManagedPolicy(iam, policy, cx.owner)),
+  );
+  const shards = candidates.filter((policy) => policy?.ownership === 'ours').filter((policy) => policy !== undefined);
+  const ours = new Set(shards.filter(({ document }) => holdsOnlyGrant(document)).map((policy) => policy.arn));
+  return { ...role, shards, inlinePolicies, foreignPolicies: attached.filter((policy) => !ours.has(policy)) };
+}
+
+function needing(others: Seen['others']): string | undefined {
+  const [first, ...more] = others.filter(needsTarget);
+  if (!first) return undefined;
+  const rest = more.length > 0 ? ` and ${more.length} more` : '';
+  return `another payer’s entry still needs it: ${first.payerAccountId} at ${targetId(first.target)}${rest}`;
+}
+
+/** Payer roles in its policies that no item marks as leaving: a table that was emptied revokes nobody. */
+function foreignPayerRole({ payerAccountId }: Input, { others }: Seen, { shards }: PodRole): string | undefined {
+  const leaving = new Set(others.map(({ payerRoleArn }) => payerRoleArn));
+  return shards
+    .flatMap(({ document }) => payerRolesOf(document))
+    .find((arn) => parseRoleArn(arn).accountId !== payerAccountId && !leaving.has(arn));
+}
+
+function verdictOn(input: Input, seen: Seen, role: PodRole): Verdict {
+  if (role.ownership === 'foreign') return { kind: 'not-ours' };
+  if (role.ownership === 'other-deployment') return { kind: 'keep', why: 'another deployment made it' };
+  const needed = needing(seen.others);
+  if (needed) return { kind: 'keep', why: needed };
+  const named = foreignPayerRole(input, seen, role);
+  if (named) return { kind: 'keep', why: `its policies still name ${named}` };
+  if (input.purge) return { kind: 'delete' };
+  if (role.takenOver) return { kind: 'release', why: takenOver };
+  const [foreign] = role.foreignPolicies;
+  return foreign ? { kind: 'keep', why: `somebody has given it rights of their own: ${foreign}` } : { kind: 'delete' };
+}
+
+function roleRemoval(role: PodRole): Change[] {
+  const detached = [...role.shards.map(({ arn }) => arn), ...role.foreignPolicies];
+  return [
+    ...[...new Set(detached)].map((resource) => ({ do: 'detach-policy' as const, resource, roleArn: role.arn })),
+    ...role.shards.filter(({ document }) => holdsOnlyGrant(document)).flatMap(policyRemoval),
+    ...role.inlinePolicies.map((policyName) => ({
+      do: 'remove-role-policy' as const,
+      resource: role.arn,
+      note: policyName,
+      policyName,
+    })),
+    { do: 'delete-role', resource: role.arn },
+  ];
+}
+
+/** A trust policy cannot be empty: where ours is the only statement, it stays. The policies are the next step's. */
+function roleRelease(input: Input, { arn, trust }: PodRole): Change[] {
+  const others = trust.Statement.filter(({ Sid }) => Sid !== podSid(input));
+  const changesTrust = others.length > 0 && others.length < trust.Statement.length;
+  return [
+    ...(changesTrust ? [{ do: 'update-trust' as const, resource: arn, trust: { ...trust, Statement: others } }] : []),
+    { do: 'release-role', resource: arn },
+  ];
+}
+
+/** What was given back no longer carries a mark of ours: that it stays, only the record tells. */
+function released(changes: readonly Recorded[]): Removal['kept'] {
+  const given = changes.filter(({ do: what }) => what === 'release-role' || what === 'release-association');
+  return given.map(({ resource }) => ({ resource, why: takenOver }));
+}
+
+/**
+ * Takes the role from the service account, with the last payer whose pods use it. Who still uses it the table tells, and the role's own
+ * policies: an entry of somebody else in the file works through this role only if they name that entry's payer role.
+ */
+export const removePodRole = defineStep<'remove-pod-role', Input, Seen, Change>({
   name: 'remove-pod-role',
-  summary: 'To be written.',
-  permissions: {},
-  input: () => ({}),
-  observe: () => Promise.resolve({}),
-  plan: () => ({ kind: 'ready', output: { removed: [], kept: [] } }),
-  apply: () => Promise.resolve(),
+  summary: 'Takes the pods’ role away with the last payer that needs it: association or annotation, then the role.',
+  lease: 'target',
+  permissions: {
+    table: ['GetItem', 'Query', 'UpdateItem'],
+    cluster: [
+      {
+        actions: ['eks:ListPodIdentityAssociations'],
+        resources: ['arn:${AWS::Partition}:eks:*:${AWS::AccountId}:cluster/${Cluster}'],
+      },
+      {
+        actions: ['eks:DescribePodIdentityAssociation'],
+        resources: ['arn:${AWS::Partition}:eks:*:${AWS::AccountId}:podidentityassociation/${Cluster}/*'],
+      },
+      {
+        actions: ['eks:DeletePodIdentityAssociation', 'eks:UntagResource'],
+        resources: ['arn:${AWS::Partition}:eks:*:${AWS::AccountId}:podidentityassociation/${Cluster}/*'],
+        condition: taggedOurs,
+      },
+      {
+        actions: ['eks:DescribeAccessEntry'],
+        resources: [
+          'arn:${AWS::Partition}:eks:*:${AWS::AccountId}:access-entry/${Cluster}/role/${AWS::AccountId}/${ProvisionerName}/*',
+        ],
+      },
+      {
+        actions: ['iam:GetRole', 'iam:ListAttachedRolePolicies', 'iam:ListRolePolicies', 'iam:UpdateAssumeRolePolicy'],
+        resources: ['arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${PodRole}'],
+      },
+      {
+        actions: ['iam:DeleteRole', 'iam:DeleteRolePolicy', 'iam:DetachRolePolicy', 'iam:UntagRole'],
+        resources: ['arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${PodRole}'],
+        condition: taggedOurs,
+      },
+      {
+        actions: [
+          'iam:GetPolicy',
+          'iam:GetPolicyVersion',
+          'iam:ListPolicyVersions',
+          'iam:DeletePolicy',
+          'iam:DeletePolicyVersion',
+        ],
+        resources: ['arn:${AWS::Partition}:iam::${AWS::AccountId}:policy/kubecost-access-cur-in-payer-account-*'],
+      },
+    ],
+    kubernetes: [rules.serviceAccount],
+  },
+
+  input({ run }): Input {
+    const target = targetOf(run.request);
+    const { clusterArn, namespace } = target;
+    const { cluster, payerAccountId, purge } = run.request;
+    const { cluster: found, serviceAccount } = outputOf(run, 'inventory');
+    return {
+      target,
+      clusterArn,
+      namespace,
+      serviceAccount,
+      payerAccountId,
+      clusterName: cluster.name,
+      clusterAccountId: cluster.accountId,
+      region: cluster.region,
+      clusterExists: found !== null,
+      defaultRoleArn: roleArnOf(cluster.accountId, podRoleName(clusterArn, namespace, serviceAccount)),
+      purge: purge.includes('pod-role'),
+    };
+  },
+
+  async enlist(_cx, { target, payerAccountId }) {
+    await markUnloaded(target, payerAccountId);
+    return undefined;
+  },
+
+  async observe(cx, input): Promise<Seen> {
+    const { target, serviceAccount: name, payerAccountId } = input;
+    const [payers, payerTargets, association, serviceAccount] = await Promise.all([
+      listServiceAccountPayers(target, name),
+      listPayerTargets(payerAccountId),
+      findAssociation(cx.cluster, input, cx.owner),
+      findServiceAccount(cx, input),
+    ]);
+    const isOwn = (payer: (typeof payers)[number]) =>
+      payer.payerAccountId === payerAccountId && payer.target === target;
+    const annotated = serviceAccount === 'hidden' ? undefined : serviceAccount?.metadata.annotations?.[roleAnnotation];
+    const arns = [
+      input.defaultRoleArn,
+      association?.roleArn,
+      annotated,
+      payers.find(isOwn)?.podRoleArn,
+      ...payerTargets.filter((one) => one.targetId === targetId(target)).flatMap(({ podRoleArns }) => podRoleArns),
+    ].filter((arn) => arn !== undefined && parseRoleArn(arn).accountId === input.clusterAccountId);
+    const roles = await Promise.all([...new Set(arns)].map((arn) => readPodRole(cx, arn ?? '')));
+    return {
+      others: payers.filter((payer) => !isOwn(payer)),
+      association,
+      serviceAccount,
+      roles: roles.filter((role) => role !== undefined),
+    };
+  },
+
+  plan(input, seen, { changes: made }): Plan<Change, Outputs['remove-pod-role']> {
+    const verdicts = new Map(seen.roles.map((role) => [role.arn, verdictOn(input, seen, role)]));
+    const kept = released(made);
+    const changes: Change[] = [];
+    const { association, serviceAccount } = seen;
+    if (association?.ownership === 'ours') {
+      const { arn: resource, id: associationId, roleArn } = association;
+      const verdict = verdicts.get(roleArn);
+      const why = verdict?.kind === 'keep' ? verdict.why : undefined;
+      if (why ?? verdict?.kind === 'not-ours')
+        kept.push({ resource, why: why ?? `it gives the pods ${roleArn}, which is not ours` });
+      else if (association.takenOver && !input.purge) {
+        changes.push({ do: 'release-association', resource, associationId });
+        kept.push({ resource, why: takenOver });
+      } else changes.push({ do: 'delete-association', resource, associationId });
+    }
+    if (isOurAnnotation(input, serviceAccount, verdicts))
+      changes.push({ do: 'remove-annotation', resource: `${input.namespace}/${input.serviceAccount}` });
+    for (const role of seen.roles) {
+      const verdict = verdictOn(input, seen, role);
+      if ('why' in verdict) kept.push({ resource: role.arn, why: verdict.why });
+      if (verdict.kind === 'release') changes.push(...roleRelease(input, role));
+      if (verdict.kind === 'delete') changes.push(...roleRemoval(role));
+    }
+    const [first, ...more] = changes;
+    if (first) return { kind: 'change', changes: [first, ...more], expected: removalOf(made, kept, changes) };
+    const hidden = serviceAccount === 'hidden' && input.clusterExists;
+    const warning = `we have no rights in namespace ${input.namespace} any more: if service account ${input.serviceAccount} still carries the annotation ${roleAnnotation}, its owner removes it`;
+    return { kind: 'ready', output: removalOf(made, kept), warnings: hidden ? [warning] : [] };
+  },
+
+  async apply(cx, change, input) {
+    const iam = cx.cluster.client(IAMClient, iamRegion);
+    const eks = cx.cluster.client(EKSClient, input.region);
+    const { clusterName } = input;
+    switch (change.do) {
+      case 'delete-association':
+        return absentIf(['ResourceNotFoundException', 'NotFoundException'], () =>
+          eks.send(new DeletePodIdentityAssociationCommand({ clusterName, associationId: change.associationId })),
+        );
+      case 'release-association': {
+        const tagKeys = Object.keys({ ...ownerTags(cx.owner), ...takenOverTags });
+        return eks.send(new UntagResourceCommand({ resourceArn: change.resource, tagKeys }));
+      }
+      case 'remove-annotation':
+        return connectKubernetes(cx).patch(serviceAccountPath(input), {
+          metadata: { annotations: { [roleAnnotation]: null, [annotatedBy]: null } },
+        });
+      case 'remove-role-policy':
+      case 'release-role':
+      case 'delete-role':
+        return applyRoleRemoval(iam, change, cx.owner);
+      case 'create-role':
+      case 'update-trust':
+      case 'tag-role':
+        return applyRoleChange(iam, change, cx.owner);
+      case 'create-policy':
+      case 'create-policy-version':
+      case 'delete-policy-version':
+      case 'tag-policy':
+      case 'delete-policy':
+      case 'attach-policy':
+      case 'detach-policy':
+        return applyPolicyChange(iam, change, cx.owner);
+    }
+  },
 });
+
+/** The one that we made and whose role goes, or has gone; the owner's own only where its role is deleted. */
+function isOurAnnotation(
+  { purge }: Input,
+  serviceAccount: Seen['serviceAccount'],
+  verdicts: ReadonlyMap<string, Verdict>,
+): boolean {
+  if (!serviceAccount || serviceAccount === 'hidden') return false;
+  const { annotations = {} } = serviceAccount.metadata;
+  const roleArn = annotations[roleAnnotation];
+  if (roleArn === undefined) return false;
+  const verdict = verdicts.get(roleArn)?.kind ?? 'gone';
+  const isOurs = annotations[annotatedBy] === roleArn;
+  return isOurs ? verdict !== 'keep' : purge && verdict === 'delete';
+}
 
 export const handler = stepHandler(removePodRole);

@@ -35,6 +35,11 @@ export function payerRolesOf(document: PolicyDocument): string[] {
   return listOf(document.Statement.find(({ Sid }) => Sid === grantSid)?.Resource);
 }
 
+/** True if nobody but us has a say in the policy. */
+export function holdsOnlyGrant(document: PolicyDocument): boolean {
+  return withoutRoles(document) === undefined;
+}
+
 /** A role as one more item of a list, the comma counted. */
 const charactersOf = (roleArn: string) => JSON.stringify(roleArn).length + 1;
 

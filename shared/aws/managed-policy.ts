@@ -8,6 +8,7 @@ import {
   GetPolicyCommand,
   GetPolicyVersionCommand,
   ListAttachedRolePoliciesCommand,
+  ListEntitiesForPolicyCommand,
   ListPolicyVersionsCommand,
   TagPolicyCommand,
   type IAMClient,
@@ -58,6 +59,14 @@ export async function listAttachedPolicies(iam: IAMClient, roleArn: string): Pro
   const RoleName = parseRoleArn(roleArn).name;
   const answer = await absentIf(gone, () => iam.send(new ListAttachedRolePoliciesCommand({ RoleName })));
   return (answer?.AttachedPolicies ?? []).map(({ PolicyArn = '' }) => PolicyArn);
+}
+
+/** Names of the roles that have the policy attached. Ours are attached to one, and to the former one where a workload has moved. */
+export async function listAttachedRoles(iam: IAMClient, arn: string): Promise<string[]> {
+  const answer = await absentIf(gone, () =>
+    iam.send(new ListEntitiesForPolicyCommand({ PolicyArn: arn, EntityFilter: 'Role' })),
+  );
+  return (answer?.PolicyRoles ?? []).map(({ RoleName = '' }) => RoleName);
 }
 
 export type PolicyChange =

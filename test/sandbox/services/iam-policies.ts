@@ -1,6 +1,6 @@
 import type * as sdk from '@aws-sdk/client-iam';
 import { AwsError, operation, type CallContext, type Operation } from '../service.ts';
-import { uniqueId, type ManagedPolicy, type PolicyVersion } from './iam.ts';
+import { uniqueId, type ManagedPolicy, type PolicyVersion, type Role } from './iam.ts';
 import { checkName, checkPath, policySize, readIdentityPolicy, type StoredPolicy } from './iam-documents.ts';
 import { History } from './iam-history.ts';
 import { page } from './iam-paging.ts';
@@ -107,7 +107,7 @@ export const managedPolicyOperations = {
   ),
 
   DeletePolicy: onPolicy<sdk.DeletePolicyCommandInput>('write', 'iam:DeletePolicy', (policy, _, cx) => {
-    if (attachmentCount(policy, cx) > 0)
+    if (attachedTo(policy, cx).length > 0)
       throw new AwsError('DeleteConflictException', 'Cannot delete a policy attached to entities.');
     if (policy.versions.length > 1)
       throw new AwsError(
@@ -117,6 +117,16 @@ export const managedPolicyOperations = {
     cx.world.iam.policies.delete(policy.arn);
     return {};
   }),
+
+  ListEntitiesForPolicy: onPolicy<sdk.ListEntitiesForPolicyCommandInput>(
+    'read',
+    'iam:ListEntitiesForPolicy',
+    (policy, input, cx) => {
+      const { items, rest } = page(attachedTo(policy, cx), input);
+      const PolicyRoles = items.map(({ name, id }) => ({ RoleName: name, RoleId: id }));
+      return { PolicyRoles, PolicyUsers: [], PolicyGroups: [], ...rest };
+    },
+  ),
 
   TagPolicy: onPolicy<sdk.TagPolicyCommandInput>('write', 'iam:TagPolicy', (policy, { Tags }) => {
     addTags(policy.tags, Tags);
@@ -170,8 +180,8 @@ function existingVersion(policy: ManagedPolicy, id = ''): PolicyVersion {
   return version;
 }
 
-function attachmentCount({ arn, accountId }: ManagedPolicy, { world }: CallContext): number {
-  return world.iam.roles(accountId).filter((role) => attachedPolicies(role).some((one) => one.arn === arn)).length;
+function attachedTo({ arn, accountId }: ManagedPolicy, { world }: CallContext): Role[] {
+  return world.iam.roles(accountId).filter((role) => attachedPolicies(role).some((one) => one.arn === arn));
 }
 
 function shown(policy: ManagedPolicy, cx: CallContext) {
@@ -181,7 +191,7 @@ function shown(policy: ManagedPolicy, cx: CallContext) {
     Arn: policy.arn,
     Path: policy.path,
     DefaultVersionId: policy.defaultVersionId,
-    AttachmentCount: attachmentCount(policy, cx),
+    AttachmentCount: attachedTo(policy, cx).length,
     PermissionsBoundaryUsageCount: 0,
     IsAttachable: true,
     Description: policy.description,
