@@ -3,8 +3,10 @@ import type * as z from 'zod';
 import { Refusal, type FieldError } from './problem.ts';
 import type { Route, RouteInput } from './route.ts';
 
-/** The largest sensible request has a few kB. */
-const maxBodyBytes = 64 * 1024;
+/** The largest sensible request for one payer has a few kB. */
+const usualBodyBytes = 64 * 1024;
+/** Lambda answers 6 MB at most, and a body can have a problem in every few bytes. */
+const maxErrorBytes = 1024 * 1024;
 
 type Event = Pick<
   APIGatewayProxyEventV2,
@@ -32,15 +34,23 @@ export function parseRequest<R extends Route>(route: R, event: Event): RouteInpu
   parse('query', route.query, event.queryStringParameters ?? {}, inQuery);
   parse('headers', route.headers, event.headers, inHeader);
   if (route.body) {
-    const json = readJson(event);
+    const json = readJson(event, route.maxBodyBytes);
     if ('error' in json) errors.push(json.error);
     else parse('body', route.body, json.value, inBody);
   }
   if (errors.length > 0) {
     const count = errors.length === 1 ? 'one problem' : `${errors.length} problems`;
-    throw new Refusal('invalid-request', `The request has ${count}.`, { errors });
+    const shown = fitting(errors);
+    const rest = shown.length === errors.length ? '' : ` The first ${shown.length} are listed.`;
+    throw new Refusal('invalid-request', `The request has ${count}.${rest}`, { errors: shown });
   }
   return input as RouteInput<R>;
+}
+
+function fitting(errors: readonly FieldError[]): FieldError[] {
+  let bytes = 0;
+  const firstTooMany = errors.findIndex((error) => (bytes += Buffer.byteLength(JSON.stringify(error))) > maxErrorBytes);
+  return errors.slice(0, firstTooMany === -1 ? errors.length : firstTooMany);
 }
 
 function fieldErrors(issue: z.core.$ZodIssue, locate: Locate): FieldError[] {
@@ -48,7 +58,7 @@ function fieldErrors(issue: z.core.$ZodIssue, locate: Locate): FieldError[] {
   return issue.keys.map((key) => ({ ...locate([...issue.path, key]), detail: 'is not known here' }));
 }
 
-function readJson(event: Event): { value: unknown } | { error: FieldError } {
+function readJson(event: Event, maxBodyBytes = usualBodyBytes): { value: unknown } | { error: FieldError } {
   const contentType = event.headers['content-type'];
   if (!contentType || !/^application\/json *(;|$)/i.test(contentType)) {
     throw new Refusal('invalid-request', 'Send the body as content-type: application/json.', { status: 415 });

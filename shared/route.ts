@@ -25,6 +25,8 @@ export interface Route {
   /** Names in lower case, as payload 2.0 has them. */
   headers?: z.ZodObject;
   body?: z.ZodType;
+  /** @default 64 kB; Lambda takes 6 MB with everything API Gateway adds */
+  maxBodyBytes?: number;
   responses: Record<number, RouteResponse>;
   /** Refusals this route may answer with. */
   refusals: readonly RefusalCode[];
