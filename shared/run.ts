@@ -72,6 +72,8 @@ export interface StepRecord {
   output?: Record<string, unknown>;
   memo?: Record<string, unknown>;
   error?: RunError;
+  /** Of a dry run: what the step is for, and everything it would refuse. */
+  preview?: { summary: string; refusals: RunError[] };
   /** While an invocation is at work: when the function's time is up at the latest. Until then it may still write. */
   busyUntil?: string;
   /** The transition that was told last, as `stepTransition` spells it. */
@@ -113,11 +115,23 @@ export interface RunRecord<Kind extends RunKind = 'onboarding'> {
 
 export type AnyRun = RunRecord | RunRecord<'offboarding'>;
 
-/** Output of an earlier step, parsed again at this edge: executions outlive deployments. */
+/** A step has left nothing to go on from: in a dry run where it could not tell, else never. */
+export class MissingOutput extends TerminalError {
+  readonly step: StepName;
+
+  constructor(runId: string, step: StepName) {
+    super('unexpected', `step ${step} has left no readable output in run ${runId}`);
+    this.step = step;
+  }
+}
+
+/**
+ * Output of an earlier step, parsed again at this edge: executions outlive deployments.
+ * @throws MissingOutput
+ */
 export function outputOf<Name extends StepName>(run: Pick<AnyRun, 'runId' | 'steps'>, name: Name): Outputs[Name] {
   const parsed = outputs[name].safeParse(run.steps[name]?.output);
-  if (!parsed.success)
-    throw new TerminalError('unexpected', `step ${name} has left no readable output in run ${run.runId}`);
+  if (!parsed.success) throw new MissingOutput(run.runId, name);
   return parsed.data as Outputs[Name];
 }
 

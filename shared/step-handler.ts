@@ -9,7 +9,9 @@ import { readDeployment } from './deployment.ts';
 import { classify, UserError, type KnownError } from './errors.ts';
 import { releaseLease, takeLease, type Lease } from './lease.ts';
 import { log, type LogFields } from './logger.ts';
+import { preview, type Preview } from './preview.ts';
 import { runErrorOf, targetOf, type AnyRun, type StepRecord, type Waiting } from './run.ts';
+import { settleCancel } from './run-end.ts';
 import { StepStore } from './step-store.ts';
 import { alreadyDone, converge, type Step, type StepContext, type StepResult, type Wait } from './step.ts';
 import type { RunKind, StepName } from './step-names.ts';
@@ -74,7 +76,18 @@ async function runStep(
   try {
     return await takeStep(step, runId, store, context);
   } finally {
-    if (store.run && hasNews(store.run)) await announce(store.run);
+    const run = store.run && ((await endIfCancelled(store.run)) ?? store.run);
+    if (run && hasNews(run)) await announce(run);
+  }
+}
+
+/** The last invocation of a cancelled run ends it; where it cannot, the sweeper does. */
+async function endIfCancelled(run: AnyRun): Promise<AnyRun | undefined> {
+  try {
+    return await settleCancel(run);
+  } catch (error) {
+    log('cancelled run not ended', { runId: run.runId, step: 'cancel', detail: classify(error).message });
+    return undefined;
   }
 }
 
@@ -89,16 +102,13 @@ async function takeStep(
   const record = recordOf(run, step);
   const fields = { runId, step: step.name };
   try {
-    if (run.request.dryRun && step.proof) {
-      await store.finish({ status: 'planned', warnings: [] });
-      return { status: 'planned', seconds: 0, outdated: '' };
-    }
-    const settling = run.request.dryRun ? undefined : settlingWait(step, run);
+    const cx = contextOf(run, step, record, store);
+    if (run.request.dryRun) return await endPreview(step, run, store, await preview(step, cx));
+    const settling = settlingWait(step, run);
     if (settling) return await park(store, record, settling);
-    const cx = contextOf(run, record, store);
-    const gathering = run.request.dryRun ? undefined : await step.enlist?.(cx, step.input(cx));
+    const gathering = await step.enlist?.(cx, step.input(cx));
     if (gathering) return await park(store, record, gathering);
-    const lease = step.lease && !run.request.dryRun ? await leaseFor(step.lease, run, step, context) : undefined;
+    const lease = step.lease ? await leaseFor(step.lease, run, step, context) : undefined;
     if (lease === 'busy') {
       const done = await alreadyDone(step, cx);
       return done ? await end(step, run, store, done) : await park(store, record, leaseWait(record));
@@ -138,22 +148,49 @@ async function end(
   store: StepStore,
   result: Exclude<StepResult, { status: 'waiting' }>,
 ): Promise<StepAnswer> {
-  const { status, output } = result;
-  const planned =
-    status === 'planned'
-      ? result.changes.map(({ do: what, resource, note }) => ({ do: what, resource, ...(note && { note }) }))
-      : undefined;
-  const warnings = status === 'succeeded' ? result.warnings : [];
-  await store.finish({ status, output: output as Record<string, unknown>, warnings }, planned);
+  const { output, warnings } = result;
+  await store.finish({ status: 'succeeded', output: output as Record<string, unknown>, warnings });
+  log('step ended', { runId: run.runId, step: step.name, status: 'succeeded' });
+  return { status: 'succeeded', seconds: 0, outdated: step.outdates?.(run, output as never) ?? '' };
+}
+
+/** The machine goes on whatever was found: a dry run takes every step. */
+async function endPreview(
+  step: Step,
+  run: AnyRun,
+  store: StepStore,
+  { status, output, changes, warnings, refusals }: Preview,
+): Promise<StepAnswer> {
+  const [error] = refusals;
+  await store.finish(
+    {
+      status,
+      warnings,
+      ...(output && { output: output as Record<string, unknown> }),
+      ...(error && { error }),
+      preview: { summary: step.summary, refusals },
+    },
+    changes,
+  );
   log('step ended', { runId: run.runId, step: step.name, status });
-  return { status, seconds: 0, outdated: step.outdates?.(run, output as never) ?? '' };
+  const outdated = (output && step.outdates?.(run, output as never)) ?? '';
+  // A step that could not tell the first time cannot the second time.
+  const isWorthIt = outdated !== '' && run.steps[outdated]?.output !== undefined;
+  return { status: 'planned', seconds: 0, outdated: isWorthIt ? outdated : '' };
 }
 
 function recordOf(run: AnyRun, step: Step): StepRecord {
   return run.steps[step.name] ?? { status: 'running', invocations: 1, changes: [], warnings: [] };
 }
 
-function contextOf(run: AnyRun, record: StepRecord, store: StepStore): StepContext<RunKind> {
+/** Notes of releases before 0.3 name no attempt: a run had one. */
+function notesOf({ memo = {} }: StepRecord, { keeps = [] }: Step, run: AnyRun): Record<string, unknown> {
+  const { attempt = 1, ...notes } = memo;
+  if (attempt === run.attempt) return notes;
+  return Object.fromEntries(Object.entries(notes).filter(([name]) => keeps.includes(name)));
+}
+
+function contextOf(run: AnyRun, step: Step, record: StepRecord, store: StepStore): StepContext<RunKind> {
   const deployment = readDeployment();
   const { payerAccountId, cluster } = run.request;
   const at = now();
@@ -165,11 +202,11 @@ function contextOf(run: AnyRun, record: StepRecord, store: StepStore): StepConte
     cluster: clusterAccount(cluster.accountId, run.runId),
     now: at,
     since: record.startedAt ? Date.parse(record.startedAt) : at,
-    memo: record.memo ?? {},
+    memo: notesOf(record, step, run),
     changes: record.changes,
     async remember(memo) {
       this.memo = { ...this.memo, ...memo };
-      await store.remember(this.memo);
+      await store.remember({ ...this.memo, attempt: run.attempt });
     },
   };
 }

@@ -9,7 +9,7 @@ import type { StepName } from './step-names.ts';
 const idleSeconds = 300;
 
 /** What an invocation leaves of a step: how it ended, or what it waits for. */
-export type StepEnd = Pick<StepRecord, 'status' | 'waiting' | 'warnings' | 'output' | 'error'>;
+export type StepEnd = Pick<StepRecord, 'status' | 'waiting' | 'warnings' | 'output' | 'error' | 'preview'>;
 
 /** One step's part of a run record. Every write holds only while the run is active and this attempt is the current one. */
 export class StepStore {
@@ -76,14 +76,14 @@ export class StepStore {
   }
 
   /** Ends or parks the step: everything but what earlier invocations wrote (start, invocations, changes, memo). */
-  async finish({ status, waiting, warnings, output, error }: StepEnd, planned?: Change[]): Promise<AnyRun> {
+  async finish({ status, waiting, warnings, output, error, preview }: StepEnd, planned?: Change[]): Promise<AnyRun> {
     const at = iso(now());
     const ended = status !== 'waiting' && status !== 'running';
     const { events, announced } = this.#transitions({ status, waiting, error }, at);
     const idles = waiting && Date.parse(waiting.next) - now() >= idleSeconds * 1000;
     return this.#update(
       [
-        ...Object.entries({ status, waiting, warnings, output, error }).map(([name, to]) => ({
+        ...Object.entries({ status, waiting, warnings, output, error, preview }).map(([name, to]) => ({
           at: this.#at(name),
           to,
         })),

@@ -1,5 +1,6 @@
 import type { ErrorCode } from './error-catalogue.ts';
 import { RetryableError, TerminalError, UserError } from './errors.ts';
+import type { Problem } from './findings.ts';
 import { mayWrite, type Lease } from './lease.ts';
 import type { Outputs } from './outputs.ts';
 import type { Change, RunRecord } from './run.ts';
@@ -55,7 +56,15 @@ export type Plan<C extends StepChange, Output> =
   /** `expected`: the output once applied, so that a dry run can plan the later steps. */
   | { kind: 'change'; changes: readonly [C, ...C[]]; expected: Output }
   | ({ kind: 'wait'; expected: Output } & Wait)
-  | { kind: 'refuse'; code: ErrorCode; detail: string };
+  | ({ kind: 'refuse' } & Problem & {
+        /** Each of several problems on its own. */
+        all?: readonly Problem[];
+        warnings?: string[];
+        /** The output once the problem is solved, so that a dry run can plan the later steps. */
+        expected?: Output;
+      })
+  /** Of a dry run only: what decides cannot be looked at before we have our rights. `changes`: what is likely. */
+  | { kind: 'not-visible'; why: string; changes?: readonly C[]; expected: Output };
 
 /** IAM actions a step needs in an account; `resources` are CloudFormation Sub strings (see .ci/access-templates.ts for the parameters). */
 export interface Permission {
@@ -95,6 +104,8 @@ export interface Step<
   lease?: 'target' | 'payer';
   /** Steps whose IAM changes this one relies on: it looks only once these have had the time to show everywhere. */
   after?: readonly StepName[];
+  /** Names of the step's notes that a later attempt of the run still has; all others belong to the attempt that made them. */
+  keeps?: readonly string[];
   /** True for proofs: they write nothing and mean nothing while earlier steps are only planned, so a dry run leaves them out. */
   proof?: boolean;
   input(cx: StepContext<KindOf<Name>>): Input;
@@ -121,9 +132,7 @@ export function defineStep<Name extends StepName, Input, Seen, C extends StepCha
 }
 
 export type StepResult =
-  | { status: 'succeeded'; output: object; warnings: string[] }
-  | { status: 'planned'; output: object; changes: StepChange[] }
-  | { status: 'waiting'; plan: Wait };
+  { status: 'succeeded'; output: object; warnings: string[] } | { status: 'waiting'; plan: Wait };
 
 export interface Recorder {
   /** Called after every write that was made. */
@@ -149,7 +158,6 @@ export async function converge(
   let plan = await look();
   const applied = new Set<string>();
   for (let round = 0; plan.kind === 'change'; round++) {
-    if (cx.run.request.dryRun) return { status: 'planned', output: plan.expected, changes: [...plan.changes] };
     const wanted = JSON.stringify(plan.changes);
     if (applied.has(wanted) || round === maxRounds) return { status: 'waiting', plan: untilVisible(plan) };
     for (const change of plan.changes) {
@@ -164,9 +172,7 @@ export async function converge(
     case 'ready':
       return succeeded(plan);
     case 'wait':
-      return cx.run.request.dryRun
-        ? { status: 'planned', output: plan.expected, changes: [] }
-        : { status: 'waiting', plan };
+      return { status: 'waiting', plan };
     case 'refuse':
       throw new UserError(plan.code, plan.detail);
     default:

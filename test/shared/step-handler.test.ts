@@ -1,9 +1,9 @@
 import type { Context } from 'aws-lambda';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { TerminalError, UserError } from '../../shared/errors.ts';
+import { RetryableError, TerminalError, UserError } from '../../shared/errors.ts';
 import { takeLease } from '../../shared/lease.ts';
 import type { OnboardingRequestInput } from '../../shared/request.ts';
-import type { StepRecord } from '../../shared/run.ts';
+import { outputOf, type StepRecord } from '../../shared/run.ts';
 import { endRun } from '../../shared/run-end.ts';
 import { readRun } from '../../shared/run-store.ts';
 import type { Step, Wait } from '../../shared/step.ts';
@@ -74,6 +74,7 @@ describe('a step’s invocation', () => {
       output: boardOutput,
       warnings: ['nearly full'],
       changes,
+      announced: '1 succeeded',
     });
   });
 
@@ -102,8 +103,8 @@ describe('a step’s invocation', () => {
     expect(invocations).toBe(2);
   });
 
-  // Begin, lease, three changes, end, lease given back.
-  for (const atWrite of [1, 2, 3, 4, 5, 6, 7]) {
+  // Begin, the run's begin, lease, three changes, end, lease given back, news told, news forgotten.
+  for (const atWrite of [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]) {
     for (const applied of [false, true]) {
       it(`is completed by the next one if it dies at a write (${atWrite}, ${applied ? 'applied' : 'not applied'})`, async () => {
         const board = new Board({ lease: 'payer' });
@@ -280,9 +281,11 @@ describe('a dry run', () => {
     runId = await queued({ dryRun: true });
   });
 
+  const planned = { status: 'planned', seconds: 0, outdated: '' };
+
   it('records what it would change and writes nothing', async () => {
     const board = new Board({ lease: 'target' });
-    expect(await invoke(board)).toEqual({ status: 'planned', seconds: 0, outdated: '' });
+    expect(await invoke(board)).toEqual(planned);
     expect(board.written).toEqual([]);
     expect(await record()).toMatchObject({
       status: 'planned',
@@ -300,28 +303,123 @@ describe('a dry run', () => {
     expect((await record())?.changes).toHaveLength(1);
   });
 
-  it('takes what it would wait for as come', async () => {
-    expect(await invoke(new Board({ plan: () => waitFor('the delivery') }))).toEqual({
+  it('says what it would wait for, and goes on as if it had come', async () => {
+    expect(await invoke(new Board({ plan: () => waitFor('the delivery') }))).toEqual(planned);
+    expect(await record()).toMatchObject({
       status: 'planned',
-      seconds: 0,
-      outdated: '',
+      output: boardOutput,
+      changes: [],
+      warnings: ['will wait for the delivery'],
     });
-    expect(await record()).toMatchObject({ status: 'planned', output: boardOutput, changes: [] });
   });
 
-  it('leaves proofs out', async () => {
+  it('leaves proofs out, and says so', async () => {
     const board = new Board({ proof: true });
     board.beforeLook = () => {
       throw new TypeError('must not look');
     };
-    expect(await invoke(board)).toEqual({ status: 'planned', seconds: 0, outdated: '' });
-    expect(await record()).toMatchObject({ status: 'planned', changes: [] });
+    expect(await invoke(board)).toEqual(planned);
+    const { status, changes, warnings } = (await record()) ?? {};
+    expect({ status, changes }).toEqual({ status: 'planned', changes: [] });
+    expect(warnings?.join()).toContain('a dry run leaves it out');
   });
 
-  it('still refuses what would be refused', async () => {
-    const board = new Board({ plan: () => ({ kind: 'refuse', code: 'bucket-not-ours', detail: 'bucket cur' }) });
-    await expect(invoke(board)).rejects.toMatchObject({ code: 'bucket-not-ours' });
-    expect((await record())?.status).toBe('failed');
+  it('notes what would be refused, and goes on from what the step would leave', async () => {
+    const refusal = { kind: 'refuse', code: 'bucket-not-ours', detail: 'bucket cur', expected: boardOutput } as const;
+    expect(await invoke(new Board({ plan: () => refusal }))).toEqual(planned);
+    const found = await record();
+    expect(found).toMatchObject({ status: 'failed', error: { code: 'bucket-not-ours' }, output: boardOutput });
+    expect(found?.preview?.refusals).toEqual([found?.error]);
+  });
+
+  it('notes an unknown failure like a refusal', async () => {
+    const board = new Board();
+    board.beforeLook = () => {
+      throw new TypeError('a bug');
+    };
+    expect(await invoke(board)).toEqual(planned);
+    expect(await record()).toMatchObject({ status: 'failed', error: { code: 'unexpected' } });
+  });
+
+  it('refuses nothing for want of access that nobody has given yet', async () => {
+    const board = new Board();
+    board.beforeLook = () => {
+      throw new UserError('payer-access-denied', 'role cannot be assumed');
+    };
+    expect(await invoke(board)).toEqual(planned);
+    const found = await record();
+    expect(found).toMatchObject({ status: 'not-visible', preview: { summary: 'Puts notes on a board', refusals: [] } });
+    expect(found?.error).toBeUndefined();
+  });
+
+  it('cannot see what follows from a step that could not tell', async () => {
+    const board = new Board({ plan: (_, { run }) => ({ kind: 'ready', output: outputOf(run, 'payer-policy') }) });
+    expect(await invoke(board)).toEqual(planned);
+    expect(await record()).toMatchObject({
+      status: 'not-visible',
+      warnings: ['payer-policy could not tell what this needs'],
+    });
+  });
+
+  it('tries again what may soon work', async () => {
+    const board = new Board();
+    board.beforeLook = () => {
+      throw new RetryableError('throttled', 'too many calls');
+    };
+    await expect(invoke(board)).rejects.toMatchObject({ name: 'RetryableError', code: 'throttled' });
+  });
+});
+
+describe('the news of an invocation', () => {
+  const told = () => hub.events.map(({ step, status }) => `${step ?? 'run'} ${status}`);
+
+  it('reach the event bus with it', async () => {
+    await invoke(new Board());
+    expect(told().sort()).toEqual(['payer-policy running', 'payer-policy succeeded', 'run queued', 'run running']);
+    const [run] = await hub.items('run#');
+    expect(run).toMatchObject({ outbox: {} });
+    expect(run).not.toHaveProperty('pendingKey');
+  });
+
+  it('are none while it only waits on', async () => {
+    const board = new Board({ plan: () => waitFor('the delivery') });
+    await invoke(board);
+    const before = hub.events.length;
+    for (const _ of [1, 2, 3]) {
+      later(900);
+      await invoke(board).catch(() => undefined);
+    }
+    expect(hub.events).toHaveLength(before);
+  });
+
+  it('do not fail it where the bus cannot be reached, and come with the next one', async () => {
+    let come = false;
+    const board = new Board({ plan: () => (come ? undefined : waitFor('the delivery')) });
+    hub.crash({ atWrite: 4, applied: false });
+    expect((await invoke(board)).status).toBe('waiting');
+    hub.crash(undefined);
+    expect(hub.events).toEqual([]);
+    expect(lines().filter(({ message }) => message === 'not told yet')).toHaveLength(1);
+    come = true;
+    await invoke(board);
+    expect(told().sort()).toEqual([
+      'payer-policy running',
+      'payer-policy succeeded',
+      'payer-policy waiting',
+      'run queued',
+      'run running',
+    ]);
+  });
+
+  it('leave a run pending whose end somebody asked for', async () => {
+    const board = new Board();
+    board.afterWrite = async (resource) => {
+      const [item] = await hub.items('run#');
+      if (resource === 'tags') await hub.put({ ...item, cancelRequestedAt: '2026-03-01T00:00:00.000Z' });
+      if (resource === 'tags') throw new TypeError('a bug');
+    };
+    await expect(invoke(board)).rejects.toThrow();
+    expect((await hub.items('run#'))[0]).toMatchObject({ status: 'cancelled', outbox: {} });
   });
 });
 
@@ -421,11 +519,13 @@ describe('a step under a lease', () => {
 
   it('ends as it ended even if the lease cannot be given back', async () => {
     const board = new Board({ lease: 'payer' });
-    hub.crash({ atWrite: 7, applied: false });
+    hub.crash({ atWrite: 8, applied: false });
     expect(await invoke(board)).toEqual({ status: 'succeeded', seconds: 0, outdated: '' });
     hub.crash(undefined);
     expect((await record())?.status).toBe('succeeded');
-    expect(lines().at(-1)).toMatchObject({ message: 'lease not given back', scope, step: 'payer-policy' });
+    expect(lines()).toContainEqual(
+      expect.objectContaining({ message: 'lease not given back', scope, step: 'payer-policy' }),
+    );
   });
 
   it('writes nothing once the lease is about to end', async () => {

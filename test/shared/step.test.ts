@@ -26,8 +26,8 @@ const deployment = readDeployment({
   VPC_SUBNET_IDS: '',
 });
 
-function context(dryRun = false): StepContext {
-  const request = OnboardingRequest.parse({ ...smallest, dryRun });
+function context(): StepContext {
+  const request = OnboardingRequest.parse(smallest);
   const account = (id: string) => new TargetAccount(id, { roleArn: id, sessionName: 'a' }, 'payer-access-denied');
   return {
     run: {
@@ -52,12 +52,11 @@ function context(dryRun = false): StepContext {
 }
 
 /** Converges the board; `recorded` gets what was recorded until the end or the crash. */
-function run(board: Board, { dryRun = false, recorded = [], lease }: RunOptions = {}) {
+function run(board: Board, { recorded = [], lease }: RunOptions = {}) {
   const changed = ({ resource }: StepChange) => Promise.resolve(void recorded.push(resource));
-  return converge(board.step, context(dryRun), { changed }, lease);
+  return converge(board.step, context(), { changed }, lease);
 }
 interface RunOptions {
-  dryRun?: boolean;
   recorded?: string[];
   lease?: Lease;
 }
@@ -138,11 +137,6 @@ describe('a step', () => {
       expected: boardOutput,
     };
     expect(await run(new Board({ plan: () => wait }))).toEqual({ status: 'waiting', plan: wait });
-    expect(await run(new Board({ plan: () => wait }), { dryRun: true })).toEqual({
-      status: 'planned',
-      output: boardOutput,
-      changes: [],
-    });
   });
 
   it('refuses with a code and the reason, having written nothing', async () => {
@@ -153,23 +147,6 @@ describe('a step', () => {
       message: 'bucket cur',
     });
     expect(board.written).toEqual([]);
-  });
-
-  it('only plans in a dry run', async () => {
-    const board = new Board();
-    expect(await run(board, { dryRun: true })).toEqual({
-      status: 'planned',
-      output: boardOutput,
-      changes: [put('bucket')],
-    });
-    expect(board.written).toEqual([]);
-    expect(board.notes.size).toBe(0);
-  });
-
-  it('succeeds in a dry run if nothing is to be done', async () => {
-    const board = new Board();
-    await run(board);
-    expect(await run(board, { dryRun: true })).toEqual(done);
   });
 
   it('starts no write when its lease is about to end', async () => {
