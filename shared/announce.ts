@@ -86,29 +86,34 @@ async function put(
 
 /** Takes from the outbox what was told. */
 async function forget(run: AnyRun, outbox: Record<string, RunEvent>, told: readonly RunEvent[]): Promise<void> {
-  const removals = told.map(({ id }) => ({ at: ['outbox', id], to: undefined }));
-  if (told.length === Object.keys(outbox).length && (await settle(run, removals, outbox))) return;
-  if (removals.length === 0) return;
-  const left = await updateRun(run, removals, { text: 'attribute_exists(runId)' });
+  if (told.length === Object.keys(outbox).length && (await settle(run, told))) return;
+  if (told.length === 0) return;
+  const left = await updateRun(run, removals(told), { text: 'attribute_exists(runId)' });
   // Parallel branches may have told the same, each of them thinking that the other's news was left.
-  if (left && !hasNews(left)) await settle(left, [], {});
+  if (left && !hasNews(left)) await settle(left, []);
 }
 
 /**
- * The run stops being pending, if its outbox is what we know of it and it leaves the sweeper nothing else to do: it is neither queued
- * nor to be cancelled.
+ * The run stops being pending, if its outbox holds exactly what was told and it leaves the sweeper nothing else to do: it is neither
+ * queued nor to be cancelled.
  */
-function settle(
-  run: AnyRun,
-  removals: readonly RunWrite[],
-  outbox: Record<string, RunEvent>,
-): Promise<AnyRun | undefined> {
+function settle(run: AnyRun, told: readonly RunEvent[]): Promise<AnyRun | undefined> {
   const ended = Object.fromEntries(endedStatuses.map((status) => [`:${status}`, status]));
-  return updateRun(run, [...removals, { at: [pendingIndex.key], to: undefined }], {
-    text: `#outbox = :outbox AND #status <> :queued AND (attribute_not_exists(cancelRequestedAt) OR #status IN (${Object.keys(ended).join(', ')}))`,
-    names: { '#outbox': 'outbox', '#status': 'status' },
-    values: { ':outbox': outbox, ':queued': 'queued', ...ended },
+  const ids = Object.fromEntries(told.map(({ id }, index) => [`#told${index}`, id]));
+  return updateRun(run, [...removals(told), { at: [pendingIndex.key], to: undefined }], {
+    text: [
+      'size(#outbox) = :told',
+      ...Object.keys(ids).map((id) => `attribute_exists(#outbox.${id})`),
+      '#status <> :queued',
+      `(attribute_not_exists(cancelRequestedAt) OR #status IN (${Object.keys(ended).join(', ')}))`,
+    ].join(' AND '),
+    names: { '#outbox': 'outbox', '#status': 'status', ...ids },
+    values: { ':told': told.length, ':queued': 'queued', ...ended },
   });
+}
+
+function removals(told: readonly RunEvent[]): RunWrite[] {
+  return told.map(({ id }) => ({ at: ['outbox', id], to: undefined }));
 }
 
 function without(outbox: Record<string, RunEvent>, told: readonly RunEvent[]): Record<string, RunEvent> {

@@ -50,10 +50,35 @@ describe('the sweeper', () => {
     for (const status of ['running', 'succeeded', 'failed', 'cancelled', 'planned'] as const)
       await givenRun({ status });
     minutes(60);
+    // Once for their news.
+    await sweep();
     const before = await hub.items();
     await sweep();
     expect(started()).toEqual([]);
     expect(await hub.items()).toEqual(before);
+  });
+
+  it('tells what nobody has told for two minutes, once', async () => {
+    const runId = await givenRun({ status: 'running' });
+    minutes(1.99);
+    await sweep();
+    expect(hub.events).toEqual([]);
+    minutes(2);
+    await sweep();
+    await sweep();
+    expect(hub.events).toMatchObject([{ runId, step: null }]);
+    expect((await hub.items('run#'))[0]).not.toHaveProperty('pendingKey');
+  });
+
+  it('tells of a run that waits to be started, and looks after it all the same', async () => {
+    const runId = await queued();
+    minutes(5);
+    await sweep();
+    expect(hub.events).toMatchObject([{ runId, status: 'queued' }]);
+    minutes(10);
+    await sweep();
+    expect(started()).toEqual([`${runId}-1`]);
+    expect(hub.events).toHaveLength(1);
   });
 
   it('starts each run once, however often it comes', async () => {

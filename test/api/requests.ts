@@ -12,9 +12,9 @@ export const smallest: OnboardingRequestInput = {
 
 /** Puts a run straight into the table, as an earlier request left it. */
 export async function givenRun(
-  fields: Partial<Pick<RunRecord, 'status' | 'createdAt'>> & { request?: OnboardingRequestInput } = {},
+  fields: Partial<Pick<RunRecord, 'status' | 'createdAt' | 'batchId'>> & { request?: OnboardingRequestInput } = {},
 ): Promise<string> {
-  const { status = 'succeeded', createdAt = '2026-03-01T00:00:00.000Z', request = smallest } = fields;
+  const { status = 'succeeded', createdAt = '2026-03-01T00:00:00.000Z', request = smallest, batchId } = fields;
   const runId = newRunId(Date.parse(createdAt));
   await createRun({
     runId,
@@ -23,6 +23,7 @@ export async function givenRun(
     status,
     createdAt,
     request: OnboardingRequest.parse(request),
+    ...(batchId !== undefined && { batchId }),
   });
   return runId;
 }
