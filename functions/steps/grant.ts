@@ -21,6 +21,7 @@ import {
   listTargetPayers,
   markGranted,
   moveServiceAccount,
+  needsTarget,
   readTargetSettings,
   type TargetPayer,
   type TargetSettings,
@@ -66,7 +67,7 @@ function difference({ target, settings, followsWorkload }: Input, fixed: TargetS
     : `${targetId(target)} uses ${fixed.identityMode} with ${fixed.serviceAccount} and format ${fixed.format}`;
 }
 
-/** Every payer role that belongs to the target or is in a policy already, less those marked `removing`. This run's comes first. */
+/** Every payer role that belongs to the target or is in a policy already, less those whose entry is proven gone. This run's comes first. */
 function pack(
   { payerAccountId, payerRoleArn }: Input,
   { payers, shards, otherPolicies }: Omit<Seen, 'settings'>,
@@ -76,7 +77,7 @@ function pack(
   const there = new Map([...shards].flatMap(([shard, { policy }]) => (policy ? [[shard, policy.document]] : [])));
   return packShards(there, {
     wanted: [payerRoleArn, ...rolesOf(others.filter(({ state }) => state !== 'removing'))],
-    removed: rolesOf(others.filter(({ state }) => state === 'removing')),
+    removed: rolesOf(others.filter((item) => !needsTarget(item))),
     most: maxAttachedPolicies - otherPolicies,
   });
 }
@@ -198,7 +199,7 @@ export const grant = defineStep({
     const seen = { settings, payers, shards, otherPolicies: attached.length - ours.length };
     // Not attached, one may be there all the same: made or detached right before a crash.
     const next = numbers.find((shard) => !ours.includes(shard));
-    if (next !== undefined && payers.some(({ state }) => state === 'removing')) shards.set(next, await read(next));
+    if (next !== undefined && payers.some((item) => !needsTarget(item))) shards.set(next, await read(next));
     for (;;) {
       const unseen = [...pack(input, seen).shards.keys()].find((shard) => !shards.has(shard));
       if (unseen === undefined) return seen;
@@ -206,9 +207,19 @@ export const grant = defineStep({
     }
   },
 
-  plan(input, seen): Plan<PolicyChange, Outputs['grant']> {
+  plan(input, seen, { run }): Plan<PolicyChange, Outputs['grant']> {
     const { settings, payers, shards } = seen;
     const { policyArn, payerRoleArn } = input;
+    // The payer who was the target's last took them along between our enlisting and the lease: enlist again.
+    if (!settings && !run.request.dryRun)
+      return {
+        kind: 'wait',
+        reason: 'the target to be set up again',
+        seconds: 1,
+        deadlineSeconds: 60,
+        overdue: 'aws-unavailable',
+        expected: { policyArn },
+      };
     const differs = settings && difference(input, settings);
     if (differs) return { kind: 'refuse', code: 'target-differs', detail: differs };
     for (const { policy } of shards.values()) {

@@ -7,7 +7,7 @@ import { policyCharacters, policyOf, type PolicyDocument } from '../../shared/aw
 import type { Situation } from '../../shared/step.ts';
 import type { PayerTarget, TargetPayer, TargetSettings } from '../../shared/target-store.ts';
 
-const situation = {} as Situation;
+const situation = { run: { request: { dryRun: false } } } as Situation;
 const cluster = '222233334444';
 const podRole = (name: string, account = cluster) => `arn:aws:iam::${account}:role/${name}`;
 const target = {
@@ -152,6 +152,7 @@ describe('grant', () => {
     payerRoleArn: payerRoleArn(account),
     state,
   });
+  const leaver = (account: string): TargetPayer => ({ ...item(account, 'removing'), unloaded: true });
   const many = (first: number, count: number) =>
     Array.from({ length: count }, (_, index) => String(100_000_000_000 + first + index));
   const shard = (
@@ -195,9 +196,15 @@ describe('grant', () => {
     ]);
   });
 
-  it('takes out what is marked removing', () => {
-    const result = plan({ payers: [item('555566667777', 'removing')] }, [shard(1, ['111122223333', '555566667777'])]);
+  it('takes out a leaver’s role once its entry is proven gone, and not before', () => {
+    const there = [shard(1, ['111122223333', '555566667777'])];
+    const result = plan({ payers: [leaver('555566667777')] }, there);
     expect(documents(result)).toEqual([[policyArn, [payerRoleArn('111122223333')]]]);
+    expect(plan({ payers: [item('555566667777', 'removing')] }, there)).toMatchObject({ kind: 'ready' });
+  });
+
+  it('enlists again where the payer who was the last took the target’s settings along', () => {
+    expect(plan({ settings: undefined })).toMatchObject({ kind: 'wait' });
   });
 
   it('opens a second policy when the first is full, and names the one that allows this payer', () => {
@@ -213,7 +220,7 @@ describe('grant', () => {
   });
 
   it('detaches and deletes a policy that nobody is left in, and what a crash left of one', () => {
-    const payers = [item('555566667777', 'removing'), item('888899990000', 'removing')];
+    const payers = [leaver('555566667777'), leaver('888899990000')];
     const own = shard(1, ['111122223333']);
     const emptied = [shard(2, ['555566667777'], { spareVersions: ['v1'] }), shard(3, ['888899990000'])];
     const result = plan({ payers }, [own, ...emptied]);
