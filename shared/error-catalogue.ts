@@ -203,6 +203,18 @@ export const errorCatalogue = advice({
     actor: 'payer account owner',
     remedy: 'Repair the bucket policy as the Billing console proposes it; adopted buckets are never changed by us.',
   },
+  'bucket-not-emptied': {
+    title: 'The bucket does not become empty',
+    actor: 'payer account owner',
+    remedy:
+      'Find out what keeps writing to it; where it only holds more than a day of deleting takes away, let a lifecycle rule expire the objects. Then start the offboarding again.',
+  },
+  'report-name-purged': {
+    title: 'A report of this name was purged',
+    actor: 'caller',
+    remedy:
+      'Choose another report.name, or leave it out: a new report under the name of a deleted one may corrupt its data (CUR User Guide).',
+  },
   'delivery-failed': {
     title: 'AWS reports that it cannot deliver',
     actor: 'payer account owner',

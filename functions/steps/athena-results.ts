@@ -1,11 +1,6 @@
-import {
-  AthenaClient,
-  CreateWorkGroupCommand,
-  GetWorkGroupCommand,
-  UpdateWorkGroupCommand,
-  type WorkGroup,
-} from '@aws-sdk/client-athena';
+import { AthenaClient, CreateWorkGroupCommand, UpdateWorkGroupCommand, type WorkGroup } from '@aws-sdk/client-athena';
 import type { LifecycleRule } from '@aws-sdk/client-s3';
+import { findWorkgroup, locationOf } from '../../shared/aws/athena.ts';
 import {
   AccountBucket,
   bucketActions,
@@ -18,11 +13,10 @@ import {
 import { athenaResultsBucketName } from '../../shared/aws/names.ts';
 import { mergeStatements, samePolicy, type PolicyDocument } from '../../shared/aws/policy.ts';
 import { ownership, ownerTags, toTagList } from '../../shared/aws/tags.ts';
-import { isAwsError } from '../../shared/errors.ts';
 import type { Outputs } from '../../shared/outputs.ts';
 import { outputOf } from '../../shared/run.ts';
 import { stepHandler } from '../../shared/step-handler.ts';
-import { defineStep, type Plan, type StepChange, type StepContext } from '../../shared/step.ts';
+import { defineStep, type Plan, type StepChange } from '../../shared/step.ts';
 
 type Output = Outputs['athena-results'];
 
@@ -99,7 +93,7 @@ export const athenaResults = defineStep<'athena-results', Input, Seen, Change>({
   },
 
   async observe(cx, input) {
-    const workgroup = await readWorkgroup(cx, input);
+    const workgroup = await findWorkgroup(cx.payer.client(AthenaClient, input.region), input.workgroup);
     const { bucket: name } = resultsOf(input, workgroup);
     const bucket = new AccountBucket(cx.payer, name);
     const location = await bucket.locate();
@@ -179,21 +173,6 @@ export const athenaResults = defineStep<'athena-results', Input, Seen, Change>({
     }
   },
 });
-
-/** Athena has no exception for a missing workgroup, only this message. */
-async function readWorkgroup(cx: StepContext, { workgroup, region }: Input): Promise<WorkGroup | undefined> {
-  try {
-    const answer = await cx.payer.client(AthenaClient, region).send(new GetWorkGroupCommand({ WorkGroup: workgroup }));
-    return answer.WorkGroup;
-  } catch (error) {
-    if (isAwsError(error, 'InvalidRequestException') && error.message.includes('not found')) return undefined;
-    throw error;
-  }
-}
-
-function locationOf(workgroup: WorkGroup | undefined): string | undefined {
-  return workgroup?.Configuration?.ResultConfiguration?.OutputLocation;
-}
 
 function resultKeyOf(workgroup: WorkGroup | undefined): string | undefined {
   return workgroup?.Configuration?.ResultConfiguration?.EncryptionConfiguration?.KmsKey;

@@ -2,8 +2,31 @@ import {
   type AthenaClient,
   GetQueryExecutionCommand,
   GetQueryResultsCommand,
+  GetWorkGroupCommand,
   StartQueryExecutionCommand,
+  type WorkGroup,
 } from '@aws-sdk/client-athena';
+import { isAwsError } from '../errors.ts';
+
+/** Athena has no exception for a missing workgroup, only this message. */
+export async function findWorkgroup(athena: AthenaClient, name: string): Promise<WorkGroup | undefined> {
+  const answer = await unlessMissing(() => athena.send(new GetWorkGroupCommand({ WorkGroup: name })));
+  return answer?.WorkGroup;
+}
+
+/** Runs a call on a workgroup that may be gone. */
+export async function unlessMissing<T>(call: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await call();
+  } catch (error) {
+    if (isAwsError(error, 'InvalidRequestException') && error.message.includes('not found')) return undefined;
+    throw error;
+  }
+}
+
+export function locationOf(workgroup: WorkGroup | undefined): string | undefined {
+  return workgroup?.Configuration?.ResultConfiguration?.OutputLocation;
+}
 
 export interface QueryPlace {
   workgroup: string;

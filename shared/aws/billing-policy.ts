@@ -2,6 +2,8 @@ import { listOf, type PolicyDocument, type Statement } from './policy.ts';
 
 const service = 'billingreports.amazonaws.com';
 
+export const billingSids = ['KubecostBillingReportsRead', 'KubecostBillingReportsWrite'] as const;
+
 /**
  * What AWS asks for to deliver a report. It sends the literal `definition/*` as source ARN, so a policy that names one report
  * may never match; StringLike matches the literal and a concrete ARN. The grant must cover the whole bucket: AWS verifies it by
@@ -17,7 +19,7 @@ export function billingStatements(bucket: string, accountId: string): Statement[
   const Principal = { Service: service };
   return [
     {
-      Sid: 'KubecostBillingReportsRead',
+      Sid: billingSids[0],
       Effect: 'Allow',
       Principal,
       Action: ['s3:GetBucketAcl', 's3:GetBucketPolicy'],
@@ -25,7 +27,7 @@ export function billingStatements(bucket: string, accountId: string): Statement[
       Condition,
     },
     {
-      Sid: 'KubecostBillingReportsWrite',
+      Sid: billingSids[1],
       Effect: 'Allow',
       Principal,
       Action: 's3:PutObject',

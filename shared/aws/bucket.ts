@@ -1,11 +1,16 @@
 import {
   CreateBucketCommand,
+  DeleteBucketCommand,
+  DeleteBucketPolicyCommand,
+  DeleteBucketTaggingCommand,
+  DeleteObjectsCommand,
   GetBucketEncryptionCommand,
   GetBucketLifecycleConfigurationCommand,
   GetBucketLocationCommand,
   GetBucketPolicyCommand,
   GetBucketTaggingCommand,
   GetPublicAccessBlockCommand,
+  ListObjectVersionsCommand,
   PutBucketLifecycleConfigurationCommand,
   PutBucketPolicyCommand,
   PutBucketTaggingCommand,
@@ -14,7 +19,7 @@ import {
   type BucketLocationConstraint,
   type LifecycleRule,
 } from '@aws-sdk/client-s3';
-import { absentIf, isAwsError, RetryableError } from '../errors.ts';
+import { absentIf, isAwsError, RetryableError, UserError } from '../errors.ts';
 import { decodePolicy, type PolicyDocument, type Statement } from './policy.ts';
 import { fromTagList, ownerTags, toTagList, type Owner } from './tags.ts';
 import type { TargetAccount } from './target-account.ts';
@@ -175,6 +180,63 @@ export class AccountBucket {
     );
   }
 
+  /** @param tags none takes the whole set away */
+  async replaceTags(region: string, tags: Record<string, string>): Promise<void> {
+    if (Object.keys(tags).length > 0) return this.putTags(region, tags);
+    await this.#client(region).send(new DeleteBucketTaggingCommand(this.#named));
+  }
+
+  async deletePolicy(region: string): Promise<void> {
+    await this.#client(region).send(new DeleteBucketPolicyCommand(this.#named));
+  }
+
+  /** Keys under the prefix, the first thousand; also those of which only old versions or a delete marker are left. */
+  async someKeys(region: string, prefix = ''): Promise<string[]> {
+    return (await this.#someVersions(region, prefix)).map(({ Key }) => Key);
+  }
+
+  /**
+   * Deletes what lies under the prefix with every version of it, at most twenty thousand, so that an invocation comes to its end.
+   * @throws UserError access-denied where S3 refuses a single key, also for a lock on it
+   */
+  async erase(region: string, prefix = ''): Promise<void> {
+    for (let page = 0; page < 20; page++) {
+      const versions = await this.#someVersions(region, prefix);
+      if (versions.length === 0) return;
+      const { Errors: failed = [] } = await this.#client(region).send(
+        new DeleteObjectsCommand({ ...this.#named, Delete: { Objects: versions, Quiet: true } }),
+      );
+      const [{ Code: code = '' } = {}] = failed;
+      if (failed.length === 0) continue;
+      const detail = `${failed.length} objects of ${this.#name} could not be deleted: ${code}`;
+      throw code === 'AccessDenied'
+        ? new UserError('access-denied', detail)
+        : new RetryableError('aws-unavailable', detail);
+    }
+  }
+
+  /** @returns false if something lies in it again */
+  async delete(region: string): Promise<boolean> {
+    try {
+      await absentIf(['NoSuchBucket'], () => this.#client(region).send(new DeleteBucketCommand(this.#named)));
+      return true;
+    } catch (error) {
+      if (isAwsError(error, 'BucketNotEmpty')) return false;
+      throw error;
+    }
+  }
+
+  /** One page of versions and delete markers. A bucket without versions lists its objects as version `null`. */
+  async #someVersions(region: string, prefix: string): Promise<{ Key: string; VersionId: string | undefined }[]> {
+    const page = await absentIf(['NoSuchBucket'], () =>
+      this.#client(region).send(new ListObjectVersionsCommand({ ...this.#named, Prefix: prefix })),
+    );
+    return [...(page?.Versions ?? []), ...(page?.DeleteMarkers ?? [])].map(({ Key = '', VersionId }) => ({
+      Key,
+      VersionId,
+    }));
+  }
+
   get #named() {
     return { Bucket: this.#name, ExpectedBucketOwner: this.#payer.accountId };
   }
@@ -184,9 +246,11 @@ export class AccountBucket {
   }
 }
 
+export const tlsOnlySid = 'KubecostDenyInsecureTransport';
+
 export function tlsOnlyStatement(bucket: string): Statement {
   return {
-    Sid: 'KubecostDenyInsecureTransport',
+    Sid: tlsOnlySid,
     Effect: 'Deny',
     Principal: '*',
     Action: 's3:*',

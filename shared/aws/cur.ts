@@ -1,9 +1,11 @@
 import {
   CostAndUsageReportServiceClient,
+  DeleteReportDefinitionCommand,
   DescribeReportDefinitionsCommand,
   PutReportDefinitionCommand,
   type PutReportDefinitionCommandInput,
 } from '@aws-sdk/client-cost-and-usage-report-service';
+import { absentIf } from '../errors.ts';
 import type { ClientConfig } from './clients.ts';
 import type { ReportPlace } from './report.ts';
 import { ownerTags, toTagList, type Owner } from './tags.ts';
@@ -104,6 +106,12 @@ export async function putReport(
     Tags: toTagList(ownerTags(owner)),
   };
   await curClient(payer).send(new PutReportDefinitionCommand(input as PutReportDefinitionCommandInput));
+}
+
+/** What AWS has delivered stays. A report that is gone already is no error. */
+export async function deleteReport(payer: TargetAccount, reportName: string): Promise<void> {
+  const gone = new DeleteReportDefinitionCommand({ ReportName: reportName });
+  await absentIf(['ValidationException'], () => curClient(payer).send(gone));
 }
 
 /** `20261123T101112Z` or with an offset, not ISO: `new Date` cannot read it. @returns milliseconds since the epoch */

@@ -73,8 +73,13 @@ export function invalidRequest(message: string): AwsError {
   return new AwsError('InvalidRequestException', message);
 }
 
-export function onWorkgroup({ caller, region }: CallContext, action: string, name = ''): Permission {
-  return { action: `athena:${action}`, resources: [`arn:aws:athena:${region}:${caller.accountId}:workgroup/${name}`] };
+export function onWorkgroup({ world, caller, region }: CallContext, action: string, name = ''): Permission {
+  const tags = world.athena.workgroups(caller.accountId, region).get(name)?.tags ?? [];
+  return {
+    action: `athena:${action}`,
+    resources: [`arn:aws:athena:${region}:${caller.accountId}:workgroup/${name}`],
+    context: Object.fromEntries(tags.map(({ Key = '', Value = '' }) => [`aws:ResourceTag/${Key}`, Value])),
+  };
 }
 
 export function findWorkgroup({ world, caller, region }: CallContext, name = ''): Workgroup {
