@@ -157,7 +157,7 @@ const ciValues = writeYaml(
 export function helmArtifacts(run: RunRecord, known: KnownOutputs): z.input<typeof Helm> {
   const irsa = run.request.identity.mode === 'irsa';
   const found = known.find('discovery')?.installation;
-  const detected = found === undefined || found === 'none' ? null : found;
+  const detected = found === undefined || found === 'none' || found === 'unknown' ? null : found;
   const usable = generations.filter((generation) => irsa || generation !== 'kubecost-1');
   return { detected, charts: usable.map((generation) => chartArtifacts(generation, generation === detected)) };
 

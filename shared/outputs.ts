@@ -80,7 +80,16 @@ export const outputs = {
     statusServices: z.array(z.string()).default([]),
   }),
   discovery: z.object({
-    installation: z.enum(['kubecost-1', 'kubecost-2', 'kubecost-2-statefulset', 'kubecost-3', 'opencost', 'none']),
+    /** `unknown` only in a dry run that may not look yet. */
+    installation: z.enum([
+      'kubecost-1',
+      'kubecost-2',
+      'kubecost-2-statefulset',
+      'kubecost-3',
+      'opencost',
+      'none',
+      'unknown',
+    ]),
     /** `deployment/<name>` or `statefulset/<name>`. */
     workload: z.string().nullable(),
     container: z.string().nullable().default(null),

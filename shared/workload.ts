@@ -38,7 +38,7 @@ export interface Landscape {
 export interface CostReader {
   /** `deployment/<name>` */
   workload: string;
-  installation: Exclude<Outputs['discovery']['installation'], 'none'>;
+  installation: Exclude<Outputs['discovery']['installation'], 'none' | 'unknown'>;
   /** False before Kubecost 2.2.0, whose SDK was the first to know it (kubecost docs#1001). */
   knowsPodIdentity: boolean;
   container: string;

@@ -25,6 +25,7 @@ import { crawlerDatabase, crawlerName, dataPath } from '../../shared/aws/report.
 import { describeStack, rootCause, stackResources } from '../../shared/aws/stack.ts';
 import { fromTagList, ownership, ownerTags, toTagList } from '../../shared/aws/tags.ts';
 import { absentIf, isAwsError } from '../../shared/errors.ts';
+import { knownAfter } from '../../shared/known-after.ts';
 import type { Outputs } from '../../shared/outputs.ts';
 import type { OnboardingRequest } from '../../shared/request.ts';
 import { outputOf } from '../../shared/run.ts';
@@ -265,11 +266,15 @@ function planCreation(input: Input, seen: Seen, situation: Situation): Plan<Chan
       detail: `s3://${report.bucket}/${input.templateKey}: ${inspection.reason}`,
     };
   const obstacle = mode === 'native' ? 'as requested' : (memo.native ?? obstacleTo(seen, report));
+  const databaseOf = (kind: Kind) => {
+    if (kind === 'native') return crawlerDatabase(report.reportName);
+    return inspection ? inspection.database : knownAfter('crawler-stack');
+  };
   const expected = (kind: Kind): Output => ({
     kind,
-    stackId: null,
+    stackId: knownAfter('crawler-stack'),
     crawlerName: crawlerName(report.reportName),
-    athenaDatabase: inspection?.trusted ? inspection.database : crawlerDatabase(report.reportName),
+    athenaDatabase: databaseOf(kind),
   });
   if (obstacle === undefined || (situation.run.request.dryRun && !seen.template && mode !== 'native')) {
     const create: Change = { do: 'create-stack', resource, kind: 'template', body: seen.template?.body ?? '' };

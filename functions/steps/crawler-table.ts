@@ -1,7 +1,8 @@
 import { GetCrawlerCommand, GlueClient, StartCrawlerCommand, type Crawler } from '@aws-sdk/client-glue';
 import { hasPartition, tablesOfReport, type ReportTable } from '../../shared/aws/report-table.ts';
-import { crawlerDatabase, dataLocation } from '../../shared/aws/report.ts';
+import { dataLocation } from '../../shared/aws/report.ts';
 import { absentIf, isAwsError } from '../../shared/errors.ts';
+import { isKnown, knownAfter } from '../../shared/known-after.ts';
 import type { Outputs, Partition } from '../../shared/outputs.ts';
 import { outputOf } from '../../shared/run.ts';
 import { stepHandler } from '../../shared/step-handler.ts';
@@ -65,10 +66,12 @@ export const crawlerTable = defineStep<'crawler-table', Input, Seen, Change>({
   },
 
   async observe(cx, { report, stack, newest }) {
+    if (!isKnown(stack.athenaDatabase)) return { tables: [], fresh: false, crawler: undefined };
     const glue = cx.payer.client(GlueClient, report.region);
     const tables = await tablesOfReport(glue, stack.athenaDatabase, report);
     const [table] = tables;
-    const fresh = table !== undefined && tables.length === 1 && (await hasPartition(glue, table, newest));
+    const fresh =
+      table !== undefined && tables.length === 1 && isKnown(newest.month) && (await hasPartition(glue, table, newest));
     const { crawlerName: Name } = stack;
     if (tables.length > 1 || (fresh && table.missingColumns.length === 0) || Name === null)
       return { tables, fresh, crawler: undefined };
@@ -93,7 +96,7 @@ export const crawlerTable = defineStep<'crawler-table', Input, Seen, Change>({
 
     const expected: Output = {
       athenaDatabase: stack.athenaDatabase,
-      athenaTable: table?.name ?? crawlerDatabase(report.reportName).replace(/^athenacurcfn_/, ''),
+      athenaTable: table?.name ?? knownAfter('crawler-table'),
       newestPartition: newest,
     };
     const missing = whatIsMissing(input, table, fresh);
@@ -169,8 +172,12 @@ function planCrawl(
 }
 
 function whatIsMissing({ stack, report, newest }: Input, table: ReportTable | undefined, fresh: boolean): string {
-  if (!table) return `database ${stack.athenaDatabase} has no partitioned table on ${dataLocation(report)}`;
+  if (!table)
+    return isKnown(stack.athenaDatabase)
+      ? `database ${stack.athenaDatabase} has no partitioned table on ${dataLocation(report)}`
+      : 'the report has no table yet';
   const name = `${table.database}.${table.name}`;
+  if (!isKnown(newest.month)) return `table ${name} will lack the month that is delivered next`;
   if (!fresh) return `table ${name} lacks the month ${newest.year}-${newest.month}`;
   return `table ${name} lacks ${table.missingColumns.join(', ')}`;
 }

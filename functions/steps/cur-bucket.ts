@@ -99,9 +99,14 @@ export const curBucket = defineStep<'cur-bucket', Input, Seen, Change>({
 
     const owned = ownership(seen.bucket.tags, situation.owner);
     if (owned === 'other-deployment')
-      return { kind: 'refuse', code: 'owned-by-another-deployment', detail: `bucket ${bucket}` };
+      return { kind: 'refuse', code: 'owned-by-another-deployment', detail: `bucket ${bucket}`, expected: output };
     if (owned === 'foreign' && situation.run.request.existing === 'refuse')
-      return { kind: 'refuse', code: 'bucket-not-ours', detail: `bucket ${bucket} exists without our tags` };
+      return {
+        kind: 'refuse',
+        code: 'bucket-not-ours',
+        detail: `bucket ${bucket} exists without our tags`,
+        expected: output,
+      };
     const changes: Change[] = [];
     if (owned === 'foreign') {
       const tags = { ...seen.bucket.tags, ...ownerTags(situation.owner), ...takenOverTags };
@@ -162,6 +167,7 @@ function planAdopted(
     kind: 'refuse',
     code: 'adopted-bucket-broken',
     detail: `bucket ${bucket} of report ${choice.reportName} ${problem}`,
+    expected: output,
   });
   if (location === undefined) return broken('does not exist');
   if (location === 'taken') return broken(`does not belong to account ${accountId}`);

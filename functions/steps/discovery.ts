@@ -23,6 +23,8 @@ interface Input {
 }
 
 interface Seen {
+  /** The cluster does not let us look yet: only in a dry run. */
+  hidden: boolean;
   readers: CostReader[];
   /** Workloads that leave the bill to another cluster. */
   agents: string[];
@@ -81,6 +83,15 @@ function givenTo({ request, steps }: RunRecord): string | undefined {
   return outputs[name].safeParse(steps[name]?.output).data?.serviceAccount;
 }
 
+const nothingInstalled = {
+  workload: null,
+  container: null,
+  image: null,
+  mount: null,
+  podSelector: null,
+  statusService: null,
+};
+
 /** Reads what is installed and how it reads the secret from the live workloads. */
 export const discovery = defineStep({
   name: 'discovery',
@@ -99,13 +110,22 @@ export const discovery = defineStep({
     ]);
     const { workloads, services } = landscape === 'hidden' ? { workloads: [], services: [] } : landscape;
     return {
+      hidden: landscape === 'hidden',
       readers: costReaders({ workloads, services }, target.secretName),
       agents: agents({ workloads, services }),
       fixedServiceAccount: settings?.serviceAccount,
     };
   },
 
-  plan(input, { readers, agents, fixedServiceAccount }): Plan<never, Outputs['discovery']> {
+  plan(input, { hidden, readers, agents, fixedServiceAccount }): Plan<never, Outputs['discovery']> {
+    if (hidden) {
+      const serviceAccount = input.serviceAccount ?? fixedServiceAccount ?? defaultServiceAccount;
+      return {
+        kind: 'not-visible',
+        why: `what is installed shows once we have our rights in the cluster; until then the service account is taken to be ${serviceAccount}`,
+        expected: { ...nothingInstalled, installation: 'unknown', serviceAccount },
+      };
+    }
     const likely = candidates(readers, input.serviceAccount);
     const refused = refusal(input, likely);
     if (refused) return { kind: 'refuse', ...refused };

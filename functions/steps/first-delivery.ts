@@ -2,7 +2,8 @@ import { missingBillingRights } from '../../shared/aws/billing-policy.ts';
 import { AccountBucket } from '../../shared/aws/bucket.ts';
 import { deliveryTime, listReports } from '../../shared/aws/cur.ts';
 import { readDelivery, type Delivery } from '../../shared/aws/delivery.ts';
-import { manifestKey, monthOf, reportRoot } from '../../shared/aws/report.ts';
+import { reportRoot } from '../../shared/aws/report.ts';
+import { knownAfter } from '../../shared/known-after.ts';
 import type { Outputs } from '../../shared/outputs.ts';
 import { outputOf, type RunRecord } from '../../shared/run.ts';
 import { stepHandler } from '../../shared/step-handler.ts';
@@ -78,7 +79,7 @@ export const firstDelivery = defineStep<'first-delivery', Input, Seen, never>({
     const mendedAt = run.attempt === 1 ? input.changedAt : Math.max(input.changedAt, since);
     if (failure && failure.lastDelivery > mendedAt)
       return { kind: 'refuse', code: 'delivery-failed', detail: `${failure.status} for report ${report.reportName}` };
-    const month = monthOf(now);
+    const unknown = knownAfter('first-delivery');
     return {
       kind: 'wait',
       reason: `the first delivery of report ${report.reportName}`,
@@ -88,10 +89,10 @@ export const firstDelivery = defineStep<'first-delivery', Input, Seen, never>({
       overdue: 'delivery-overdue',
       expected: {
         templateKey: `${reportRoot(report)}crawler-cfn.yml`,
-        manifestKey: manifestKey(report, month),
-        newestPartition: month,
-        deliveredAt: detectedAt,
-        detectedAt,
+        manifestKey: unknown,
+        newestPartition: { year: unknown, month: unknown },
+        deliveredAt: unknown,
+        detectedAt: unknown,
       },
     };
   },

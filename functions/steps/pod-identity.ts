@@ -23,6 +23,7 @@ import {
 import { ownerTags, takenOverTags } from '../../shared/aws/tags.ts';
 import { trusts } from '../../shared/aws/trust.ts';
 import { isAwsError, RetryableError, unlessTaken } from '../../shared/errors.ts';
+import { knownAfter } from '../../shared/known-after.ts';
 import { clusterArnOf, outputOf } from '../../shared/run.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step.ts';
 import { stepHandler } from '../../shared/step-handler.ts';
@@ -132,12 +133,16 @@ export const podIdentity = defineStep({
   },
 
   plan(input, seen, { run, now }): Plan<Change, Outputs['pod-identity']> {
-    const refused = refusal(input, seen);
-    if (refused) return { kind: 'refuse', ...refused };
     const { association, role } = seen;
     const roleArn = association?.roleArn ?? role?.arn ?? input.defaultRoleArn;
     const resource = association?.arn ?? `${input.clusterArn} ${input.namespace}/${input.serviceAccount}`;
-    const output = { podRoleArn: roleArn, serviceAccount: input.serviceAccount, associationId: association?.id ?? '' };
+    const output = {
+      podRoleArn: roleArn,
+      serviceAccount: input.serviceAccount,
+      associationId: association?.id ?? knownAfter('pod-identity'),
+    };
+    const refused = refusal(input, seen);
+    if (refused) return { kind: 'refuse', ...refused, ...((role ?? !association) && { expected: output }) };
     const changes: Change[] = roleChanges(role, roleArn, completeTrust(input, role));
     const youngMs = role ? role.createdAt + roleVisibleMs - now : 0;
     if (!association && changes.length === 0 && youngMs > 0)
@@ -162,14 +167,12 @@ export const podIdentity = defineStep({
       case 'create-association':
         return createAssociation(cx, input, change.roleArn);
       case 'tag-association':
-        await cx.cluster
-          .client(EKSClient, input.region)
-          .send(
-            new TagResourceCommand({
-              resourceArn: change.resource,
-              tags: { ...ownerTags(cx.owner), ...takenOverTags },
-            }),
-          );
+        await cx.cluster.client(EKSClient, input.region).send(
+          new TagResourceCommand({
+            resourceArn: change.resource,
+            tags: { ...ownerTags(cx.owner), ...takenOverTags },
+          }),
+        );
         return;
       case 'create-role':
       case 'update-trust':

@@ -46,7 +46,7 @@ interface Input extends PodIdentity {
 
 interface Seen {
   provider: { clientIds: string[] } | undefined;
-  serviceAccount: KubernetesObject | undefined;
+  serviceAccount: KubernetesObject | undefined | 'hidden';
   /** The role the service account is annotated with, else the one we would make. */
   roleArn: string;
   role: SeenRole | undefined;
@@ -62,6 +62,7 @@ type Change =
       do: 'create-service-account' | 'annotate-service-account';
       resource: string;
       roleArn: string;
+      note?: string;
     };
 
 const audience = 'sts.amazonaws.com';
@@ -75,9 +76,12 @@ async function findProvider(iam: IAMClient, arn: string): Promise<Seen['provider
   return answer && { clientIds: answer.ClientIDList ?? [] };
 }
 
-async function findServiceAccount(cx: StepContext, input: Input): Promise<KubernetesObject | undefined> {
-  const found = await unlessHidden(cx, () => connectKubernetes(cx).get(`${pathOf(input)}/${input.serviceAccount}`));
-  return found === 'hidden' ? undefined : found;
+function findServiceAccount(cx: StepContext, input: Input): Promise<Seen['serviceAccount']> {
+  return unlessHidden(cx, () => connectKubernetes(cx).get(`${pathOf(input)}/${input.serviceAccount}`));
+}
+
+function annotatedRole(serviceAccount: Seen['serviceAccount']): string | undefined {
+  return serviceAccount === 'hidden' ? undefined : serviceAccount?.metadata.annotations?.[roleAnnotation];
 }
 
 function isTrusted(input: Input, { trust }: SeenRole): boolean {
@@ -179,36 +183,42 @@ export const podRole = defineStep({
       findProvider(iam, input.oidcProviderArn),
       findServiceAccount(cx, input),
     ]);
-    const roleArn = serviceAccount?.metadata.annotations?.[roleAnnotation] ?? input.defaultRoleArn;
+    const roleArn = annotatedRole(serviceAccount) ?? input.defaultRoleArn;
     const { accountId, name } = parseRoleArn(roleArn);
     const role = accountId === input.clusterAccountId ? await findRole(iam, name, cx.owner) : undefined;
     return { provider, serviceAccount, roleArn, role };
   },
 
   plan(input, seen): Plan<Change, Outputs['pod-role']> {
-    const refused = refusal(input, seen);
-    if (refused) return { kind: 'refuse', ...refused };
     const { provider, serviceAccount, role } = seen;
     const roleArn = role?.arn ?? seen.roleArn;
+    const output = {
+      podRoleArn: roleArn,
+      serviceAccount: input.serviceAccount,
+      oidcProviderArn: input.oidcProviderArn,
+    };
+    const refused = refusal(input, seen);
+    if (refused)
+      return { kind: 'refuse', ...refused, ...((role ?? roleArn === input.defaultRoleArn) && { expected: output }) };
     const changes: Change[] = [];
     if (!provider) changes.push({ do: 'create-oidc-provider', resource: input.oidcProviderArn });
     else if (!provider.clientIds.includes(audience))
       changes.push({ do: 'add-oidc-client', resource: input.oidcProviderArn });
     changes.push(...roleChanges(role, roleArn, completeTrust(input, role)));
     const account = `${input.namespace}/${input.serviceAccount}`;
-    if (!serviceAccount) changes.push({ do: 'create-service-account', resource: account, roleArn });
-    else if (!serviceAccount.metadata.annotations?.[roleAnnotation])
+    if (serviceAccount === 'hidden')
+      changes.push({ do: 'create-service-account', resource: account, roleArn, note: 'or annotated, if it is there' });
+    else if (!serviceAccount) changes.push({ do: 'create-service-account', resource: account, roleArn });
+    else if (!annotatedRole(serviceAccount))
       changes.push({ do: 'annotate-service-account', resource: account, roleArn });
 
-    const output = {
-      podRoleArn: roleArn,
-      serviceAccount: input.serviceAccount,
-      oidcProviderArn: input.oidcProviderArn,
-    };
     const [first, ...more] = changes;
     if (first) return { kind: 'change', changes: [first, ...more], expected: output };
     const overwritten =
-      serviceAccount && isHelmManaged(serviceAccount) && serviceAccount.metadata.annotations?.[annotatedBy] === roleArn;
+      serviceAccount &&
+      serviceAccount !== 'hidden' &&
+      isHelmManaged(serviceAccount) &&
+      serviceAccount.metadata.annotations?.[annotatedBy] === roleArn;
     const warning = `${account} is Helm’s: add the annotation ${roleAnnotation}: ${roleArn} to the values of serviceAccount.annotations, or the next upgrade may drop it`;
     return { kind: 'ready', output, warnings: overwritten ? [warning] : [] };
   },

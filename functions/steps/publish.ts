@@ -23,6 +23,7 @@ import {
 import { connectKubernetes, unlessHidden } from '../../shared/kubernetes.ts';
 import { objectOwnership, ownerLabels } from '../../shared/kubernetes-owner.ts';
 import { listPods, type Pod } from '../../shared/pods.ts';
+import { knownAfter } from '../../shared/known-after.ts';
 import { publicationOf, type OwnEntry, type Publication } from '../../shared/publication.ts';
 import { needsRestart, restartPatch, restsUntil, type Reader, type Restartable } from '../../shared/restart.ts';
 import { outputOf, podRoleOf, targetOf, type RunRecord, type Target } from '../../shared/run.ts';
@@ -50,6 +51,8 @@ interface Input extends OwnEntry {
 /** Lives within one look: the secret's content is never put into a change. */
 interface Seen {
   payers: TargetPayer[];
+  /** The cluster does not let us look yet: only in a dry run. */
+  hidden?: boolean;
   secret: Secret | undefined;
   wanted: WantedFile | { refused: Refusal };
   /** Only looked at where the file has to change. */
@@ -66,6 +69,7 @@ const isHeld = ({ text, current }: WantedFile) => text === current;
 interface Change {
   do: 'mark-published' | 'restart-workload' | 'keep-previous' | 'create-secret' | 'update-secret';
   resource: string;
+  note?: string;
 }
 
 /** Long enough for runs that end together to meet, short beside everything before it. */
@@ -138,7 +142,7 @@ function wantedFile(
   return 'refused' in wanted ? wanted : { ...wanted, current: file?.text };
 }
 
-function describe({ target, entry, mode }: Input, file: WantedFile, version = '') {
+function describe({ target, entry, mode }: Input, file: WantedFile, version = knownAfter('publish')) {
   const parsed = parseIntegrationFile(file.text);
   const format = parsed.accepted && parsed.format === 'configurations' ? 'configurations' : 'legacy';
   const key = entryKey(entry);
@@ -233,15 +237,22 @@ export const publish = defineStep({
       return seen;
     }
     const payers = await listTargetPayers(input.target);
-    return { payers, secret: undefined, wanted: wantedFile(input, undefined, payers), pods: [] };
+    return { payers, hidden: true, secret: undefined, wanted: wantedFile(input, undefined, payers), pods: [] };
   },
 
   plan(input, seen, { run, owner, since, now: at }): Plan<Change, Outputs['publish']> {
     const { target, entry, mode, reader } = input;
-    const { secret, wanted, previous, payers, workload, pods } = seen;
+    const { hidden, secret, wanted, previous, payers, workload, pods } = seen;
     if ('refused' in wanted) return { kind: 'refuse', ...wanted.refused };
     const resource = `${target.namespace}/${target.secretName}`;
     const output = describe(input, wanted, secret?.metadata.resourceVersion);
+    if (hidden)
+      return {
+        kind: 'not-visible',
+        why: `Secret ${resource} shows once we have our rights in the cluster`,
+        changes: mode === 'secret' ? [{ do: 'create-secret', resource, note: 'or completed, if it is there' }] : [],
+        expected: { ...output, sha256: knownAfter('publish') },
+      };
     const isWritten = isHeld(wanted);
     if (mode === 'artifacts') {
       const warning = `Secret ${resource} is left to its owner: the entry to add is in GET /v1/runs/${run.runId}/artifacts`;
