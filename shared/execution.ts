@@ -12,7 +12,7 @@ import type { AnyRun } from './run.ts';
 import type { RunKind } from './step-names.ts';
 
 /** What names an execution and decides its input. */
-export type Startable = Pick<AnyRun, 'runId' | 'attempt' | 'from'> &
+export type Startable = Pick<AnyRun, 'runId' | 'attempt' | 'from' | 'batchId'> &
   ({ kind: 'onboarding'; request: OnboardingRequest } | { kind: 'offboarding'; request: OffboardingRequest });
 
 /** The name is the run's and attempt's own: Step Functions starts it once, however often this is called. */

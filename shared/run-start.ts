@@ -45,8 +45,8 @@ export async function startRun(assignment: Assignment, idempotencyKey?: string):
 
 /**
  * The second half of a start, also for a queued run that a crash left without lock or execution. Answers the run that has the lock
- * instead, if another one does; then this run is taken back, or, if it has a history, ends again. A dry run writes nothing and needs no
- * lock.
+ * instead, if another one does; then this run is taken back, or, if it has a history or counts in a batch, ends failed. A dry run writes
+ * nothing and needs no lock.
  */
 export async function completeStart(run: Startable): Promise<AnyRun | undefined> {
   const holder = run.request.dryRun ? 'taken' : await takeLock(run);
@@ -54,7 +54,7 @@ export async function completeStart(run: Startable): Promise<AnyRun | undefined>
     await startExecution(run);
     return undefined;
   }
-  if (run.attempt === 1) await deleteQueuedRun(run.runId);
+  if (run.attempt === 1 && run.batchId === undefined) await deleteQueuedRun(run.runId);
   else await endAgain(run, holder);
   // Its own request may have crashed right before this call, and nobody else would notice for minutes.
   if (holder.status === 'queued') await startExecution(holder);
@@ -78,7 +78,7 @@ export function runActive({ runId, status }: AnyRun): Refusal {
  * The first run for a target fixed how its pod gets a role and how the file is written. A request that leaves the service account
  * or the format open agrees with any, also once the service account has followed the workload.
  */
-async function refuseIfTargetDiffers(run: Assignment): Promise<void> {
+export async function refuseIfTargetDiffers(run: Assignment): Promise<void> {
   if (run.kind !== 'onboarding') return;
   const fixed = await readTargetSettings(targetOf(run.request));
   if (!fixed) return;
