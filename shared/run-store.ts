@@ -26,6 +26,11 @@ export const atWorkIndex = { name: 'byAtWork', key: 'atWorkKey' } as const;
 export const runKey = (runId: string) => ({ pk: `run#${runId}`, sk: 'run' });
 const tableName = () => readDeployment().tableName;
 
+/** What lists sort by: the time of creation, then the id. */
+export function listKeyOf({ createdAt, runId }: Pick<AnyRun, 'createdAt' | 'runId'>): string {
+  return `${createdAt}#${runId}`;
+}
+
 function toItem(run: AnyRun): Record<string, unknown> {
   return {
     ...runKey(run.runId),
@@ -33,7 +38,7 @@ function toItem(run: AnyRun): Record<string, unknown> {
     allKey: 'runs',
     payerKey: run.request.payerAccountId,
     clusterKey: clusterArnOf(run.request),
-    listKey: `${run.createdAt}#${run.runId}`,
+    listKey: listKeyOf(run),
     ...(run.batchId && { batchStatusKey: `${run.batchId}#${run.status}`, atWorkKey: run.batchId }),
     ...(run.outbox && { [pendingIndex.key]: pendingIndex.value }),
   };
