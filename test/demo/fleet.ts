@@ -1,36 +1,44 @@
 import type { OnboardingRequestInput } from '../../shared/request.ts';
 import { accountAt, seedPayerWithTable } from '../runs/payers.ts';
+import type { Generation } from '../sandbox/kubernetes/kubecost.ts';
 import { deployProvisioner } from '../sandbox/provisioners.ts';
 import type { World } from '../sandbox/world.ts';
 
-type FleetCluster = OnboardingRequestInput['cluster'] & {
-  generation: '2.x' | '3.x';
-  mode: NonNullable<NonNullable<OnboardingRequestInput['identity']>['mode']>;
-};
+interface FleetCluster {
+  accountId: string;
+  region: string;
+  name: string;
+  generation: Generation;
+  mode: 'irsa' | 'pod-identity';
+}
 
-const cluster = (index: number, region: string, name: string, rest: Pick<FleetCluster, 'generation' | 'mode'>) => ({
-  accountId: accountAt('cluster', index),
-  region,
-  name,
-  ...rest,
-});
+/** Five clusters as a platform team has them: two generations of Kubecost, with IRSA and with EKS Pod Identity. */
+export const fleetClusters = [
+  { accountId: accountAt('cluster', 1), region: 'eu-west-1', name: 'finops', generation: '3.x', mode: 'irsa' },
+  {
+    accountId: accountAt('cluster', 2),
+    region: 'us-east-1',
+    name: 'platform',
+    generation: '2.x',
+    mode: 'pod-identity',
+  },
+  { accountId: accountAt('cluster', 3), region: 'us-west-2', name: 'retail', generation: '3.x', mode: 'pod-identity' },
+  { accountId: accountAt('cluster', 4), region: 'ap-south-1', name: 'media', generation: '2.x', mode: 'irsa' },
+  { accountId: accountAt('cluster', 5), region: 'eu-central-1', name: 'research', generation: '3.x', mode: 'irsa' },
+] as const satisfies readonly FleetCluster[];
 
-/** Five clusters as a platform team has them: both generations of Kubecost, with IRSA and with EKS Pod Identity. */
-export const fleetClusters: readonly FleetCluster[] = [
-  cluster(1, 'eu-west-1', 'finops', { generation: '3.x', mode: 'irsa' }),
-  cluster(2, 'us-east-1', 'platform', { generation: '2.x', mode: 'pod-identity' }),
-  cluster(3, 'us-west-2', 'retail', { generation: '3.x', mode: 'pod-identity' }),
-  cluster(4, 'ap-southeast-2', 'media', { generation: '2.x', mode: 'irsa' }),
-  cluster(5, 'eu-central-1', 'research', { generation: '3.x', mode: 'irsa' }),
-];
+/** Hours until the first delivery to each of ten payers; the tenth has a report that is delivered and crawled. */
+const deliveryHours = [4, 6.5, 9, 11.5, 14, 16.5, 19, 21.5, 24];
 
-/** Every tenth payer has a report that is delivered and crawled; each of the others waits for AWS. */
-const hasReport = (index: number) => index % 10 === 9;
+/** Each ten payers have the same mean, so that fleets of different sizes can be compared. */
+function deliveryHoursOf(index: number): number | undefined {
+  const ten = Math.floor(index / 10);
+  const jitter = (((ten * 7 + 5) % 11) - 5) / 5;
+  const hours = deliveryHours[index % 10];
+  return hours && hours + jitter;
+}
 
-/** From 4 to 24 hours, in an order that spreads each cluster's payers over the day. */
-const deliveryHours = (index: number) => 4 + ((index * 7) % 41) / 2;
-
-/** The clusters with Kubecost installed, and so many payer accounts that have nothing but our provisioner role, or a report too. */
+/** The clusters with Kubecost, and so many payer accounts that have nothing but our provisioner role, or a report too. */
 export async function seedFleet(world: World, payers: number): Promise<void> {
   for (const { generation, mode, ...place } of fleetClusters) {
     deployProvisioner(world, 'cluster', place.accountId);
@@ -38,24 +46,23 @@ export async function seedFleet(world: World, payers: number): Promise<void> {
     const { kubernetes } = await world.eks.createCluster({ ...place, addons });
     kubernetes.installKubecost({ generation });
   }
-  for (const index of Array(payers).keys()) {
+  for (let index = 0; index < payers; index++) {
     const accountId = accountAt('payer', index);
-    if (hasReport(index)) seedPayerWithTable(world, accountId);
+    const hours = deliveryHoursOf(index);
+    if (hours === undefined) seedPayerWithTable(world, accountId);
     else {
       deployProvisioner(world, 'payer', accountId);
-      world.cur.firstDeliveryHours.set(accountId, deliveryHours(index));
+      world.cur.firstDeliveryHours.set(accountId, hours);
     }
   }
 }
 
-/** One request per payer, dealt out over the clusters in turn. */
+/** One request per payer, dealt out over the clusters. */
 export function fleetRequests(payers: number): OnboardingRequestInput[] {
   return Array.from({ length: payers }, (_, index) => {
-    const { accountId, region, name, mode } = fleetClusters[index % fleetClusters.length] as FleetCluster;
-    return {
-      payerAccountId: accountAt('payer', index),
-      cluster: { accountId, region, name },
-      identity: { mode },
-    };
+    const [first] = fleetClusters;
+    const dealt = fleetClusters[(index + Math.floor(index / 10)) % fleetClusters.length] ?? first;
+    const { accountId, region, name, mode } = dealt;
+    return { payerAccountId: accountAt('payer', index), cluster: { accountId, region, name }, identity: { mode } };
   });
 }

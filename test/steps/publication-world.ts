@@ -6,33 +6,22 @@ import { podRoleOf, targetOf, type RunRecord, type Target } from '../../shared/r
 import type { StepName } from '../../shared/step-names.ts';
 import type { Generation } from '../sandbox/kubernetes/kubecost.ts';
 import { AccessWorld, clusterAccountId, type Taken } from './access-world.ts';
+import { tallyPublications, type Tally } from './publication-tally.ts';
 
 const copied: StepName[] = ['cluster-access', 'discovery', 'pod-role'];
-
-/** What publications have done to the cluster so far. */
-export interface Tally {
-  secretWrites: number;
-  previousWrites: number;
-  rolls: number;
-}
 
 /** One target, and runs of any number of payers that have nothing left to do but to publish. */
 export class PublicationWorld {
   readonly access: AccessWorld;
   readonly target: Target;
-  readonly tally: Tally = { secretWrites: 0, previousWrites: 0, rolls: 0 };
+  readonly tally: Tally;
   readonly #first: RunRecord;
 
   private constructor(access: AccessWorld, target: Target, first: RunRecord) {
     this.access = access;
     this.target = target;
     this.#first = first;
-    access.cluster.kubernetes.store.watch(({ type, before, after }) => {
-      if (type.kind === 'Secret' && after?.metadata.name === target.secretName) this.tally.secretWrites++;
-      if (type.kind === 'Secret' && after?.metadata.name === `${target.secretName}-previous`)
-        this.tally.previousWrites++;
-      if (type.kind === 'Deployment' && before && templateOf(before) !== templateOf(after)) this.tally.rolls++;
-    });
+    this.tally = tallyPublications(access.cluster.kubernetes.store, target.secretName);
   }
 
   /** The cluster's owner has installed Kubecost; our rights and the pod's role are there. */
@@ -83,8 +72,4 @@ export class PublicationWorld {
 /** The key of a payer whose run names no results location of its own. */
 export function keyOf(payerAccountId: string): string {
   return `${payerAccountId}/s3://results-${payerAccountId}`;
-}
-
-function templateOf(object: object | undefined): string {
-  return JSON.stringify((object as { spec?: { template?: object } } | undefined)?.spec?.template);
 }
