@@ -45,6 +45,21 @@ export const errorCatalogue = advice({
     actor: 'caller',
     remedy: 'There is nothing to cancel; an offboarding removes what the run has made.',
   },
+  'batch-not-found': {
+    title: 'No such batch',
+    actor: 'caller',
+    remedy: 'Check the batch id; each run that a batch has started links to it.',
+  },
+  'batch-ended': {
+    title: 'The batch has ended',
+    actor: 'caller',
+    remedy: 'Retry the batch to take up again what failed or was cancelled; send a new batch for anything else.',
+  },
+  'batch-not-retryable': {
+    title: 'The batch cannot be retried',
+    actor: 'caller',
+    remedy: 'The message says why; a cancelled batch can be retried once its endedAt is set.',
+  },
   'run-not-found': { title: 'No such run', actor: 'caller', remedy: 'Check the run id; GET /v1/runs lists the runs.' },
 
   // Everywhere

@@ -36,6 +36,9 @@ export const problemStatus = {
   'run-active': 409,
   'run-not-retryable': 409,
   'run-ended': 409,
+  'batch-not-found': 404,
+  'batch-ended': 409,
+  'batch-not-retryable': 409,
   'target-differs': 409,
   'idempotency-key-reused': 422,
   throttled: 503,
@@ -49,6 +52,9 @@ export type RefusalCode =
   | 'run-active'
   | 'run-not-retryable'
   | 'run-ended'
+  | 'batch-not-found'
+  | 'batch-ended'
+  | 'batch-not-retryable'
   | 'target-differs'
   | 'idempotency-key-reused';
 
