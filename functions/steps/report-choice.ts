@@ -1,23 +1,29 @@
 import { AccountBucket } from '../../shared/aws/bucket.ts';
 import { deliveryTime, listReports, settingProblems, type Report } from '../../shared/aws/cur.ts';
 import { curBucketName, defaultReportName } from '../../shared/aws/names.ts';
+import { reportRoot } from '../../shared/aws/report.ts';
 import { ownership } from '../../shared/aws/tags.ts';
 import { isAwsError } from '../../shared/errors.ts';
 import { curRegions, type OnboardingRequest } from '../../shared/request.ts';
 import type { Outputs } from '../../shared/outputs.ts';
+import { targetOf, type Target } from '../../shared/run.ts';
 import { stepHandler } from '../../shared/step-handler.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step.ts';
+import { claimPayer, listPurgedReports } from '../../shared/target-store.ts';
 
 interface Input {
   payerAccountId: string;
+  target: Target;
   wanted: OnboardingRequest['report'];
-  /** The name a new report gets. */
-  name: string;
 }
 
 interface Seen {
   reports: Report[];
-  /** Our own report under the wanted name. */
+  /** The name a new report gets: the wanted one, else the first default that no deleted report had. */
+  name: string;
+  /** True if a report of this name was deleted: AWS warns against another one (CUR User Guide, "Edit"). */
+  isPurged: boolean;
+  /** Our own report under that name. */
   ours: Report | undefined;
 }
 
@@ -30,34 +36,58 @@ export const reportChoice = defineStep<'report-choice', Input, Seen, never>({
   permissions: {
     payer: [
       { actions: ['cur:DescribeReportDefinitions'], resources: ['*'] },
-      { actions: ['s3:GetBucketTagging'], resources: ['arn:${AWS::Partition}:s3:::${CurBucket}'] },
+      {
+        actions: ['s3:GetBucketLocation', 's3:GetBucketTagging', 's3:ListBucketVersions'],
+        resources: ['arn:${AWS::Partition}:s3:::${CurBucket}'],
+      },
     ],
+    table: ['Query'],
   },
 
   input({ run: { request } }) {
     const { payerAccountId, report: wanted } = request;
-    return { payerAccountId, wanted, name: wanted.name ?? defaultReportName };
+    return { payerAccountId, target: targetOf(request), wanted };
   },
 
-  async observe(cx, { payerAccountId, name }) {
-    const reports = await listReports(cx.payer);
+  /** From here on an offboarding elsewhere leaves the payer's things to us. */
+  async enlist(_cx, { payerAccountId, target }) {
+    await claimPayer(payerAccountId, target);
+    return undefined;
+  },
+
+  async observe(cx, input) {
+    const [reports, purged] = await Promise.all([listReports(cx.payer), listPurgedReports(input.payerAccountId)]);
+    const creates =
+      input.wanted.mode === 'create' || (input.wanted.mode === 'adopt-or-create' && !reports.some(usableFor(input)));
+    const isDeleted = async (name: string) =>
+      purged.includes(name) ||
+      (creates &&
+        !reports.some(({ reportName }) => reportName === name) &&
+        (await hasLeftData(cx, freshReport(input, name))));
+    const name = input.wanted.name ?? (await firstNot(isDeleted));
     const namesake = reports.find(({ reportName }) => reportName === name);
+    const isPurged = input.wanted.name !== undefined && !namesake && (await isDeleted(name));
     const isOurs =
       namesake &&
-      (namesake.bucket === curBucketName(payerAccountId, namesake.region) || (await isTaggedOurs(cx, namesake)));
-    return { reports, ours: isOurs ? namesake : undefined };
+      (namesake.bucket === curBucketName(input.payerAccountId, namesake.region) || (await isTaggedOurs(cx, namesake)));
+    return { reports, name, isPurged, ours: isOurs ? namesake : undefined };
   },
 
-  plan(input, { reports, ours }): Plan<never, Choice> {
-    const { wanted, name } = input;
-    const usable = (report: Report) => problemsOf(report, wanted).length === 0;
+  plan(input, { reports, name, isPurged, ours }): Plan<never, Choice> {
+    const { wanted } = input;
+    const usable = usableFor(input);
     const considered = reports.map((report) => {
       const reasons = problemsOf(report, wanted);
       return { reportName: report.reportName, usable: reasons.length === 0, reasons };
     });
-    const use = (choice: Choice['choice'], { reportName, bucket, prefix, region }: Place): Plan<never, Choice> => ({
+    const use = (
+      choice: Choice['choice'],
+      { reportName, bucket, prefix, region }: Place,
+      ...warnings: string[]
+    ): Plan<never, Choice> => ({
       kind: 'ready',
       output: { choice, reportName, bucket, prefix, region, considered },
+      warnings,
     });
 
     if (wanted.mode === 'adopt') {
@@ -66,12 +96,22 @@ export const reportChoice = defineStep<'report-choice', Input, Seen, never>({
         ? use('adopt', adopted)
         : { kind: 'refuse', code: 'no-usable-report', detail: reasonsOf(considered) };
     }
-    if (ours && fits(ours, input)) return use('create', ours);
+    if (ours && fits(ours, input, name)) return use('create', ours);
     const adopted = wanted.mode === 'adopt-or-create' ? newest(reports.filter(usable)) : undefined;
     if (adopted) return use('adopt', adopted);
 
     const namesake = reports.find(({ reportName }) => reportName === name);
-    if (!namesake) return use('create', freshReport(input));
+    if (!namesake && isPurged)
+      return {
+        kind: 'refuse',
+        code: 'report-name-purged',
+        detail: `report ${name} of account ${input.payerAccountId}`,
+      };
+    if (!namesake) {
+      const warning = `report ${defaultReportName} was deleted, so the new one is named ${name}: under the old name its data might get corrupt`;
+      const isOther = wanted.name === undefined && name !== defaultReportName;
+      return use('create', freshReport(input, name), ...(isOther ? [warning] : []));
+    }
     const difference =
       settingProblems(namesake).join(', ') || `it delivers to s3://${namesake.bucket}/${namesake.prefix}`;
     return { kind: 'refuse', code: 'report-differs', detail: `report ${name} exists: ${difference}` };
@@ -82,15 +122,15 @@ export const reportChoice = defineStep<'report-choice', Input, Seen, never>({
 
 type Place = Pick<Report, 'reportName' | 'bucket' | 'prefix' | 'region'>;
 
-function freshReport({ payerAccountId, wanted, name }: Input): Place {
+function freshReport({ payerAccountId, wanted }: Input, name: string): Place {
   const { region, prefix } = wanted;
   return { reportName: name, bucket: wanted.bucket ?? curBucketName(payerAccountId, region), prefix, region };
 }
 
 /** Ours may have a failed delivery behind it: its bucket is mended next. */
-function fits(ours: Report, input: Input): boolean {
+function fits(ours: Report, input: Input, name: string): boolean {
   if (settingProblems(ours).length > 0) return false;
-  const { bucket, prefix, region } = freshReport(input);
+  const { bucket, prefix, region } = freshReport(input, name);
   if (input.wanted.mode === 'create') return ours.bucket === bucket && ours.prefix === prefix && ours.region === region;
   return input.wanted.bucket === undefined || ours.bucket === bucket;
 }
@@ -110,6 +150,10 @@ function problemsOf(report: Report, wanted: Input['wanted']): string[] {
   ];
 }
 
+function usableFor({ wanted }: Input): (report: Report) => boolean {
+  return (report) => problemsOf(report, wanted).length === 0;
+}
+
 /** The most recently delivered one. */
 function newest(reports: Report[]): Report | undefined {
   const time = ({ lastDelivery }: Report) => (lastDelivery ? deliveryTime(lastDelivery) : 0);
@@ -119,6 +163,22 @@ function newest(reports: Report[]): Report | undefined {
 function reasonsOf(considered: Choice['considered']): string {
   if (considered.length === 0) return 'the account has no report';
   return considered.map(({ reportName, reasons }) => `${reportName}: ${reasons.join(', ')}`).join('; ');
+}
+
+/** kubecost_cur, kubecost_cur_2, kubecost_cur_3 and so on. */
+async function firstNot(isDeleted: (name: string) => Promise<boolean>): Promise<string> {
+  for (let n = 1; ; n++) {
+    const name = n === 1 ? defaultReportName : `${defaultReportName}_${n}`;
+    if (!(await isDeleted(name))) return name;
+  }
+}
+
+/** What a deleted report has left tells of it, should the table have forgotten. */
+async function hasLeftData(cx: StepContext, { bucket: name, region, ...place }: Place): Promise<boolean> {
+  const bucket = new AccountBucket(cx.payer, name);
+  const location = await bucket.locate();
+  if (location === undefined || location === 'taken' || location.region !== region) return false;
+  return (await bucket.someKeys(region, reportRoot(place))).length > 0;
 }
 
 /** A bucket that we may not look into, or that is gone, is not one of ours. */
