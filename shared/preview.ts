@@ -1,7 +1,7 @@
 import type { ErrorCode } from './error-catalogue.ts';
 import { adviceFor, classify } from './errors.ts';
 import type { Problem } from './findings.ts';
-import { MissingOutput, runErrorOf, type Change, type RunError } from './run.ts';
+import { MissingOutput, runErrorOf, type Change, type Quota, type RunError } from './run.ts';
 import type { RunKind, StepName } from './step-names.ts';
 import type { Plan, Step, StepChange, StepContext } from './step.ts';
 
@@ -14,6 +14,7 @@ export interface Preview {
   warnings: string[];
   /** Everything that would end the run. */
   refusals: RunError[];
+  quotas: Quota[];
 }
 
 /** Nobody has opened these doors yet: what lies behind them cannot be looked at, which is no refusal. */
@@ -27,7 +28,8 @@ export async function preview(step: Step, cx: StepContext<RunKind>): Promise<Pre
   if (step.proof) return seen('planned', ['comes once what it proves is there; a dry run leaves it out']);
   try {
     const input = step.input(cx);
-    return previewOf(step.plan(input, await step.observe(cx, input), cx), step.name);
+    const plan = step.plan(input, await step.observe(cx, input), cx);
+    return { ...previewOf(plan, step.name), quotas: [...(plan.quotas ?? [])] };
   } catch (thrown) {
     if (thrown instanceof MissingOutput) return seen('not-visible', [`${thrown.step} could not tell what this needs`]);
     const error = classify(thrown);
@@ -55,7 +57,7 @@ function previewOf(plan: Plan<StepChange, object>, step: StepName): Preview {
 }
 
 function seen(status: Preview['status'], warnings: string[] = []): Preview {
-  return { status, changes: [], warnings, refusals: [] };
+  return { status, changes: [], warnings, refusals: [], quotas: [] };
 }
 
 function recorded({ do: what, resource, note }: StepChange): Change {

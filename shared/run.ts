@@ -36,6 +36,16 @@ export function runErrorOf({ code, message }: Pick<KnownError, 'code' | 'message
   return { code, step, title, message, actor, remedy };
 }
 
+export const Quota = z
+  .object({
+    quota: z.string(),
+    used: z.int().meta({ description: 'Now' }),
+    adds: z.int().meta({ description: 'What the run would add' }),
+    limit: z.int(),
+  })
+  .meta({ id: 'Quota' });
+export type Quota = z.infer<typeof Quota>;
+
 export const Waiting = z
   .object({
     for: z.string(),
@@ -72,8 +82,8 @@ export interface StepRecord {
   output?: Record<string, unknown>;
   memo?: Record<string, unknown>;
   error?: RunError;
-  /** Of a dry run: what the step is for, and everything it would refuse. */
-  preview?: { summary: string; refusals: RunError[] };
+  /** Of a dry run: what the step is for, everything it would refuse, and the limits it comes near. */
+  preview?: { summary: string; refusals: RunError[]; quotas: Quota[] };
   /** While an invocation is at work: when the function's time is up at the latest. Until then it may still write. */
   busyUntil?: string;
   /** The transition that was told last, as `stepTransition` spells it. */

@@ -159,7 +159,7 @@ async function endPreview(
   step: Step,
   run: AnyRun,
   store: StepStore,
-  { status, output, changes, warnings, refusals }: Preview,
+  { status, output, changes, warnings, refusals, quotas }: Preview,
 ): Promise<StepAnswer> {
   const [error] = refusals;
   await store.finish(
@@ -168,7 +168,7 @@ async function endPreview(
       warnings,
       ...(output && { output: output as Record<string, unknown> }),
       ...(error && { error }),
-      preview: { summary: step.summary, refusals },
+      preview: { summary: step.summary, refusals, quotas },
     },
     changes,
   );

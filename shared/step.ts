@@ -3,7 +3,7 @@ import { RetryableError, TerminalError, UserError } from './errors.ts';
 import type { Problem } from './findings.ts';
 import { mayWrite, type Lease } from './lease.ts';
 import type { Outputs } from './outputs.ts';
-import type { Change, RunRecord } from './run.ts';
+import type { Change, Quota, RunRecord } from './run.ts';
 import type { KindOf, RunKind, StepName } from './step-names.ts';
 import type { Deployment } from './deployment.ts';
 import type { Owner } from './aws/tags.ts';
@@ -51,7 +51,7 @@ export interface Wait {
   overdue: ErrorCode;
 }
 
-export type Plan<C extends StepChange, Output> =
+export type Plan<C extends StepChange, Output> = (
   | { kind: 'ready'; output: Output; warnings?: string[] }
   /** `expected`: the output once applied, so that a dry run can plan the later steps. */
   | { kind: 'change'; changes: readonly [C, ...C[]]; expected: Output }
@@ -64,7 +64,11 @@ export type Plan<C extends StepChange, Output> =
         expected?: Output;
       })
   /** Of a dry run only: what decides cannot be looked at before we have our rights. `changes`: what is likely. */
-  | { kind: 'not-visible'; why: string; changes?: readonly C[]; expected: Output };
+  | { kind: 'not-visible'; why: string; changes?: readonly C[]; expected: Output }
+) & {
+  /** Limits that the step's changes count towards, as the plan of a dry run shows them. */
+  quotas?: readonly Quota[];
+};
 
 /** IAM actions a step needs in an account; `resources` are CloudFormation Sub strings (see .ci/access-templates.ts for the parameters). */
 export interface Permission {

@@ -239,7 +239,7 @@ export const clusterAccess = defineStep({
     const refuse = (refusal: Refusal): AccessPlan =>
       window
         ? { kind: 'change', changes: [{ ...closing, made: false, refusal }], expected }
-        : { kind: 'refuse', code: refusal.code, detail: refusal.detail };
+        : { kind: 'refuse', ...refusal, expected };
     const refused = refusalOf({ run, memo });
     if (refused) return refuse(refused);
     if (!entry) return { kind: 'change', changes: [{ do: 'create-access-entry', resource: principalArn }], expected };
@@ -248,6 +248,7 @@ export const clusterAccess = defineStep({
         kind: 'refuse',
         code: 'access-entry-not-ours',
         detail: `the access entry of ${principalArn} has the groups ${entry.groups.join(', ') || '(none)'}`,
+        expected,
       };
     if (missing === 'unknown') return wait('the access entry to take effect', expected);
     if (missing?.length === 0)

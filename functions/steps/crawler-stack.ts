@@ -279,13 +279,24 @@ function planCreation(input: Input, seen: Seen, situation: Situation): Plan<Chan
   if (obstacle === undefined || (situation.run.request.dryRun && !seen.template && mode !== 'native')) {
     const create: Change = { do: 'create-stack', resource, kind: 'template', body: seen.template?.body ?? '' };
     const changes = withSnapshot(report, seen.notifications, memo, create);
-    return { kind: 'change', changes, expected: expected('template') };
+    const quotas = [
+      {
+        quota: 'Lambda executions that the payer account can reserve',
+        used: 0,
+        adds: inspection ? inspection.reservedConcurrency : reservedByTemplate,
+        limit: Math.max(0, seen.reservable),
+      },
+    ];
+    return { kind: 'change', changes, expected: expected('template'), quotas };
   }
   if (mode === 'template') return { kind: 'refuse', code: 'crawler-template-unusable', detail: obstacle };
   const body = nativeCrawlerTemplate({ ...report, accountId, kmsKeyArn: input.kmsKeyArn });
   const create: Change = { do: 'create-stack', resource, note: `without Lambda: ${obstacle}`, kind: 'native', body };
   return { kind: 'change', changes: [create], expected: expected('native') };
 }
+
+/** AWS's template reserves one execution for each of its two functions. */
+const reservedByTemplate = 2;
 
 /** Why AWS's template cannot be deployed here, if so. */
 function obstacleTo({ template, reservable, notifications }: Seen, report: Input['report']): string | undefined {

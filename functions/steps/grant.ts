@@ -13,7 +13,7 @@ import {
 import { grantPolicyName, targetId } from '../../shared/aws/names.ts';
 import { iamRegion } from '../../shared/aws/role.ts';
 import { UserError } from '../../shared/errors.ts';
-import { outputOf, podRoleOf, targetOf, type Target } from '../../shared/run.ts';
+import { outputOf, podRoleOf, targetOf, type Quota, type Target } from '../../shared/run.ts';
 import { defineStep, type Plan } from '../../shared/step.ts';
 import { stepHandler } from '../../shared/step-handler.ts';
 import {
@@ -102,6 +102,17 @@ function changesOf({ policyArn, podRoleArn }: Input, { shards }: Seen, packed: P
     }
   }
   return [...kept, ...removed];
+}
+
+function attachedQuota({ shards, otherPolicies }: Seen, packed: Packed): Quota {
+  const before = [...shards.values()].filter(({ attached }) => attached).length;
+  const after = [...packed.shards.values()].filter((document) => document !== undefined).length;
+  return {
+    quota: 'policies attached to the pod’s role',
+    used: otherPolicies + before,
+    adds: after - before,
+    limit: maxAttachedPolicies,
+  };
 }
 
 /** Payers whose roles keep out the pods until they are run again: the workload has moved to another service account. */
@@ -237,11 +248,12 @@ export const grant = defineStep({
         detail: `${input.podRoleArn} may have ${maxAttachedPolicies} policies; the ${packed.shards.size} that are ours have no room for ${payerRoleArn}`,
       };
     const output = { policyArn: shardArn(policyArn, own[0]) };
+    const quotas = [attachedQuota(seen, packed)];
     const [first, ...more] = changesOf(input, seen, packed);
-    if (first) return { kind: 'change', changes: [first, ...more], expected: output };
+    if (first) return { kind: 'change', changes: [first, ...more], expected: output, quotas };
     const behind = leftBehind(input, payers);
     const warning = `the pods run as another role now; run these payers again, whose roles do not trust ${input.podRoleArn} yet: ${behind.join(', ')}`;
-    return { kind: 'ready', output, warnings: behind.length > 0 ? [warning] : [] };
+    return { kind: 'ready', output, warnings: behind.length > 0 ? [warning] : [], quotas };
   },
 
   apply(cx, change) {

@@ -107,15 +107,18 @@ export const payerRole = defineStep({
     const { role } = seen;
     const { podRoleArn, clusterAccountId } = input;
     const payerRoleArn = role?.arn ?? roleArnOf(input.payerAccountId, payerRoleName);
+    const output = { payerRoleArn };
     if (role?.ownership === 'other-deployment')
-      return { kind: 'refuse', code: 'owned-by-another-deployment', detail: payerRoleArn };
+      return { kind: 'refuse', code: 'owned-by-another-deployment', detail: payerRoleArn, expected: output };
     if (role?.ownership === 'foreign' && !input.takeOver) {
       const principal = { AWS: podRoleArn };
       const context = { 'aws:PrincipalArn': podRoleArn };
       const tagSession = trusts(role.trust, { principal, action: 'sts:TagSession', context });
-      return input.podIdentity && !tagSession
-        ? { kind: 'refuse', code: 'tag-session-missing', detail: `trust policy of ${payerRoleArn} for ${podRoleArn}` }
-        : { kind: 'refuse', code: 'payer-role-not-ours', detail: payerRoleArn };
+      const problem =
+        input.podIdentity && !tagSession
+          ? { code: 'tag-session-missing' as const, detail: `trust policy of ${payerRoleArn} for ${podRoleArn}` }
+          : { code: 'payer-role-not-ours' as const, detail: payerRoleArn };
+      return { kind: 'refuse', ...problem, expected: output };
     }
     const trust = completeTrust(input, seen);
     const characters = policyCharacters(trust);
@@ -125,11 +128,19 @@ export const payerRole = defineStep({
         code: 'payer-role-full',
         detail: `the trust policy of ${payerRoleArn} would have ${characters} characters; ${maxTrustCharacters} are allowed`,
       };
-    const output = { payerRoleArn };
     const [first, ...more] = roleChanges(role, payerRoleArn, trust);
-    if (first) return { kind: 'change', changes: [first, ...more], expected: output };
+    const used = role ? policyCharacters(role.trust) : 0;
+    const quotas = [
+      {
+        quota: 'characters of the payer role’s trust policy',
+        used,
+        adds: characters - used,
+        limit: maxTrustCharacters,
+      },
+    ];
+    if (first) return { kind: 'change', changes: [first, ...more], expected: output, quotas };
     const warning = `${payerRoleArn} also trusts the whole account ${clusterAccountId}: remove that statement once nobody else relies on it`;
-    return { kind: 'ready', output, warnings: trustsWholeAccount(trust, clusterAccountId) ? [warning] : [] };
+    return { kind: 'ready', output, warnings: trustsWholeAccount(trust, clusterAccountId) ? [warning] : [], quotas };
   },
 
   apply(cx, change) {
