@@ -15,6 +15,7 @@ export const parameters: Record<string, string> = {
   vpcSubnetIds:
     'Comma-separated subnets for the functions that talk to clusters, to reach private endpoints; they need a NAT to the AWS APIs. Default: no VPC',
   vpcSecurityGroupIds: 'Comma-separated security groups of these functions; must be given with vpcSubnetIds',
+  failureEmail: 'Who gets a mail for each run that fails, after confirming the subscription. Default: nobody',
   logRetentionDays: 'Days that function and state machine logs are kept. Default: 30',
 };
 

@@ -130,7 +130,7 @@ export const errorCatalogue = advice({
     title: 'IAM access to billing is not activated, or cur: actions are denied',
     actor: 'payer account owner',
     remedy:
-      'As the root user of the payer account, activate "IAM user and role access to Billing information" in the account settings, and check that no service control policy denies cur:*.',
+      'As the root user of the payer account, activate “IAM user and role access to Billing information” in the account settings, and check that no service control policy denies cur:*.',
   },
   'region-not-supported': {
     title: 'CUR cannot deliver to this region',
@@ -499,7 +499,7 @@ export const errorCatalogue = advice({
     title: 'The consumer did not take the entry up',
     actor: 'cluster owner',
     remedy:
-      'Look for "MultiCloudWatcher" in the container’s log, check that its CONFIG_PATH is where the secret is mounted, restart the workload, then start the run again.',
+      'Look for “MultiCloudWatcher” in the container’s log, check that its CONFIG_PATH is where the secret is mounted, restart the workload, then start the run again.',
   },
   'consumer-refuses-entry': {
     title: 'The consumer finds the entry invalid',
