@@ -1,0 +1,146 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { curBucketName } from '../../shared/aws/names.ts';
+import type { OnboardingRequestInput } from '../../shared/request.ts';
+import type { Run } from '../../shared/run-view.ts';
+import { functionKey } from '../../state-machines/states.ts';
+import { ApiClient } from '../demo/api-client.ts';
+import { startSandbox, type Sandbox } from '../sandbox/hub.ts';
+import { deployProvisioner } from '../sandbox/provisioners.ts';
+import type { Cluster } from '../sandbox/services/eks.ts';
+import { writesOf } from '../steps/stage.ts';
+import { stepOf } from './board.ts';
+import { accountAt, seedPayerWithTable } from './payers.ts';
+
+let sandbox: Sandbox;
+beforeAll(async () => {
+  vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  sandbox = await startSandbox({ startMs: Date.parse('2026-11-23T08:00:00Z') });
+});
+afterAll(async () => {
+  await sandbox.close();
+  vi.restoreAllMocks();
+});
+
+async function clusterAt(index: number): Promise<Cluster> {
+  const accountId = accountAt('cluster', index);
+  deployProvisioner(sandbox.world, 'cluster', accountId);
+  return sandbox.world.eks.createCluster({ accountId, region: 'eu-west-1', name: `cluster-${index}` });
+}
+
+async function onboard(
+  { accountId, name }: Cluster,
+  payerAccountId: string,
+  more: Partial<OnboardingRequestInput> = {},
+): Promise<Run> {
+  const api = new ApiClient(sandbox.apiUrl);
+  const { runId } = await api.start({ payerAccountId, cluster: { accountId, region: 'eu-west-1', name }, ...more });
+  return api.untilEnded(runId);
+}
+
+/** The run after its next attempt, and the functions that were called for it. */
+async function retry({ runId }: Run): Promise<{ run: Run; called: string[]; firstCall: number }> {
+  const api = new ApiClient(sandbox.apiUrl);
+  const before = sandbox.invocations.length;
+  const answer = await api.fetch('POST', `/v1/runs/${runId}/retry`);
+  expect(answer.status).toBe(202);
+  const run = await api.untilEnded(runId);
+  const called = sandbox.invocations.slice(before).filter((invocation) => invocation.runId === runId);
+  return { run, called: called.map(({ functionKey: key }) => key), firstCall: before };
+}
+
+/** What finished steps wrote anywhere in the new attempt, and what they say they did. */
+function expectOnlyLooks(before: Run, { run: after, firstCall }: Awaited<ReturnType<typeof retry>>): void {
+  const finished = before.steps.filter(({ status }) => status === 'succeeded').map(({ name }) => name);
+  expect(finished.length).toBeGreaterThan(5);
+  for (const name of finished) expect(stepOf(after, name).changes).toEqual(stepOf(before, name).changes);
+  const keys = new Set(finished.map(functionKey));
+  const wrote = writesOf(sandbox.world.calls).filter(
+    ({ invocation = -1 }) => invocation >= firstCall && keys.has(sandbox.invocations[invocation]?.functionKey ?? ''),
+  );
+  expect(wrote.filter(({ service }) => !['sts', 'events'].includes(service))).toEqual([]);
+}
+
+function expectConnected(run: Run, attempt: number): void {
+  expect(run.error).toBeNull();
+  expect(run).toMatchObject({ status: 'succeeded', attempt, evidence: { level: 'connection' } });
+}
+
+describe('a retry', () => {
+  it('goes on after each repair: clears the failed stack, knows the notifications to put back, asks a denied query again', async () => {
+    const cluster = await clusterAt(41);
+    cluster.kubernetes.installKubecost({ generation: '3.x' });
+    const payer = accountAt('payer', 41);
+    deployProvisioner(sandbox.world, 'payer', payer);
+    sandbox.world.cur.firstDeliveryHours.set(payer, 0.25);
+    const { databases } = sandbox.world.glue.catalog(payer, 'us-east-1');
+    const name = 'athenacurcfn_kubecost_cur';
+    databases.set(name, { input: { Name: name }, createdAt: 0, tables: new Map() });
+    const audit = { Id: 'audit', QueueArn: 'arn:aws:sqs:us-east-1:1:audit', Events: ['s3:ObjectRemoved:*' as const] };
+    const bucketOf = () => sandbox.world.s3.buckets.get(curBucketName(payer, 'us-east-1'));
+    sandbox.world.clock.after(5 * 60_000, () => {
+      const bucket = bucketOf();
+      if (bucket) bucket.notification = { QueueConfigurations: [audit] };
+    });
+    const failed = await onboard(cluster, payer);
+    expect(failed).toMatchObject({ status: 'failed', error: { code: 'crawler-stack-failed' } });
+    databases.delete(name);
+    const fault = { service: 'athena', operation: 'StartQueryExecution', accountId: payer, kind: 'denied' } as const;
+    sandbox.world.faults.push(fault);
+    const second = await retry(failed);
+    expect(second.run).toMatchObject({ attempt: 2, status: 'failed', error: { code: 'query-failed' } });
+    expectOnlyLooks(failed, second);
+    sandbox.world.faults.splice(0);
+    const third = await retry(second.run);
+    expectConnected(third.run, 3);
+    expectOnlyLooks(second.run, third);
+    const made = stepOf(third.run, 'crawler-stack').changes.slice(stepOf(failed, 'crawler-stack').changes.length);
+    expect(made.map((change) => change.do)).toEqual(
+      expect.arrayContaining(['delete-stack-remnant', 'create-stack', 'restore-notifications']),
+    );
+    expect(bucketOf()?.notification).toMatchObject({ QueueConfigurations: [audit] });
+  });
+
+  it('mends the bucket that AWS could not deliver to', async () => {
+    const cluster = await clusterAt(42);
+    cluster.kubernetes.installKubecost({ generation: '3.x' });
+    const payer = accountAt('payer', 42);
+    deployProvisioner(sandbox.world, 'payer', payer);
+    sandbox.world.clock.after(60 * 60_000, () => {
+      delete sandbox.world.s3.buckets.get(curBucketName(payer, 'us-east-1'))?.policy;
+    });
+    const failed = await onboard(cluster, payer, { wait: { intervalMinutes: 60 } });
+    expect(failed).toMatchObject({ status: 'failed', error: { code: 'delivery-failed' } });
+    const { run } = await retry(failed);
+    expectConnected(run, 2);
+    const changes = (of: Run) => stepOf(of, 'cur-bucket').changes.map((change) => change.do);
+    expect(changes(run)).toEqual([...changes(failed), 'put-bucket-policy']);
+  });
+
+  it('finds what was installed since, and then repeats only the last proof', async () => {
+    const cluster = await clusterAt(43);
+    const { kubernetes } = cluster;
+    const payer = accountAt('payer', 43);
+    seedPayerWithTable(sandbox.world, payer);
+    const alone = await onboard(cluster, payer, { report: { mode: 'adopt' } });
+    expect(alone).toMatchObject({ status: 'succeeded', evidence: { level: 'query' } });
+
+    kubernetes.installKubecost({ generation: '3.x', release: 'late' });
+    const { onProxy, onLog } = kubernetes.workloads;
+    if (!onProxy || !onLog) throw new Error('nobody answers');
+    kubernetes.workloads.onLog = () => [];
+    kubernetes.workloads.onProxy = (...asked) => {
+      const { body, ...rest } = onProxy(...asked);
+      const text = typeof body === 'string' ? body : JSON.stringify(body);
+      return { ...rest, body: text.replace('Connection Successful', 'No Connection') };
+    };
+    const busy = await retry(alone);
+    expect(busy.run).toMatchObject({ attempt: 2, status: 'succeeded', evidence: { level: 'query' } });
+    expect(busy.called[0]).toBe('discovery');
+    for (const finished of ['curBucket', 'smokeQuery']) expect(busy.called).not.toContain(finished);
+
+    Object.assign(kubernetes.workloads, { onProxy, onLog });
+    const proven = await retry(busy.run);
+    expectConnected(proven.run, 3);
+    expect([...new Set(proven.called)]).toEqual(['loadProof', 'close']);
+  });
+});
