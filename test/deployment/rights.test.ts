@@ -34,6 +34,14 @@ describe('the role', () => {
     expect([...done].filter((action) => !(table as readonly string[]).includes(action))).toEqual([]);
   });
 
+  it.each(deployedFunctions)('of $key covers what it tells the event bus', ({ key, tellsEvents }) => {
+    const own = new Set(invocationsOf(key));
+    const tells = sandbox.world.calls.some(
+      ({ service, invocation = -1 }) => service === 'events' && own.has(invocation),
+    );
+    if (own.size > 0 && key !== 'sweep') expect(tells).toBe(tellsEvents ?? false);
+  });
+
   it.each(deployedFunctions)(
     'of $key lets it into the accounts it enters, and no others',
     ({ key, entersPayer, entersCluster }) => {

@@ -1,0 +1,134 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { detailTypes, eventSource, RunEvent } from '../../shared/run-event.ts';
+import { endedStatuses } from '../../shared/run.ts';
+import type { Run } from '../../shared/run-view.ts';
+import { storedRun } from '../api/requests.ts';
+import { eventBusArn } from '../sandbox/hub.ts';
+import type { BusEvent } from '../sandbox/services/events.ts';
+import type { Stage } from '../steps/stage.ts';
+import { Board, stepOf } from './board.ts';
+
+let board: Board;
+beforeEach(async () => {
+  vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  // The SDK's back-off is real time multiplied by chance.
+  vi.spyOn(Math, 'random').mockReturnValue(0);
+  board = await Board.open({ deliveryHours: 3 });
+});
+afterEach(async () => {
+  await board.close();
+  vi.restoreAllMocks();
+});
+
+/** What a rule of the bus has seen, in order. */
+function seenBy({ world }: Stage): BusEvent[] {
+  return world.events.buses.get(eventBusArn) ?? [];
+}
+
+/** Each transition once, oldest first; of one instant in the order a step goes through. */
+function transitionsOf(stage: Stage): RunEvent[] {
+  const byId = new Map(seenBy(stage).map(({ detail }) => [RunEvent.parse(detail).id, RunEvent.parse(detail)]));
+  return [...byId.values()].sort((one, other) => Date.parse(one.at) - Date.parse(other.at) || rank(one) - rank(other));
+}
+
+const rank = ({ status }: RunEvent) =>
+  ['queued', 'running', 'waiting'].indexOf(status) + 4 * Number(endedOnes.has(status));
+const endedOnes = new Set<string>(endedStatuses);
+
+/** Everything that the record says can be read from the events alone, and nothing else. */
+function expectToAgree(run: Run, transitions: readonly RunEvent[]): void {
+  const ofRun = transitions.filter(({ step }) => step === null);
+  expect(ofRun.map(({ status, at }) => ({ status, at }))).toEqual([
+    { status: 'queued', at: run.createdAt },
+    { status: 'running', at: run.startedAt },
+    { status: run.status, at: run.endedAt },
+  ]);
+  for (const { name, status, startedAt, endedAt } of run.steps) {
+    const ofStep = transitions.filter(({ step }) => step === name);
+    if (status === 'skipped') expect(ofStep, name).toEqual([]);
+    else {
+      expect(ofStep.map((event) => event.status).join(' '), name).toMatch(/^(running( waiting)* succeeded ?)+$/);
+      expect(ofStep.findLast((event) => event.status === 'running')?.at, name).toBe(startedAt);
+      expect(ofStep.at(-1), name).toMatchObject({ status, at: endedAt });
+    }
+  }
+}
+
+describe('the event bus', () => {
+  it('carries every transition of a run and of its steps, and nothing for a poll that only waits on', async () => {
+    const { stage } = board;
+    const run = await board.onboard('new-pod-identity');
+    expect(run.status).toBe('succeeded');
+    // The record shows the end a moment before the bus has it.
+    await stage.world.clock.sleep(1000);
+    expectToAgree(run, transitionsOf(stage));
+    expect(stepOf(run, 'discovery').invocations).toBeGreaterThan(1);
+
+    for (const { detail, ...envelope } of seenBy(stage)) {
+      const { runId, payerAccountId, step, at } = RunEvent.strict().parse(detail);
+      expect({ runId, payerAccountId }).toEqual({ runId: run.runId, payerAccountId: run.request.payerAccountId });
+      expect(envelope).toMatchObject({
+        source: eventSource,
+        'detail-type': step === null ? detailTypes.run : detailTypes.step,
+        time: at.replace(/\.\d+Z$/, 'Z'),
+        resources: [],
+      });
+    }
+    expect((await storedRun(run.runId)).outbox).toEqual({});
+    const [item] = await stage.items(`run#${run.runId}`);
+    expect(item).not.toHaveProperty('pendingKey');
+
+    const puts = (index: number) =>
+      stage.world.calls.filter(({ service, invocation }) => service === 'events' && invocation === index).length;
+    const invocations = stage.sandbox.invocations.map((record, index) => ({ ...record, puts: puts(index) }));
+    expect(Math.max(...invocations.map((invocation) => invocation.puts))).toBe(1);
+    const polls = invocations.filter(
+      ({ functionKey, repeatedWait }) => functionKey === 'firstDelivery' && repeatedWait,
+    );
+    const quiet = polls.filter((poll) => poll.puts === 0);
+    expect(quiet.length).toBeGreaterThan(8);
+    expect(polls.length - quiet.length).toBeLessThan(3);
+    for (const { tableCalls } of quiet) expect(tableCalls).toEqual(['UpdateItem', 'UpdateItem']);
+  });
+
+  it('gets everything in the end though it takes nothing for an hour, and no run fails by it', async () => {
+    const { stage } = board;
+    const { clock, faults } = stage.world;
+    faults.push({ service: 'events', kind: '500' });
+    board.later(60, () => Promise.resolve(faults.splice(0)));
+    const run = await board.onboard('adopt-report');
+    expect(run.status).toBe('succeeded');
+    expect(seenBy(stage)).toEqual([]);
+    await clock.sleep(70 * 60_000);
+    expectToAgree(run, transitionsOf(stage));
+    expect((await storedRun(run.runId)).outbox).toEqual({});
+  });
+
+  it('gets what a crash kept back or told without knowing it, under the same ids', async () => {
+    const { stage } = board;
+    const { clock, faults } = stage.world;
+    const one = await stage.begin('adopt-report');
+    // The SDK asks twice: the answers get lost, then the requests.
+    faults.push(
+      { service: 'events', kind: 'applied-but-lost', times: 2 },
+      { service: 'events', kind: 'reset', times: 2 },
+    );
+    await one.take('preflight');
+    await one.take('report-choice');
+    await clock.sleep(10 * 60_000);
+    const seen = seenBy(stage).map(({ detail }) => RunEvent.parse(detail));
+    const twice = Map.groupBy(seen, ({ id }) => id);
+    const first = [...twice.values()].filter((deliveries) => deliveries.length > 1);
+    expect(first.length).toBeGreaterThan(0);
+    for (const deliveries of first) expect(new Set(deliveries.map((event) => JSON.stringify(event))).size).toBe(1);
+    expect(transitionsOf(stage).map(({ step, status }) => `${step ?? 'run'} ${status}`)).toEqual(
+      expect.arrayContaining([
+        'preflight running',
+        'preflight succeeded',
+        'report-choice running',
+        'report-choice succeeded',
+      ]),
+    );
+    expect((await one.read()).outbox).toEqual({});
+  });
+});
