@@ -4,8 +4,7 @@ import { dataPolicyName, grantPolicyName, tagsPolicyName } from './aws/names.ts'
 import { podRoleStep } from './artifacts-iam.ts';
 import { statusRoute } from './connection-status.ts';
 import type { KnownOutputs } from './known-outputs.ts';
-import { clusterArnOf, outputOf, podRoleOf, type RunRecord } from './run.ts';
-import { StepNameView } from './run-view.ts';
+import { clusterArnOf, outputOf, podRoleOf, StepNameView, type RunRecord } from './run.ts';
 import { commandLine, quoted } from './shell.ts';
 import type { StepName } from './step-names.ts';
 

@@ -7,8 +7,7 @@ import { entryKey, entryOf, mergeEntries, renderEntry, type IntegrationEntry } f
 import { renderClusterManifest } from './cluster-manifest.ts';
 import { coveredNames, groupName } from './cluster-role.ts';
 import { KnownOutputs } from './known-outputs.ts';
-import { podRoleOf, type RunRecord } from './run.ts';
-import { StepNameView } from './run-view.ts';
+import { podRoleOf, StepNameView, type RunRecord } from './run.ts';
 import { commandLine } from './shell.ts';
 import { writeYaml } from './yaml-text.ts';
 

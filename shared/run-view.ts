@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { iso, now } from './clock.ts';
 import { outputs } from './outputs.ts';
+import { planOf, RunPlan } from './plan.ts';
 import { runLink } from './problem.ts';
 import { OffboardingRequest, OnboardingRequest } from './request.ts';
 import {
@@ -10,6 +11,7 @@ import {
   RunError,
   runStatuses,
   skips,
+  StepNameView,
   stepStatuses,
   Timestamp,
   Waiting,
@@ -17,9 +19,7 @@ import {
   type StepRecord,
 } from './run.ts';
 import type { RunSummary as StoredSummary } from './run-store.ts';
-import { runKinds, stepNames, stepNamesOf, type StepName } from './step-names.ts';
-
-export const StepNameView = z.enum(stepNames).meta({ id: 'StepName' });
+import { runKinds, stepNamesOf, type StepName } from './step-names.ts';
 
 const StepView = z
   .object({
@@ -88,6 +88,7 @@ export const Run = RunSummary.extend({
   changes: z.int().meta({ description: 'Number of changes over all steps' }),
   steps: z.array(StepView),
   evidence: Evidence.nullable(),
+  plan: RunPlan.nullable().meta({ description: 'Of a dry run' }),
 }).meta({ id: 'Run' });
 export type Run = z.output<typeof Run>;
 
@@ -127,16 +128,21 @@ export function runSummary({
 
 export function runView(run: AnyRun, at = now()): Run {
   const steps = stepNamesOf[run.kind].map((name) => stepView(run, name));
+  // What a run was at when it ended stays in its steps.
+  const isActive = !endedStatuses.includes(run.status);
   return {
     ...runSummary(run),
     progress: {
-      percent: percentOf(run, at),
-      currentSteps: steps.filter(({ status }) => status === 'running' || status === 'waiting').map(({ name }) => name),
+      percent: percentOf(run, run.endedAt === undefined ? at : Date.parse(run.endedAt)),
+      currentSteps: isActive
+        ? steps.filter(({ status }) => status === 'running' || status === 'waiting').map(({ name }) => name)
+        : [],
     },
-    waiting: steps.flatMap(({ name, waiting }) => (waiting ? [{ step: name, ...waiting }] : [])),
+    waiting: steps.flatMap(({ name, waiting }) => (isActive && waiting ? [{ step: name, ...waiting }] : [])),
     changes: run.request.dryRun ? 0 : steps.reduce((sum, { changes }) => sum + changes.length, 0),
     steps,
     evidence: evidenceOf(run),
+    plan: planOf(run),
   };
 }
 

@@ -3,7 +3,7 @@ import { outputs, type Outputs } from './outputs.ts';
 import type { OffboardingRequest, OnboardingRequest } from './request.ts';
 import { adviceFor, TerminalError, type KnownError } from './errors.ts';
 import type { RunEvent } from './run-event.ts';
-import type { RunKind, StepName } from './step-names.ts';
+import { stepNames, type RunKind, type StepName } from './step-names.ts';
 
 export const Timestamp = z.iso.datetime().meta({ id: 'Timestamp', description: 'UTC, ISO 8601' });
 
@@ -35,6 +35,8 @@ export function runErrorOf({ code, message }: Pick<KnownError, 'code' | 'message
   const { title, actor, remedy } = adviceFor(code);
   return { code, step, title, message, actor, remedy };
 }
+
+export const StepNameView = z.enum(stepNames).meta({ id: 'StepName' });
 
 export const Quota = z
   .object({

@@ -179,8 +179,8 @@ export async function converge(
       return { status: 'waiting', plan };
     case 'refuse':
       throw new UserError(plan.code, plan.detail);
-    default:
-      throw new TerminalError('unexpected', `step ${step.name} planned nothing known`);
+    case 'not-visible':
+      throw new TerminalError('unexpected', `step ${step.name} cannot see what it is to change: ${plan.why}`);
   }
 }
 

@@ -80,7 +80,7 @@ export const crawlerTable = defineStep<'crawler-table', Input, Seen, Change>({
   },
 
   plan(input, { tables, fresh, crawler }, situation): Plan<Change, Output> {
-    const { stack, newest, report } = input;
+    const { stack, newest } = input;
     const [table, ...others] = tables;
     if (others.length > 0)
       return {

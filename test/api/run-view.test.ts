@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { OnboardingRequest } from '../../shared/request.ts';
 import type { RunRecord, StepRecord } from '../../shared/run.ts';
 import { Run, runView } from '../../shared/run-view.ts';
-import { stepNames, type StepName } from '../../shared/step-names.ts';
+import { onboardingStepNames, stepNames, type StepName } from '../../shared/step-names.ts';
 import { smallest } from './requests.ts';
 
 const started = '2026-03-02T09:00:00.000Z';
@@ -56,7 +56,7 @@ const all = (without: StepName[] = []) =>
 describe('the view of a run', () => {
   it('shows every step in order, whatever the record holds', () => {
     const view = runView(run({ preflight: step() }));
-    expect(view.steps.map(({ name }) => name)).toEqual(stepNames);
+    expect(view.steps.map(({ name }) => name)).toEqual(onboardingStepNames);
     expect(Run.parse(view)).toEqual(view);
   });
 
