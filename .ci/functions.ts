@@ -38,6 +38,14 @@ function stepFunction({ name, lease, permissions }: Step): DeployedFunction {
   };
 }
 
+/** What dispatching a batch takes: it starts, retries and cancels runs. */
+const dispatching = {
+  table: ['DeleteItem', 'GetItem', 'PutItem', 'Query', 'UpdateItem'],
+  indexes: true,
+  startsExecutions: true,
+  stopsExecutions: true,
+} as const;
+
 /** Every function of the deployment. */
 export const deployedFunctions: readonly DeployedFunction[] = [
   {
@@ -67,6 +75,17 @@ export const deployedFunctions: readonly DeployedFunction[] = [
     stopsExecutions: true,
   },
   { key: 'listRuns', entry: 'functions/api/list-runs.ts', table: ['Query'], indexes: true },
+  { key: 'createBatch', entry: 'functions/api/create-batch.ts', ...dispatching },
+  { key: 'getBatch', entry: 'functions/api/get-batch.ts', table: ['GetItem', 'Query'], indexes: true },
+  {
+    key: 'pauseBatch',
+    entry: 'functions/api/pause-batch.ts',
+    table: ['GetItem', 'Query', 'UpdateItem'],
+    indexes: true,
+  },
+  { key: 'resumeBatch', entry: 'functions/api/resume-batch.ts', ...dispatching },
+  { key: 'cancelBatch', entry: 'functions/api/cancel-batch.ts', ...dispatching },
+  { key: 'retryBatch', entry: 'functions/api/retry-batch.ts', ...dispatching },
   { key: 'openapi', entry: 'functions/api/openapi.ts', table: [] },
   { key: 'docs', entry: 'functions/api/docs.ts', table: [] },
   { key: 'health', entry: 'functions/api/health.ts', table: [] },
@@ -78,14 +97,12 @@ export const deployedFunctions: readonly DeployedFunction[] = [
     entersCluster: true,
     tellsEvents: true,
   },
+  { key: 'dispatchBatch', entry: 'functions/dispatch-batch.ts', ...dispatching },
   {
     key: 'sweep',
     entry: 'functions/sweep.ts',
-    table: ['DeleteItem', 'GetItem', 'PutItem', 'Query', 'UpdateItem'],
-    indexes: true,
+    ...dispatching,
     entersCluster: true,
-    startsExecutions: true,
-    stopsExecutions: true,
     tellsEvents: true,
   },
 ];

@@ -2,6 +2,8 @@ import middy from '@middy/core';
 import { clusterAccount } from '../shared/accounts.ts';
 import { closeAdminWindow } from '../shared/admin-window.ts';
 import { announce, isOverdue } from '../shared/announce.ts';
+import { dispatch } from '../shared/batch-dispatch.ts';
+import { listOpenBatchIds } from '../shared/batch-store.ts';
 import { now } from '../shared/clock.ts';
 import { classify } from '../shared/errors.ts';
 import { stopExecution } from '../shared/execution.ts';
@@ -16,7 +18,10 @@ import { listOpenWindows } from '../shared/target-store.ts';
 /** Longer than any invocation, so that nothing still under way is swept. */
 const leftBehindMs = 10 * 60_000;
 
-/** Every five minutes: shuts admin windows that a crash left open, and looks after the runs that are pending. */
+/** All batches together; runs come first, and the function has a minute. */
+const batchesMs = 30_000;
+
+/** Every five minutes: shuts admin windows that a crash left open, and looks after the runs and the batches that are pending. */
 export async function sweep(): Promise<void> {
   for (const window of await listOpenWindows()) {
     if (now() - window.openedAt < leftBehindMs) continue;
@@ -29,6 +34,9 @@ export async function sweep(): Promise<void> {
     const run = await readRun(runId);
     if (run) await lookAfter(run);
   }
+  const untilMs = now() + batchesMs;
+  for (const batchId of await listOpenBatchIds())
+    await attempt('batch dispatched', { batchId, step: 'sweep' }, () => dispatch(batchId, untilMs));
 }
 
 /** What a crash left out: the stop and the end of a cancelled run, the start of a queued one, the news of any. */

@@ -11,15 +11,10 @@ const OnboardingPart = z.record(z.string(), z.unknown()).meta({
     'Any part of an OnboardingRequest, at any depth. Objects of defaults and item are merged field by field, everything else is the item’s',
 });
 
-const Concurrency = z
-  .int()
-  .min(1)
-  .max(200)
-  .default(25)
-  .meta({
-    description:
-      'Runs at work at a time. A run that waits five minutes or longer, as for AWS’s first delivery, gives its place to the next one',
-  });
+const Concurrency = z.int().min(1).max(200).default(25).meta({
+  description:
+    'Runs at work at a time. A run that waits five minutes or longer, as for AWS’s first delivery, gives its place to the next one',
+});
 
 const FailureTolerance = z
   .union([z.int().min(0).max(1000), z.string().regex(/^(100|\d{1,2})%$/, 'must be a share such as 10%')], {
@@ -47,9 +42,9 @@ export const BatchRequest = z
     failureTolerance: FailureTolerance,
   })
   .superRefine(
-    ({ defaults, onboardings }, { addIssue }) => {
+    ({ defaults, onboardings }, context) => {
       for (const { path, message } of problemsOf(defaults, onboardings))
-        addIssue({ code: 'custom', path: [...path], message });
+        context.addIssue({ code: 'custom', path: [...path], message });
     },
     // Also when another field is wrong: every problem belongs in one answer.
     { when: ({ value }) => readable.safeParse(value).success },
@@ -65,6 +60,12 @@ export const BatchOptions = z
   .object({ canary: Canary.unwrap().nullable(), concurrency: Concurrency, failureTolerance: FailureTolerance })
   .meta({ id: 'BatchOptions' });
 export type BatchOptions = z.output<typeof BatchOptions>;
+
+/** How many of `count` runs may fail. Rounds down, as CloudFormation does for its stack sets. */
+export function toleratedOf({ failureTolerance }: Pick<BatchOptions, 'failureTolerance'>, count: number): number {
+  if (typeof failureTolerance === 'number') return failureTolerance;
+  return Math.floor((count * Number(failureTolerance.slice(0, -1))) / 100);
+}
 
 /** The onboardings of a valid batch, each as if it had been sent by itself. */
 export function requestsOf({ defaults, onboardings }: BatchRequest): OnboardingRequest[] {

@@ -1,3 +1,6 @@
+import type { BatchRequestInput } from './batch-request.ts';
+import type { Batch } from './batch-view.ts';
+import { adviceFor } from './errors.ts';
 import {
   OffboardingRequest,
   OnboardingRequest,
@@ -107,6 +110,46 @@ const retriedRun: RunRecord = {
 
 const cancellingRun: RunRecord = { ...waitingRun, cancelRequestedAt: '2026-03-02T11:00:12.000Z' };
 
+const batchRequest: BatchRequestInput = {
+  defaults: { cluster: request.cluster, wait: { deadlineHours: 72 } },
+  onboardings: [
+    { payerAccountId: '111122223333' },
+    { payerAccountId: '444455556666', existing: 'take-over' },
+    { payerAccountId: '777788889999', cluster: { name: 'platform' } },
+  ],
+  canary: 1,
+};
+
+const batch: Batch = {
+  batchId: '01kjq3w5e8f2c9m4x7v1t6s0rw',
+  status: 'held',
+  heldBecause: '1 run has failed, 0 are tolerated',
+  dryRun: false,
+  createdAt: '2026-03-02T09:00:00.000Z',
+  endedAt: null,
+  options: { canary: 1, concurrency: 25, failureTolerance: '10%' },
+  size: 3,
+  counts: { notStarted: 1, queued: 0, running: 0, succeeded: 1, failed: 1, cancelled: 0, planned: 0 },
+  percent: 66,
+  eta: null,
+  failed: [
+    {
+      runId: '01kjq3w5e8f2c9m4x7v1t6s001',
+      payerAccountId: '444455556666',
+      link: '/v1/runs/01kjq3w5e8f2c9m4x7v1t6s001',
+      error: { code: 'payer-access-denied', ...adviceFor('payer-access-denied') },
+    },
+  ],
+  slowest: [],
+  links: {
+    self: '/v1/batches/01kjq3w5e8f2c9m4x7v1t6s0rw',
+    runs: '/v1/runs?batchId=01kjq3w5e8f2c9m4x7v1t6s0rw',
+    failed: '/v1/runs?batchId=01kjq3w5e8f2c9m4x7v1t6s0rw&status=failed',
+    running: '/v1/runs?batchId=01kjq3w5e8f2c9m4x7v1t6s0rw&status=running',
+  },
+};
+const going: Batch = { ...batch, status: 'running', heldBecause: null, eta: '2026-03-03T09:30:00.000Z' };
+
 /** Bodies by operation; a test holds them against the schemas. */
 export const examples: Record<string, { request?: unknown; response?: unknown }> = {
   createOnboarding: { request, response: shown },
@@ -115,5 +158,19 @@ export const examples: Record<string, { request?: unknown; response?: unknown }>
   cancelRun: { response: runView(cancellingRun) },
   getRun: { response: shown },
   listRuns: { response: { runs: [runSummary(waitingRun)], nextCursor: null } },
+  createBatch: {
+    request: batchRequest,
+    response: {
+      ...going,
+      counts: { ...batch.counts, notStarted: 2, queued: 1, succeeded: 0, failed: 0 },
+      percent: 0,
+      failed: [],
+    },
+  },
+  getBatch: { response: batch },
+  pauseBatch: { response: { ...batch, status: 'paused', heldBecause: null } },
+  resumeBatch: { response: going },
+  cancelBatch: { response: { ...batch, status: 'cancelled', heldBecause: null, endedAt: '2026-03-02T11:00:12.000Z' } },
+  retryBatch: { response: { ...going, counts: { ...batch.counts, queued: 1, failed: 0 }, percent: 33, failed: [] } },
   getHealth: { response: { status: 'ok' } },
 };

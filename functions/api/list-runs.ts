@@ -7,7 +7,7 @@ import { isRunId } from '../../shared/run-id.ts';
 import { listRuns, runIndexes } from '../../shared/run-store.ts';
 import { RunSummary, runSummary } from '../../shared/run-view.ts';
 
-const filters = ['status', 'payerAccountId', 'cluster'] as const;
+const filters = ['status', 'payerAccountId', 'cluster', 'batchId'] as const;
 
 const RunList = z
   .object({
@@ -21,7 +21,8 @@ export const route = {
   path: '/v1/runs',
   operationId: 'listRuns',
   summary: 'List runs, newest first',
-  description: 'All runs, or those of one status, one payer or one cluster: one filter at a time.',
+  description:
+    'All runs, or those of one status, payer, cluster or batch: one filter at a time, but for a batch’s runs of one status.',
   query: z.strictObject({
     status: z.enum(runStatuses).optional(),
     payerAccountId: z
@@ -36,6 +37,7 @@ export const route = {
       )
       .optional()
       .meta({ description: 'ARN of the EKS cluster' }),
+    batchId: z.string().refine(isRunId, 'must be the id of a batch').optional(),
     limit: z.coerce.number().int().min(1).max(100).default(20),
     cursor: z.string().max(200).optional().meta({ description: 'nextCursor of the page before' }),
   }),
@@ -44,13 +46,7 @@ export const route = {
 } as const satisfies Route;
 
 export const handler = apiHandler(route, async ({ query }) => {
-  const given = filters.filter((name) => query[name] !== undefined);
-  if (given.length > 1) {
-    const errors = given.map((parameter) => ({ parameter, detail: 'is only possible as the one filter' }));
-    throw new Refusal('invalid-request', 'Give one filter at a time.', { errors });
-  }
-  const by = given[0] ?? 'all';
-  const value = (by === 'all' ? 'runs' : query[by]) ?? '';
+  const { by, value } = filterOf(query);
   const page = await listRuns(
     { by, value },
     query.limit,
@@ -58,6 +54,21 @@ export const handler = apiHandler(route, async ({ query }) => {
   );
   return { status: 200, body: { runs: page.runs.map(runSummary), nextCursor: page.next ? cursorOf(page.next) : null } };
 });
+
+/** One key query answers it: one filter, or a batch and a status. @throws Refusal */
+function filterOf(query: Partial<Record<(typeof filters)[number], string | undefined>>): {
+  by: keyof typeof runIndexes;
+  value: string;
+} {
+  const given = filters.flatMap((name) => (query[name] === undefined ? [] : [{ by: name, value: query[name] }]));
+  const [first = { by: 'all', value: 'runs' } as const, ...others] = given;
+  if (others.length === 0) return first;
+  const { status, batchId } = query;
+  if (given.length === 2 && status !== undefined && batchId !== undefined)
+    return { by: 'batchStatus', value: `${batchId}#${status}` };
+  const errors = given.map(({ by }) => ({ parameter: by, detail: 'is only possible as the one filter' }));
+  throw new Refusal('invalid-request', 'Give one filter at a time, or batchId with status.', { errors });
+}
 
 /** A cursor is the place of the last run shown; the filter's part of the start key is ours, so that no cursor can leave the index. */
 function cursorOf(next: Record<string, unknown>): string {

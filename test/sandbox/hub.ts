@@ -3,7 +3,7 @@ import { deployedFunctions } from '../../.ci/functions.ts';
 import { createWorld } from './create-world.ts';
 import { startServer } from './server.ts';
 import { HttpApi } from './http-api.ts';
-import { httpRoutes, readServerlessFile, resourceOf, type Environment } from './serverless-file.ts';
+import { busRules, httpRoutes, readServerlessFile, resourceOf, type Environment } from './serverless-file.ts';
 import { installVirtualDate } from './clock.ts';
 import { startTable } from './table-server.ts';
 import { startTracing, trace } from './tracing.ts';
@@ -126,6 +126,8 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
       },
     });
   }
+  for (const { functionKey, pattern } of busRules(file))
+    world.events.putRule(eventBusArn, pattern, (event) => void invoke(functionKey, event).catch(reportBackground));
   scheduleSweep(world, invoke);
 
   const api = new HttpApi({ routes: httpRoutes(file), invoke, world, signing: options.signing ?? true });

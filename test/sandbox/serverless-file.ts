@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parse, type ScalarTag } from 'yaml';
+import type { EventPattern } from './event-pattern.ts';
 
 export interface HttpRoute {
   functionKey: string;
@@ -14,7 +15,7 @@ interface FunctionEntry {
   timeout?: number;
   events?: (
     | { httpApi: { method: string; path: string; authorizer?: { type: string } } }
-    | { eventBridge: { pattern: unknown } }
+    | { eventBridge: { eventBus?: { Ref: string }; pattern: EventPattern } }
     | { schedule: string }
   )[];
 }
@@ -52,6 +53,15 @@ export function resourceOf(file: ServerlessFile, logicalId: string): Record<stri
     if (typeof Resources === 'object' && Resources[logicalId]) return Resources[logicalId].Properties;
   }
   throw new Error(`serverless.yml has no resource ${logicalId}`);
+}
+
+/** What each function is told by the deployment's own event bus. */
+export function busRules(file: ServerlessFile): { functionKey: string; pattern: EventPattern }[] {
+  return Object.entries(file.functions).flatMap(([functionKey, { events = [] }]) =>
+    events.flatMap((event) =>
+      'eventBridge' in event && event.eventBridge.eventBus ? [{ functionKey, pattern: event.eventBridge.pattern }] : [],
+    ),
+  );
 }
 
 export function httpRoutes(file: ServerlessFile): HttpRoute[] {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import * as sdk from '@aws-sdk/client-eventbridge';
+import { matchesPattern, type EventPattern } from '../event-pattern.ts';
 import { AwsError, operation, type CallContext, type Service } from '../service.ts';
 import type { World } from '../world.ts';
 
@@ -20,6 +21,9 @@ export interface BusEvent {
 const maxEntries = 10;
 const maxBytes = 256 * 1024;
 
+/** From PutEvents to the target; the user guide gives half a second as typical. */
+const deliveryMs = 500;
+
 export class EventsState {
   /** What each bus has been given, by its ARN, in order. */
   readonly buses = new Map<string, BusEvent[]>();
@@ -27,6 +31,12 @@ export class EventsState {
 
   constructor(world: World) {
     this.#world = world;
+  }
+
+  readonly #rules: { bus: string; pattern: EventPattern; target: (event: BusEvent) => void }[] = [];
+
+  putRule(bus: string, pattern: EventPattern, target: (event: BusEvent) => void): void {
+    this.#rules.push({ bus, pattern, target });
   }
 
   createEventBus(accountId: string, region: string, name: string): void {
@@ -39,7 +49,8 @@ export class EventsState {
    */
   put(entry: Entry, accountId: string, region: string): string {
     const id = randomUUID();
-    this.buses.get(busArn(accountId, region, entry.EventBusName))?.push({
+    const bus = busArn(accountId, region, entry.EventBusName);
+    const event: BusEvent = {
       version: '0',
       id,
       'detail-type': entry.DetailType ?? '',
@@ -49,7 +60,14 @@ export class EventsState {
       region,
       resources: entry.Resources ?? [],
       detail: JSON.parse(entry.Detail ?? '') as unknown,
-    });
+    };
+    this.buses.get(bus)?.push(event);
+    for (const rule of this.#rules) {
+      if (rule.bus === bus && matchesPattern({ ...event }, rule.pattern))
+        this.#world.clock.after(deliveryMs, () => {
+          rule.target(event);
+        });
+    }
     return id;
   }
 }

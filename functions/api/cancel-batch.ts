@@ -1,0 +1,23 @@
+import * as z from 'zod';
+import { apiHandler } from '../../shared/api-handler.ts';
+import { cancelBatch } from '../../shared/batch-control.ts';
+import { Batch, batchLink, batchView } from '../../shared/batch-view.ts';
+import type { Route } from '../../shared/route.ts';
+
+export const route = {
+  method: 'POST',
+  path: '/v1/batches/{batchId}/cancel',
+  operationId: 'cancelBatch',
+  summary: 'Stop a batch and its runs',
+  description:
+    'Nothing more is started, and every run that is active is cancelled; the batch has ended, as its `endedAt` tells, when none of them can still write. ' +
+    'What the runs have made stays; retry goes on from there. Safe to repeat.',
+  params: z.object({ batchId: z.string().meta({ description: 'As the batch’s Location names it' }) }),
+  responses: { 202: { description: 'The batch', schema: Batch, headers: { Location: 'Path of the batch' } } },
+  refusals: ['batch-not-found', 'batch-ended'],
+} as const satisfies Route;
+
+export const handler = apiHandler(route, async ({ params: { batchId } }) => {
+  const batch = await cancelBatch(batchId);
+  return { status: 202, headers: { location: batchLink(batchId) }, body: await batchView(batch) };
+});

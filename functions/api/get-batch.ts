@@ -1,0 +1,21 @@
+import * as z from 'zod';
+import { apiHandler } from '../../shared/api-handler.ts';
+import { findBatch } from '../../shared/batch-store.ts';
+import { Batch, batchView } from '../../shared/batch-view.ts';
+import type { Route } from '../../shared/route.ts';
+
+export const route = {
+  method: 'GET',
+  path: '/v1/batches/{batchId}',
+  operationId: 'getBatch',
+  summary: 'Read a batch',
+  description: 'How far it is, why it is held, what has failed and what to do about it, and what takes longest.',
+  params: z.object({ batchId: z.string().meta({ description: 'As the batch’s Location names it' }) }),
+  responses: { 200: { description: 'The batch', schema: Batch } },
+  refusals: ['batch-not-found'],
+} as const satisfies Route;
+
+export const handler = apiHandler(route, async ({ params: { batchId } }) => ({
+  status: 200,
+  body: await batchView(await findBatch(batchId)),
+}));

@@ -1,0 +1,21 @@
+import * as z from 'zod';
+import { apiHandler } from '../../shared/api-handler.ts';
+import { pauseBatch } from '../../shared/batch-control.ts';
+import { Batch, batchLink, batchView } from '../../shared/batch-view.ts';
+import type { Route } from '../../shared/route.ts';
+
+export const route = {
+  method: 'POST',
+  path: '/v1/batches/{batchId}/pause',
+  operationId: 'pauseBatch',
+  summary: 'Start nothing more of a batch for now',
+  description: 'What runs goes on; resume or retry starts the others. Safe to repeat.',
+  params: z.object({ batchId: z.string().meta({ description: 'As the batch’s Location names it' }) }),
+  responses: { 202: { description: 'The batch', schema: Batch, headers: { Location: 'Path of the batch' } } },
+  refusals: ['batch-not-found', 'batch-ended'],
+} as const satisfies Route;
+
+export const handler = apiHandler(route, async ({ params: { batchId } }) => {
+  const batch = await pauseBatch(batchId);
+  return { status: 202, headers: { location: batchLink(batchId) }, body: await batchView(batch) };
+});

@@ -1,0 +1,22 @@
+import * as z from 'zod';
+import { apiHandler } from '../../shared/api-handler.ts';
+import { resumeBatch } from '../../shared/batch-control.ts';
+import { Batch, batchLink, batchView } from '../../shared/batch-view.ts';
+import type { Route } from '../../shared/route.ts';
+
+export const route = {
+  method: 'POST',
+  path: '/v1/batches/{batchId}/resume',
+  operationId: 'resumeBatch',
+  summary: 'Go on with a batch that is paused or held',
+  description:
+    'Of a batch that is held, what has failed by now no longer counts against `failureTolerance`, and canaries are no longer waited for. Safe to repeat.',
+  params: z.object({ batchId: z.string().meta({ description: 'As the batch’s Location names it' }) }),
+  responses: { 202: { description: 'The batch', schema: Batch, headers: { Location: 'Path of the batch' } } },
+  refusals: ['batch-not-found', 'batch-ended'],
+} as const satisfies Route;
+
+export const handler = apiHandler(route, async ({ params: { batchId } }) => {
+  const batch = await resumeBatch(batchId);
+  return { status: 202, headers: { location: batchLink(batchId) }, body: await batchView(batch) };
+});
