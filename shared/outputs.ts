@@ -22,10 +22,11 @@ export const outputs = {
     certificateAuthority: z.string(),
     oidcIssuer: z.string(),
     podIdentityAvailable: z.boolean(),
-    organization: z.enum(['management', 'member', 'none']),
+    /** This and what follows is null only in a dry run that could not see it. */
+    organization: z.enum(['management', 'member', 'none']).nullable(),
     /** Unreserved Lambda concurrency of the payer account in the report's region. */
-    unreservedConcurrency: z.int(),
-    lakeFormationLocked: z.boolean(),
+    unreservedConcurrency: z.int().nullable(),
+    lakeFormationLocked: z.boolean().nullable(),
   }),
   'report-choice': z.object({
     choice: z.enum(['adopt', 'create']),
