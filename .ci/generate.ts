@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { renderAccessTemplate } from './access-templates.ts';
 import { renderErrorPage } from './error-page.ts';
+import { renderEventsPage } from './events-page.ts';
 import { renderDiagram } from './diagram.ts';
 import { functionRoles } from './roles.ts';
 import { renderClusterManifest } from '../shared/cluster-manifest.ts';
@@ -29,6 +30,7 @@ export function generatedFiles(): Record<string, string> {
       ...defaultNames,
     }),
     'docs/errors.md': renderErrorPage(),
+    'docs/events.md': renderEventsPage(),
     'README.md': withDiagram(readFileSync('README.md', 'utf8')),
   };
 }

@@ -2,6 +2,8 @@ import * as z from 'zod';
 import { routes } from '../functions/api/index.ts';
 import { examples } from './openapi-examples.ts';
 import { Problem, problemStatus } from './problem.ts';
+import { RunEvent } from './run-event.ts';
+import { exampleEvent } from './run-event-example.ts';
 import type { Route } from './route.ts';
 
 type Json = Record<string, unknown>;
@@ -25,6 +27,7 @@ export interface OpenapiDocument {
   servers: Json[];
   security: readonly Json[];
   paths: Record<string, Record<string, Operation>>;
+  webhooks: Record<string, Record<string, Operation>>;
   components: { securitySchemes: Json; schemas: Record<string, Json> };
 }
 
@@ -33,7 +36,8 @@ export function openapiDocument(): OpenapiDocument {
   const paths: OpenapiDocument['paths'] = {};
   for (const { route } of routes)
     paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: operationOf(route) };
-  const schemas = reachable(paths, componentSchemas());
+  const webhooks = { runEvent: { post: eventDelivery() } };
+  const schemas = reachable({ paths, webhooks }, componentSchemas());
   return {
     openapi: '3.1.0',
     info: {
@@ -53,6 +57,7 @@ export function openapiDocument(): OpenapiDocument {
     ],
     security: [{ sigv4: [] }],
     paths,
+    webhooks,
     components: {
       securitySchemes: {
         sigv4: {
@@ -65,6 +70,22 @@ export function openapiDocument(): OpenapiDocument {
       },
       schemas,
     },
+  };
+}
+
+/** What the event bus hands on, as an API destination of EventBridge would post it. */
+function eventDelivery(): Operation {
+  return {
+    operationId: 'runEvent',
+    summary: 'A run or one of its steps has changed its status',
+    description:
+      'The `detail` of an event on the stack’s event bus, at least once and in no order; docs/events.md says how to subscribe.',
+    security: [],
+    requestBody: {
+      required: true,
+      content: { 'application/json': { schema: refTo(RunEvent), example: exampleEvent } },
+    },
+    responses: { 200: { description: 'Taken' } },
   };
 }
 

@@ -2,13 +2,14 @@ import * as z from 'zod';
 import {
   clusterArnOf,
   runStatuses,
+  StepNameView,
   stepStatuses,
   Timestamp,
   type AnyRun,
   type RunStatus,
   type StepRecord,
 } from './run.ts';
-import { runKinds, stepNames, type StepName } from './step-names.ts';
+import { runKinds, type StepName } from './step-names.ts';
 
 /** How EventBridge files the events; rules match on both. */
 export const eventSource = 'kubecost-payer-onboarding';
@@ -18,14 +19,14 @@ export const detailTypes = { run: 'Run Status Change', step: 'Step Status Change
 export const RunEvent = z
   .object({
     id: z.string().meta({ description: 'The same each time this transition is delivered' }),
-    at: Timestamp.meta({ description: 'When the transition happened' }),
+    at: Timestamp.meta({ description: 'When the transition happened: UTC, ISO 8601' }),
     runId: z.string(),
     attempt: z.int(),
     kind: z.enum(runKinds),
-    batchId: z.string().nullable(),
+    batchId: z.string().nullable().meta({ description: 'Null for a run that was started by itself' }),
     payerAccountId: z.string(),
     cluster: z.string().meta({ description: 'ARN of the EKS cluster' }),
-    step: z.enum(stepNames).nullable().meta({ description: 'Null for a transition of the run itself' }),
+    step: StepNameView.nullable().meta({ description: 'Null for a transition of the run itself' }),
     status: z.enum([...new Set([...runStatuses, ...stepStatuses])]),
     waitingFor: z.string().nullable().meta({ description: 'Of a step that waits' }),
     error: z
@@ -43,7 +44,9 @@ export const RunEvent = z
 export type RunEvent = z.infer<typeof RunEvent>;
 
 /** What every event says of its run. */
-export type Subject = Pick<AnyRun, 'runId' | 'attempt' | 'kind' | 'batchId' | 'request'>;
+export type Subject = Pick<AnyRun, 'runId' | 'attempt' | 'kind' | 'batchId'> & {
+  request: Pick<AnyRun['request'], 'payerAccountId' | 'cluster'>;
+};
 
 /** What a step has come to. */
 export interface StepTransition {
