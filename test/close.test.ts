@@ -13,6 +13,7 @@ import { Hub } from './api/hub.ts';
 import { givenRun, smallest, storedRun } from './api/requests.ts';
 import { logLines } from './shared/log-lines.ts';
 import { AccessWorld } from './steps/access-world.ts';
+import { ApiClient } from './demo/api-client.ts';
 
 const close = (event: unknown) => handler(event, {} as never) as Promise<{ status: string }>;
 
@@ -224,6 +225,16 @@ describe('the end of a run that died as the cluster’s administrator', () => {
     expect(policies()).toEqual([]);
     expect(await listOpenWindows()).toEqual([]);
     expect((await storedRun(runId)).status).toBe('failed');
+  });
+
+  it('gives the right back also if the run is cancelled, which does not end before', async () => {
+    const api = new ApiClient(world.sandbox.apiUrl);
+    const answer = await api.fetch('POST', `/v1/runs/${runId}/cancel`);
+    expect(await answer.json()).toMatchObject({ status: 'running', cancelling: true });
+    await world.sandbox.invoke('close', statusChange(runId, 'ABORTED'));
+    expect((await storedRun(runId)).status).toBe('cancelled');
+    expect(policies()).toEqual([]);
+    expect(await listOpenWindows()).toEqual([]);
   });
 
   it('leaves another run’s window open', async () => {

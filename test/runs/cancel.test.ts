@@ -1,0 +1,47 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Run } from '../../shared/run-view.ts';
+import { clusters, exampleRequest, readSecret } from '../demo/scenario.ts';
+import { Board, minutesOf, stepOf } from './board.ts';
+
+let board: Board;
+beforeEach(async () => {
+  vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  board = await Board.open({ deliveryHours: 1.5 });
+});
+afterEach(async () => {
+  await board.close();
+  vi.restoreAllMocks();
+});
+
+describe('a run that is cancelled while AWS prepares the first delivery', () => {
+  it('ends at once, is called no more, and goes on from there when it is retried', async () => {
+    const { stage, api } = board;
+    const { runId } = await api.start(exampleRequest('new-irsa'));
+    const answers: Run[] = [];
+    const cancel = async () => (await (await api.fetch('POST', `/v1/runs/${runId}/cancel`)).json()) as Run;
+    board.later(30, async () => {
+      answers.push(await cancel(), await cancel());
+    });
+    const cancelled = await api.untilEnded(runId);
+    expect(minutesOf(cancelled)).toBe(30);
+    expect(cancelled).toMatchObject({ status: 'cancelled', error: null, waiting: [] });
+    expect(answers).toEqual([cancelled, cancelled]);
+    expect(cancelled.progress.currentSteps).toEqual([]);
+    await stage.world.clock.sleep(3 * 3600_000);
+    const after = stage.sandbox.invocations.filter(
+      (invocation) => invocation.runId === runId && invocation.at > Date.parse(cancelled.endedAt ?? ''),
+    );
+    expect(after).toEqual([]);
+    const [execution] = stage.world.states.executions.values();
+    expect(execution?.result?.status).toBe('ABORTED');
+    expect(await stage.items('lock#')).toEqual([]);
+    expect(await api.run(runId)).toEqual(cancelled);
+
+    expect((await api.fetch('POST', `/v1/runs/${runId}/retry`)).status).toBe(202);
+    const retried = await api.untilEnded(runId);
+    expect(retried).toMatchObject({ status: 'succeeded', attempt: 2, evidence: { level: 'connection' } });
+    for (const made of ['cur-bucket', 'cur-report', 'pod-role'] as const)
+      expect(stepOf(retried, made).changes).toEqual(stepOf(cancelled, made).changes);
+    expect(readSecret(stage.world, clusters[0])).toContain('111122220001');
+  });
+});
