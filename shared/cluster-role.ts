@@ -169,6 +169,20 @@ function sameBut(a: KubernetesRule, b: KubernetesRule): boolean {
   return shape(a) === shape(b);
 }
 
+/** Secrets the rules name, with their `-previous`. */
+export function secretsOf(existing: readonly KubernetesRule[]): string[] {
+  return existing.flatMap(({ resources, resourceNames = [] }) => (resources.includes('secrets') ? resourceNames : []));
+}
+
+/** Takes the names of one secret out; a rule that named no other goes, for without names it would cover every secret. */
+export function withoutSecret(existing: readonly KubernetesRule[], secretName: string): KubernetesRule[] {
+  return existing.flatMap((rule) => {
+    if (!rule.resources.includes('secrets') || !rule.resourceNames) return [rule];
+    const resourceNames = rule.resourceNames.filter((name) => name !== secretName && name !== `${secretName}-previous`);
+    return resourceNames.length > 0 ? [{ ...rule, resourceNames }] : [];
+  });
+}
+
 /** Absent labels mark what the cluster's owner applied. */
 type Labels = Record<string, string> | undefined;
 

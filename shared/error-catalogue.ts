@@ -342,6 +342,12 @@ export const errorCatalogue = advice({
     remedy:
       'Check the access entry, Role and RoleBinding kubecost-payer-onboarding; a re-created IAM role needs a new access entry.',
   },
+  'namespace-stuck': {
+    title: 'The namespace does not go away',
+    actor: 'cluster owner',
+    remedy:
+      'Look at its conditions (kubectl get namespace <name> -o yaml): a finalizer, or an API service that does not answer, holds it. Then retry the run.',
+  },
   'service-account-missing': {
     title: 'The service account does not exist',
     actor: 'cluster owner',

@@ -384,8 +384,15 @@ describe('objects', () => {
     expect(await asAdmin('DELETE', `${secrets}/one`)).toMatchObject({ status: 200, body: { status: 'Success' } });
     expect((await asAdmin('DELETE', `${secrets}/one`)).status).toBe(404);
     await asAdmin('POST', secrets, secret('two'));
-    await asAdmin('DELETE', '/api/v1/namespaces/kubecost');
+    const deleted = await asAdmin('DELETE', '/api/v1/namespaces/kubecost');
+    expect(deleted.body).toMatchObject({ status: { phase: 'Terminating' } });
+    expect(await asAdmin('POST', secrets, secret('three'))).toMatchObject({
+      status: 403,
+      body: { message: expect.stringContaining('because it is being terminated') as string },
+    });
+    await it.world.clock.sleep(10_000);
     expect(contentOf('two')).toBeUndefined();
+    expect((await asAdmin('GET', '/api/v1/namespaces/kubecost')).status).toBe(404);
   });
 
   test('a new namespace has its default service account', async () => {

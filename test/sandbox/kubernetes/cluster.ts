@@ -75,7 +75,7 @@ export class Kubernetes {
     const store = new ObjectStore(now);
     const tokens = await ServiceAccountTokens.create(options.issuer, store, now);
     const kubernetes = new Kubernetes(world, store, tokens, options);
-    startControllers(store);
+    startControllers(store, kubernetes.#pace, () => kubernetes.certificateAuthority);
     kubernetes.#seed();
     await kubernetes.#server.listen();
     return kubernetes;

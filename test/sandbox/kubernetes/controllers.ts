@@ -1,15 +1,36 @@
 import { resourceTypes, typeOfKind, type KubernetesObject } from './objects.ts';
+import type { Pace } from './pace.ts';
 import type { ObjectStore } from './store.ts';
 
-/** What the control plane does unasked: a service account for each namespace, and nothing outlives its owner or namespace. */
-export function startControllers(store: ObjectStore): void {
+/** Until an empty namespace that was deleted is gone. */
+const terminationSeconds = 8;
+
+/**
+ * What the control plane does unasked: a service account and the cluster's CA for each namespace, a deleted namespace goes after a while, and
+ * nothing outlives its owner or namespace.
+ */
+export function startControllers(store: ObjectStore, pace: Pace, certificateAuthority: () => string): void {
   store.watch(({ type, before, after }) => {
-    if (type.kind === 'Namespace' && after && !before)
+    if (type.kind === 'Namespace' && after && !before) {
+      const namespace = after.metadata.name;
       store.put(typeOfKind('ServiceAccount'), {
         apiVersion: 'v1',
         kind: 'ServiceAccount',
-        metadata: { name: 'default', namespace: after.metadata.name },
+        metadata: { name: 'default', namespace },
       });
+      store.put(typeOfKind('ConfigMap'), {
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        metadata: { name: 'kube-root-ca.crt', namespace },
+        data: { 'ca.crt': certificateAuthority() },
+      });
+    }
+    if (type.kind === 'Namespace' && after?.metadata.deletionTimestamp && !before?.metadata.deletionTimestamp) {
+      const { name } = after.metadata;
+      pace.after(terminationSeconds, () => {
+        store.remove(type, undefined, name);
+      });
+    }
     // Nothing is owned by a pod or lies inside it.
     if (!before || after || type.kind === 'Pod') return;
     const { name, uid } = before.metadata;

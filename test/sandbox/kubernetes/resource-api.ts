@@ -7,6 +7,7 @@ import {
   alreadyExists,
   badRequest,
   conflict,
+  forbidden,
   invalid,
   KubernetesFailure,
   methodNotAllowed,
@@ -97,11 +98,17 @@ export class ResourceApi {
     const { metadata } = object;
     if (metadata.resourceVersion) throw badRequest('resourceVersion should not be set on objects to be created');
     const { namespace, generateName } = metadata;
-    if (namespace !== undefined && !this.#store.get(typeOfKind('Namespace'), undefined, namespace))
-      throw notFound(typeOfKind('Namespace'), namespace);
+    const home = namespace === undefined ? undefined : this.#store.get(typeOfKind('Namespace'), undefined, namespace);
+    if (namespace !== undefined && !home) throw notFound(typeOfKind('Namespace'), namespace);
     if (!metadata.name && generateName) metadata.name = `${generateName}${randomBytes(3).toString('hex').slice(0, 5)}`;
     if (!metadata.name) throw invalid(type, '', 'metadata.name', 'Required value: name or generateName is required');
     const draft = admitted(type, object);
+    if (home?.metadata.deletionTimestamp)
+      throw forbidden(
+        type,
+        metadata.name,
+        `unable to create new content in namespace ${namespace ?? ''} because it is being terminated`,
+      );
     this.#admission.check('CREATE', type, draft);
     if (this.#store.get(type, namespace, metadata.name)) throw alreadyExists(type, metadata.name);
     checkEscalation(this.#authorizer, user, type, draft);
@@ -212,8 +219,8 @@ export class ResourceApi {
       );
     this.#admission.check('DELETE', type, before);
     if (type.kind === 'Pod') return isDryRun(info) ? before : endPod(this.#store, before, this.#now());
+    if (type.kind === 'Namespace') return isDryRun(info) ? before : this.#terminate(type, before);
     if (!isDryRun(info)) this.#store.remove(type, namespace, name);
-    if (type.kind === 'Namespace') return { ...before, status: { phase: 'Terminating' } };
     const { group, resource: kind } = type;
     return {
       kind: 'Status',
@@ -222,6 +229,13 @@ export class ResourceApi {
       status: 'Success',
       details: { name, ...(group && { group }), kind, uid },
     };
+  }
+
+  /** The namespace controller empties it and takes its finalizer away; until then it can be seen. */
+  #terminate(type: ResourceType, before: KubernetesObject): KubernetesObject {
+    const metadata = { ...before.metadata, deletionTimestamp: timestamp(this.#now()) };
+    const isGoing = before.metadata.deletionTimestamp !== undefined;
+    return isGoing ? before : this.#store.put(type, { ...before, metadata, status: { phase: 'Terminating' } });
   }
 
   #save({ type, info }: ResourceRequest, draft: KubernetesObject): KubernetesObject {
