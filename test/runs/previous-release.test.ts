@@ -1,0 +1,83 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb';
+import { readFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { RunEvent } from '../../shared/run-event.ts';
+import { takeLock } from '../../shared/run-lock.ts';
+import { storedRun } from '../api/requests.ts';
+import { eventBusArn, hubAccountId, hubRegion, tableName } from '../sandbox/hub.ts';
+import { Board } from './board.ts';
+
+/** What release 0.2.0 deployed. */
+const definition = readFileSync(new URL('../golden/releases/provision-0.2.0.asl', import.meta.url), 'utf8');
+
+/** What release 0.2.0 wrote of a run and of a step; keys of the table and its indexes included. */
+const runFields = [
+  ...['pk', 'sk', 'allKey', 'payerKey', 'clusterKey', 'listKey'],
+  ...['runId', 'attempt', 'status', 'request', 'createdAt', 'startedAt', 'steps'],
+];
+const stepFields = [
+  ...['status', 'startedAt', 'endedAt', 'invocations', 'waiting'],
+  ...['changes', 'warnings', 'output', 'memo', 'error'],
+];
+
+type Fields = Record<string, unknown>;
+const only = (names: readonly string[], fields: Fields): Fields =>
+  Object.fromEntries(Object.entries(fields).filter(([name]) => names.includes(name)));
+
+function asPreviousRelease(item: Fields): Fields {
+  const steps = Object.entries(item.steps as Record<string, Fields>).map(([name, step]) => {
+    const { attempt, ...memo } = { attempt: 1, ...(step.memo as Fields | undefined) };
+    expect(attempt).toBe(1);
+    return [name, only(stepFields, { ...step, ...(step.memo !== undefined && { memo }) })];
+  });
+  return { ...only(runFields, item), steps: Object.fromEntries(steps) as Fields };
+}
+
+let board: Board;
+beforeEach(async () => {
+  vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  board = await Board.open({ deliveryHours: 1 });
+});
+afterEach(async () => {
+  await board.close();
+  vi.restoreAllMocks();
+});
+
+/** Leaves the run's record as the previous release would have. */
+async function rewrite(): Promise<void> {
+  const [item] = await board.stage.items('run#');
+  if (!item) throw new Error('no run');
+  const client = DynamoDBDocumentClient.from(new DynamoDBClient({ endpoint: board.stage.sandbox.tableEndpoint }));
+  await client.send(new PutCommand({ TableName: tableName, Item: asPreviousRelease(item) }));
+  client.destroy();
+}
+
+describe('an execution of release 0.2.0', () => {
+  it('finishes on today’s functions after an upgrade half-way: proven, and its events told', async () => {
+    const { stage, api } = board;
+    const { states } = stage.world;
+    const machine = states.machines.get(stage.sandbox.stateMachineArn);
+    if (!machine) throw new Error('no state machine');
+    const deployed = definition.replaceAll(
+      /\$\{(\w+)Arn\}/g,
+      `arn:aws:lambda:${hubRegion}:${hubAccountId}:function:$1`,
+    );
+    const { runId } = await stage.begin('new-irsa');
+    await takeLock(await storedRun(runId));
+    await rewrite();
+    const input = { runId, attempt: 1, identityMode: 'irsa' };
+    const old = { ...machine, definition: JSON.parse(deployed) as object };
+    const { execution } = states.startExecution(old, `${runId}-1`, JSON.stringify(input));
+    board.later(30, rewrite);
+
+    const run = await api.untilEnded(runId);
+    expect(run).toMatchObject({ kind: 'onboarding', status: 'succeeded', error: null });
+    expect(run.evidence?.level).toBe('connection');
+    expect(await execution.done).toMatchObject({ status: 'SUCCEEDED' });
+    expect(await stage.items('lock#')).toEqual([]);
+    const told = stage.world.events.buses.get(eventBusArn)?.map(({ detail }) => RunEvent.parse(detail)) ?? [];
+    expect(told).toContainEqual(expect.objectContaining({ step: 'publish', status: 'succeeded' }));
+    expect(told.at(-1)).toMatchObject({ step: null, status: 'succeeded' });
+  });
+});
