@@ -34,7 +34,16 @@ export const outputs = {
     bucket: z.string(),
     prefix: z.string(),
     region: z.string(),
-    considered: z.array(z.object({ reportName: z.string(), usable: z.boolean(), reasons: z.array(z.string()) })),
+    /** Every report of the account: why it is usable, or everything that speaks against it and the ways out. */
+    considered: z.array(
+      z.object({
+        reportName: z.string(),
+        usable: z.boolean(),
+        used: z.boolean().default(false),
+        reasons: z.array(z.string()),
+        remedies: z.array(z.string()).default([]),
+      }),
+    ),
   }),
   'cur-bucket': z.object({
     bucket: z.string(),

@@ -2,9 +2,10 @@ import { AccountBucket } from '../../shared/aws/bucket.ts';
 import { deliveryTime, listReports, settingProblems, type Report } from '../../shared/aws/cur.ts';
 import { curBucketName, defaultReportName } from '../../shared/aws/names.ts';
 import { reportRoot } from '../../shared/aws/report.ts';
+import { reportMerits, reportProblems } from '../../shared/aws/report-verdict.ts';
 import { ownership } from '../../shared/aws/tags.ts';
 import { isAwsError } from '../../shared/errors.ts';
-import { curRegions, type OnboardingRequest } from '../../shared/request.ts';
+import type { OnboardingRequest } from '../../shared/request.ts';
 import type { Outputs } from '../../shared/outputs.ts';
 import { targetOf, type Target } from '../../shared/run.ts';
 import { stepHandler } from '../../shared/step-handler.ts';
@@ -76,25 +77,29 @@ export const reportChoice = defineStep<'report-choice', Input, Seen, never>({
   plan(input, { reports, name, isPurged, ours }): Plan<never, Choice> {
     const { wanted } = input;
     const usable = usableFor(input);
-    const considered = reports.map((report) => {
-      const reasons = problemsOf(report, wanted);
-      return { reportName: report.reportName, usable: reasons.length === 0, reasons };
-    });
     const use = (
       choice: Choice['choice'],
       { reportName, bucket, prefix, region }: Place,
       ...warnings: string[]
     ): Plan<never, Choice> => ({
       kind: 'ready',
-      output: { choice, reportName, bucket, prefix, region, considered },
+      output: { choice, reportName, bucket, prefix, region, considered: considered(reports, wanted, reportName) },
       warnings,
+      quotas: [
+        {
+          quota: 'reports of the payer account; AWS’s user guide says 10, its API reference 5',
+          used: reports.length,
+          adds: reports.some((report) => report.reportName === reportName) ? 0 : 1,
+          limit: 10,
+        },
+      ],
     });
 
     if (wanted.mode === 'adopt') {
       const adopted = newest(reports.filter(usable));
       return adopted
         ? use('adopt', adopted)
-        : { kind: 'refuse', code: 'no-usable-report', detail: reasonsOf(considered) };
+        : { kind: 'refuse', code: 'no-usable-report', detail: reasonsOf(considered(reports, wanted)) };
     }
     if (ours && fits(ours, input, name)) return use('create', ours);
     const adopted = wanted.mode === 'adopt-or-create' ? newest(reports.filter(usable)) : undefined;
@@ -135,23 +140,8 @@ function fits(ours: Report, input: Input, name: string): boolean {
   return input.wanted.bucket === undefined || ours.bucket === bucket;
 }
 
-/** Region and prefix of the request are those of a new report: an adopted one keeps its own. */
-function problemsOf(report: Report, wanted: Input['wanted']): string[] {
-  const { reportName, bucket, prefix, region, lastStatus } = report;
-  return [
-    ...settingProblems(report),
-    ...(wanted.name && reportName !== wanted.name ? [`it is not the requested report ${wanted.name}`] : []),
-    ...(wanted.bucket && bucket !== wanted.bucket ? [`it is not in the requested bucket ${wanted.bucket}`] : []),
-    ...(prefix === '' || /^\/|\/$/.test(prefix) ? ['its prefix is empty or has a slash at an end'] : []),
-    ...((curRegions as readonly string[]).includes(region) ? [] : [`its region ${region} is not supported`]),
-    // Kubecost's older queries do not quote the table's name, which is the report's.
-    ...(/^[A-Za-z_]/.test(reportName) ? [] : ['its name does not begin with a letter, and so its table’s neither']),
-    ...(lastStatus?.startsWith('ERROR') ? [`its last delivery failed with ${lastStatus}`] : []),
-  ];
-}
-
 function usableFor({ wanted }: Input): (report: Report) => boolean {
-  return (report) => problemsOf(report, wanted).length === 0;
+  return (report) => reportProblems(report, wanted).length === 0;
 }
 
 /** The most recently delivered one. */
@@ -160,9 +150,33 @@ function newest(reports: Report[]): Report | undefined {
   return reports.toSorted((a, b) => time(b) - time(a))[0];
 }
 
-function reasonsOf(considered: Choice['considered']): string {
-  if (considered.length === 0) return 'the account has no report';
-  return considered.map(({ reportName, reasons }) => `${reportName}: ${reasons.join(', ')}`).join('; ');
+/** @param used the report that the run goes on with; none if it cannot */
+function considered(reports: Report[], wanted: Input['wanted'], used?: string): Choice['considered'] {
+  return reports.map((report) => {
+    const { reportName } = report;
+    const problems = reportProblems(report, wanted);
+    const isUsed = reportName === used;
+    const remedies = new Set(problems.flatMap(({ remedy }) => remedy ?? []));
+    if (problems.length > 0)
+      return {
+        reportName,
+        usable: false,
+        used: isUsed,
+        reasons: problems.map(({ reason }) => reason),
+        remedies: [...remedies],
+      };
+    const choice =
+      wanted.mode === 'create'
+        ? 'a new one was asked for'
+        : `${used ?? ''} goes before it, which is ours or was delivered last`;
+    const reasons = [...reportMerits(report), isUsed ? 'it is used' : `it is not used: ${choice}`];
+    return { reportName, usable: true, used: isUsed, reasons, remedies: [] };
+  });
+}
+
+function reasonsOf(reports: Choice['considered']): string {
+  if (reports.length === 0) return 'the account has no report';
+  return reports.map(({ reportName, reasons }) => `${reportName}: ${reasons.join(', ')}`).join('; ');
 }
 
 /** kubecost_cur, kubecost_cur_2, kubecost_cur_3 and so on. */

@@ -101,6 +101,34 @@ describe('report-choice', () => {
     });
   });
 
+  it('says of every report all that speaks against it, with the ways out, or why it is usable', async () => {
+    const payer = billing.newPayer();
+    seedReport(payer, { ReportName: '2019', Format: 'textORcsv', Compression: 'GZIP', AdditionalArtifacts: [] });
+    seedReport(payer, { ReportName: 'elsewhere', S3Bucket: `other-${payer}`, AdditionalSchemaElements: [] }, 10);
+    seedReport(payer, { ReportName: 'older' }, 40);
+    seedReport(payer, { ReportName: 'fresh' });
+    const { considered } = output(await choose(payer, { bucket: `acme-${payer}` }));
+    const [csv, elsewhere, older, fresh] = considered;
+    expect(csv).toMatchObject({
+      usable: false,
+      reasons: [
+        'it is not made for Athena',
+        'its format is textORcsv, not Parquet',
+        'its name does not begin with a letter, and so its table’s neither',
+      ],
+      remedies: [expect.stringContaining('let a new report be made') as string],
+    });
+    expect(elsewhere).toMatchObject({
+      usable: false,
+      reasons: ['it has no resource ids', `it is not in the requested bucket acme-${payer}`],
+    });
+    expect(elsewhere?.remedies).toContain(`leave report.bucket out, or set it to other-${payer}`);
+    expect(older).toMatchObject({ usable: true, used: true, remedies: [] });
+    expect(older?.reasons.join()).toMatch(/it is daily.*AWS delivered it last at 20.*,it is used/);
+    expect(fresh).toMatchObject({ usable: true, used: false });
+    expect(fresh?.reasons.join()).toMatch(/not delivered it yet.*older goes before it/);
+  });
+
   it('creates a report rather than to adopt one without resource ids', async () => {
     const payer = billing.newPayer();
     seedReport(payer, { AdditionalSchemaElements: [] }, 40);
