@@ -5,7 +5,7 @@ import { claimKey, releaseKey } from './idempotency-key.ts';
 import { Refusal, runLink } from './problem.ts';
 import type { OffboardingRequest, OnboardingRequest } from './request.ts';
 import { runErrorOf, targetOf, type AnyRun } from './run.ts';
-import { endRun } from './run-end.ts';
+import { endRun, isCancelling } from './run-end.ts';
 import { newRunId } from './run-id.ts';
 import { takeLock } from './run-lock.ts';
 import { createRun, deleteQueuedRun, readRun, type NewRun } from './run-store.ts';
@@ -25,7 +25,7 @@ export async function startRun(assignment: Assignment, idempotencyKey?: string):
   const claim = idempotencyKey === undefined ? fresh : await claimKey(idempotencyKey, assignment.request, fresh);
   const run: NewRun = { ...claim, attempt: 1, status: 'queued', ...assignment };
   const known = claim === fresh ? undefined : await readRun(run.runId);
-  if (known && known.status !== 'queued') return known;
+  if (known && (known.status !== 'queued' || isCancelling(known))) return known;
   try {
     if (!known) {
       await refuseIfTargetDiffers(run);

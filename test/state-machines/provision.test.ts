@@ -16,7 +16,7 @@ const startMs = Date.parse('2026-11-23T08:00:00Z');
 type Script = Partial<Record<StepName | 'close', (call: number) => unknown>>;
 
 /** Runs the deployed definition over scripted functions; a function without a script succeeds at once. */
-async function run(script: Script, identityMode = 'irsa') {
+async function run(script: Script, identityMode = 'irsa', more: { from?: StepName } = {}) {
   const clock = new VirtualClock(startMs);
   const calls: { name: string; second: number; payload: Json }[] = [];
   const counts = new Map<string, number>();
@@ -25,7 +25,7 @@ async function run(script: Script, identityMode = 'irsa') {
   );
   const execution = start(
     definition,
-    { runId: 'r-1', attempt: 1, identityMode },
+    { runId: 'r-1', attempt: 1, identityMode, ...more },
     {
       clock,
       name: 'r-1-1',
@@ -71,6 +71,17 @@ describe('the state machine', () => {
     expect([...order].sort()).toEqual(taken.sort());
     expect(order.slice(0, 4)).toEqual(['preflight', 'report-choice', 'cluster-access', 'discovery']);
     expect(order.slice(-6)).toEqual(['payer-policy', 'smoke-query', 'discovery', 'publish', 'load-proof', 'close']);
+  });
+
+  it.each<[StepName, string[]]>([
+    ['preflight', ['preflight', 'reportChoice', 'clusterAccess']],
+    ['discovery', ['discovery', 'publish', 'loadProof', 'close']],
+    ['load-proof', ['loadProof', 'close']],
+  ])('begins where it is told to: %s', async (from, first) => {
+    const { result, order } = await run({}, 'irsa', { from });
+    expect(result.status).toBe('SUCCEEDED');
+    expect(order.slice(0, first.length).map(functionKey)).toEqual(first);
+    if (first.includes('close')) expect(order).toHaveLength(first.length);
   });
 
   it('widens our rights before it goes on if the release has names of its own', async () => {
