@@ -1,40 +1,107 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
 import { buildFunctions } from '../../.ci/build.ts';
 import { bundleSizes } from '../../.ci/bundles.ts';
 import { bundleImports } from './cold-import.ts';
 import { costOf } from './cost.ts';
+import { measureFleet, type MeasuredFleet } from './fleet.ts';
+import { latenciesWhenIdle, type Latencies } from './latency.ts';
 import { assumptions, prices } from './prices.ts';
 import { measureRuns, type MeasuredRun } from './measure.ts';
 import { measurePublication, type MeasuredPublication } from './publication.ts';
 
 const out = (line = '') => void process.stdout.write(`${line}\n`);
 const usd = (value: number) => `$${value.toFixed(value < 1 ? 4 : 2)}`;
+const seconds = (milliseconds: number) => `${(milliseconds / 1000).toFixed(1)} s`;
+const file = 'bench.json';
 
-/** Prints what was measured and how, and writes the same to bench.json. */
+const usage = `npm run bench [-- <part>... [--payers <n>...]]
+
+Measures, prints, and writes the same to bench.json, where the other parts stay as they were measured before.
+  runs         one run at a time: calls, cost, waiting
+  publication  many runs for one cluster that come to publish
+  fleet        a batch of payers on five clusters, one after the other with each --payers (default 10, 100 and 500)
+  api          latencies of the API while nothing else goes on
+  bundles      sizes and cold imports`;
+
+const parts = {
+  async runs() {
+    const runs = await measureRuns();
+    for (const run of runs) printRun(run);
+    return runs.map(summary);
+  },
+  async publication() {
+    out(
+      '\npublication: runs for one target with Kubecost 3.x whose earlier steps are done, each taken through publish',
+    );
+    const publications: MeasuredPublication[] = [];
+    for (const [count, spread] of publicationSizes) {
+      const measured = await measurePublication(count, spread);
+      publications.push(measured);
+      printPublication(measured);
+    }
+    return publications;
+  },
+  async fleet(sizes: readonly number[]) {
+    out(
+      '\nfleet: a batch of payers on five clusters, deliveries over a day, every 20th call into any account throttled',
+    );
+    const fleets: MeasuredFleet[] = [];
+    for (const size of sizes) {
+      const measured = await measureFleet(size);
+      fleets.push(measured);
+      printFleet(measured, fleets[0]);
+    }
+    return fleets;
+  },
+  async api() {
+    const measured = await latenciesWhenIdle();
+    out('\napi: real milliseconds while nothing else goes on');
+    printLatencies(measured);
+    return measured;
+  },
+  async bundles() {
+    await buildFunctions();
+    const [sizes, imports] = [await bundleSizes(), bundleImports()];
+    out('\nBundles: minified and gzipped bytes; cold import is the median of 3 fresh Node processes on this machine');
+    const bundles = sizes.map((size) => ({ ...size, coldImportMs: imports[size.key] ?? Number.NaN }));
+    for (const { key, minified, gzipped, coldImportMs } of bundles) {
+      out(`  ${key.padEnd(20)} ${kilo(minified)} kB ${kilo(gzipped)} kB gz ${coldImportMs.toFixed(0).padStart(5)} ms`);
+    }
+    return bundles;
+  },
+};
+type Part = keyof typeof parts;
+const partNames = Object.keys(parts) as Part[];
+
+/** @throws with the usage, if there is no such part or size */
+function chosen(): { names: readonly Part[]; sizes: readonly number[] } {
+  const { positionals, values } = parseArgs({
+    allowPositionals: true,
+    options: { payers: { type: 'string', multiple: true, default: ['10', '100', '500'] } },
+  });
+  const names = partNames.filter((name) => positionals.length === 0 || positionals.includes(name));
+  const sizes = values.payers.map(Number);
+  const known = positionals.every((name) => (partNames as string[]).includes(name));
+  if (!known || !sizes.every((size) => Number.isInteger(size) && size > 0)) throw new Error(usage);
+  return { names, sizes };
+}
+
 async function bench(): Promise<void> {
-  const runs = await measureRuns();
-  for (const run of runs) printRun(run);
-  out('\npublication: runs for one target with Kubecost 3.x whose earlier steps are done, each taken through publish');
-  const publications: MeasuredPublication[] = [];
-  for (const [count, spread] of publicationSizes) {
-    const measured = await measurePublication(count, spread);
-    publications.push(measured);
-    printPublication(measured);
+  const { names, sizes } = chosen();
+  const start = performance.now();
+  const measured: Record<string, unknown> = existsSync(file)
+    ? (JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>)
+    : {};
+  for (const name of names) {
+    const partStart = performance.now();
+    const result = await parts[name](sizes);
+    out(`  (${name} took ${seconds(performance.now() - partStart)})`);
+    measured[name] = { measuredAt: new Date().toISOString(), result };
   }
+  writeFileSync(file, `${JSON.stringify(measured, null, 2)}\n`);
   out(`\nPrices of ${prices.asOf}, ${JSON.stringify(assumptions)}`);
-
-  await buildFunctions();
-  const [sizes, imports] = [await bundleSizes(), bundleImports()];
-  out('\nBundles: minified and gzipped bytes; cold import is the median of 3 fresh Node processes on this machine');
-  const bundles = sizes.map((size) => ({ ...size, coldImportMs: imports[size.key] ?? Number.NaN }));
-  for (const { key, minified, gzipped, coldImportMs } of bundles) {
-    out(`  ${key.padEnd(18)} ${kilo(minified)} kB ${kilo(gzipped)} kB gz ${coldImportMs.toFixed(0).padStart(5)} ms`);
-  }
-  writeFileSync(
-    'bench.json',
-    `${JSON.stringify({ measuredAt: new Date().toISOString(), runs: runs.map(summary), publications, bundles }, null, 2)}\n`,
-  );
-  out('\nwrote bench.json');
+  out(`Wrote ${file} after ${seconds(performance.now() - start)}`);
 }
 
 /** Runs, and over how many simulated seconds they come. */
@@ -56,6 +123,39 @@ function printPublication(measured: MeasuredPublication): void {
   );
 }
 
+function printFleet(fleet: MeasuredFleet, smallest = fleet): void {
+  const { payers, ends, evidence, perPayer, secretWrites, previousWrites, rolls, lost, throttles } = fleet;
+  const counts = (of: Record<string, number>) =>
+    Object.entries(of)
+      .map(([name, count]) => `${count} ${name}`)
+      .join(', ');
+  const one = (value: number) => value.toFixed(1);
+  out(`  ${payers} payers: ${counts(ends)}; evidence ${counts(evidence)}`);
+  out(`    simulated ${one(fleet.simulatedHours)} h, wall ${seconds(fleet.wallMs)}, throttles met ${throttles}`);
+  const ratio = perPayer.calls / smallest.perPayer.calls;
+  out(
+    `    per payer: calls into other accounts and STS ${one(perPayer.calls)} (${ratio.toFixed(2)} x of ${smallest.payers} payers), ` +
+      `waiting repeats ${one(perPayer.waitingRepeats)}, own table ${one(perPayer.tableCalls)}, ` +
+      `event bus ${one(perPayer.busCalls)} (${one(perPayer.events)} events)`,
+  );
+  out(
+    `    per payer: transitions ${one(perPayer.transitions)}, invocations ${one(perPayer.invocations)}, ` +
+      `orchestration ${usd(perPayer.usd)}, with a wait of 24 hours ${usd(perPayer.usdAfterADay)}`,
+  );
+  out(
+    `    secret writes ${secretWrites} (and ${previousWrites} of the previous file), rolls ${rolls}, entries lost ${lost}`,
+  );
+  out('    API under this load, real milliseconds:');
+  printLatencies(fleet.underLoad);
+}
+
+function printLatencies(latencies: { post: Latencies; get: Latencies }): void {
+  for (const [name, { requests, p50, p95, p99 }] of Object.entries(latencies)) {
+    const [half, most, nearlyAll] = [p50, p95, p99].map((value) => value.toFixed(1));
+    out(`    ${name.toUpperCase().padEnd(5)} p50 ${half}, p95 ${most}, p99 ${nearlyAll} (${requests} requests)`);
+  }
+}
+
 const kilo = (bytes: number) => String(Math.round(bytes / 1000)).padStart(4);
 
 function summary(run: MeasuredRun) {
@@ -66,19 +166,20 @@ function printRun(run: MeasuredRun): void {
   const { once, monthly } = costOf(run);
   out(`\n${run.title}: ${run.status}`);
   out(
-    '  Calls, counted where the sandbox answers them; repeats of a waiting step, throttled calls and own table apart',
+    '  Calls, counted where the sandbox answers them; repeats of a waiting step, throttled calls, own table and event bus apart',
   );
   for (const [place, count] of Object.entries(run.calls.byPlace).sort())
     out(`    ${place.padEnd(34)} ${String(count).padStart(5)}`);
   out(`    ${'all of these'.padEnd(34)} ${String(run.calls.total).padStart(5)}`);
   out(`    ${'waiting repeats'.padEnd(34)} ${String(run.calls.waitingRepeats).padStart(5)}`);
   out(`    ${'throttle repeats'.padEnd(34)} ${String(run.calls.throttleRepeats).padStart(5)}`);
-  out(`    ${'own table'.padEnd(34)} ${String(run.calls.ownTable).padStart(5)}`);
+  out(`    ${'own table'.padEnd(34)} ${String(run.tableCalls).padStart(5)}`);
+  out(`    ${'event bus'.padEnd(34)} ${String(run.busCalls).padStart(5)} (${run.events} events)`);
   out(
     `  State transitions ${run.transitions}, function invocations ${run.invocations}, wall time ${(run.wallMs / 1000).toFixed(2)} s`,
   );
   out(
-    `  Cost once ${usd(once.total)} (transitions ${usd(once.transitions)}, Lambda ${usd(once.lambda)}, table ${usd(once.table)})`,
+    `  Cost once ${usd(once.total)} (transitions ${usd(once.transitions)}, Lambda ${usd(once.lambda)}, table ${usd(once.table)}, events ${usd(once.events)})`,
   );
   out(
     `  Cost left behind ${usd(monthly.total)} a month (crawls ${usd(monthly.crawls)}, storage ${usd(monthly.storage)}, scans ${usd(monthly.scans)})`,
@@ -92,4 +193,7 @@ function printRun(run: MeasuredRun): void {
   }
 }
 
-await bench();
+await bench().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+});

@@ -3,7 +3,7 @@ import type { Run } from '../../shared/run-view.ts';
 import { ApiClient } from '../demo/api-client.ts';
 import { quietly } from '../quiet.ts';
 import { exampleRequest, seedScenario } from '../demo/scenario.ts';
-import { startSandbox, type InvocationRecord, type Sandbox } from '../sandbox/hub.ts';
+import { startSandbox, type Sandbox } from '../sandbox/hub.ts';
 import { delaysAfterDelivery } from './critical-path.ts';
 
 export interface MeasuredRun {
@@ -16,8 +16,11 @@ export interface MeasuredRun {
     /** Calls of invocations that found a step still waiting. */
     waitingRepeats: number;
     throttleRepeats: number;
-    ownTable: number;
   };
+  /** The hub's own. */
+  tableCalls: number;
+  busCalls: number;
+  events: number;
   transitions: number;
   invocations: number;
   /** Crawls a month that the set-up makes from now on. */
@@ -76,7 +79,11 @@ async function measure(sandbox: Sandbox, title: string, request: OnboardingReque
   return {
     title,
     status: run.status,
-    calls: countCalls(sandbox, before.calls, invocations, request),
+    ...countCalls(sandbox, before.calls, request),
+    tableCalls: invocations.reduce((sum, { tableCalls }) => sum + tableCalls.length, 0),
+    events: [...world.events.buses.values()]
+      .flat()
+      .filter(({ detail }) => (detail as { runId: string }).runId === runId).length,
     transitions: execution?.transitions() ?? 0,
     invocations: invocations.length,
     scheduledCrawls: crawlsPerMonth(run),
@@ -94,15 +101,16 @@ function crawlsPerMonth(run: Run): number {
 function countCalls(
   sandbox: Sandbox,
   from: number,
-  invocations: readonly InvocationRecord[],
   request: OnboardingRequestInput,
-): MeasuredRun['calls'] {
+): Pick<MeasuredRun, 'calls' | 'busCalls'> {
   const byPlace: Record<string, number> = {};
   const counts = { total: 0, waitingRepeats: 0, throttleRepeats: 0 };
+  let busCalls = 0;
   for (const call of sandbox.world.calls.slice(from)) {
     if (call.invocation === undefined) continue;
     const invocation = sandbox.invocations[call.invocation];
     if (call.error === 'injected:throttle') counts.throttleRepeats++;
+    else if (call.service === 'events') busCalls++;
     else if (invocation?.repeatedWait) counts.waitingRepeats++;
     else {
       const place = `${placeOf(call.accountId, request)} ${call.service}`;
@@ -110,7 +118,7 @@ function countCalls(
       counts.total++;
     }
   }
-  return { byPlace, ...counts, ownTable: invocations.reduce((sum, { tableCalls }) => sum + tableCalls.length, 0) };
+  return { calls: { byPlace, ...counts }, busCalls };
 }
 
 function placeOf(accountId: string, { payerAccountId, cluster }: OnboardingRequestInput): string {

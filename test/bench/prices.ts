@@ -8,6 +8,8 @@ export const prices = {
   dynamoWriteUnit: 0.625 / 1_000_000,
   dynamoReadUnit: 0.125 / 1_000_000,
   httpApiRequest: 1 / 1_000_000,
+  /** Custom events, each up to 64 kB. */
+  eventBusEvent: 1 / 1_000_000,
   /** Per DPU-hour; a crawl is billed for at least ten minutes on two DPUs. */
   glueDpuHour: 0.44,
   glueCrawlHours: 10 / 60,

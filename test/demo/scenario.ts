@@ -131,12 +131,19 @@ function seedSecret(world: World): void {
   });
 }
 
-export function clusterArn({ accountId, region, name }: (typeof clusters)[number]): string {
+/** What names an EKS cluster. */
+interface ClusterPlace {
+  accountId: string;
+  region: string;
+  name: string;
+}
+
+export function clusterArn({ accountId, region, name }: ClusterPlace): string {
   return `arn:aws:eks:${region}:${accountId}:cluster/${name}`;
 }
 
 /** A cluster's cloud-integration.json as it stands; undefined where there is none. */
-export function readSecret(world: World, cluster: (typeof clusters)[number]): string | undefined {
+export function readSecret(world: World, cluster: ClusterPlace): string | undefined {
   const secret = world.eks.cluster(clusterArn(cluster)).kubernetes.get('Secret', 'kubecost', 'cloud-integration') as
     { data?: Record<string, string> } | undefined;
   const data = secret?.data?.['cloud-integration.json'];

@@ -1,0 +1,174 @@
+import { parseIntegrationFile } from '../../shared/cloud-integration.ts';
+import type { Run } from '../../shared/run-view.ts';
+import { ApiClient } from '../demo/api-client.ts';
+import { fleetClusters, fleetRequests, seedFleet } from '../demo/fleet.ts';
+import { onboardFleet } from '../demo/fleet-run.ts';
+import { clusterArn, readSecret } from '../demo/scenario.ts';
+import { quietly } from '../quiet.ts';
+import { startSandbox, type InvocationRecord, type Sandbox } from '../sandbox/hub.ts';
+import { tallyPublications, type Tally } from '../steps/publication-tally.ts';
+import { costOf } from './cost.ts';
+import { latenciesUnderLoad, type Latencies } from './latency.ts';
+
+export interface MeasuredFleet extends Tally {
+  payers: number;
+  /** By status, failed ones by code. */
+  ends: Record<string, number>;
+  /** By evidence level. */
+  evidence: Record<string, number>;
+  simulatedHours: number;
+  wallMs: number;
+  perPayer: {
+    /** Into other accounts, and to STS; without the repeats below. */
+    calls: number;
+    /** Calls of invocations that found a step still waiting. */
+    waitingRepeats: number;
+    tableCalls: number;
+    /** PutEvents. */
+    busCalls: number;
+    events: number;
+    transitions: number;
+    invocations: number;
+    /** Orchestration: transitions, functions, table, events. */
+    usd: number;
+    /** The same for those that waited 23 to 25 hours for AWS's delivery. */
+    usdAfterADay: number;
+  };
+  throttles: number;
+  /** Entries that a run published and that the cluster's file lacks at the end. */
+  lost: number;
+  underLoad: { post: Latencies; get: Latencies };
+}
+
+const startMs = Date.parse('2026-11-23T08:00:00Z');
+const hour = 3_600_000;
+const secretName = 'cloud-integration';
+
+/** What the API does for those who only look. */
+const looks = ['getBatch', 'getRun', 'listRuns'];
+
+/** So many payers as one batch while every 20th call into any account is throttled, and while others use the API. */
+export async function measureFleet(payers: number): Promise<MeasuredFleet> {
+  const sandbox = await startSandbox({ startMs });
+  try {
+    await seedFleet(sandbox.world, payers);
+    return await quietly(() => measure(sandbox, payers));
+  } finally {
+    await sandbox.close();
+  }
+}
+
+async function measure(sandbox: Sandbox, payers: number): Promise<MeasuredFleet> {
+  const { world } = sandbox;
+  const tallies = fleetClusters.map((cluster) =>
+    tallyPublications(world.eks.cluster(clusterArn(cluster)).kubernetes.store, secretName),
+  );
+  world.faults.push({ nth: 'every-20', kind: 'throttle' });
+  const api = new ApiClient(sandbox.apiUrl);
+  const wallStart = performance.now();
+  const load = latenciesUnderLoad(api);
+  const runs = await onboardFleet(api, fleetRequests(payers));
+  const wallMs = performance.now() - wallStart;
+  const underLoad = await load.stop();
+  return {
+    payers,
+    ends: countBy(runs, ({ status, error }) => (error ? `${status} (${error.code})` : status)),
+    evidence: countBy(runs, ({ evidence }) => evidence?.level ?? 'none'),
+    simulatedHours: (Math.max(...runs.map(({ endedAt }) => Date.parse(endedAt ?? ''))) - startMs) / hour,
+    wallMs,
+    perPayer: perPayer(sandbox, runs),
+    throttles: world.calls.filter(({ error }) => error === 'injected:throttle').length,
+    secretWrites: sum(tallies, ({ secretWrites }) => secretWrites),
+    previousWrites: sum(tallies, ({ previousWrites }) => previousWrites),
+    rolls: sum(tallies, ({ rolls }) => rolls),
+    lost: lostEntries(sandbox, runs),
+    underLoad,
+  };
+}
+
+interface Usage {
+  calls: number;
+  waitingRepeats: number;
+  tableCalls: number;
+  busCalls: number;
+  events: number;
+  transitions: number;
+  invocations: number;
+}
+
+/** Whoever else used the API meanwhile is left out; the sweeper and what starts the batch count for all. */
+function perPayer({ world, invocations }: Sandbox, runs: readonly Run[]): MeasuredFleet['perPayer'] {
+  const usages = new Map(runs.map(({ runId }) => [runId, nothing()]));
+  const shared = nothing();
+  const usageOf = ({ runId, functionKey }: Pick<InvocationRecord, 'runId' | 'functionKey'>) =>
+    runId === undefined ? (looks.includes(functionKey) ? undefined : shared) : usages.get(runId);
+  for (const invocation of invocations) {
+    const usage = usageOf(invocation);
+    if (!usage) continue;
+    usage.invocations++;
+    usage.tableCalls += invocation.tableCalls.length;
+  }
+  for (const { invocation: index, service, error } of world.calls) {
+    const invocation = index === undefined ? undefined : invocations[index];
+    const usage = invocation && usageOf(invocation);
+    if (!usage || error === 'injected:throttle' || service === 'states') continue;
+    if (service === 'events') usage.busCalls++;
+    else if (invocation.repeatedWait) usage.waitingRepeats++;
+    else usage.calls++;
+  }
+  for (const { detail } of [...world.events.buses.values()].flat()) {
+    const usage = usages.get((detail as { runId: string }).runId);
+    if (usage) usage.events++;
+  }
+  for (const { name, execution } of world.states.executions.values()) {
+    const usage = usages.get(name.replace(/-\d+$/, ''));
+    if (usage) usage.transitions += execution.transitions();
+  }
+  const all = [...usages.values()];
+  const fields = Object.keys(shared) as (keyof Usage)[];
+  const mean = Object.fromEntries(
+    fields.map((field) => [field, (sum(all, (usage) => usage[field]) + shared[field]) / all.length]),
+  ) as unknown as Usage;
+  const usdOf = (usage: Usage) => costOf({ ...usage, scheduledCrawls: 0 }).once.total;
+  const ofADay = runs.filter((run) => Math.abs(waitOf(run) - 24) <= 1).flatMap(({ runId }) => usages.get(runId) ?? []);
+  return {
+    ...mean,
+    usd: usdOf(mean),
+    usdAfterADay: sum(ofADay, usdOf) / ofADay.length + usdOf(shared) / all.length,
+  };
+}
+
+function nothing(): Usage {
+  return { calls: 0, waitingRepeats: 0, tableCalls: 0, busCalls: 0, events: 0, transitions: 0, invocations: 0 };
+}
+
+/** Hours. */
+function waitOf({ steps }: Run): number {
+  const { startedAt, endedAt } = steps.find(({ name }) => name === 'first-delivery') ?? {};
+  return startedAt && endedAt ? (Date.parse(endedAt) - Date.parse(startedAt)) / hour : 0;
+}
+
+function lostEntries({ world }: Sandbox, runs: readonly Run[]): number {
+  const kept = new Set(fleetClusters.flatMap((cluster) => keysIn(readSecret(world, cluster)).map(of(cluster.name))));
+  return runs.filter(({ evidence, request }) => evidence && !kept.has(of(request.cluster.name)(evidence.secret.key)))
+    .length;
+}
+
+const of = (cluster: string) => (key: string) => `${cluster} ${key}`;
+
+function keysIn(file: string | undefined): string[] {
+  if (file === undefined) return [];
+  const parsed = parseIntegrationFile(file);
+  if (!parsed.accepted) throw new Error(`${parsed.path} ${parsed.problem}`);
+  return parsed.integrations.map(({ key }) => key);
+}
+
+function countBy<T>(items: readonly T[], by: (item: T) => string): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const item of items) counts[by(item)] = (counts[by(item)] ?? 0) + 1;
+  return counts;
+}
+
+function sum<T>(items: readonly T[], of: (item: T) => number): number {
+  return items.reduce((total, item) => total + of(item), 0);
+}
