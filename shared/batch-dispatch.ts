@@ -94,7 +94,7 @@ async function startSome(batch: BatchRecord): Promise<BatchRecord | undefined> {
   const to = next + Math.min(groupSize, gate - next, await freePlaces(batch));
   if (to <= next) return undefined;
   const requests = await readRequests(batchId, next, to);
-  const runIds = await Promise.all(requests.map((request, index) => startItem(batchId, next + index, request)));
+  const runIds = await allOf(requests.map((request, index) => startItem(batchId, next + index, request)));
   return updateBatch(batchId, { next: to, recent: [...lately(batch), ...startedNow(runIds)] }, { next });
 }
 
@@ -106,7 +106,7 @@ async function retrySome(batch: BatchRecord, retryBefore: string): Promise<Batch
   const due = runs.filter((run) => isRetryable(run, retryBefore));
   const group = due.slice(0, places);
   const isWholePage = group.length === due.length;
-  await Promise.all(group.map(({ runId }) => retryItem(runId, retryBefore)));
+  await allOf(group.map(({ runId }) => retryItem(runId, retryBefore)));
   const last = (isWholePage ? runs : group).at(-1);
   const isOver = last === undefined || (isLast && isWholePage);
   return updateBatch(
@@ -128,7 +128,13 @@ async function cancelAll(batch: BatchRecord, untilMs: number): Promise<void> {
   const active = shown.flat().flatMap(({ runId, cancelRequestedAt }) => (cancelRequestedAt ? [] : [runId]));
   const runIds = [...new Set([...active, ...lately(batch).map(({ runId }) => runId)])];
   for (let from = 0; from < runIds.length && now() < untilMs; from += groupSize)
-    await Promise.all(runIds.slice(from, from + groupSize).map(cancelItem));
+    await allOf(runIds.slice(from, from + groupSize).map(cancelItem));
+}
+
+/** Each comes to its end before the failure of one is thrown, so that nothing goes on behind a function that has ended. */
+async function allOf<Result>(works: readonly Promise<Result>[]): Promise<Result[]> {
+  await Promise.allSettled(works);
+  return Promise.all(works);
 }
 
 /** The batch has ended with the last of its runs. */

@@ -77,7 +77,7 @@ describe('GET /health', () => {
 });
 
 describe('a function that only reads', () => {
-  it.each(['get-run', 'get-artifacts', 'list-runs', 'openapi', 'docs', 'health'])(
+  it.each(['get-run', 'get-artifacts', 'list-runs', 'get-batch', 'openapi', 'docs', 'health'])(
     'bundles small and without Step Functions or steps: %s',
     async (name) => {
       const { metafile, outputFiles } = await build({

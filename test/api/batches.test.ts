@@ -1,0 +1,596 @@
+import * as fc from 'fast-check';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { sweep } from '../../functions/sweep.ts';
+import { dispatch } from '../../shared/batch-dispatch.ts';
+import type { BatchRequestInput } from '../../shared/batch-request.ts';
+import type { Batch } from '../../shared/batch-view.ts';
+import { UserError } from '../../shared/errors.ts';
+import type { Problem } from '../../shared/problem.ts';
+import { OnboardingRequest, type OnboardingRequestInput } from '../../shared/request.ts';
+import { clusterArnOf, runErrorOf, type RunStatus } from '../../shared/run.ts';
+import { endRun } from '../../shared/run-end.ts';
+import { releaseLock, takeLock } from '../../shared/run-lock.ts';
+import type { RunSummary } from '../../shared/run-view.ts';
+import { StepStore } from '../../shared/step-store.ts';
+import { fixTargetSettings } from '../../shared/target-store.ts';
+import { call, type Answer } from './call.ts';
+import { Hub } from './hub.ts';
+import { givenRun, smallest, storedRun } from './requests.ts';
+
+const start = Date.parse('2026-03-01T00:00:00Z');
+
+let hub: Hub;
+beforeAll(() => vi.spyOn(process.stdout, 'write').mockReturnValue(true));
+beforeEach(async () => {
+  vi.useFakeTimers({ toFake: ['Date'], now: start });
+  hub = new Hub();
+  await hub.start();
+});
+afterEach(async () => {
+  vi.useRealTimers();
+  await hub.stop();
+});
+afterAll(() => vi.restoreAllMocks());
+
+const payer = (index: number) => String(444400000000 + index);
+const defaults = { cluster: smallest.cluster };
+const payers = (count: number): BatchRequestInput['onboardings'] =>
+  Array.from({ length: count }, (_, index) => ({ payerAccountId: payer(index) }));
+const post = (body: unknown, key?: string) =>
+  call('POST', '/v1/batches', { body, ...(key !== undefined && { headers: { 'idempotency-key': key } }) });
+
+async function started(count: number, options: Partial<BatchRequestInput> = {}): Promise<string> {
+  const answer = await post({ defaults, onboardings: payers(count), ...options });
+  expect(answer.status).toBe(202);
+  return (answer.body as Batch).batchId;
+}
+
+const read = async (batchId: string) => (await call('GET', `/v1/batches/${batchId}`)).body as Batch;
+const control = (batchId: string, verb: 'pause' | 'resume' | 'cancel' | 'retry') =>
+  call('POST', `/v1/batches/${batchId}/${verb}`);
+const wake = (batchId: string) => dispatch(batchId, Date.now() + 10_000);
+const minutes = (after: number) => vi.setSystemTime(start + after * 60_000);
+
+/** The batch's runs in the order they were started. */
+async function runsOf(batchId: string, filter = ''): Promise<RunSummary[]> {
+  const { body } = await call('GET', `/v1/runs?batchId=${batchId}${filter}&limit=100`);
+  return (body as { runs: RunSummary[] }).runs.reverse();
+}
+
+const refused = runErrorOf(new UserError('payer-access-denied', 'no role'), 'preflight');
+
+/** Ends runs as their executions would. */
+async function end(runs: readonly RunSummary[], status: RunStatus): Promise<void> {
+  for (const { runId } of runs) {
+    const run = await storedRun(runId);
+    await endRun(run, status, status === 'failed' ? refused : undefined);
+    await releaseLock(run);
+    for (const [name, execution] of hub.executions) if (name.startsWith(runId)) execution.ended = true;
+  }
+}
+
+const active = (batchId: string) => runsOf(batchId, '&status=queued');
+
+/** Ends every run that is started, wave after wave; the payers in `failing` fail. */
+async function play(batchId: string, failing: readonly string[] = []): Promise<void> {
+  for (let runs = await active(batchId); runs.length > 0; runs = await active(batchId)) {
+    const fails = ({ request }: RunSummary) => failing.includes(request.payerAccountId);
+    await end(runs.filter(fails), 'failed');
+    await end(
+      runs.filter((run) => !fails(run)),
+      'succeeded',
+    );
+    await wake(batchId);
+  }
+}
+
+const problemsOf = ({ body }: Answer) =>
+  (body as Problem).errors?.map(({ pointer, detail }) => `${pointer ?? ''} ${detail}`);
+
+describe('POST /v1/batches', () => {
+  it('answers the batch and starts as many runs as find a place', async () => {
+    const answer = await post({ defaults, onboardings: payers(30), concurrency: 12 });
+    const batch = answer.body as Batch;
+    expect(answer.status).toBe(202);
+    expect(answer.headers.location).toBe(`/v1/batches/${batch.batchId}`);
+    expect(batch).toMatchObject({
+      status: 'running',
+      size: 30,
+      counts: { notStarted: 18, queued: 12, running: 0, succeeded: 0, failed: 0 },
+      percent: 0,
+      endedAt: null,
+      options: { canary: null, concurrency: 12, failureTolerance: '10%' },
+    });
+    expect(await read(batch.batchId)).toEqual(batch);
+    const runs = await runsOf(batch.batchId);
+    expect(runs.map(({ request }) => request.payerAccountId)).toEqual(Array.from({ length: 12 }, (_, n) => payer(n)));
+    expect([...hub.executions.keys()].sort()).toEqual(runs.map(({ runId }) => `${runId}-1`));
+    expect(runs[0]).toMatchObject({ batchId: batch.batchId, links: { batch: `/v1/batches/${batch.batchId}` } });
+  });
+
+  it('fills each onboarding in from the defaults, field by field', async () => {
+    const body = {
+      defaults: { ...defaults, kubecost: { namespace: 'opencost' }, wait: { deadlineHours: 72 } },
+      onboardings: [
+        { payerAccountId: payer(0) },
+        { payerAccountId: payer(1), cluster: { name: 'other' }, wait: { intervalMinutes: 30 }, existing: 'take-over' },
+      ],
+    };
+    const { batchId } = (await post(body)).body as Batch;
+    const kubecost = { namespace: 'opencost' } as const;
+    expect((await runsOf(batchId)).map(({ request }) => request)).toEqual([
+      OnboardingRequest.parse({ ...smallest, payerAccountId: payer(0), kubecost, wait: { deadlineHours: 72 } }),
+      OnboardingRequest.parse({
+        ...smallest,
+        payerAccountId: payer(1),
+        cluster: { ...smallest.cluster, name: 'other' },
+        kubecost,
+        wait: { deadlineHours: 72, intervalMinutes: 30 },
+        existing: 'take-over',
+      }),
+    ]);
+  });
+
+  it('names every problem of every onboarding at once, where it was written', async () => {
+    const answer = await post({
+      defaults: { cluster: { accountId: '222233334444', region: 'Ireland' }, crawler: 'own', 'a/b': 1 },
+      onboardings: [
+        { payerAccountId: payer(0) },
+        { payerAccountId: '1', cluster: { name: 'finops', region: 'eu-west-1' }, wait: { intervalMinutes: 4 } },
+        'finops',
+        { payerAccountId: payer(2), cluster: { name: 'finops' }, colour: 'red' },
+      ],
+      concurrency: 0,
+      failureTolerance: '200%',
+      canaries: 1,
+    });
+    expect(answer.status).toBe(400);
+    expect(
+      problemsOf(answer)
+        ?.map((problem) => problem.split(' ')[0])
+        .sort(),
+    ).toEqual([
+      '/canaries',
+      '/concurrency',
+      '/defaults/a~1b',
+      '/defaults/cluster/region',
+      '/defaults/crawler',
+      '/failureTolerance',
+      '/onboardings/0/cluster/name',
+      '/onboardings/1/payerAccountId',
+      '/onboardings/1/wait/intervalMinutes',
+      '/onboardings/2',
+      '/onboardings/3/colour',
+    ]);
+    expect(await hub.items()).toEqual([]);
+  });
+
+  it('names both of two onboardings for one payer and target', async () => {
+    const onboardings = [
+      { payerAccountId: payer(1) },
+      { payerAccountId: payer(2) },
+      { payerAccountId: payer(2), kubecost: { secretName: 'other' } },
+      { payerAccountId: payer(1), report: { mode: 'adopt' } },
+    ];
+    expect(problemsOf(await post({ defaults, onboardings }))).toEqual([
+      '/onboardings/3 is the same payer and target as /onboardings/0',
+      '/onboardings/0 is the same payer and target as /onboardings/3',
+    ]);
+  });
+
+  it('takes a thousand onboardings in a handful of writes, and no more', async () => {
+    const batchId = await started(1000, { concurrency: 1 });
+    const items = await hub.items('batch#');
+    expect(items).toHaveLength(21);
+    for (const item of items) expect(JSON.stringify(item).length).toBeLessThan(300_000);
+    expect(await read(batchId)).toMatchObject({ size: 1000, counts: { notStarted: 999, queued: 1 } });
+    expect(problemsOf(await post({ defaults, onboardings: payers(1001) }))).toEqual([
+      expect.stringMatching(/^\/onboardings /) as string,
+    ]);
+  });
+
+  it('takes a body of 4 MB, and no larger one', async () => {
+    const text = (bytes: number) => {
+      const body = JSON.stringify({ defaults, onboardings: payers(1) });
+      return body + ' '.repeat(bytes - body.length);
+    };
+    expect((await call('POST', '/v1/batches', { text: text(4 * 1024 * 1024) })).status).toBe(202);
+    expect((await call('POST', '/v1/batches', { text: text(4 * 1024 * 1024 + 1) })).status).toBe(413);
+  });
+
+  it('lists as many problems as an answer can hold', async () => {
+    const unknown = Object.fromEntries(Array.from({ length: 300 }, (_, index) => [`field-${index}`, '~'.repeat(10)]));
+    const onboardings = payers(100).map((part) => ({ ...part, ...unknown }));
+    const answer = await post({ defaults, onboardings });
+    expect(answer.status).toBe(400);
+    expect(JSON.stringify(answer.body).length).toBeLessThan(1.2 * 1024 * 1024);
+    expect(answer.body).toMatchObject({
+      detail: expect.stringMatching(/^The request has 30000 problems\. The first \d+ are listed\.$/) as string,
+    });
+  });
+
+  it('is not moved by names that JavaScript gives a meaning', async () => {
+    const text = `{"defaults":{"__proto__":{"existing":"take-over"},"cluster":${JSON.stringify(smallest.cluster)}},"onboardings":[{"payerAccountId":"${payer(0)}"}]}`;
+    const { status, body } = await call('POST', '/v1/batches', { text });
+    if (status === 202) {
+      const [run] = await runsOf((body as Batch).batchId);
+      expect((run?.request as OnboardingRequestInput | undefined)?.existing).toBe('refuse');
+    } else expect(status).toBe(400);
+  });
+
+  it('is answered below 500 whatever is sent', async () => {
+    const part = fc.dictionary(
+      fc.constantFrom('payerAccountId', 'cluster', 'wait', 'x'),
+      fc.jsonValue({ maxDepth: 6 }),
+    );
+    const body = fc.record(
+      { defaults: fc.oneof(part, fc.jsonValue()), onboardings: fc.oneof(fc.array(part), fc.jsonValue()) },
+      { requiredKeys: [] },
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(body, fc.jsonValue()), async (value) => {
+        expect((await post(value)).status).toBe(400);
+      }),
+      { numRuns: 60 },
+    );
+    const deep = '{"cluster":'.repeat(50_000) + '1' + '}'.repeat(50_000);
+    const text = `{"defaults":${deep},"onboardings":[${deep}]}`;
+    expect((await call('POST', '/v1/batches', { text })).status).toBe(400);
+  });
+
+  it('answers the same batch to a repeat with the same Idempotency-Key, and refuses the key for another', async () => {
+    const body = { defaults, onboardings: payers(3), concurrency: 2 };
+    const first = await post(body, 'monday');
+    expect(await post({ ...body, failureTolerance: '10%' }, 'monday')).toEqual(first);
+    expect((await post({ ...body, concurrency: 3 }, 'monday')).status).toBe(422);
+    expect(hub.executions.size).toBe(2);
+  });
+
+  it('is completed by a repeat wherever the first request died', async () => {
+    const body = { defaults, onboardings: payers(3) };
+    for (let atWrite = 1; ; atWrite++) {
+      const key = `key-${atWrite}`;
+      hub.crash({ atWrite, applied: atWrite % 2 === 0 });
+      const died = await post({ ...body, defaults: { cluster: { ...smallest.cluster, name: key } } }, key);
+      hub.crash(undefined);
+      minutes(atWrite * 10);
+      const repeat = await post({ ...body, defaults: { cluster: { ...smallest.cluster, name: key } } }, key);
+      expect(repeat.status).toBe(202);
+      const { batchId, counts } = repeat.body as Batch;
+      expect(counts).toMatchObject({ queued: 3, notStarted: 0 });
+      expect([...hub.executions.keys()].filter((name) => name.startsWith(batchId.slice(0, 23)))).toHaveLength(3);
+      if (died.status === 202) return void expect(atWrite).toBeGreaterThan(12);
+    }
+  });
+
+  it('makes a batch of plans, which take no locks', async () => {
+    const batchId = await started(2, { defaults: { ...defaults, dryRun: true } });
+    expect(await hub.items('lock#')).toEqual([]);
+    await end(await active(batchId), 'planned');
+    await wake(batchId);
+    expect(await read(batchId)).toMatchObject({ status: 'ended', dryRun: true, percent: 100, counts: { planned: 2 } });
+  });
+});
+
+describe('a batch', () => {
+  it('starts the next onboarding when a run has ended, and ends with the last one', async () => {
+    const batchId = await started(5, { concurrency: 2 });
+    const [first] = await active(batchId);
+    await end(first ? [first] : [], 'succeeded');
+    await wake(batchId);
+    expect((await read(batchId)).counts).toMatchObject({ notStarted: 2, queued: 2, succeeded: 1 });
+    minutes(30);
+    await play(batchId);
+    expect(await read(batchId)).toMatchObject({
+      status: 'ended',
+      endedAt: '2026-03-01T00:30:00.000Z',
+      percent: 100,
+      eta: null,
+      counts: { notStarted: 0, succeeded: 5 },
+    });
+    const before = await hub.items();
+    await sweep();
+    expect(await hub.items('batch#')).toEqual(before.filter(({ pk }) => String(pk).startsWith('batch#')));
+  });
+
+  it('gives the place of a run that waits for hours to the next one', async () => {
+    const batchId = await started(3, { concurrency: 1 });
+    const [first] = await active(batchId);
+    const waits = async (seconds: number) => {
+      const store = new StepStore(first?.runId ?? '', 1, 'first-delivery');
+      await store.begin(Date.now() + 60_000);
+      const at = new Date().toISOString();
+      const next = new Date(Date.now() + seconds * 1000).toISOString();
+      const waiting = { for: 'the delivery', since: at, expectedBy: null, deadline: next, next };
+      await store.finish({ status: 'waiting', waiting, warnings: [] });
+      await wake(batchId);
+    };
+    minutes(1);
+    await waits(60);
+    expect((await read(batchId)).counts).toMatchObject({ notStarted: 2, running: 1, queued: 0 });
+    await waits(900);
+    expect((await read(batchId)).counts).toMatchObject({ notStarted: 1, running: 1, queued: 1 });
+  });
+
+  it('is looked after by the sweeper, should nobody tell that a run has ended', async () => {
+    const batchId = await started(3, { concurrency: 1 });
+    for (let left = 3; left > 0; left--) {
+      await end(await active(batchId), 'succeeded');
+      await sweep();
+    }
+    expect(await read(batchId)).toMatchObject({ status: 'ended', counts: { succeeded: 3 } });
+  });
+
+  it('starts each onboarding once, never more than have a place, however many dispatch at once', async () => {
+    const batchId = await started(40, { concurrency: 15 });
+    await end((await active(batchId)).slice(0, 9), 'succeeded');
+    await Promise.all(Array.from({ length: 12 }, () => wake(batchId)));
+    expect((await read(batchId)).counts).toMatchObject({ succeeded: 9, queued: 15, notStarted: 16 });
+    expect(hub.executions.size).toBe(24);
+    expect(await hub.items('lease#')).toEqual([]);
+  });
+
+  it('hears who comes while another one dispatches', async () => {
+    const batchId = await started(30, { concurrency: 10 });
+    const runs = await active(batchId);
+    await Promise.all(
+      runs.map(async (run) => {
+        await end([run], 'succeeded');
+        await wake(batchId);
+      }),
+    );
+    expect((await read(batchId)).counts).toMatchObject({ succeeded: 10, queued: 10, notStarted: 10 });
+  });
+
+  it('goes on where a dispatch died', async () => {
+    const batchId = await started(6, { concurrency: 1 });
+    for (let atWrite = 1; (await read(batchId)).status !== 'ended'; atWrite = (atWrite % 9) + 1) {
+      await end(await active(batchId), 'succeeded');
+      hub.crash({ atWrite, applied: atWrite % 2 === 0 });
+      await wake(batchId).catch(() => undefined);
+      hub.crash(undefined);
+      vi.setSystemTime(Date.now() + 11 * 60_000);
+      await sweep();
+    }
+    expect((await read(batchId)).counts).toMatchObject({ succeeded: 6 });
+    expect(hub.executions.size).toBe(6);
+  });
+
+  it('keeps an onboarding that cannot be started as a run that has failed, with the reason', async () => {
+    const rival = await givenRun({ status: 'running', request: { ...smallest, payerAccountId: payer(0) } });
+    await takeLock(await storedRun(rival));
+    const other = { ...smallest, cluster: { ...smallest.cluster, name: 'other' } };
+    const target = { clusterArn: clusterArnOf(other), namespace: 'kubecost', secretName: 'cloud-integration' };
+    await fixTargetSettings(target, { identityMode: 'pod-identity', serviceAccount: 'kubecost', format: 'legacy' });
+    const [first, second, third] = payers(3);
+    const batchId = await started(3, {
+      onboardings: [first ?? {}, { ...second, cluster: other.cluster }, third ?? {}],
+      failureTolerance: 2,
+    });
+    const batch = await read(batchId);
+    expect(batch).toMatchObject({ status: 'running', counts: { failed: 2, queued: 1 } });
+    expect(batch.failed.map(({ payerAccountId, error: { code } }) => [payerAccountId, code]).sort()).toEqual([
+      [payer(0), 'run-active'],
+      [payer(1), 'target-differs'],
+    ]);
+    for (const { error } of batch.failed) expect(error.remedy).toMatch(/^[A-Z].*\.$/);
+    const [, differing] = await runsOf(batchId);
+    expect(differing?.error?.message).toContain('/identity/mode is pod-identity here.');
+  });
+
+  it('starts the canaries alone, and the others once these have ended well', async () => {
+    const batchId = await started(20, { canary: 2 });
+    expect((await read(batchId)).counts).toMatchObject({ queued: 2, notStarted: 18 });
+    const [one, two] = await active(batchId);
+    await end(one ? [one] : [], 'succeeded');
+    await wake(batchId);
+    expect((await read(batchId)).counts).toMatchObject({ queued: 1, notStarted: 18 });
+    await end(two ? [two] : [], 'succeeded');
+    await wake(batchId);
+    expect((await read(batchId)).counts).toMatchObject({ queued: 18, notStarted: 0, succeeded: 2 });
+  });
+
+  it('is held when a canary fails, whatever share of all may fail', async () => {
+    const batchId = await started(30, { canary: 3, failureTolerance: '50%' });
+    await end((await active(batchId)).slice(0, 2), 'failed');
+    await wake(batchId);
+    expect(await read(batchId)).toMatchObject({
+      status: 'held',
+      heldBecause: '2 runs have failed, 1 are tolerated of the canaries',
+      counts: { failed: 2, notStarted: 27 },
+    });
+  });
+
+  it('is held when more have failed than are tolerated, and goes on when somebody who knows resumes it', async () => {
+    const batchId = await started(40, { concurrency: 5, failureTolerance: '5%' });
+    await play(batchId, [payer(0), payer(3), payer(4)]);
+    const held = await read(batchId);
+    expect(held).toMatchObject({ status: 'held', heldBecause: '3 runs have failed, 2 are tolerated', eta: null });
+    expect(held.counts).toMatchObject({ failed: 3, succeeded: 2, notStarted: 35 });
+    await wake(batchId);
+    expect((await read(batchId)).counts.notStarted).toBe(35);
+    const resumed = await control(batchId, 'resume');
+    expect(resumed.body).toMatchObject({ status: 'running', heldBecause: null, counts: { queued: 5 } });
+    await play(batchId, [payer(10), payer(20)]);
+    expect(await read(batchId)).toMatchObject({ status: 'ended', counts: { failed: 5, succeeded: 35 } });
+  });
+
+  it('is held again when as many fail after it was resumed', async () => {
+    const batchId = await started(40, { concurrency: 5, failureTolerance: 1 });
+    await play(
+      batchId,
+      Array.from({ length: 10 }, (_, index) => payer(index)),
+    );
+    await control(batchId, 'resume');
+    await play(
+      batchId,
+      Array.from({ length: 10 }, (_, index) => payer(index)),
+    );
+    expect(await read(batchId)).toMatchObject({
+      status: 'held',
+      heldBecause: '10 runs have failed, 6 are tolerated',
+      counts: { notStarted: 30 },
+    });
+  });
+
+  it('starts nothing more while it is paused, and ends if nothing was left to start', async () => {
+    const batchId = await started(4, { concurrency: 2 });
+    expect(await control(batchId, 'pause')).toMatchObject({ status: 202, body: { status: 'paused', eta: null } });
+    expect((await control(batchId, 'pause')).status).toBe(202);
+    await end(await active(batchId), 'succeeded');
+    await sweep();
+    expect(await read(batchId)).toMatchObject({ status: 'paused', counts: { succeeded: 2, notStarted: 2, queued: 0 } });
+    expect((await control(batchId, 'resume')).body).toMatchObject({ status: 'running', counts: { queued: 2 } });
+    expect((await control(batchId, 'resume')).status).toBe(202);
+    await control(batchId, 'pause');
+    await end(await active(batchId), 'succeeded');
+    await sweep();
+    expect((await read(batchId)).status).toBe('ended');
+  });
+
+  it('starts nothing more once it is cancelled, and has ended when its last run has', async () => {
+    const batchId = await started(4, { concurrency: 2 });
+    const [atWork] = await active(batchId);
+    const store = new StepStore(atWork?.runId ?? '', 1, 'preflight');
+    await store.begin(Date.now() + 60_000);
+    const answer = await control(batchId, 'cancel');
+    expect(answer).toMatchObject({
+      status: 202,
+      body: { status: 'cancelled', endedAt: null, counts: { cancelled: 1, running: 1, notStarted: 2 } },
+    });
+    expect((await control(batchId, 'retry')).body).toMatchObject({ code: 'batch-not-retryable' });
+    minutes(2);
+    await sweep();
+    expect(await read(batchId)).toMatchObject({
+      status: 'cancelled',
+      endedAt: '2026-03-01T00:02:00.000Z',
+      counts: { cancelled: 2, notStarted: 2 },
+    });
+    expect((await control(batchId, 'cancel')).status).toBe(202);
+    expect(await hub.items('lock#')).toEqual([]);
+    expect([...hub.executions.values()].map(({ ended }) => ended)).toEqual([true, true]);
+  });
+
+  it('takes up again what failed when it is retried, as places become free, and nothing else', async () => {
+    const batchId = await started(12, { concurrency: 4, failureTolerance: '100%' });
+    const failing = [1, 2, 5, 8, 9, 11].map(payer);
+    await play(batchId, failing);
+    const before = await read(batchId);
+    expect(before).toMatchObject({ status: 'ended', counts: { failed: 6, succeeded: 6 } });
+    expect(before.failed).toHaveLength(6);
+    minutes(60);
+    expect(await control(batchId, 'retry')).toMatchObject({
+      status: 202,
+      body: { status: 'running', endedAt: null, counts: { failed: 2, queued: 4 } },
+    });
+    expect((await control(batchId, 'retry')).status).toBe(202);
+    minutes(61);
+    await play(batchId, [payer(8)]);
+    expect(await read(batchId)).toMatchObject({ status: 'ended', percent: 100, counts: { failed: 1, succeeded: 11 } });
+    expect((await runsOf(batchId)).map(({ attempt }) => attempt)).toEqual([1, 2, 2, 1, 1, 2, 1, 1, 2, 2, 1, 2]);
+  });
+
+  it('goes on after a retry with what it held back', async () => {
+    const batchId = await started(10, { concurrency: 2, failureTolerance: 0 });
+    await play(batchId, [payer(0), payer(1)]);
+    expect((await read(batchId)).status).toBe('held');
+    minutes(10);
+    await control(batchId, 'retry');
+    await play(batchId);
+    expect(await read(batchId)).toMatchObject({ status: 'ended', counts: { succeeded: 10 } });
+  });
+
+  it('starts what a cancel kept back when it is retried', async () => {
+    const batchId = await started(4, { concurrency: 2 });
+    await control(batchId, 'cancel');
+    minutes(10);
+    expect((await control(batchId, 'retry')).body).toMatchObject({ status: 'running', counts: { queued: 2 } });
+    await play(batchId);
+    expect(await read(batchId)).toMatchObject({ status: 'ended', counts: { succeeded: 4, cancelled: 0 } });
+  });
+
+  it('retries the others if one cannot be', async () => {
+    const batchId = await started(3, { failureTolerance: 3 });
+    await end(await active(batchId), 'failed');
+    await wake(batchId);
+    const rival = await givenRun({ status: 'running', request: { ...smallest, payerAccountId: payer(1) } });
+    await takeLock(await storedRun(rival));
+    minutes(10);
+    await control(batchId, 'retry');
+    await play(batchId);
+    expect(await read(batchId)).toMatchObject({ status: 'ended', counts: { succeeded: 2, failed: 1 } });
+  });
+
+  it('refuses what does not apply, and says why', async () => {
+    const batchId = await started(2);
+    await play(batchId);
+    for (const verb of ['pause', 'resume', 'cancel'] as const) {
+      expect((await control(batchId, verb)).body).toMatchObject({
+        status: 409,
+        code: 'batch-ended',
+        detail: 'Every run of the batch has ended.',
+      });
+    }
+    expect((await control(batchId, 'retry')).body).toMatchObject({
+      status: 409,
+      code: 'batch-not-retryable',
+      detail: 'No run of the batch has failed or was cancelled.',
+    });
+    const cancelled = await started(2, { defaults: { cluster: { ...smallest.cluster, name: 'other' } } });
+    await control(cancelled, 'cancel');
+    for (const verb of ['pause', 'resume'] as const)
+      expect((await control(cancelled, verb)).body).toMatchObject({ status: 409, detail: 'The batch was cancelled.' });
+    for (const batchId of ['0'.repeat(26), 'x'])
+      expect((await control(batchId, 'pause')).body).toMatchObject({ status: 404, code: 'batch-not-found' });
+  });
+});
+
+describe('GET /v1/batches/{batchId}', () => {
+  it('shows what failed with its remedy, what takes longest, and when all may have ended', async () => {
+    const batchId = await started(8, { failureTolerance: 8, concurrency: 6 });
+    const [first, second, third, ...others] = await active(batchId);
+    for (const run of [first, second, third, ...others]) {
+      if (run) await new StepStore(run.runId, 1, 'preflight').begin(Date.now());
+      vi.setSystemTime(Date.now() + 60_000);
+    }
+    minutes(20);
+    await end(first ? [first] : [], 'succeeded');
+    await end(second ? [second] : [], 'failed');
+    minutes(12);
+    const batch = await read(batchId);
+    expect(batch.counts).toEqual({
+      notStarted: 2,
+      queued: 0,
+      running: 4,
+      succeeded: 1,
+      failed: 1,
+      cancelled: 0,
+      planned: 0,
+    });
+    expect(batch.failed).toEqual([
+      {
+        runId: second?.runId,
+        payerAccountId: payer(1),
+        link: `/v1/runs/${second?.runId ?? ''}`,
+        error: { code: 'payer-access-denied', title: refused.title, actor: refused.actor, remedy: refused.remedy },
+      },
+    ]);
+    expect(batch.slowest.map(({ payerAccountId }) => payerAccountId)).toEqual([2, 3, 4, 5].map(payer));
+    // Two of eight have ended, and four have run for 10, 9, 8 and 7 of some 20 minutes.
+    expect(batch.percent).toBe(Math.floor((100 * (2 + (10 + 9 + 8 + 7) / 20)) / 8));
+    // One wave more, whose place is taken for ten minutes and whose runs take twenty.
+    expect(batch.eta).toBe('2026-03-01T00:42:00.000Z');
+  });
+
+  it('reckons a day for runs while none has succeeded', async () => {
+    const batchId = await started(2);
+    for (const { runId } of await active(batchId)) await new StepStore(runId, 1, 'preflight').begin(Date.now());
+    minutes(12 * 60);
+    expect(await read(batchId)).toMatchObject({ percent: 50, eta: '2026-03-02T00:00:00.000Z' });
+  });
+
+  it('knows no other ids', async () => {
+    expect((await call('GET', `/v1/batches/${'0'.repeat(26)}`)).body).toMatchObject({ code: 'batch-not-found' });
+    expect((await call('GET', '/v1/batches/x')).status).toBe(404);
+  });
+});
