@@ -1,0 +1,412 @@
+/** The cluster's side of an offboarding: the pods' role, its policies and our own rights, step by step. */
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { removeAccess } from '../../functions/steps/remove-access.ts';
+import { removeGrant } from '../../functions/steps/remove-grant.ts';
+import { removePodRole } from '../../functions/steps/remove-pod-role.ts';
+import { roleAnnotation } from '../../shared/aws/access-policies.ts';
+import { grantPolicyName, podRoleName } from '../../shared/aws/names.ts';
+import { payerRolesOf } from '../../shared/aws/grant-policy.ts';
+import { classify } from '../../shared/errors.ts';
+import { iso, now } from '../../shared/clock.ts';
+import { OffboardingRequest, type OffboardingRequestInput, type OnboardingRequestInput } from '../../shared/request.ts';
+import { targetOf, type StepRecord, type Target } from '../../shared/run.ts';
+import { createRun, readRun } from '../../shared/run-store.ts';
+import { newRunId } from '../../shared/run-id.ts';
+import { stepHandler, type StepAnswer } from '../../shared/step-handler.ts';
+import {
+  deleteTargetPayer,
+  listOpenWindows,
+  listTargetPayers,
+  markRemoving,
+  readTargetSettings,
+} from '../../shared/target-store.ts';
+import type { Removal } from '../../shared/outputs.ts';
+import { endStep, storedRun } from '../api/requests.ts';
+import { crashAfterWrite } from '../sandbox/faults.ts';
+import { typeOfKind } from '../sandbox/kubernetes/objects.ts';
+import { deployProvisioner } from '../sandbox/provisioners.ts';
+import { History } from '../sandbox/services/iam-history.ts';
+import { shownTrust } from '../sandbox/services/iam-trust.ts';
+import { AccessWorld, clusterAccountId, payerAccountId, region } from './access-world.ts';
+
+const secondPayer = '111122223344';
+const groupName = 'kubecost-payer-onboarding';
+const serviceAccount = 'kubecost-serviceaccount';
+
+const steps = { 'remove-pod-role': removePodRole, 'remove-grant': removeGrant, 'remove-access': removeAccess };
+type Name = keyof typeof steps;
+const names = Object.keys(steps) as Name[];
+
+interface Taken {
+  record: StepRecord;
+  output: Removal;
+  /** Requests that changed an account or the cluster, or tried to. */
+  writes: string[];
+}
+
+let access: AccessWorld;
+beforeEach(async () => {
+  access = await AccessWorld.start();
+  deployProvisioner(access.world, 'payer', secondPayer);
+});
+afterEach(async () => {
+  await access.close();
+  vi.restoreAllMocks();
+});
+
+/** Onboards a payer as far as the cluster is concerned, without publishing. */
+async function onboard(request: Partial<OnboardingRequestInput> = {}): Promise<Target> {
+  const runId = await access.newRun(request);
+  const taken = await access.takeAll(runId, 'grant');
+  for (const [name, { error }] of Object.entries(taken)) expect(error, name).toBeUndefined();
+  return targetOf((await storedRun(runId)).request);
+}
+
+/** A run whose entry is gone, with what the inventory found. */
+async function newRun(request: Partial<OffboardingRequestInput> = {}, clusterExists = true): Promise<string> {
+  const { name, issuer, kubernetes } = access.cluster;
+  const runId = newRunId(now());
+  const parsed = OffboardingRequest.parse({
+    payerAccountId,
+    cluster: { accountId: clusterAccountId, region, name },
+    ...request,
+  });
+  await createRun({
+    runId,
+    kind: 'offboarding',
+    attempt: 1,
+    status: 'running',
+    createdAt: iso(now()),
+    request: parsed,
+  });
+  await endStep(runId, 'inventory', {
+    onboardedBy: null,
+    cluster: clusterExists
+      ? {
+          endpoint: kubernetes.endpoint,
+          certificateAuthority: Buffer.from(kubernetes.certificateAuthority).toString('base64'),
+          oidcIssuer: issuer,
+        }
+      : null,
+    identityMode: 'irsa',
+    serviceAccount,
+    publishedKey: null,
+    report: null,
+    athenaWorkgroup: 'primary',
+    athenaResultsBucket: null,
+  });
+  if (!parsed.dryRun) await markRemoving(targetOf(parsed), parsed.payerAccountId);
+  return runId;
+}
+
+function invoke(runId: string, name: Name): Promise<StepAnswer> {
+  const context = { getRemainingTimeInMillis: () => 60_000 } as never;
+  return access.world.clock.hold(() => stepHandler(steps[name])({ runId, attempt: 1 }, context));
+}
+
+async function take(runId: string, name: Name): Promise<Taken> {
+  const { calls, clock } = access.world;
+  const before = calls.length;
+  for (let failures = 0; ;) {
+    const answer = await invoke(runId, name).catch((error: unknown) => {
+      if (classify(error).name !== 'RetryableError' || ++failures > 8) throw error;
+      return undefined;
+    });
+    if (answer && answer.status !== 'waiting') break;
+    await clock.sleep((answer?.seconds ?? 2 ** failures) * 1000);
+  }
+  const record = (await readRun(runId))?.steps[name];
+  if (!record) throw new Error(`run ${runId} has no step ${name}`);
+  const writes = calls.slice(before).filter((call) => call.writes);
+  return {
+    record,
+    output: record.output as unknown as Removal,
+    writes: writes.map(({ service, operation }) => `${service}:${operation}`),
+  };
+}
+
+async function offboard(request: Partial<OffboardingRequestInput> = {}): Promise<Record<Name, Taken>> {
+  const runId = await newRun(request);
+  const taken: Partial<Record<Name, Taken>> = {};
+  for (const name of names) taken[name] = await take(runId, name);
+  return taken as Record<Name, Taken>;
+}
+
+const iam = () => access.world.iam;
+const podRoleNameHere = () => podRoleName(access.cluster.arn, 'kubecost', serviceAccount);
+const podRole = () => iam().role(clusterAccountId, podRoleNameHere());
+const podRoleArn = () => `arn:aws:iam::${clusterAccountId}:role/${podRoleNameHere()}`;
+const policyArn = () =>
+  `arn:aws:iam::${clusterAccountId}:policy/${grantPolicyName(access.cluster.arn, 'kubecost', serviceAccount)}`;
+const payerRoleArn = (payer: string) => `arn:aws:iam::${payer}:role/kubecost-cur-access`;
+const granted = () => {
+  const text = iam().policies.get(policyArn())?.content.current?.text;
+  return text === undefined ? [] : payerRolesOf(JSON.parse(text) as never);
+};
+const object = (kind: string, name: string, namespace: string | undefined = 'kubecost') =>
+  access.cluster.kubernetes.get(kind, namespace, name);
+const items = async (target: Target) => (await listTargetPayers(target)).map((item) => item.payerAccountId);
+
+/** All that the cluster and its account hold, to compare: what is left after a whole offboarding. */
+function clusterSide(): object {
+  const { kubernetes, accessEntries, associations } = access.cluster;
+  const { store } = kubernetes;
+  const roles = iam().roles(clusterAccountId);
+  return {
+    roles: roles.map(({ name, tags, trust, attached }) => ({
+      name,
+      tags: [...tags],
+      trust: trust.current && shownTrust(trust.current, iam()),
+      attached: [...attached].flatMap(([arn, policy]) => (policy.current ? [arn] : [])),
+    })),
+    policies: [...iam().policies.keys()].filter((arn) => arn.includes(clusterAccountId)),
+    accessEntries: [...accessEntries.values()].map(({ principalArn, policies }) => [
+      principalArn,
+      [...policies.keys()],
+    ]),
+    associations: [...associations.values()].map(({ roleArn, tags }) => ({ roleArn, tags })),
+    objects: ['Namespace', 'Role', 'RoleBinding', 'ServiceAccount', 'Secret'].flatMap((kind) =>
+      store
+        .list(typeOfKind(kind))
+        .map(({ metadata: { namespace = '', name, annotations } }) => [kind, namespace, name, annotations ?? {}]),
+    ),
+  };
+}
+
+describe('the last payer of a cluster', () => {
+  it('leaves nothing behind but the OIDC provider, whatever the identity mode, which the next onboarding may change', async () => {
+    const agent = { name: 'eks-pod-identity-agent', arn: 'arn', status: 'ACTIVE', createdAt: 0, tags: {} } as const;
+    access.cluster.addons.set(agent.name, agent);
+    const before = clusterSide();
+    for (const mode of ['irsa', 'pod-identity'] as const) {
+      const target = await onboard({ identity: { mode } });
+      expect(await readTargetSettings(target)).toMatchObject({ identityMode: mode });
+      expect(granted()).toEqual([payerRoleArn(payerAccountId)]);
+      const taken = await offboard();
+      expect(clusterSide(), mode).toEqual(before);
+      expect(await items(target)).toEqual([]);
+      expect(await readTargetSettings(target)).toBeUndefined();
+      expect(await listOpenWindows()).toEqual([]);
+      expect(taken['remove-pod-role'].output).toEqual({
+        removed: expect.arrayContaining([policyArn(), podRoleArn()]) as string[],
+        kept: [],
+      });
+      expect(taken['remove-access'].output).toEqual({
+        removed: expect.arrayContaining([`Role kubecost/${groupName}`, 'Namespace kubecost']) as string[],
+        kept: [],
+      });
+    }
+    expect([...iam().providers.keys()]).toHaveLength(1);
+
+    const again = await offboard();
+    expect(names.flatMap((name) => again[name].writes)).toEqual([]);
+    expect(clusterSide()).toEqual(before);
+  });
+
+  it('keeps the namespace and the service account that pods run as', async () => {
+    await onboard();
+    access.cluster.kubernetes.installKubecost({ generation: '3.x', serviceAccount } as never);
+    const { output } = (await offboard())['remove-access'];
+    expect(object('Role', groupName)).toBeUndefined();
+    expect(access.cluster.kubernetes.get('Namespace', undefined, 'kubecost')).toBeDefined();
+    expect(output.kept).toContainEqual({
+      resource: 'Namespace kubecost',
+      why: expect.stringMatching(/^it holds /) as string,
+    });
+  });
+
+  it('leaves the objects that the cluster’s owner applied, with the command that deletes them', async () => {
+    await onboard();
+    for (const kind of ['Role', 'RoleBinding']) {
+      const found = object(kind, groupName);
+      if (found) access.cluster.kubernetes.apply({ ...found, metadata: { ...found.metadata, labels: {} } });
+    }
+    const { output } = (await offboard())['remove-access'];
+    expect(object('Role', groupName)).toBeDefined();
+    expect(output.kept).toContainEqual({
+      resource: `Role kubecost/${groupName}`,
+      why: expect.stringContaining(`kubectl delete role ${groupName} --namespace kubecost`) as string,
+    });
+    expect(access.cluster.accessEntries.size).toBe(0);
+  });
+
+  it('keeps what only an administrator may delete where the account does not let us be one', async () => {
+    await onboard();
+    access.world.faults.push({ service: 'eks', operation: 'AssociateAccessPolicy', kind: 'denied' });
+    const { output } = (await offboard())['remove-access'];
+    expect(object('Role', groupName)).toBeDefined();
+    expect(output.kept).toEqual([
+      {
+        resource: `Role kubecost/${groupName}`,
+        why: expect.stringContaining(`kubectl delete rolebinding,role ${groupName} --namespace kubecost`) as string,
+      },
+    ]);
+    expect(access.cluster.accessEntries.size).toBe(0);
+    expect(await listOpenWindows()).toEqual([]);
+  });
+
+  it('keeps what a policy of the cluster does not let us delete, and is administrator no more', async () => {
+    await onboard();
+    access.cluster.kubernetes.admission.rules.push({ kind: 'Role', operation: 'DELETE', message: 'Roles stay' });
+    const { output } = (await offboard())['remove-access'];
+    expect(output.kept).toContainEqual({
+      resource: `Role kubecost/${groupName}`,
+      why: expect.stringContaining('Roles stay') as string,
+    });
+    expect(access.cluster.kubernetes.get('Namespace', undefined, 'kubecost')).toBeDefined();
+    expect(await listOpenWindows()).toEqual([]);
+  });
+
+  it('forgets the target of a cluster that is gone, and deletes its role', async () => {
+    const target = await onboard();
+    const runId = await newRun({}, false);
+    for (const name of names) await take(runId, name);
+    expect(podRole()).toBeUndefined();
+    expect(iam().policies.has(policyArn())).toBe(false);
+    expect(await items(target)).toEqual([]);
+    expect(await readTargetSettings(target)).toBeUndefined();
+  });
+});
+
+describe('a payer that is not the last', () => {
+  it('takes its own role out of the policy, and the next one takes the rest', async () => {
+    await onboard();
+    const target = await onboard({ payerAccountId: secondPayer });
+    const first = await offboard();
+    expect(granted()).toEqual([payerRoleArn(secondPayer)]);
+    expect(podRole()).toBeDefined();
+    expect(first['remove-pod-role'].output.kept).toEqual([
+      { resource: podRoleArn(), why: expect.stringContaining(secondPayer) as string },
+    ]);
+    expect(first['remove-access'].writes).toEqual([]);
+    expect(await items(target)).toEqual([secondPayer]);
+    await offboard({ payerAccountId: secondPayer });
+    expect(podRole()).toBeUndefined();
+    expect(access.cluster.accessEntries.size).toBe(0);
+    expect(await items(target)).toEqual([]);
+  });
+
+  it('revokes nobody whom an emptied table has forgotten', async () => {
+    await onboard();
+    const target = await onboard({ payerAccountId: secondPayer });
+    await markRemoving(target, secondPayer);
+    await deleteTargetPayer(target, secondPayer);
+    const { output } = (await offboard())['remove-pod-role'];
+    expect(podRole()).toBeDefined();
+    expect(granted()).toEqual([payerRoleArn(secondPayer)]);
+    expect(output.kept).toEqual([
+      { resource: podRoleArn(), why: `its policies still name ${payerRoleArn(secondPayer)}` },
+    ]);
+  });
+
+  it('keeps what a second secret of the namespace needs, and gives up the rights on its own', async () => {
+    await onboard();
+    const kubecost = { secretName: 'second' };
+    await onboard({ kubecost });
+    const first = await offboard();
+    expect(podRole()).toBeDefined();
+    expect(granted()).toEqual([payerRoleArn(payerAccountId)]);
+    const text = JSON.stringify(object('Role', groupName));
+    expect(text).toContain('"second"');
+    expect(text).not.toContain('"cloud-integration"');
+    expect(first['remove-access'].output.kept).toContainEqual({
+      resource: `Role kubecost/${groupName}`,
+      why: 'secret kubecost/second still needs it',
+    });
+    await offboard({ kubecost });
+    expect(podRole()).toBeUndefined();
+    expect(access.cluster.kubernetes.get('Namespace', undefined, 'kubecost')).toBeUndefined();
+    expect(access.cluster.accessEntries.size).toBe(0);
+  });
+
+  it('keeps the way into a cluster whose other namespace needs it', async () => {
+    await onboard();
+    const kubecost = { namespace: 'opencost' };
+    await onboard({ kubecost });
+    await offboard();
+    expect(access.cluster.kubernetes.get('Namespace', undefined, 'kubecost')).toBeUndefined();
+    expect(access.cluster.accessEntries.size).toBe(1);
+    await offboard({ kubecost });
+    expect(access.cluster.accessEntries.size).toBe(0);
+  });
+});
+
+describe('a role', () => {
+  const byHand = {
+    Version: '2012-10-17',
+    Statement: [{ Sid: 'ByHand', Effect: 'Allow', Principal: { AWS: clusterAccountId }, Action: 'sts:AssumeRole' }],
+  };
+
+  it('that a run took over is given back as it was', async () => {
+    iam().createRole({ accountId: clusterAccountId, name: podRoleNameHere(), trust: byHand, settled: true });
+    const before = clusterSide();
+    await onboard({ existing: 'take-over' });
+    expect(podRole()?.tags.size).toBeGreaterThan(0);
+    const { output } = (await offboard())['remove-pod-role'];
+    expect(clusterSide()).toEqual(before);
+    expect(output.kept).toEqual([
+      { resource: podRoleArn(), why: 'it was there before us: kept unless purge names pod-role' },
+    ]);
+  });
+
+  it('that a run took over goes where purge names it', async () => {
+    iam().createRole({
+      accountId: clusterAccountId,
+      name: podRoleNameHere(),
+      trust: byHand,
+      inline: {
+        notes: {
+          Version: '2012-10-17',
+          Statement: [{ Effect: 'Allow', Action: 's3:ListAllMyBuckets', Resource: '*' }],
+        },
+      },
+      settled: true,
+    });
+    await onboard({ existing: 'take-over' });
+    await offboard({ purge: ['pod-role'] });
+    expect(podRole()).toBeUndefined();
+  });
+
+  it('that somebody gave rights of their own stays, and the pods keep it', async () => {
+    await onboard();
+    const policy = iam().attachablePolicy('arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole');
+    if (!policy) throw new Error('the sandbox has no such policy');
+    podRole()?.attached.set(policy.arn, new History(policy, now()));
+    const { output } = await take(await newRun(), 'remove-pod-role');
+    expect(podRole()).toBeDefined();
+    expect(output.kept).toEqual([{ resource: podRoleArn(), why: expect.stringContaining(policy.arn) as string }]);
+    expect(object('ServiceAccount', serviceAccount)?.metadata.annotations?.[roleAnnotation]).toBe(podRoleArn());
+  });
+});
+
+describe('a dry run', () => {
+  it('plans every deletion and makes none', async () => {
+    await onboard();
+    const before = clusterSide();
+    const taken = await offboard({ dryRun: true });
+    expect(names.flatMap((name) => taken[name].writes)).toEqual([]);
+    expect(clusterSide()).toEqual(before);
+    expect(taken['remove-pod-role'].output.removed).toEqual([policyArn(), podRoleArn()]);
+    expect(taken['remove-grant'].output.removed).toEqual([]);
+    expect(taken['remove-access'].record.changes.map((change) => change.do)).toContain('delete-access-entry');
+  });
+});
+
+describe('a crash', () => {
+  it('of each step after any of its writes ends where it ends without one', async () => {
+    const before = clusterSide();
+    for (const n of [1, 2, 4]) {
+      const target = await onboard();
+      const runId = await newRun();
+      for (const name of names) {
+        const restart = crashAfterWrite(access.world, n);
+        await invoke(runId, name).catch(() => undefined);
+        restart();
+        await take(runId, name);
+      }
+      expect(clusterSide(), `write ${n}`).toEqual(before);
+      expect(await items(target), `write ${n}`).toEqual([]);
+      expect(await listOpenWindows(), `write ${n}`).toEqual([]);
+    }
+  });
+});
