@@ -75,7 +75,7 @@ export function createRun(run: NewRun): Promise<boolean> {
   });
   const steps = Object.fromEntries(stepNamesOf[run.kind].map((name) => [name, fresh(name)]));
   const queued = runEvent(run, run.status, run.createdAt);
-  const item = toItem({ ...run, steps, outbox: { [queued.id]: queued } } as AnyRun);
+  const item = toItem({ ...run, steps, outbox: { [queued.id]: queued } });
   return holds(() =>
     documentClient().send(
       new PutCommand({ TableName: tableName(), Item: item, ConditionExpression: 'attribute_not_exists(pk)' }),

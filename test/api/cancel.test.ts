@@ -53,6 +53,12 @@ describe('POST /v1/runs/{runId}/cancel', () => {
     expect(hub.executions.size).toBe(0);
   });
 
+  it('ends an offboarding likewise', async () => {
+    const { runId } = (await call('POST', '/v1/offboardings', { body: smallest })).body as Run;
+    expect((await cancel(runId)).body).toMatchObject({ kind: 'offboarding', status: 'cancelled' });
+    expect(hub.executions.get(`${runId}-1`)?.ended).toBe(true);
+  });
+
   it('waits for the step at work: its record stays true, and no other step begins', async () => {
     const { runId, store } = await runAtWork();
     expect((await cancel(runId)).body).toMatchObject({ status: 'running', cancelling: true });

@@ -215,6 +215,21 @@ describe('POST /v1/runs/{runId}/retry', () => {
     });
   });
 
+  it('takes up an offboarding likewise, until it has succeeded', async () => {
+    const { runId } = (await call('POST', '/v1/offboardings', { body: smallest })).body as Run;
+    const end = async (status: 'failed' | 'succeeded') => {
+      const run = await readRun(runId);
+      if (!run) throw new Error('no run');
+      await endRun(run, status);
+      await releaseLock(run);
+    };
+    await end('failed');
+    expect((await retry(runId)).body).toMatchObject({ kind: 'offboarding', status: 'queued', attempt: 2 });
+    expect(hub.executions.get(`${runId}-2`)).toEqual({ input: `{"runId":"${runId}","attempt":2}`, ended: false });
+    await end('succeeded');
+    expect((await retry(runId)).body).toMatchObject({ code: 'run-not-retryable' });
+  });
+
   it('knows no run of another name', async () => {
     for (const runId of ['nobody', '01kjq3w5e8f2c9m4x7v1t6s0rz'])
       expect((await retry(runId)).body).toMatchObject({ code: 'run-not-found' });
