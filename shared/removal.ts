@@ -1,3 +1,4 @@
+import { isAwsError } from './errors.ts';
 import type { Removal } from './outputs.ts';
 import type { Change } from './run.ts';
 
@@ -10,4 +11,16 @@ export function removalOf(changes: readonly Change[], kept: Removal['kept'], pla
     ({ do: what }) => what.startsWith('delete-') && what !== 'delete-policy-version',
   );
   return { removed: [...new Set(deleted.map(({ resource }) => resource))], kept };
+}
+
+/**
+ * Makes a delete whose right hangs on the resource's tags (see `taggedOurs`). Sent again after its answer was lost it is denied, for the
+ * tags are gone with the resource: then a look decides.
+ */
+export async function deleteTagged(remove: () => Promise<unknown>, isGone: () => Promise<boolean>): Promise<void> {
+  try {
+    await remove();
+  } catch (error) {
+    if (!isAwsError(error, 'AccessDenied', 'AccessDeniedException') || !(await isGone())) throw error;
+  }
 }

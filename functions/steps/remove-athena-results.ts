@@ -12,7 +12,7 @@ import { fromTagList, ownership, taggedOurs, type Ownership } from '../../shared
 import { absentIf } from '../../shared/errors.ts';
 import type { Outputs, Removal } from '../../shared/outputs.ts';
 import { leavingOf, readPayerUsers, reasonsToStay, type Leaving, type PayerUsers } from '../../shared/payer-users.ts';
-import { removalOf } from '../../shared/removal.ts';
+import { deleteTagged, removalOf } from '../../shared/removal.ts';
 import { outputOf } from '../../shared/run.ts';
 import { stepHandler } from '../../shared/step-handler.ts';
 import { defineStep, rejected, type Plan, type StepChange, type StepContext } from '../../shared/step.ts';
@@ -121,7 +121,10 @@ export const removeAthenaResults = defineStep<'remove-athena-results', Input, Se
       case 'delete-workgroup': {
         // With its queries' history, which is as much ours as the workgroup.
         const gone = new DeleteWorkGroupCommand({ WorkGroup: workgroup, RecursiveDeleteOption: true });
-        return unlessMissing(() => athena.send(gone));
+        return deleteTagged(
+          () => unlessMissing(() => athena.send(gone)),
+          async () => (await findWorkgroup(athena, workgroup)) === undefined,
+        );
       }
       case 'unset-workgroup-location': {
         const ResultConfigurationUpdates = { RemoveOutputLocation: true };

@@ -1,5 +1,5 @@
 import { CloudFormationClient, DeleteStackCommand, type Stack } from '@aws-sdk/client-cloudformation';
-import { GlueClient } from '@aws-sdk/client-glue';
+import { GetCrawlerCommand, GlueClient } from '@aws-sdk/client-glue';
 import { AccountBucket } from '../../shared/aws/bucket.ts';
 import { crawlerStackPermissions } from '../../shared/aws/crawler-permissions.ts';
 import { crawlerStackName } from '../../shared/aws/names.ts';
@@ -12,10 +12,10 @@ import {
   type Notifications,
 } from '../../shared/aws/notifications.ts';
 import { foreignTables, tablesOfReport } from '../../shared/aws/report-table.ts';
-import { crawlerDatabase } from '../../shared/aws/report.ts';
+import { crawlerDatabase, crawlerName } from '../../shared/aws/report.ts';
 import { describeStack, rootCause, stackResources } from '../../shared/aws/stack.ts';
 import { fromTagList, ownership } from '../../shared/aws/tags.ts';
-import { isAwsError, UserError } from '../../shared/errors.ts';
+import { absentIf, isAwsError, UserError } from '../../shared/errors.ts';
 import type { Outputs, Removal } from '../../shared/outputs.ts';
 import { leavingOf, readPayerUsers, reasonsToStay, type Leaving, type PayerUsers } from '../../shared/payer-users.ts';
 import { removalOf } from '../../shared/removal.ts';
@@ -36,6 +36,8 @@ interface Input {
 interface Seen {
   users: PayerUsers;
   stack?: { found: Stack; failure: string | undefined };
+  /** Its crawler is at work: Glue deletes none that is. */
+  isCrawling: boolean;
   /** In the stack's database, and not the report's. */
   foreignTables: string[];
   /** Tables that hold the report and that no stack of ours made. */
@@ -56,7 +58,7 @@ interface Memo {
   saved?: Notifications;
 }
 
-const nothing = { foreignTables: [], adoptedTables: [], notifications: {} };
+const nothing = { isCrawling: false, foreignTables: [], adoptedTables: [], notifications: {} };
 
 export const removeCrawlerStack = defineStep<'remove-crawler-stack', Input, Seen, Change>({
   name: 'remove-crawler-stack',
@@ -102,11 +104,12 @@ export const removeCrawlerStack = defineStep<'remove-crawler-stack', Input, Seen
     if (isMoving(found)) return { users, ...nothing, stack: { found, failure: undefined } };
     const resources = await stackResources(client, stackName);
     const database = resources.AWSCURDatabase ?? crawlerDatabase(report.reportName);
-    const [foreign, failure] = await Promise.all([
+    const [foreign, isCrawling, failure] = await Promise.all([
       foreignTables(glue, database, report),
+      isAtWork(glue, resources.AWSCURCrawler ?? crawlerName(report.reportName)),
       found.StackStatus === 'DELETE_FAILED' ? rootCause(client, found) : undefined,
     ]);
-    return { users, ...nothing, notifications, foreignTables: foreign, stack: { found, failure } };
+    return { users, ...nothing, notifications, isCrawling, foreignTables: foreign, stack: { found, failure } };
   },
 
   plan(input, seen, situation): Plan<Change, Output> {
@@ -142,7 +145,18 @@ export const removeCrawlerStack = defineStep<'remove-crawler-stack', Input, Seen
         overdue: 'crawler-stack-not-removed',
         expected: removalOf(situation.changes, [], [remove]),
       };
-    if (failure !== undefined && memoOf(situation).deletingIn === situation.run.attempt)
+    if (seen.isCrawling)
+      return {
+        kind: 'wait',
+        reason: 'the crawler to end its crawl',
+        seconds: 30,
+        deadlineSeconds: 4 * 3600,
+        expectedSeconds: 300,
+        overdue: 'crawler-stack-not-removed',
+        expected: removalOf(situation.changes, [], [remove]),
+      };
+    const isFinal = failure !== undefined && !failure.includes('CrawlerRunningException');
+    if (isFinal && memoOf(situation).deletingIn === situation.run.attempt)
       return { kind: 'refuse', code: 'crawler-stack-not-removed', detail: `stack ${stackName}: ${failure}` };
     const others = othersAmong(seen.notifications);
     const snapshot: Change[] =
@@ -202,6 +216,11 @@ async function deleteStack(client: CloudFormationClient, StackName: string): Pro
     if (!isAwsError(error, 'ValidationError') || !error.message.includes('TerminationProtection')) throw error;
     throw new UserError('crawler-stack-not-removed', error.message, { cause: error });
   }
+}
+
+async function isAtWork(glue: GlueClient, Name: string): Promise<boolean> {
+  const answer = await absentIf(['EntityNotFoundException'], () => glue.send(new GetCrawlerCommand({ Name })));
+  return answer?.Crawler !== undefined && answer.Crawler.State !== 'READY';
 }
 
 function memoOf({ memo }: { memo: Record<string, unknown> }): Memo {

@@ -13,7 +13,7 @@ import {
 import { dataPolicyName, payerRoleName, tagsPolicyName } from '../../shared/aws/names.ts';
 import { withoutOurs } from '../../shared/aws/payer-policy.ts';
 import { decodePolicy, samePolicy, type PolicyDocument } from '../../shared/aws/policy.ts';
-import { iamRegion, type SeenRole } from '../../shared/aws/role.ts';
+import { findRole, iamRegion, type SeenRole } from '../../shared/aws/role.ts';
 import { ownerTags, taggedOurs, takenOverTags } from '../../shared/aws/tags.ts';
 import { absentIf, isAwsError, RetryableError } from '../../shared/errors.ts';
 import type { Outputs } from '../../shared/outputs.ts';
@@ -25,7 +25,7 @@ import {
   type Leaving,
   type PayerUsers,
 } from '../../shared/payer-users.ts';
-import { removalOf } from '../../shared/removal.ts';
+import { deleteTagged, removalOf } from '../../shared/removal.ts';
 import { defineStep, type Plan, type StepChange, type StepContext } from '../../shared/step.ts';
 import { stepHandler } from '../../shared/step-handler.ts';
 import { markPayerTargetRemoving } from '../../shared/target-store.ts';
@@ -141,10 +141,16 @@ export const removePayerRole = defineStep<'remove-payer-role', Input, Seen, Chan
         );
       case 'untag-role': {
         const TagKeys = Object.keys({ ...ownerTags(cx.owner), ...takenOverTags });
-        return iam.send(new UntagRoleCommand({ RoleName, TagKeys }));
+        return deleteTagged(
+          () => iam.send(new UntagRoleCommand({ RoleName, TagKeys })),
+          async () => (await findRole(iam, RoleName, cx.owner))?.ownership === 'foreign',
+        );
       }
       case 'delete-role':
-        return deleteRole(iam);
+        return deleteTagged(
+          () => deleteRole(iam),
+          async () => (await findRole(iam, RoleName, cx.owner)) === undefined,
+        );
     }
   },
 });
