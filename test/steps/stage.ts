@@ -23,6 +23,7 @@ const mostRetries = 8;
 export interface Taken {
   answer: StepAnswer;
   record: StepRecord;
+  /** The step's own: what its wrapper tells the event bus no step fails by. */
   calls: CallRecord[];
 }
 
@@ -116,7 +117,7 @@ export class OneRun {
         return undefined;
       });
       if (answer && answer.status !== 'waiting')
-        return { answer, record: await this.record(name), calls: world.calls.slice(before) };
+        return { answer, record: await this.record(name), calls: ownCalls(world.calls.slice(before)) };
       if (answer) failures = 0;
       await world.clock.sleep(Math.max(leastSeconds, answer?.seconds ?? Math.min(60, 2 ** failures)) * 1000);
     }
@@ -125,11 +126,18 @@ export class OneRun {
   /** Puts a run where another one is: as if it had taken the other one's steps before `step`. */
   async follow(other: OneRun, step: StepName): Promise<void> {
     const { steps } = await other.read();
-    for (const name of onboardingStepNames.slice(0, onboardingStepNames.findIndex((name) => name === step))) {
+    for (const name of onboardingStepNames.slice(
+      0,
+      onboardingStepNames.findIndex((name) => name === step),
+    )) {
       const output = steps[name]?.output;
       if (output) await endStep(this.runId, name, output);
     }
   }
+}
+
+function ownCalls(calls: readonly CallRecord[]): CallRecord[] {
+  return calls.filter(({ service }) => service !== 'events');
 }
 
 /** Requests that changed a payer account or a cluster, or tried to; a query leaves its results and nothing else. */
