@@ -48,6 +48,7 @@ async function lookAfter(run: AnyRun): Promise<void> {
       await closeRun(run);
     });
   } else if (run.status === 'queued' && now() - Date.parse(run.createdAt) >= leftBehindMs) {
+    // A retried run was created long ago: its start is repeated at once, which is as good.
     await attempt('queued run started', fields, () => completeStart(run));
   } else if (isOverdue(run)) await announce(run);
 }
