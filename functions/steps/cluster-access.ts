@@ -140,6 +140,18 @@ function planObjects(input: Input, { namespace: exists, role, binding }: Objects
   return changes;
 }
 
+/** What a dry run cannot look at: objects show to whoever is let in only. Each is made where it is missing. */
+function likelyChanges({ clusterArn, namespace, createNamespace }: Input, runId: string): Change[] {
+  const note = 'unless it is there already';
+  return [
+    { do: 'open-admin-window', resource: clusterArn, note: 'unless the Role is there already' },
+    ...(createNamespace ? [{ do: 'create-namespace' as const, resource: namespace, note }] : []),
+    { do: 'create-role', resource: `${namespace}/${groupName}`, note },
+    { do: 'create-role-binding', resource: `${namespace}/${groupName}`, note },
+    { do: 'close-admin-window', resource: clusterArn, made: true, runId },
+  ];
+}
+
 const wait = (
   reason: string,
   expected: Outputs['cluster-access'],
@@ -242,7 +254,13 @@ export const clusterAccess = defineStep({
         : { kind: 'refuse', ...refusal, expected };
     const refused = refusalOf({ run, memo });
     if (refused) return refuse(refused);
-    if (!entry) return { kind: 'change', changes: [{ do: 'create-access-entry', resource: principalArn }], expected };
+    const likely = run.request.dryRun ? likelyChanges(input, run.runId) : [];
+    if (!entry)
+      return {
+        kind: 'change',
+        changes: [{ do: 'create-access-entry', resource: principalArn }, ...likely],
+        expected,
+      };
     if (!entry.groups.includes(groupName))
       return {
         kind: 'refuse',
@@ -256,12 +274,14 @@ export const clusterAccess = defineStep({
     if (namespaceExists === false)
       return refuse({ code: 'namespace-missing', detail: `namespace ${namespace} of cluster ${clusterArn}` });
     if (!window && memo.made === rightsMade(run, input)) return wait('the Role to take effect', expected);
-    if (!admin)
-      return {
-        kind: 'change',
-        changes: [{ do: 'open-admin-window', resource: clusterArn, note: `missing: ${(missing ?? []).join(', ')}` }],
-        expected,
-      };
+    if (!admin) {
+      const note = `missing: ${(missing ?? []).join(', ')}`;
+      const changes: [Change, ...Change[]] = [
+        { do: 'open-admin-window', resource: clusterArn, note },
+        ...likely.slice(1),
+      ];
+      return { kind: 'change', changes, expected };
+    }
     if (!objects || objects === 'hidden') return wait('the administrator’s rights to take effect', expected);
     const { role, binding } = objects;
     if (role && objectOwnership(role, owner) === 'other-deployment')
