@@ -3,7 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { parameters, vpcProblem } from '../../.ci/deploy.ts';
 import { deployedFunctions } from '../../.ci/functions.ts';
 import { staleFiles } from '../../.ci/generate.ts';
-import { httpRoutes, readServerlessFile } from '../sandbox/serverless-file.ts';
+import { errorCatalogue } from '../../shared/error-catalogue.ts';
+import { detailTypes, eventSource } from '../../shared/run-event.ts';
+import { exampleEvent } from '../../shared/run-event-example.ts';
+import { httpRoutes, readServerlessFile, resourceOf } from '../sandbox/serverless-file.ts';
 
 const file = readServerlessFile();
 
@@ -49,6 +52,39 @@ describe('serverless.yml', () => {
 
   it('has the parameters that deploy --help explains', () => {
     expect(Object.keys(file.params.default).sort()).toEqual(Object.keys(parameters).sort());
+  });
+});
+
+describe('the mail of a failed run', () => {
+  const { EventPattern, Targets } = resourceOf(file, 'FailureRule') as unknown as {
+    EventPattern: { source: string[]; 'detail-type': string[]; detail: { status: string[] } };
+    Targets: [{ InputTransformer: { InputPathsMap: Record<string, string>; InputTemplate: string } }];
+  };
+  const { InputPathsMap, InputTemplate } = Targets[0].InputTransformer;
+
+  it('is sent for what the code tells of failed runs', () => {
+    expect(EventPattern).toEqual({
+      source: [eventSource],
+      'detail-type': [detailTypes.run],
+      detail: { status: [exampleEvent.status] },
+    });
+  });
+
+  it('is made of fields that its event has', () => {
+    const named = [...InputTemplate.matchAll(/<(\w+)>/g)].map(([, name = '']) => name);
+    expect(named.toSorted()).toEqual(Object.keys(InputPathsMap).sort());
+    for (const path of Object.values(InputPathsMap)) {
+      const found = path
+        .replace('$.detail.', '')
+        .split('.')
+        .reduce<unknown>((value, key) => (value as Record<string, unknown>)[key], exampleEvent);
+      expect(found, path).toEqual(expect.any(String));
+    }
+  });
+
+  it('is a quoted text, which no advice may end', () => {
+    for (const line of InputTemplate.split('\n')) expect(JSON.parse(line)).toEqual(expect.any(String));
+    expect(Object.values(errorCatalogue).filter((advice) => Object.values(advice).join(' ').includes('"'))).toEqual([]);
   });
 });
 
