@@ -2,7 +2,7 @@ import { parseIntegrationFile } from '../../shared/cloud-integration.ts';
 import type { Run } from '../../shared/run-view.ts';
 import { ApiClient } from '../demo/api-client.ts';
 import { fleetClusters, fleetRequests, seedFleet } from '../demo/fleet.ts';
-import { onboardFleet } from '../demo/fleet-run.ts';
+import { runsOfBatch, untilBatchRests } from '../demo/fleet-run.ts';
 import { clusterArn, readSecret } from '../demo/scenario.ts';
 import { quietly } from '../quiet.ts';
 import { startSandbox, type InvocationRecord, type Sandbox } from '../sandbox/hub.ts';
@@ -67,9 +67,11 @@ async function measure(sandbox: Sandbox, payers: number): Promise<MeasuredFleet>
   const api = new ApiClient(sandbox.apiUrl);
   const wallStart = performance.now();
   const load = latenciesUnderLoad(api);
-  const runs = await onboardFleet(api, fleetRequests(payers));
+  const { batchId } = await api.startBatch({ onboardings: fleetRequests(payers) });
+  const batch = await untilBatchRests(api, batchId);
   const wallMs = performance.now() - wallStart;
   const underLoad = await load.stop();
+  const runs = await runsOfBatch(api, batch);
   return {
     payers,
     ends: countBy(runs, ({ status, error }) => (error ? `${status} (${error.code})` : status)),

@@ -1,6 +1,8 @@
 import { SignatureV4 } from '@smithy/signature-v4';
 import { createHash, createHmac, type BinaryLike } from 'node:crypto';
-import type { Run } from '../../shared/run-view.ts';
+import type { BatchRequestInput } from '../../shared/batch-request.ts';
+import type { Batch } from '../../shared/batch-view.ts';
+import type { Run, RunSummary } from '../../shared/run-view.ts';
 import type { OnboardingRequestInput } from '../../shared/request.ts';
 import { hubAccountId, hubRegion } from '../sandbox/hub.ts';
 
@@ -48,9 +50,30 @@ export class ApiClient {
   }
 
   async run(runId: string): Promise<Run> {
-    const response = await this.fetch('GET', `/v1/runs/${runId}`);
-    if (response.status !== 200) throw new Error(`GET /v1/runs/${runId} answered ${response.status}`);
-    return (await response.json()) as Run;
+    return (await this.#read(`/v1/runs/${runId}`)) as Run;
+  }
+
+  async startBatch(request: BatchRequestInput): Promise<Batch> {
+    const headers = { 'content-type': 'application/json' };
+    const response = await this.fetch('POST', '/v1/batches', { body: JSON.stringify(request), headers });
+    if (response.status !== 202)
+      throw new Error(`POST /v1/batches answered ${response.status}: ${await response.text()}`);
+    return (await response.json()) as Batch;
+  }
+
+  async batch(batchId: string): Promise<Batch> {
+    return (await this.#read(`/v1/batches/${batchId}`)) as Batch;
+  }
+
+  /** One page. */
+  async runs(path: string): Promise<{ runs: RunSummary[]; nextCursor: string | null }> {
+    return (await this.#read(path)) as { runs: RunSummary[]; nextCursor: string | null };
+  }
+
+  async #read(path: string): Promise<unknown> {
+    const response = await this.fetch('GET', path);
+    if (response.status !== 200) throw new Error(`GET ${path} answered ${response.status}: ${await response.text()}`);
+    return response.json();
   }
 
   /**
