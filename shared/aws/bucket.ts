@@ -196,11 +196,11 @@ export class AccountBucket {
   }
 
   /**
-   * Deletes what lies under the prefix with every version of it, at most twenty thousand, so that an invocation comes to its end.
+   * Deletes what lies under the prefix with every version of it, at most ten thousand, so that an invocation comes to its end.
    * @throws UserError access-denied where S3 refuses a single key, also for a lock on it
    */
   async erase(region: string, prefix = ''): Promise<void> {
-    for (let page = 0; page < 20; page++) {
+    for (let page = 0; page < 10; page++) {
       const versions = await this.#someVersions(region, prefix);
       if (versions.length === 0) return;
       const { Errors: failed = [] } = await this.#client(region).send(

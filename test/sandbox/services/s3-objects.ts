@@ -163,7 +163,8 @@ function versionListing(bucket: Bucket, input: ListObjectVersionsCommandInput) {
   const page = start < 0 ? [] : all.slice(start, start + Math.min(MaxKeys, 1000));
   const last = page.at(-1);
   const more = last !== undefined && last !== all.at(-1);
-  const isLatest = (one: Version) => all.find(({ key }) => key === one.key) === one;
+  const latest = new Map(all.toReversed().map((one) => [one.key, one]));
+  const isLatest = (one: Version) => latest.get(one.key) === one;
   return {
     Name: bucket.name,
     Prefix,

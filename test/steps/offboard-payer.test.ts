@@ -1,0 +1,469 @@
+import { DeleteCommand } from '@aws-sdk/lib-dynamodb';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import {
+  athenaResultsBucketName,
+  crawlerStackName,
+  curBucketName,
+  dataPolicyName,
+  payerRoleName,
+  podRoleName,
+} from '../../shared/aws/names.ts';
+import { decodePolicy, policyOf } from '../../shared/aws/policy.ts';
+import { roleArnOf } from '../../shared/aws/role.ts';
+import type { Outputs } from '../../shared/outputs.ts';
+import { OffboardingRequest, type OffboardingRequestInput, type OnboardingRequestInput } from '../../shared/request.ts';
+import { newRunId } from '../../shared/run-id.ts';
+import { createRun, readRun } from '../../shared/run-store.ts';
+import { clusterArnOf, outputOf, type RunRecord } from '../../shared/run.ts';
+import type { StepAnswer } from '../../shared/step-handler.ts';
+import type { OffboardingStepName } from '../../shared/step-names.ts';
+import { deletePayerTarget, listPayerTargets, markPayerTargetRemoving } from '../../shared/target-store.ts';
+import { documentClient } from '../../shared/table.ts';
+import { functionKey } from '../../state-machines/states.ts';
+import { endStep } from '../api/requests.ts';
+import { exampleRequest } from '../demo/scenario.ts';
+import { crashAfterWrite, type FaultRule } from '../sandbox/faults.ts';
+import { tableName } from '../sandbox/hub.ts';
+import { shownTrust } from '../sandbox/services/iam-trust.ts';
+import { BillingWorld, refusalOf } from './billing-world.ts';
+import { writesOf, type OneRun } from './stage.ts';
+
+let billing: BillingWorld;
+beforeAll(async () => {
+  vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  vi.spyOn(Math, 'random').mockReturnValue(0);
+  billing = await BillingWorld.open();
+});
+afterAll(async () => {
+  await billing.stage.close();
+  vi.restoreAllMocks();
+});
+
+const region = 'us-east-1';
+const { cluster } = exampleRequest('new-irsa');
+const serviceAccount = 'kubecost-serviceaccount';
+const podRoleArn = roleArnOf(cluster.accountId, podRoleName(clusterArnOf({ cluster }), 'kubecost', serviceAccount));
+const elsewhere = {
+  clusterArn: 'arn:aws:eks:eu-west-1:555566667777:cluster/other',
+  namespace: 'kubecost',
+  secretName: 'cloud-integration',
+};
+const otherPod = roleArnOf('555566667777', 'kubecost-other');
+const all = ['report', 'data'] as const;
+const billingSteps = [
+  'report-choice',
+  'cur-bucket',
+  'cur-report',
+  'first-delivery',
+  'crawler-stack',
+  'crawler-table',
+  'athena-results',
+] as const;
+
+type Removed = 'remove-payer-role' | 'remove-crawler-stack' | 'remove-athena-results' | 'remove-report';
+const steps: Removed[] = ['remove-payer-role', 'remove-crawler-stack', 'remove-athena-results', 'remove-report'];
+
+/** Brings the payer to the target as far as its own account is concerned. */
+async function onboard(payer: string, changes: Partial<OnboardingRequestInput> = {}): Promise<void> {
+  billing.world.cur.firstDeliveryHours.set(payer, 0.25);
+  const run = await billing.begin(payer, { wait: { intervalMinutes: 15 }, ...changes });
+  for (const name of billingSteps) await run.take(name);
+  await letIn(run, podRoleArn);
+  await run.take('payer-policy');
+}
+
+/** Brings it to another target, whose pods its role then trusts as well. */
+async function joinElsewhere(payer: string): Promise<void> {
+  const other = { accountId: '555566667777', region: 'eu-west-1', name: 'other' };
+  await letIn(await billing.begin(payer, { cluster: other }), otherPod);
+}
+
+async function letIn(run: OneRun, roleArn: string): Promise<void> {
+  const oidcProviderArn = 'arn:aws:iam::222233334444:oidc-provider/any';
+  await endStep(run.runId, 'pod-role', { podRoleArn: roleArn, serviceAccount, oidcProviderArn });
+  await run.take('payer-role');
+}
+
+class Offboarding {
+  readonly #runId: string;
+  private constructor(runId: string) {
+    this.#runId = runId;
+  }
+
+  /** A run that has its inventory. */
+  static async begin(
+    payerAccountId: string,
+    request: Partial<OffboardingRequestInput> = {},
+    found: Partial<Outputs['inventory']> = {},
+  ): Promise<Offboarding> {
+    const at = billing.world.clock.now();
+    const runId = newRunId(at);
+    await createRun({
+      runId,
+      kind: 'offboarding',
+      attempt: 1,
+      status: 'running',
+      createdAt: new Date(at).toISOString(),
+      request: OffboardingRequest.parse({ payerAccountId, cluster, ...request }),
+    });
+    await endStep(runId, 'inventory', {
+      onboardedBy: null,
+      cluster: null,
+      identityMode: 'irsa',
+      serviceAccount,
+      publishedKey: null,
+      report: { reportName: 'kubecost_cur', bucket: curBucketName(payerAccountId, region), prefix: 'kubecost', region },
+      athenaWorkgroup: 'primary',
+      athenaResultsBucket: null,
+      ...found,
+    });
+    return new Offboarding(runId);
+  }
+
+  async invoke(name: OffboardingStepName): Promise<StepAnswer> {
+    return (await billing.stage.sandbox.invoke(functionKey(name), { runId: this.#runId, attempt: 1 })) as StepAnswer;
+  }
+
+  /** Takes one step to its end as the state machine does. */
+  async take(name: OffboardingStepName, invoked: () => void = () => undefined): Promise<void> {
+    for (let failures = 0; ;) {
+      const answer = await this.invoke(name).catch((error: unknown) => {
+        if (!(error instanceof Error) || error.name !== 'RetryableError' || ++failures > 20) throw error;
+        return undefined;
+      });
+      invoked();
+      if (answer && answer.status !== 'waiting') return;
+      await billing.world.clock.sleep((answer?.seconds ?? 2) * 1000);
+    }
+  }
+
+  async takeAll(): Promise<this> {
+    for (const name of steps) await this.take(name);
+    return this;
+  }
+
+  async read(): Promise<RunRecord<'offboarding'>> {
+    const run = await readRun(this.#runId);
+    if (run?.kind !== 'offboarding') throw new Error('the run is gone');
+    return run;
+  }
+
+  async output(name: Removed): Promise<Outputs[Removed]> {
+    return outputOf(await this.read(), name);
+  }
+
+  /** Why each thing was kept, in all steps. */
+  async reasons(): Promise<string[]> {
+    const run = await this.read();
+    return steps.flatMap((name) => outputOf(run, name).kept.map(({ why }) => why));
+  }
+}
+
+/** What there is in a payer account, to compare. */
+function accountOf(payer: string) {
+  const { world } = billing;
+  return {
+    roles: world.iam.roles(payer).map(({ name, trust, tags, inline }) => ({
+      name,
+      trust: trust.current && shownTrust(trust.current, world.iam),
+      tags: [...tags].sort(),
+      inline: [...inline].flatMap(([policy, { current }]) => (current ? [[policy, current.text]] : [])).sort(),
+    })),
+    buckets: [...world.s3.buckets.values()]
+      .filter(({ accountId }) => accountId === payer)
+      .map(({ name, policy, tags, notification, objects }) => {
+        return { name, policy: policy?.text, tags, notification, keys: [...objects.keys()] };
+      }),
+    reports: world.cur.ofAccount(payer).map(({ definition }) => definition.ReportName),
+    stacks: [...world.cloudformation.stacks.values()].flatMap(({ accountId, name, status }) =>
+      accountId === payer && status !== 'DELETE_COMPLETE' ? [name] : [],
+    ),
+    databases: [...world.glue.catalog(payer, region).databases.keys()],
+    crawlers: [...world.glue.catalog(payer, region).crawlers.keys()],
+    functions: [...world.cloudformation.functions.values()].flatMap(({ accountId, arn }) =>
+      accountId === payer ? [arn] : [],
+    ),
+    workgroups: [...world.athena.workgroups(payer, region).values()].map(({ name, configuration }) => {
+      return { name, location: configuration.ResultConfiguration?.OutputLocation };
+    }),
+  };
+}
+
+const crawlerOf = (payer: string) =>
+  billing.world.glue.catalog(payer, region).crawlers.get('AWSCURCrawler-kubecost_cur');
+const bucketOf = (name: string) => {
+  const bucket = billing.world.s3.buckets.get(name);
+  if (!bucket) throw new Error(`no bucket ${name}`);
+  return bucket;
+};
+const roleOf = (payer: string) => billing.world.iam.role(payer, payerRoleName);
+
+function trustOf(payer: string): string {
+  const trust = roleOf(payer)?.trust.current;
+  return trust ? shownTrust(trust, billing.world.iam) : '';
+}
+
+describe('offboarding the last target of a payer', () => {
+  it('leaves the account as it was where purge names report and data, and finds nothing to do a second time', async () => {
+    const payer = billing.newPayer();
+    const before = accountOf(payer);
+    await onboard(payer);
+    const run = await (await Offboarding.begin(payer, { purge: [...all] })).takeAll();
+    expect(accountOf(payer)).toEqual(before);
+    expect(await run.reasons()).toEqual([]);
+    expect((await run.output('remove-report')).removed).toEqual([
+      `arn:aws:cur:us-east-1:${payer}:definition/kubecost_cur`,
+      `arn:aws:s3:::${curBucketName(payer, region)}/kubecost/kubecost_cur/*`,
+      `arn:aws:s3:::${curBucketName(payer, region)}/aws-programmatic-access-test-object`,
+      `arn:aws:s3:::${curBucketName(payer, region)}`,
+    ]);
+    expect((await run.output('remove-payer-role')).removed).toEqual([roleArnOf(payer, payerRoleName)]);
+    expect(await listPayerTargets(payer)).toEqual([]);
+
+    const calls = billing.world.calls.length;
+    await (await Offboarding.begin(payer, { purge: [...all] })).takeAll();
+    expect(writesOf(billing.world.calls.slice(calls))).toEqual([]);
+    expect(await listPayerTargets(payer)).toEqual([]);
+
+    const again = await billing.begin(payer);
+    const { record } = await again.take('report-choice');
+    expect(record.output).toMatchObject({ choice: 'create', reportName: 'kubecost_cur_2' });
+    expect(record.warnings).toEqual([expect.stringContaining('kubecost_cur was deleted')]);
+    const named = await billing.begin(payer, { report: { mode: 'create', name: 'kubecost_cur' } });
+    expect((await refusalOf(named.take('report-choice'))).code).toBe('report-name-purged');
+  });
+
+  it('keeps report, data and bucket unless purge names them, and says so', async () => {
+    const payer = billing.newPayer();
+    await onboard(payer, { crawler: 'native', athena: { workgroup: 'kubecost' } });
+    const bucket = curBucketName(payer, region);
+    const { policy, keys } = accountOf(payer).buckets.find(({ name }) => name === bucket) ?? {};
+    const run = await (await Offboarding.begin(payer, {}, { athenaWorkgroup: 'kubecost' })).takeAll();
+    const left = accountOf(payer);
+    expect(left).toMatchObject({ reports: ['kubecost_cur'], stacks: [], databases: [], crawlers: [] });
+    expect(left.roles.map(({ name }) => name)).toEqual(['kubecost-payer-provisioner']);
+    expect(left.workgroups).toEqual([{ name: 'primary', location: undefined }]);
+    expect(left.buckets).toMatchObject([{ name: bucket, policy, keys }]);
+    expect(await run.reasons()).toEqual([
+      expect.stringContaining('unless purge names report'),
+      expect.stringContaining('unless purge names data'),
+      'the report delivers to it',
+    ]);
+  });
+
+  it('deletes the report and keeps its data, whose name no later report gets, even if the table forgets', async () => {
+    const payer = billing.newPayer();
+    await onboard(payer, { crawler: 'native' });
+    const bucket = bucketOf(curBucketName(payer, region));
+    await (await Offboarding.begin(payer, { purge: ['report'] })).takeAll();
+    expect(billing.world.cur.ofAccount(payer)).toEqual([]);
+    expect(bucket.policy?.text).not.toContain('billingreports');
+    expect(bucket.policy?.text).toContain('KubecostDenyInsecureTransport');
+    expect(bucket.objects.size).toBeGreaterThan(2);
+
+    const Key = { pk: `payer#${payer}`, sk: 'purged-report#kubecost_cur' };
+    await documentClient().send(new DeleteCommand({ TableName: tableName, Key }));
+    const { record } = await (await billing.begin(payer)).take('report-choice');
+    expect(record.output).toMatchObject({ reportName: 'kubecost_cur_2' });
+  });
+
+  it('puts back the notifications that the end of AWS’s template erases, also after a crash in between', async () => {
+    const payer = billing.newPayer();
+    await onboard(payer);
+    const bucket = bucketOf(curBucketName(payer, region));
+    const queue = { Id: 'audit', QueueArn: 'arn:aws:sqs:us-east-1:1:audit', Events: ['s3:ObjectRemoved:*' as const] };
+    bucket.notification = { ...bucket.notification, QueueConfigurations: [queue], EventBridgeConfiguration: {} };
+    const run = await Offboarding.begin(payer);
+    await run.take('remove-payer-role');
+    // Until its crawler rests, whose first crawl the delivery began.
+    while (crawlerOf(payer)?.state !== 'READY') await billing.world.clock.sleep(60_000);
+    const restart = crashAfterWrite(billing.world, 1);
+    await run.invoke('remove-crawler-stack').catch(() => undefined);
+    restart();
+    await billing.world.clock.sleep(600_000);
+    expect(bucket.notification).toEqual({});
+    await run.take('remove-crawler-stack');
+    expect(bucket.notification).toEqual({ QueueConfigurations: [queue], EventBridgeConfiguration: {} });
+    expect(billing.world.cloudformation.find(payer, region, crawlerStackName('kubecost_cur'))).toBeUndefined();
+  });
+
+  it('comes to the same where each write is an invocation’s last, or its answer is lost', async () => {
+    const payer = billing.newPayer();
+    const before = accountOf(payer);
+    await onboard(payer);
+    const run = await Offboarding.begin(payer, { purge: [...all] });
+    for (const name of steps) {
+      let restart = crashAfterWrite(billing.world, 1);
+      await run.take(name, () => {
+        restart();
+        restart = crashAfterWrite(billing.world, 1);
+      });
+      restart();
+    }
+    expect(accountOf(payer)).toEqual(before);
+
+    const lossy = billing.newPayer();
+    const untouched = accountOf(lossy);
+    await onboard(lossy);
+    const other = await Offboarding.begin(lossy, { purge: [...all] });
+    billing.world.faults.push(
+      ...Array.from({ length: 20 }, (_, index): FaultRule => {
+        return { kind: 'applied-but-lost', writes: true, nth: 2 * index + 1 };
+      }),
+    );
+    await other.takeAll().finally(() => billing.world.faults.splice(0));
+    expect(accountOf(lossy)).toEqual(untouched);
+  });
+
+  it('plans in a dry run what the run does, and writes nothing', async () => {
+    const payer = billing.newPayer();
+    await onboard(payer);
+    const before = accountOf(payer);
+    const targets = await listPayerTargets(payer);
+    const dry = await Offboarding.begin(payer, { purge: [...all], dryRun: true });
+    const calls = billing.world.calls.length;
+    await dry.takeAll();
+    expect(writesOf(billing.world.calls.slice(calls))).toEqual([]);
+    expect([accountOf(payer), await listPayerTargets(payer)]).toEqual([before, targets]);
+    const real = await (await Offboarding.begin(payer, { purge: [...all] })).takeAll();
+    for (const name of steps) expect(await dry.output(name), name).toEqual(await real.output(name));
+  });
+
+  it('empties a bucket with versions, and one of more objects than an invocation deletes', async () => {
+    const payer = billing.newPayer();
+    await onboard(payer, { crawler: 'native' });
+    const name = athenaResultsBucketName(payer, region);
+    const bucket = bucketOf(name);
+    bucket.versioned = true;
+    for (let n = 0; n < 10_050; n++) billing.world.s3.put(name, `results/${n % 10_000}.csv`, '');
+    billing.world.s3.erase(bucket, 'results/1.csv');
+    const run = await Offboarding.begin(payer);
+    await run.take('remove-payer-role');
+    let invocations = 0;
+    await run.take('remove-athena-results', () => invocations++);
+    expect(billing.world.s3.buckets.has(name)).toBe(false);
+    expect(invocations).toBe(2);
+  });
+});
+
+describe('offboarding one of several targets', () => {
+  it('takes only its own pods out of the trust, and the last one takes the rest', async () => {
+    const payer = billing.newPayer();
+    const before = accountOf(payer);
+    await onboard(payer, { crawler: 'native' });
+    await joinElsewhere(payer);
+    const run = await (await Offboarding.begin(payer, { purge: [...all] })).takeAll();
+    expect(new Set(await run.reasons())).toEqual(
+      new Set([expect.stringContaining(`another target still needs it: ${elsewhere.clusterArn}`)]),
+    );
+    expect(accountOf(payer)).toMatchObject({ reports: ['kubecost_cur'], databases: ['athenacurcfn_kubecost_cur'] });
+    expect(trustOf(payer)).toContain(otherPod);
+    expect(trustOf(payer)).not.toContain(podRoleArn);
+
+    const other = { accountId: '555566667777', region: 'eu-west-1', name: 'other' };
+    await (await Offboarding.begin(payer, { cluster: other, purge: [...all] })).takeAll();
+    expect(accountOf(payer)).toEqual(before);
+    expect(await listPayerTargets(payer)).toEqual([]);
+  });
+});
+
+describe('what others have', () => {
+  it('needs no item in the table: whom the payer role’s trust names keeps everything', async () => {
+    const payer = billing.newPayer();
+    await onboard(payer, { crawler: 'native' });
+    await joinElsewhere(payer);
+    await markPayerTargetRemoving(payer, elsewhere, otherPod);
+    await deletePayerTarget(payer, elsewhere);
+    const run = await (await Offboarding.begin(payer)).takeAll();
+    expect(trustOf(payer)).toContain(otherPod);
+    expect(trustOf(payer)).not.toContain(podRoleArn);
+    expect(accountOf(payer).stacks).toEqual([crawlerStackName('kubecost_cur')]);
+    expect(await run.reasons()).toContain(`the payer role’s trust still names ${otherPod}`);
+  });
+
+  it.each<[OffboardingRequestInput['purge'] & object, string]>([
+    [[], 'is let go as it was before it was taken over'],
+    [['payer-role'], 'goes whole where purge names it'],
+  ])('%j: a hand-made payer role %s', async (purge) => {
+    const payer = billing.newPayer();
+    const statement = (Sid: string) => ({ Sid, Effect: 'Allow' as const, Action: 's3:ListBucket', Resource: '*' });
+    billing.world.iam.createRole({
+      accountId: payer,
+      name: payerRoleName,
+      trust: policyOf({ Effect: 'Allow', Principal: { Service: 'ec2.amazonaws.com' }, Action: 'sts:AssumeRole' }),
+      inline: { [dataPolicyName]: policyOf(statement('Theirs')) },
+      settled: true,
+    });
+    const before = accountOf(payer).roles;
+    await onboard(payer, { crawler: 'native', existing: 'take-over' });
+    const run = await (await Offboarding.begin(payer, { purge })).takeAll();
+    if (purge.length > 0) {
+      expect(roleOf(payer)).toBeUndefined();
+      return;
+    }
+    const meaning = (roles: typeof before) =>
+      roles.map((role) => ({ ...role, inline: role.inline.map(([name, text]) => [name, decodePolicy(text ?? '{}')]) }));
+    expect(meaning(accountOf(payer).roles)).toEqual(meaning(before));
+    expect(await run.reasons()).toContain('adopted: kept unless purge names payer-role');
+  });
+
+  it('keeps the stack whose database holds a table of theirs, unless purge names it', async () => {
+    const payer = billing.newPayer();
+    await onboard(payer, { crawler: 'native' });
+    const database = billing.world.glue.catalog(payer, region).databases.get('athenacurcfn_kubecost_cur');
+    database?.tables.set('monthly', { input: { Name: 'monthly' }, createdAt: 0, updatedAt: 0, partitions: new Map() });
+    const run = await (await Offboarding.begin(payer)).takeAll();
+    expect(accountOf(payer).stacks).toHaveLength(1);
+    expect(await run.reasons()).toContain('its database holds monthly, which is not the report’s');
+    await (await Offboarding.begin(payer, { purge: ['crawler-stack'] })).takeAll();
+    expect(accountOf(payer).stacks).toEqual([]);
+  });
+
+  it('keeps the bucket, and its policy, to which another report delivers', async () => {
+    const payer = billing.newPayer();
+    await onboard(payer, { crawler: 'native' });
+    const bucket = bucketOf(curBucketName(payer, region));
+    const definition = { ReportName: 'finance', S3Bucket: bucket.name, S3Prefix: 'finance', S3Region: region };
+    billing.world.cur.seedReport({ accountId: payer, definition, deliveredSince: Date.parse('2026-11-01T00:00:00Z') });
+    const policy = bucket.policy?.text;
+    const run = await (await Offboarding.begin(payer, { purge: [...all] })).takeAll();
+    expect(accountOf(payer).reports).toEqual(['finance']);
+    expect(bucket.policy?.text).toBe(policy);
+    expect([...bucket.objects.keys()].filter((key) => key.startsWith('kubecost/'))).toEqual([]);
+    expect(billing.world.s3.keys(bucket.name, 'finance/').length).toBeGreaterThan(2);
+    expect(await run.reasons()).toEqual(['other reports deliver to it: finance']);
+  });
+
+  it('is never touched where another deployment made it', async () => {
+    const payer = billing.newPayer();
+    await onboard(payer, { crawler: 'native' });
+    const retagged = [
+      { Key: 'managed-by', Value: 'kubecost-payer-onboarding' },
+      { Key: 'deployment-id', Value: 'b' },
+    ];
+    roleOf(payer)?.tags.set('deployment-id', 'b');
+    for (const name of [curBucketName(payer, region), athenaResultsBucketName(payer, region)])
+      bucketOf(name).tags = retagged;
+    const stack = billing.world.cloudformation.find(payer, region, crawlerStackName('kubecost_cur'));
+    if (stack) stack.tags = retagged;
+    const before = accountOf(payer);
+    const purge = ['report', 'data', 'crawler-stack', 'results-bucket', 'payer-role'] as const;
+    const run = await (await Offboarding.begin(payer, { purge: [...purge] })).takeAll();
+    expect(accountOf(payer)).toEqual(before);
+    expect(new Set(await run.reasons())).toEqual(new Set(['it belongs to another deployment']));
+  });
+});
+
+it('a stack that CloudFormation cannot delete is told with the cause, and goes once that is mended', async () => {
+  const payer = billing.newPayer();
+  await onboard(payer);
+  const bucket = bucketOf(curBucketName(payer, region));
+  billing.world.s3.buckets.delete(bucket.name);
+  const run = await Offboarding.begin(payer);
+  await run.take('remove-payer-role');
+  const { code, message } = await refusalOf(run.take('remove-crawler-stack'));
+  expect([code, message]).toEqual(['crawler-stack-not-removed', expect.stringContaining('bucket does not exist')]);
+  billing.world.s3.buckets.set(bucket.name, bucket);
+  await (await Offboarding.begin(payer)).takeAll();
+  expect(accountOf(payer).stacks).toEqual([]);
+});
