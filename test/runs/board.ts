@@ -1,3 +1,4 @@
+import type { OffboardingRequestInput } from '../../shared/request.ts';
 import type { Run } from '../../shared/run-view.ts';
 import { ApiClient } from '../demo/api-client.ts';
 import type { clusters } from '../demo/scenario.ts';
@@ -28,6 +29,16 @@ export class Board {
   async onboard(example: Example, changes: Changes = {}): Promise<Run> {
     const { runId } = await this.api.start({ ...exampleRequest(example), ...changes });
     return this.api.untilEnded(runId);
+  }
+
+  async offboard(request: OffboardingRequestInput): Promise<Run> {
+    const answer = await this.api.fetch('POST', '/v1/offboardings', {
+      body: JSON.stringify(request),
+      headers: { 'content-type': 'application/json' },
+    });
+    if (answer.status !== 202)
+      throw new Error(`POST /v1/offboardings answered ${answer.status}: ${await answer.text()}`);
+    return this.api.untilEnded(((await answer.json()) as Run).runId);
   }
 
   /** Does something at a moment of virtual time; time stands still meanwhile. */

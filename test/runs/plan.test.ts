@@ -1,0 +1,218 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { Run } from '../../shared/run-view.ts';
+import { clusterArn, clusters, exampleRequest, plantedSecrets } from '../demo/scenario.ts';
+import { defaultNames } from '../../shared/cluster-role.ts';
+import { applyManifest, enterByHand } from '../sandbox/owner.ts';
+import { deployProvisioner } from '../sandbox/provisioners.ts';
+import { landscape } from '../steps/landscape.ts';
+import type { Stage } from '../steps/stage.ts';
+import { Board, putFile, stepOf } from './board.ts';
+
+let board: Board;
+let stage: Stage;
+beforeAll(async () => {
+  vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  board = await Board.open();
+  ({ stage } = board);
+});
+afterAll(async () => {
+  await board.close();
+  vi.restoreAllMocks();
+});
+
+const [, platform] = clusters;
+
+/** Shows that a run left the whole world, and the table but for its own record, as they were. */
+async function untouched(work: () => Promise<Run>): Promise<Run> {
+  const others = async () => (await stage.items()).filter(({ pk }) => !String(pk).startsWith('run#'));
+  const before = { world: await landscape(stage), items: await others() };
+  const calls = stage.world.calls.length;
+  const runs = (await stage.items('run#')).length;
+  const run = await work();
+  expect(run.error).toBeNull();
+  expect(run.status).toBe('planned');
+  expect(run.changes).toBe(0);
+  const made = stage.world.calls.slice(calls).filter(({ writes, error }) => writes && error === undefined);
+  const beyondOurRecord = made.filter(({ service }) => !['states', 'events'].includes(service));
+  expect(beyondOurRecord).toEqual([]);
+  expect({ world: await landscape(stage), items: await others() }).toEqual(before);
+  expect((await stage.items('run#')).length).toBe(runs + 1);
+  expect(JSON.stringify(run)).not.toContain(plantedSecrets.azureKey);
+  expect(JSON.stringify(run)).not.toContain(plantedSecrets.awsSecret);
+  return run;
+}
+
+function planOf({ plan }: Run): NonNullable<Run['plan']> {
+  if (!plan) throw new Error('a dry run without a plan');
+  return plan;
+}
+
+const dry = (...[example, changes]: Parameters<Board['onboard']>) =>
+  untouched(() => board.onboard(example, { ...changes, dryRun: true }));
+
+const dosOf = (run: Run) => planOf(run).changes.map((change) => `${change.step} ${change.do}`);
+
+describe('a dry run', () => {
+  it('of a new payer lists every change in order, and marks what nobody can know yet', async () => {
+    const run = await dry('new-irsa');
+    const plan = planOf(run);
+    expect(plan.refusals).toEqual([]);
+    expect(dosOf(run)).toEqual([
+      'cluster-access create-access-entry',
+      'cluster-access open-admin-window',
+      'cluster-access create-namespace',
+      'cluster-access create-role',
+      'cluster-access create-role-binding',
+      'cluster-access close-admin-window',
+      'cur-bucket create-bucket',
+      'cur-bucket put-bucket-policy',
+      'cur-report create-report',
+      'crawler-stack create-stack',
+      'crawler-table start-crawler',
+      'athena-results create-bucket',
+      'athena-results put-bucket-policy',
+      'athena-results put-expiry',
+      'athena-results set-workgroup-location',
+      'pod-role create-oidc-provider',
+      'pod-role create-role',
+      'pod-role create-service-account',
+      'payer-role create-role',
+      'grant create-policy',
+      'grant attach-policy',
+      'payer-policy put-role-policy',
+      'payer-policy put-role-policy',
+      'publish create-secret',
+    ]);
+    for (const { why } of plan.changes) expect(why).not.toBe('');
+    expect(plan.notVisible.map(({ step }) => step)).toEqual(['discovery', 'publish']);
+    expect(stepOf(run, 'publish').output?.entry).toMatchObject({
+      athenaDatabase: '(known after crawler-stack)',
+      athenaTable: '(known after crawler-table)',
+      masterPayerARN: 'arn:aws:iam::111122220001:role/kubecost-cur-access',
+    });
+    for (const proof of ['chain-proof', 'smoke-query', 'load-proof'] as const)
+      expect(stepOf(run, proof)).toMatchObject({ status: 'planned', changes: [], output: null });
+    expect(plan.quotas).toContainEqual({
+      quota: 'payers that the cluster’s pod can read',
+      used: 0,
+      adds: 1,
+      limit: 1130,
+    });
+    expect(plan.quotas).toContainEqual({ quota: 'policies attached to the pod’s role', used: 0, adds: 1, limit: 10 });
+    expect(plan.expectedMinutes).toBeGreaterThan(24 * 60);
+    expect(plan.usd.perMonth).toBeGreaterThan(1);
+  });
+
+  it('of Pod Identity and our own crawler names its database already', async () => {
+    const run = await dry('new-pod-identity');
+    expect(planOf(run).refusals).toEqual([]);
+    expect(dosOf(run)).toContain('pod-identity create-association');
+    expect(stepOf(run, 'publish').output?.entry).toMatchObject({
+      database: 'athenacurcfn_kubecost_cur',
+      table: '(known after crawler-table)',
+    });
+  });
+
+  it('of an adopted report takes minutes and leaves no report behind', async () => {
+    const run = await dry('adopt-report');
+    const plan = planOf(run);
+    expect(plan.refusals).toEqual([]);
+    expect(dosOf(run).filter((change) => change.startsWith('cur-'))).toEqual([]);
+    expect(plan.expectedMinutes).toBeLessThanOrEqual(15);
+    expect(plan.usd.lines.map(({ what }) => what)).not.toContain('S3, the report');
+    expect(stepOf(run, 'report-choice').output).toMatchObject({
+      considered: [{ reportName: 'acme_daily', usable: true, used: true }],
+    });
+  });
+
+  it('of what a person made by hand says what is taken over, or everything that is refused', async () => {
+    expect(planOf(await dry('take-over-hand-made')).refusals).toEqual([]);
+    const refused = await dry('take-over-hand-made', { existing: 'refuse', kubecost: { namespace: 'kubecost' } });
+    const plan = planOf(refused);
+    expect(plan.refusals).toContainEqual(
+      expect.objectContaining({ step: 'payer-role', code: 'payer-role-not-ours', actor: 'caller' }),
+    );
+    expect(dosOf(refused), 'the steps after the refusal are planned as well').toContain('grant create-policy');
+    for (const { remedy, message } of plan.refusals) expect(`${remedy}${message}`).not.toBe('');
+  });
+
+  it('of accounts that nobody has prepared refuses nothing, and says what to deploy and what will be looked at', async () => {
+    const run = await dry('new-irsa', { payerAccountId: '444455550001' });
+    const plan = planOf(run);
+    expect(plan.refusals).toEqual([]);
+    const [preflight] = plan.notVisible;
+    expect(preflight).toMatchObject({ step: 'preflight' });
+    expect(preflight?.why).toContain('Deploy the payer provisioner role');
+    expect(plan.notVisible.map(({ step }) => step)).toEqual(
+      expect.arrayContaining(['report-choice', 'cur-bucket', 'payer-role', 'publish']),
+    );
+    expect(dosOf(run), 'what can be seen is planned').toContain('pod-role create-role');
+    expect(plan.expectedMinutes).toBeNull();
+
+    const elsewhere = { accountId: '444455550002', region: 'eu-west-1', name: 'finops' };
+    const neither = planOf(await dry('new-irsa', { payerAccountId: '444455550001', cluster: elsewhere }));
+    expect(neither).toMatchObject({ changes: [], refusals: [] });
+    expect(neither.notVisible[0]?.why).toMatch(/payer provisioner role.*cluster provisioner role/);
+  });
+
+  it('of a hostile account collects every refusal, each with who acts and how, and talks to no cluster it should not', async () => {
+    const { world } = stage;
+    const payer = '444455550003';
+    deployProvisioner(world, 'payer', payer);
+    world.organizations.create('999988880001', payer);
+    world.cur.seedReport({
+      accountId: payer,
+      definition: {
+        ReportName: 'kubecost_cur',
+        S3Bucket: 'hostile',
+        S3Prefix: 'a',
+        S3Region: 'us-east-1',
+        Format: 'textORcsv',
+        Compression: 'GZIP',
+        AdditionalArtifacts: [],
+      },
+    });
+    const plan = planOf(
+      await dry('new-irsa', {
+        payerAccountId: payer,
+        report: { mode: 'create' },
+        kubecost: { namespace: 'kube-system' },
+      }),
+    );
+    expect(plan.refusals.map(({ step, code }) => [step, code])).toEqual([
+      ['preflight', 'namespace-not-allowed'],
+      ['preflight', 'payer-is-member-account'],
+      ['report-choice', 'report-differs'],
+      ['cluster-access', 'namespace-not-allowed'],
+    ]);
+    expect(plan.refusals.map(({ actor }) => actor)).toEqual(['operator', 'caller', 'caller', 'operator']);
+    expect(plan.notVisible.find(({ step }) => step === 'discovery')?.why).toBe(
+      'preflight could not tell what this needs',
+    );
+  });
+
+  it('of a cluster that lets us in sees a file nobody may write to', async () => {
+    const { accountId } = platform;
+    const cluster = stage.world.eks.cluster(clusterArn(platform));
+    const principal = `arn:aws:iam::${accountId}:role/kubecost-payer-onboarding/kubecost-cluster-provisioner`;
+    await enterByHand(stage.sandbox, cluster, principal);
+    putFile(board, platform, '{"aws": [], "aws": []}');
+    applyManifest(cluster, { namespace: 'kubecost', secretName: 'cloud-integration', ...defaultNames });
+    const run = await dry('new-pod-identity');
+    expect(stepOf(run, 'discovery').output).toMatchObject({ installation: 'kubecost-2' });
+    expect(planOf(run).refusals.map(({ step }) => step)).toEqual(['publish']);
+    expect(dosOf(run).filter((change) => change.startsWith('cluster-access'))).toEqual([]);
+  });
+
+  it('of an offboarding lists what goes and what is saved, and takes nothing', async () => {
+    const { payerAccountId, cluster } = exampleRequest('take-over-hand-made');
+    const onboarded = await board.onboard('take-over-hand-made');
+    expect(onboarded.status).toBe('succeeded');
+    const run = await untouched(() => board.offboard({ payerAccountId, cluster, dryRun: true }));
+    const plan = planOf(run);
+    expect(plan.refusals).toEqual([]);
+    expect(plan.changes.map(({ step }) => step)).toContain('remove-payer-role');
+    expect(plan.usd.perMonth).toBeLessThanOrEqual(0);
+    expect(plan.expectedMinutes).toBeLessThan(60);
+  });
+});
