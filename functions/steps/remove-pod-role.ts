@@ -260,11 +260,10 @@ export const removePodRole = defineStep<'remove-pod-role', Input, Seen, Change>(
     ]);
     const isOwn = (payer: (typeof payers)[number]) =>
       payer.payerAccountId === payerAccountId && payer.target === target;
-    const annotated = serviceAccount === 'hidden' ? undefined : serviceAccount?.metadata.annotations?.[roleAnnotation];
     const arns = [
       input.defaultRoleArn,
       association?.roleArn,
-      annotated,
+      annotationOf(serviceAccount)?.roleArn,
       payers.find(isOwn)?.podRoleArn,
       ...payerTargets.filter((one) => one.targetId === targetId(target)).flatMap(({ podRoleArns }) => podRoleArns),
     ].filter((arn) => arn !== undefined && parseRoleArn(arn).accountId === input.clusterAccountId);
@@ -282,6 +281,8 @@ export const removePodRole = defineStep<'remove-pod-role', Input, Seen, Change>(
     const kept = released(made);
     const changes: Change[] = [];
     const { association, serviceAccount } = seen;
+    const deleted = made.filter(({ do: what }) => what === 'delete-role').map(({ resource }) => resource);
+    const goes = (roleArn: string) => verdicts.get(roleArn)?.kind === 'delete' || deleted.includes(roleArn);
     if (association?.ownership === 'ours') {
       const { arn: resource, id: associationId, roleArn } = association;
       const verdict = verdicts.get(roleArn);
@@ -292,9 +293,20 @@ export const removePodRole = defineStep<'remove-pod-role', Input, Seen, Change>(
         changes.push({ do: 'release-association', resource, associationId });
         kept.push({ resource, why: takenOver });
       } else changes.push({ do: 'delete-association', resource, associationId });
-    }
-    if (isOurAnnotation(input, serviceAccount, verdicts))
-      changes.push({ do: 'remove-annotation', resource: `${input.namespace}/${input.serviceAccount}` });
+    } else if (association && goes(association.roleArn))
+      kept.push({
+        resource: association.arn,
+        why: `its owner made it; the role it names goes: ${association.roleArn}`,
+      });
+    const annotated = annotationOf(serviceAccount);
+    const account = `${input.namespace}/${input.serviceAccount}`;
+    if (annotated && isOurAnnotation(input, annotated, verdicts))
+      changes.push({ do: 'remove-annotation', resource: account });
+    else if (annotated && !annotated.isOurs && goes(annotated.roleArn))
+      kept.push({
+        resource: `ServiceAccount ${account}`,
+        why: `its owner annotated it with ${annotated.roleArn}, which goes: take the annotation out of the Helm values`,
+      });
     for (const role of seen.roles) {
       const verdict = verdictOn(input, seen, role);
       if ('why' in verdict) kept.push({ resource: role.arn, why: verdict.why });
@@ -345,18 +357,26 @@ export const removePodRole = defineStep<'remove-pod-role', Input, Seen, Change>(
   },
 });
 
-/** The one that we made and whose role goes, or has gone; the owner's own only where its role is deleted. */
-function isOurAnnotation(
-  { purge }: Input,
-  serviceAccount: Seen['serviceAccount'],
-  verdicts: ReadonlyMap<string, Verdict>,
-): boolean {
-  if (!serviceAccount || serviceAccount === 'hidden') return false;
+interface Annotation {
+  roleArn: string;
+  /** We have set it, and nobody has changed it since. */
+  isOurs: boolean;
+}
+
+function annotationOf(serviceAccount: Seen['serviceAccount']): Annotation | undefined {
+  if (!serviceAccount || serviceAccount === 'hidden') return undefined;
   const { annotations = {} } = serviceAccount.metadata;
   const roleArn = annotations[roleAnnotation];
-  if (roleArn === undefined) return false;
-  const verdict = verdicts.get(roleArn)?.kind ?? 'gone';
-  const isOurs = annotations[annotatedBy] === roleArn;
+  return roleArn === undefined ? undefined : { roleArn, isOurs: annotations[annotatedBy] === roleArn };
+}
+
+/** The one that we made and whose role goes, or has gone; the owner's own only where purge names its role. */
+function isOurAnnotation(
+  { purge }: Input,
+  { roleArn, isOurs }: Annotation,
+  verdicts: ReadonlyMap<string, Verdict>,
+): boolean {
+  const verdict = verdicts.get(roleArn)?.kind;
   return isOurs ? verdict !== 'keep' : purge && verdict === 'delete';
 }
 

@@ -2,17 +2,23 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { IntegrationEntry } from '../../shared/cloud-integration.ts';
 import {
   addPayerTarget,
+  deleteTargetPayer,
+  deleteTargetSettings,
   fixTargetSettings,
   listOpenWindows,
+  listOtherTargets,
+  listServiceAccountPayers,
   listPayerTargets,
   listTargetPayers,
   markGranted,
   markProven,
   markPublished,
   markRemoving,
+  markUnloaded,
   markWindowOpen,
   markWindowShut,
   moveServiceAccount,
+  needsTarget,
   readTargetSettings,
   readWindow,
   type AdminWindow,
@@ -40,6 +46,51 @@ const entry: IntegrationEntry = {
   athenaWorkgroup: 'primary',
   payerRoleArn: roleArn,
 };
+
+describe('a payer that leaves a target', () => {
+  const item = async () => (await listTargetPayers(target))[0];
+
+  it('needs the target until its entry is proven gone, and again once it is back', async () => {
+    await markGranted(target, payer, roles);
+    await markUnloaded(target, payer);
+    expect(await item()).not.toHaveProperty('unloaded');
+    await markRemoving(target, payer);
+    expect([await item()].map((one) => one && needsTarget(one))).toEqual([true]);
+    await markUnloaded(target, payer);
+    expect([await item()].map((one) => one && needsTarget(one))).toEqual([false]);
+    await markGranted(target, payer, roles);
+    await markRemoving(target, payer);
+    expect([await item()].map((one) => one && needsTarget(one))).toEqual([true]);
+  });
+
+  it('is forgotten only while it is leaving', async () => {
+    await markGranted(target, payer, roles);
+    await deleteTargetPayer(target, payer);
+    expect(await listTargetPayers(target)).toHaveLength(1);
+    await markRemoving(target, payer);
+    await deleteTargetPayer(target, payer);
+    await deleteTargetPayer(target, payer);
+    expect(await listTargetPayers(target)).toEqual([]);
+  });
+});
+
+describe('the targets of a cluster', () => {
+  it('are listed from their first run to their last, with the payers whose pods share a service account', async () => {
+    const settings = { identityMode: 'irsa', serviceAccount: 'kubecost', format: 'auto' } as const;
+    const second = { ...target, secretName: 'second' };
+    const elsewhere = { ...target, namespace: 'opencost' };
+    for (const one of [target, second, elsewhere]) {
+      await fixTargetSettings(one, settings);
+      await markGranted(one, payer, roles);
+    }
+    expect(await listOtherTargets(target)).toEqual([second, elsewhere]);
+    expect((await listServiceAccountPayers(target, 'kubecost')).map((one) => one.target)).toEqual([target, second]);
+    expect((await listServiceAccountPayers(target, 'other')).map((one) => one.target)).toEqual([target]);
+    await deleteTargetSettings(second);
+    expect(await readTargetSettings(second)).toBeUndefined();
+    expect(await listOtherTargets(target)).toEqual([elsewhere]);
+  });
+});
 
 describe('the settings of a target', () => {
   it('are those of the first run that fixes them', async () => {

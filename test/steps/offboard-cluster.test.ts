@@ -367,6 +367,23 @@ describe('a role', () => {
     expect(podRole()).toBeUndefined();
   });
 
+  it('that the owner’s Helm values name goes, and the values are named as theirs to change', async () => {
+    await onboard();
+    const account = object('ServiceAccount', serviceAccount);
+    const annotations = { [roleAnnotation]: podRoleArn() };
+    if (account) access.cluster.kubernetes.apply({ ...account, metadata: { ...account.metadata, annotations } });
+    const { output } = await take(await newRun(), 'remove-pod-role');
+    expect(podRole()).toBeUndefined();
+    expect(output.removed).toContain(podRoleArn());
+    expect(output.kept).toEqual([
+      {
+        resource: `ServiceAccount kubecost/${serviceAccount}`,
+        why: expect.stringContaining('take the annotation out of the Helm values') as string,
+      },
+    ]);
+    expect(object('ServiceAccount', serviceAccount)?.metadata.annotations).toEqual(annotations);
+  });
+
   it('that somebody gave rights of their own stays, and the pods keep it', async () => {
     await onboard();
     const policy = iam().attachablePolicy('arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole');
