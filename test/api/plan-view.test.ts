@@ -1,0 +1,126 @@
+import { describe, expect, it } from 'vitest';
+import { OffboardingRequest, OnboardingRequest } from '../../shared/request.ts';
+import { planOf } from '../../shared/plan.ts';
+import { runErrorOf, type AnyRun, type RunRecord, type StepRecord } from '../../shared/run.ts';
+import { Run, runView } from '../../shared/run-view.ts';
+import { smallest } from './requests.ts';
+
+const at = '2026-03-02T09:00:00.000Z';
+
+function previewed(fields: Partial<StepRecord> = {}): StepRecord {
+  return {
+    status: 'succeeded',
+    startedAt: at,
+    endedAt: at,
+    invocations: 1,
+    changes: [],
+    warnings: [],
+    preview: { summary: 'Looks at something.', refusals: [], quotas: [] },
+    ...fields,
+  };
+}
+
+const ids = { runId: '01kjq3w5e8f2c9m4x7v1t6s0rz', attempt: 1, status: 'planned', createdAt: at } as const;
+
+function onboarding(steps: RunRecord['steps'], request: object = {}): AnyRun {
+  return {
+    ...ids,
+    kind: 'onboarding',
+    request: OnboardingRequest.parse({ ...smallest, dryRun: true, ...request }),
+    steps,
+  };
+}
+
+function offboarding(steps: RunRecord['steps'], request: object = {}): AnyRun {
+  return {
+    ...ids,
+    kind: 'offboarding',
+    request: OffboardingRequest.parse({ ...smallest, dryRun: true, ...request }),
+    steps,
+  };
+}
+
+const change = { do: 'delete-something', resource: 'arn:aws:iam::111122223333:role/one' };
+const adopted = {
+  choice: 'adopt',
+  reportName: 'acme',
+  bucket: 'acme',
+  prefix: 'cur',
+  region: 'us-east-1',
+  considered: [],
+};
+
+describe('the plan of a run', () => {
+  it('is none unless it was a dry run', () => {
+    expect(runView(onboarding({}, { dryRun: false })).plan).toBeNull();
+  });
+
+  it('gives each change its reason: the step’s own sentence, and what is special about it', () => {
+    const changes = [change, { ...change, note: '30 days' }];
+    const run = onboarding({ 'cur-bucket': previewed({ status: 'planned', changes }) });
+    expect(planOf(run)?.changes).toEqual([
+      { step: 'cur-bucket', ...change, why: 'Looks at something.' },
+      { step: 'cur-bucket', ...change, why: 'Looks at something: 30 days' },
+    ]);
+    expect(Run.parse(runView(run))).toEqual(runView(run));
+  });
+
+  it('collects the refusals, the limits and what cannot be seen, in the order of the steps', () => {
+    const refusal = runErrorOf({ code: 'bucket-not-ours', message: 'bucket cur' }, 'cur-bucket');
+    const quota = { quota: 'policies', used: 9, adds: 1, limit: 10 };
+    const plan = planOf(
+      onboarding({
+        publish: previewed({ status: 'not-visible', warnings: ['not let in', 'yet'] }),
+        'cur-bucket': previewed({
+          status: 'failed',
+          error: refusal,
+          preview: { summary: 'Makes the bucket', refusals: [refusal], quotas: [quota] },
+        }),
+      }),
+    );
+    expect(plan).toMatchObject({ refusals: [refusal], quotas: [quota] });
+    expect(plan?.notVisible).toEqual([{ step: 'publish', willCheck: 'Looks at something.', why: 'not let in; yet' }]);
+  });
+
+  it('costs a day’s looking and a crawl each day for a new report, and next to nothing where all is there', () => {
+    const fresh = planOf(onboarding({ 'report-choice': previewed({ output: { ...adopted, choice: 'create' } }) }));
+    const there = planOf(
+      onboarding({
+        'report-choice': previewed({ output: adopted }),
+        'cur-report': previewed(),
+        'first-delivery': previewed(),
+        'crawler-stack': previewed(),
+        'crawler-table': previewed(),
+        publish: previewed(),
+      }),
+    );
+    expect(fresh?.usd.perMonth).toBeCloseTo(4.87, 2);
+    expect(fresh?.expectedMinutes).toBe(24 * 60 + 15);
+    expect(there?.usd.perMonth).toBe(0);
+    expect(there?.usd.once).toBeLessThan(0.01);
+    expect(there?.expectedMinutes).toBe(5);
+    for (const plan of [fresh, there])
+      expect(plan?.usd.lines.filter(({ per }) => per === 'run').reduce((sum, { usd }) => sum + usd, 0)).toBeCloseTo(
+        plan?.usd.once ?? NaN,
+        5,
+      );
+  });
+
+  it('costs more to wait for a delivery the more often it is looked for', () => {
+    const once = (intervalMinutes: number) => planOf(onboarding({}, { wait: { intervalMinutes } }))?.usd.once ?? NaN;
+    expect(once(5)).toBeGreaterThan(once(15));
+  });
+
+  it('of an offboarding tells what every month saves, the report only where its data goes', () => {
+    const steps = {
+      'remove-entry': previewed({ status: 'planned', changes: [change] }),
+      'remove-crawler-stack': previewed({ status: 'planned', changes: [change] }),
+      'remove-report': previewed({ status: 'planned', changes: [change] }),
+    };
+    const kept = planOf(offboarding(steps))?.usd.perMonth ?? NaN;
+    const purged = planOf(offboarding(steps, { purge: ['report', 'data'] }))?.usd.perMonth ?? NaN;
+    expect(kept).toBeCloseTo(-4.64, 2);
+    expect(purged).toBeLessThan(kept);
+    expect(planOf(offboarding({}))?.usd.perMonth).toBe(0);
+  });
+});
