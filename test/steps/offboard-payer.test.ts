@@ -407,6 +407,20 @@ describe('what others have', () => {
     expect(await run.reasons()).toContain('adopted: kept unless purge names payer-role');
   });
 
+  it('stays in a bucket that was taken over, without our policy and tags once the report is gone', async () => {
+    const payer = billing.newPayer();
+    const bucket = billing.world.s3.createBucket(payer, region, curBucketName(payer, region));
+    bucket.tags = [{ Key: 'team', Value: 'finance' }];
+    billing.world.s3.put(bucket.name, 'theirs.txt', 'kept');
+    const before = accountOf(payer);
+    await onboard(payer, { crawler: 'native', existing: 'take-over' });
+    const run = await (await Offboarding.begin(payer, { purge: [...all] })).takeAll();
+    const { buckets, ...rest } = accountOf(payer);
+    const keys = ['theirs.txt', 'aws-programmatic-access-test-object'];
+    expect({ ...rest, buckets }).toEqual({ ...before, buckets: before.buckets.map((one) => ({ ...one, keys })) });
+    expect(await run.reasons()).toEqual(['adopted: of its content only the report’s data is ever deleted']);
+  });
+
   it('keeps the stack whose database holds a table of theirs, unless purge names it', async () => {
     const payer = billing.newPayer();
     await onboard(payer, { crawler: 'native' });
