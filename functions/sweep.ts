@@ -30,27 +30,32 @@ export async function sweep(): Promise<void> {
       closeAdminWindow(clusterAccount(window.clusterAccountId, window.runId), window.clusterArn, window),
     );
   }
+  const untold: AnyRun[] = [];
   for (const runId of await listPendingRunIds()) {
     const run = await readRun(runId);
-    if (run) await lookAfter(run);
+    if (run && !(await lookAfter(run)) && isOverdue(run)) untold.push(run);
   }
   const untilMs = now() + batchesMs;
   for (const batchId of await listOpenBatchIds())
     await attempt('batch dispatched', { batchId, step: 'sweep' }, () => dispatch(batchId, untilMs));
+  // Last, and only while the bus answers: news can wait.
+  for (const run of untold) if (!(await announce(run))) return;
 }
 
-/** What a crash left out: the stop and the end of a cancelled run, the start of a queued one, the news of any. */
-async function lookAfter(run: AnyRun): Promise<void> {
+/** What a crash left out: the stop and the end of a cancelled run, the start of a queued one. False if it was neither. */
+async function lookAfter(run: AnyRun): Promise<boolean> {
   const fields = { runId: run.runId, step: 'sweep' };
   if (isCancelling(run)) {
     await attempt('cancelled run stopped', fields, async () => {
       await stopExecution(run);
       await closeRun(run);
     });
-  } else if (run.status === 'queued' && now() - Date.parse(run.createdAt) >= leftBehindMs) {
-    // A retried run was created long ago: its start is repeated at once, which is as good.
-    await attempt('queued run started', fields, () => completeStart(run));
-  } else if (isOverdue(run)) await announce(run);
+    return true;
+  }
+  // A retried run was created long ago: its start is repeated at once, which is as good.
+  if (run.status !== 'queued' || now() - Date.parse(run.createdAt) < leftBehindMs) return false;
+  await attempt('queued run started', fields, () => completeStart(run));
+  return true;
 }
 
 /** One that cannot be swept now must not keep the others waiting. */

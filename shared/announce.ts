@@ -39,8 +39,9 @@ export function isOverdue({ outbox = {} }: Pick<AnyRun, 'outbox'>): boolean {
  * Puts what the run's outbox holds on the event bus, and takes from the outbox what the bus has. Never throws, for no step and no run may
  * fail by it: what is left the next invocation tells, or the sweeper.
  * @param run as a write or a consistent read answered it
+ * @returns false if something is left
  */
-export async function announce(run: AnyRun): Promise<void> {
+export async function announce(run: AnyRun): Promise<boolean> {
   const fields = { runId: run.runId, step: 'announce' };
   const abortSignal = AbortSignal.timeout(patienceMs);
   let outbox = run.outbox ?? {};
@@ -52,11 +53,13 @@ export async function announce(run: AnyRun): Promise<void> {
       outbox = without(outbox, told);
       if (refusal) {
         log('not told yet', { ...fields, left: Object.keys(outbox).length, detail: refusal });
-        return;
+        return false;
       }
     } while (Object.keys(outbox).length > 0);
+    return true;
   } catch (error) {
     log('not told yet', { ...fields, left: Object.keys(outbox).length, detail: classify(error).message });
+    return false;
   }
 }
 

@@ -70,6 +70,17 @@ describe('the sweeper', () => {
     expect((await hub.items('run#'))[0]).not.toHaveProperty('pendingKey');
   });
 
+  it('asks a bus that does not answer once, and tells everything when it does', async () => {
+    const runs = [await givenRun({ status: 'running' }), await givenRun({ status: 'running' })];
+    minutes(5);
+    hub.crash({ atWrite: 1, applied: false });
+    await sweep();
+    expect(lines().map(({ message }) => message)).toEqual(['not told yet']);
+    hub.crash(undefined);
+    await sweep();
+    expect(hub.events.map(({ runId }) => runId).sort()).toEqual(runs.toSorted());
+  });
+
   it('tells of a run that waits to be started, and looks after it all the same', async () => {
     const runId = await queued();
     minutes(5);
