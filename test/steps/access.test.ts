@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { podRoleOf, type RunRecord } from '../../shared/run.ts';
 import { readRun } from '../../shared/run-store.ts';
-import { listOpenWindows, markGranted, markRemoving, readTargetSettings } from '../../shared/target-store.ts';
+import { listOpenWindows, markGranted, markRemoving, markUnloaded, readTargetSettings } from '../../shared/target-store.ts';
 import { AccessWorld, clusterAccountId, payerAccountId, region, type AccessStep, type Taken } from './access-world.ts';
 import type { PolicyDocument } from '../../shared/aws/policy.ts';
 
@@ -233,6 +233,7 @@ describe('grant', () => {
     expect(attached()).toHaveLength(2);
 
     await markRemoving(target, others.at(-1) ?? '');
+    await markUnloaded(target, others.at(-1) ?? '');
     await world.crash(runId, 'grant', 1);
     expect(iam.policies.size, 'the second policy is detached and not deleted').toBe(2);
     expect(await world.take(runId, 'grant')).toMatchObject({ status: 'succeeded' });
