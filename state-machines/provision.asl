@@ -18,6 +18,19 @@
             }
           ],
           "Next": "load-proof"
+        },
+        {
+          "And": [
+            {
+              "Variable": "$.from",
+              "IsPresent": true
+            },
+            {
+              "Variable": "$.from",
+              "StringEquals": "discovery"
+            }
+          ],
+          "Next": "discovery again"
         }
       ],
       "Default": "preflight"
