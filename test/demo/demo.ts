@@ -3,6 +3,7 @@ import { maskForeign } from '../../shared/cloud-integration.ts';
 import type { Run } from '../../shared/run-view.ts';
 import { startSandbox } from '../sandbox/hub.ts';
 import { ApiClient } from './api-client.ts';
+import { fleetDemo } from './fleet-demo.ts';
 import { clusterArn, clusters, exampleRequest, examples, generations, readSecret, seedScenario } from './scenario.ts';
 import { connectionStatuses } from '../sandbox/kubernetes/consumer.ts';
 import { quietly } from '../quiet.ts';
@@ -93,5 +94,26 @@ function ownKeys(runs: readonly Run[]): Set<string> {
   return new Set(runs.flatMap((run) => (run.evidence ? [run.evidence.secret.key] : [])));
 }
 
-const { values } = parseArgs({ options: { json: { type: 'boolean', default: false } } });
-if (!(await quietly(() => demo(values.json)))) process.exitCode = 1;
+const usage = `npm run demo [-- --json] [--fleet <payers>]
+
+  --json             one JSON document instead of text
+  --fleet <payers>   so many payers as one batch on five clusters, instead of the requests in examples/`;
+
+function readArguments(): { json: boolean; payers: number | undefined } {
+  const { values } = parseArgs({ options: { json: { type: 'boolean', default: false }, fleet: { type: 'string' } } });
+  const payers = values.fleet === undefined ? undefined : Number(values.fleet);
+  if (payers !== undefined && !(Number.isInteger(payers) && payers >= 1 && payers <= 1000))
+    throw new Error('--fleet takes a number of payers from 1 to 1000');
+  return { json: values.json, payers };
+}
+
+async function main(): Promise<void> {
+  const { json, payers } = readArguments();
+  const succeeded = await quietly(() => (payers === undefined ? demo(json) : fleetDemo(payers, json)));
+  if (!succeeded) process.exitCode = 1;
+}
+
+await main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${usage}\n`);
+  process.exitCode = 1;
+});

@@ -3,7 +3,7 @@ import type { Run } from '../../shared/run-view.ts';
 import type { ApiClient } from './api-client.ts';
 
 /** Real milliseconds between looks: each look takes time from the simulation. */
-const everyMs = 500;
+const everyMs = 1000;
 
 /** Resolves once no run of the batch is under way and none will be started, though some may be left; `look` sees every state on the way. */
 export async function untilBatchRests(api: ApiClient, batchId: string, look?: (batch: Batch) => void): Promise<Batch> {

@@ -1,0 +1,113 @@
+import type { Batch } from '../../shared/batch-view.ts';
+import type { Run } from '../../shared/run-view.ts';
+import { startSandbox, type Sandbox } from '../sandbox/hub.ts';
+import { ApiClient } from './api-client.ts';
+import { fleetClusters, fleetRequests, seedFleet } from './fleet.ts';
+import { runsOfBatch, untilBatchRests } from './fleet-run.ts';
+import { elapsed } from './text.ts';
+
+const startMs = Date.parse('2026-11-23T08:00:00Z');
+const barWidth = 12;
+/** Piped, a line is written each time so many percent more are done. */
+const linePercent = 10;
+
+/** So many payers as one batch on five clusters. True if all succeeded. */
+export async function fleetDemo(payers: number, json: boolean): Promise<boolean> {
+  const say = json ? () => undefined : (line = '') => void process.stdout.write(`${line}\n`);
+  const sandbox = await startSandbox({ startMs });
+  try {
+    await seedFleet(sandbox.world, payers);
+    const api = new ApiClient(sandbox.apiUrl);
+    say(`${payers} payer accounts, ${fleetClusters.length} clusters, one POST. Times are simulated; AWS is a sandbox`);
+    say('in this process, and delivers the reports over a day.');
+    const { batchId } = await api.startBatch({ onboardings: fleetRequests(payers) });
+    say(`POST /v1/batches -> ${batchId}\n`);
+    const show = json ? undefined : progress();
+    const batch = await untilBatchRests(api, batchId, (state) => {
+      show?.(state, sandbox.world.clock.now());
+    });
+    const runs = await runsOfBatch(api, batch);
+    const summary = summaryOf(sandbox, batch, runs);
+    if (json) process.stdout.write(`${JSON.stringify(summary, null, 2)}\n`);
+    else report(summary, say);
+    return batch.counts.succeeded === payers;
+  } finally {
+    await sandbox.close();
+  }
+}
+
+/** One line that is written over and over on a terminal; lines one under the other elsewhere. */
+function progress(): (batch: Batch, at: number) => void {
+  const isTerminal = process.stdout.isTTY;
+  let shown = -linePercent;
+  return (batch, at) => {
+    const line = progressLine(batch, at);
+    const rests = batch.status !== 'running';
+    if (isTerminal) process.stdout.write(`\r${line.padEnd(79)}${rests ? '\n' : ''}`);
+    else if (rests || batch.percent >= shown + linePercent) {
+      shown = batch.percent - (batch.percent % linePercent);
+      process.stdout.write(`${line}\n`);
+    }
+  };
+}
+
+/** Fits into 80 columns. */
+export function progressLine({ percent, counts }: Pick<Batch, 'percent' | 'counts'>, at: number): string {
+  const filled = Math.floor((percent * barWidth) / 100);
+  const bar = `[${'#'.repeat(filled)}${'.'.repeat(barWidth - filled)}]`;
+  const { succeeded, failed, running, queued, notStarted } = counts;
+  const figures = `done ${succeeded} failed ${failed} running ${running + queued} to start ${notStarted}`;
+  return `${elapsed(startMs, at)} ${bar} ${`${percent}%`.padStart(4)} ${figures}`;
+}
+
+interface Summary {
+  batch: Batch;
+  /** Runs by how they are proven. */
+  evidence: Record<string, number>;
+  /** Failed runs by error code. */
+  failures: { code: string; actor: string; remedy: string; payerAccountIds: string[] }[];
+  simulatedSeconds: number;
+  /** Into other accounts, and to STS; repeats of waiting steps included. */
+  callsPerPayer: number;
+}
+
+function summaryOf({ world }: Sandbox, batch: Batch, runs: readonly Run[]): Summary {
+  const evidence: Record<string, number> = {};
+  const failures = new Map<string, Summary['failures'][number]>();
+  for (const run of runs) {
+    if (run.evidence) evidence[run.evidence.level] = (evidence[run.evidence.level] ?? 0) + 1;
+    if (!run.error) continue;
+    const { code, actor, remedy } = run.error;
+    const failure = failures.get(code) ?? { code, actor, remedy, payerAccountIds: [] };
+    failure.payerAccountIds.push(run.request.payerAccountId);
+    failures.set(code, failure);
+  }
+  const calls = world.calls.filter(
+    ({ invocation, service }) => invocation !== undefined && !['states', 'events'].includes(service),
+  );
+  return {
+    batch,
+    evidence,
+    failures: [...failures.values()],
+    simulatedSeconds: (world.clock.now() - startMs) / 1000,
+    callsPerPayer: Math.round(calls.length / batch.size),
+  };
+}
+
+function report(
+  { batch, evidence, failures, simulatedSeconds, callsPerPayer }: Summary,
+  say: (line?: string) => void,
+): void {
+  const { succeeded, failed, notStarted } = batch.counts;
+  say(`\n${succeeded} of ${batch.size} payers succeeded, ${failed} failed, ${notStarted} were not started.`);
+  if (batch.heldBecause) say(`The batch is held: ${batch.heldBecause}`);
+  for (const [level, count] of Object.entries(evidence)) say(`  evidence ${level.padEnd(12)} ${count}`);
+  for (const { code, actor, remedy, payerAccountIds } of failures) {
+    const more = payerAccountIds.length > 3 ? ', ...' : '';
+    say(`  failed with ${code}: ${payerAccountIds.length} (${payerAccountIds.slice(0, 3).join(', ')}${more})`);
+    say(`    ${actor}: ${remedy}`);
+  }
+  say(
+    `${elapsed(0, simulatedSeconds * 1000)} of simulated time, ${callsPerPayer} calls into other accounts per payer.`,
+  );
+}
