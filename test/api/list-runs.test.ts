@@ -1,6 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import * as z from 'zod';
+import { newRunId } from '../../shared/run-id.ts';
 import { RunSummary } from '../../shared/run-view.ts';
+import { documentClient } from '../../shared/table.ts';
 import { call } from './call.ts';
 import { Hub } from './hub.ts';
 import { givenRun, smallest } from './requests.ts';
@@ -23,6 +25,8 @@ async function list(query = ''): Promise<{ ids: string[]; nextCursor: string | n
   return { ids: runs.map(({ runId }) => runId), nextCursor };
 }
 
+const finops = 'arn:aws:eks:eu-west-1:222233334444:cluster/finops';
+const batchId = '01kjq3w5e8f2c9m4x7v1t6s0rw';
 const day = (number: number) => `2026-03-${String(number).padStart(2, '0')}T00:00:00.000Z`;
 
 describe('GET /v1/runs', () => {
@@ -59,6 +63,13 @@ describe('GET /v1/runs', () => {
 
   it.each([
     ['two filters', 'status=failed&payerAccountId=111122223333', ['status', 'payerAccountId']],
+    [
+      'a batch with more than a status',
+      `status=failed&cluster=${finops}&batchId=${batchId}`,
+      ['status', 'cluster', 'batchId'],
+    ],
+    ['a batch with a payer', `batchId=${batchId}&payerAccountId=111122223333`, ['payerAccountId', 'batchId']],
+    ['a batch that is none', 'batchId=1', ['batchId']],
     ['an unknown status', 'status=done', ['status']],
     ['an unknown parameter', 'state=failed', ['state']],
     ['a limit out of bounds and a bad payer', 'limit=101&payerAccountId=1', ['payerAccountId', 'limit']],
@@ -76,10 +87,73 @@ describe('GET /v1/runs', () => {
     expect(errors.map(({ parameter }) => parameter)).toEqual(parameters);
   });
 
-  it('leaves locks and keys out', async () => {
+  it('lists the runs of a batch, and those of one status', async () => {
+    const failed = await givenRun({ status: 'failed', createdAt: day(1), batchId });
+    const queued = await givenRun({ status: 'queued', createdAt: day(2), batchId });
+    await givenRun({ status: 'failed', createdAt: day(3) });
+    await givenRun({ status: 'failed', createdAt: day(4), batchId: `${batchId.slice(0, -1)}x` });
+    expect((await list(`?batchId=${batchId}`)).ids).toEqual([queued, failed]);
+    expect((await list(`?status=failed&batchId=${batchId}`)).ids).toEqual([failed]);
+    const { nextCursor } = await list(`?batchId=${batchId}&limit=1`);
+    expect((await list(`?batchId=${batchId}&limit=1&cursor=${nextCursor ?? ''}`)).ids).toEqual([failed]);
+    expect((await list(`?batchId=${batchId}&status=queued&cursor=${nextCursor ?? ''}`)).ids).toEqual([]);
+  });
+
+  it('leaves locks, keys and batches out', async () => {
     await call('POST', '/v1/onboardings', { body: smallest, headers: { 'idempotency-key': 'monday' } });
-    expect((await list()).ids).toHaveLength(1);
+    const payer = '444455556666';
+    await call('POST', '/v1/batches', { body: { defaults: smallest, onboardings: [{ payerAccountId: payer }] } });
+    expect((await list()).ids).toHaveLength(2);
   });
 });
 
-const finops = 'arn:aws:eks:eu-west-1:222233334444:cluster/finops';
+describe('a page of runs', () => {
+  const filters = ['', `status=failed&`, 'payerAccountId=444455556666&', `cluster=${finops}&`, `batchId=${batchId}&`];
+  filters.push(`batchId=${batchId}&status=cancelled&`);
+
+  /** Read units that the first two pages of each filter consume. */
+  async function unitsOfPages(): Promise<number[]> {
+    const units: number[] = [];
+    const meter = { name: 'meter', step: 'initialize', override: true } as const;
+    documentClient().middlewareStack.add(
+      (next) => async (args) => {
+        Object.assign(args.input, { ReturnConsumedCapacity: 'TOTAL' });
+        const answer = await next(args);
+        const { ConsumedCapacity } = answer.output as { ConsumedCapacity?: { CapacityUnits?: number } };
+        units.push(ConsumedCapacity?.CapacityUnits ?? NaN);
+        return answer;
+      },
+      meter,
+    );
+    for (const filter of filters) {
+      const { nextCursor } = await list(`?${filter}limit=20`);
+      if (nextCursor !== null) await list(`?${filter}limit=20&cursor=${nextCursor}`);
+    }
+    documentClient().middlewareStack.remove(meter.name);
+    return units;
+  }
+
+  it('costs the same however many runs there are, also for a filter that one run matches', async () => {
+    await givenRun({ createdAt: day(1), request: { ...smallest, payerAccountId: '444455556666' } });
+    await givenRun({ createdAt: day(1), status: 'cancelled', batchId });
+    await givenRun({ createdAt: day(2), status: 'failed', batchId });
+    const [failed] = (await hub.items('run#')).filter(({ status }) => status === 'failed');
+    // The indexes hold neither.
+    const item = { ...failed, steps: {}, outbox: {} };
+    const fill = (from: number, to: number) =>
+      hub.putAll(
+        Array.from({ length: to - from }, (_, index) => {
+          const createdAt = new Date(Date.parse(day(3)) + (from + index) * 1000).toISOString();
+          const runId = newRunId(Date.parse(createdAt));
+          return { ...item, pk: `run#${runId}`, runId, createdAt, listKey: `${createdAt}#${runId}` };
+        }),
+      );
+    await fill(0, 97);
+    const few = await unitsOfPages();
+    await fill(97, 3000);
+    const many = await unitsOfPages();
+    expect(few).toHaveLength(10);
+    expect(Math.max(...few)).toBeLessThan(10);
+    expect(many).toEqual(few);
+  });
+});

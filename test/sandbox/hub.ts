@@ -127,7 +127,10 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     });
   }
   for (const { functionKey, pattern } of busRules(file))
-    world.events.putRule(eventBusArn, pattern, (event) => void invoke(functionKey, event).catch(reportBackground));
+    world.events.putRule(eventBusArn, pattern, (event) => {
+      // Time stands still also while the function's code is loaded.
+      void world.clock.hold(() => invoke(functionKey, event), functionKey).catch(reportBackground);
+    });
   scheduleSweep(world, invoke);
 
   const api = new HttpApi({ routes: httpRoutes(file), invoke, world, signing: options.signing ?? true });
