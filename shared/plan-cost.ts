@@ -20,7 +20,7 @@ export const PlannedCost = z
     perMonth: z.number().meta({ description: 'What the run leaves behind costs every month; negative: what it saves' }),
     lines: z.array(CostLine),
   })
-  .meta({ id: 'PlannedCost', description: 'USD, list prices of us-east-1 in November 2026, without free tiers' });
+  .meta({ id: 'PlannedCost', description: `USD, list prices of us-east-1 as of ${prices.asOf}, without free tiers` });
 type PlannedCost = z.infer<typeof PlannedCost>;
 
 /** What a run of minutes takes, as `npm run bench` measures it, rounded up. */

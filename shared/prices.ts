@@ -1,8 +1,9 @@
 /**
- * List prices in USD, us-east-1, first tier, without free tiers, as the services' pricing pages had them in November 2026:
+ * List prices in USD, us-east-1, first tier, without free tiers, as the services' pricing pages had them:
  * Step Functions (Standard), Lambda, DynamoDB (on demand), Glue, S3 Standard, Athena.
  */
 export const prices = {
+  asOf: '2026-11',
   stateTransition: 0.025 / 1000,
   lambdaRequest: 0.2 / 1_000_000,
   /** arm64. */

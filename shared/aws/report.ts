@@ -35,11 +35,6 @@ export function monthNumber({ year, month }: Partition): number {
   return Number(year) * 12 + Number(month);
 }
 
-export function monthOf(ms: number): Partition {
-  const date = new Date(ms);
-  return { year: String(date.getUTCFullYear()), month: String(date.getUTCMonth() + 1) };
-}
-
 /**
  * AWS's rule for the database's name: `_` before each capital, lower case, whatever is no letter or digit becomes one `_`.
  * Source: CUR User Guide, "Column names"; seen in every published crawler-cfn.yml.

@@ -1,34 +1,12 @@
-/** List prices in USD, us-east-1, first tier, without free tiers, as published in November 2026. */
+import { assumptions, prices as planned } from '../../shared/prices.ts';
+
+export { assumptions };
+
+/** What plans reckon with, and what they leave out as too small to matter for one run. */
 export const prices = {
-  asOf: '2026-11',
-  stateTransition: 0.025 / 1000,
-  lambdaRequest: 0.2 / 1_000_000,
-  /** arm64. */
-  lambdaGbSecond: 0.0000133334,
-  dynamoWriteUnit: 0.625 / 1_000_000,
+  ...planned,
   dynamoReadUnit: 0.125 / 1_000_000,
   httpApiRequest: 1 / 1_000_000,
   /** Custom events, each up to 64 kB. */
   eventBusEvent: 1 / 1_000_000,
-  /** Per DPU-hour; a crawl is billed for at least ten minutes on two DPUs. */
-  glueDpuHour: 0.44,
-  glueCrawlHours: 10 / 60,
-  glueCrawlDpus: 2,
-  s3GbMonth: 0.023,
-  athenaTbScanned: 5,
-  /** Athena bills at least so many bytes a query. */
-  athenaMinimumBytes: 10_000_000,
-} as const;
-
-/** What the bench cannot measure in a sandbox, so that a reader can put in figures of their own. */
-export const assumptions = {
-  lambdaMilliseconds: 400,
-  lambdaGb: 0.5,
-  /** A run record of several kB: each update costs its whole size, indexes included. */
-  tableWriteUnits: 8,
-  /** Size of a payer's report and its growth are the customer's own: per GB kept. */
-  reportGb: 10,
-  /** Kubecost asks every six hours for the last three days. */
-  queriesPerMonth: 30 * 4 * 2,
-  scannedBytesPerQuery: 200_000_000,
 } as const;
