@@ -14,7 +14,7 @@ import { objectOwnership } from '../../shared/kubernetes-owner.ts';
 import { listNamespaceContent } from '../../shared/namespace-content.ts';
 import type { Outputs, Removal } from '../../shared/outputs.ts';
 import type { Pod } from '../../shared/pods.ts';
-import { removalOf } from '../../shared/removal.ts';
+import { deleteTagged, removalOf } from '../../shared/removal.ts';
 import { outputOf, targetOf, type Target } from '../../shared/run.ts';
 import { defineStep, rejected, type Plan, type Situation, type StepContext } from '../../shared/step.ts';
 import { stepHandler } from '../../shared/step-handler.ts';
@@ -457,8 +457,12 @@ export const removeAccess = defineStep<'remove-access', Input, Seen, Change>({
       case 'delete-namespace':
         return asAdministrator(cx, change.resource, () => connectKubernetes(cx).delete(change.path));
       case 'delete-access-entry':
-        return absentIf(['ResourceNotFoundException'], () =>
-          cx.cluster.client(EKSClient, region).send(new DeleteAccessEntryCommand({ clusterName, principalArn })),
+        return deleteTagged(
+          () =>
+            absentIf(['ResourceNotFoundException'], () =>
+              cx.cluster.client(EKSClient, region).send(new DeleteAccessEntryCommand({ clusterName, principalArn })),
+            ),
+          async () => (await findAccessEntry(cx))?.ownership !== 'ours',
         );
       case 'forget-payer':
         await deleteTargetPayer(target, payerAccountId);

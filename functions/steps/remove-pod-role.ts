@@ -29,7 +29,7 @@ import { rules } from '../../shared/cluster-role.ts';
 import { absentIf } from '../../shared/errors.ts';
 import { connectKubernetes, type KubernetesObject } from '../../shared/kubernetes.ts';
 import type { Outputs, Removal } from '../../shared/outputs.ts';
-import { removalOf } from '../../shared/removal.ts';
+import { deleteTagged, removalOf } from '../../shared/removal.ts';
 import { outputOf, targetOf, type Change as Recorded, type Target } from '../../shared/run.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step.ts';
 import { stepHandler } from '../../shared/step-handler.ts';
@@ -324,14 +324,24 @@ export const removePodRole = defineStep<'remove-pod-role', Input, Seen, Change>(
     const iam = cx.cluster.client(IAMClient, iamRegion);
     const eks = cx.cluster.client(EKSClient, input.region);
     const { clusterName } = input;
+    const isNotOurs = async () => (await findAssociation(cx.cluster, input, cx.owner))?.ownership !== 'ours';
     switch (change.do) {
-      case 'delete-association':
-        return absentIf(['ResourceNotFoundException', 'NotFoundException'], () =>
-          eks.send(new DeletePodIdentityAssociationCommand({ clusterName, associationId: change.associationId })),
+      case 'delete-association': {
+        const { associationId } = change;
+        return deleteTagged(
+          () =>
+            absentIf(['ResourceNotFoundException', 'NotFoundException'], () =>
+              eks.send(new DeletePodIdentityAssociationCommand({ clusterName, associationId })),
+            ),
+          isNotOurs,
         );
+      }
       case 'release-association': {
         const tagKeys = Object.keys({ ...ownerTags(cx.owner), ...takenOverTags });
-        return eks.send(new UntagResourceCommand({ resourceArn: change.resource, tagKeys }));
+        return deleteTagged(
+          () => eks.send(new UntagResourceCommand({ resourceArn: change.resource, tagKeys })),
+          isNotOurs,
+        );
       }
       case 'remove-annotation':
         return connectKubernetes(cx).patch(serviceAccountPath(input), {

@@ -6,7 +6,8 @@ import {
   type IAMClient,
 } from '@aws-sdk/client-iam';
 import { absentIf, isAwsError, RetryableError } from '../errors.ts';
-import { parseRoleArn } from './role.ts';
+import { deleteTagged } from '../removal.ts';
+import { findRole, parseRoleArn } from './role.ts';
 import { ownerTags, takenOverTags, type Owner } from './tags.ts';
 
 export type RoleRemoval =
@@ -25,17 +26,17 @@ export async function listInlinePolicies(iam: IAMClient, roleArn: string): Promi
 
 export async function applyRoleRemoval(iam: IAMClient, change: RoleRemoval, owner: Owner): Promise<void> {
   const RoleName = parseRoleArn(change.resource).name;
+  const isNotOurs = async () => (await findRole(iam, RoleName, owner))?.ownership !== 'ours';
   switch (change.do) {
     case 'remove-role-policy':
       await absentIf(gone, () => iam.send(new DeleteRolePolicyCommand({ RoleName, PolicyName: change.policyName })));
       return;
     case 'release-role': {
       const TagKeys = Object.keys({ ...ownerTags(owner), ...takenOverTags });
-      await iam.send(new UntagRoleCommand({ RoleName, TagKeys }));
-      return;
+      return deleteTagged(() => iam.send(new UntagRoleCommand({ RoleName, TagKeys })), isNotOurs);
     }
     case 'delete-role':
-      return deleteRole(iam, RoleName);
+      return deleteTagged(() => deleteRole(iam, RoleName), isNotOurs);
   }
 }
 

@@ -1,7 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { podRoleOf, type RunRecord } from '../../shared/run.ts';
 import { readRun } from '../../shared/run-store.ts';
-import { listOpenWindows, markGranted, markRemoving, markUnloaded, readTargetSettings } from '../../shared/target-store.ts';
+import {
+  listOpenWindows,
+  markGranted,
+  markRemoving,
+  markUnloaded,
+  readTargetSettings,
+} from '../../shared/target-store.ts';
 import { AccessWorld, clusterAccountId, payerAccountId, region, type AccessStep, type Taken } from './access-world.ts';
 import type { PolicyDocument } from '../../shared/aws/policy.ts';
 

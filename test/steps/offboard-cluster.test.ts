@@ -426,4 +426,14 @@ describe('a crash', () => {
       expect(await listOpenWindows(), `write ${n}`).toEqual([]);
     }
   });
+
+  it('is not needed: an answer that was lost on its way costs nothing either', async () => {
+    const before = clusterSide();
+    const target = await onboard();
+    access.world.faults.push({ writes: true, nth: 'every-2', kind: 'applied-but-lost' });
+    const taken = await offboard();
+    expect(clusterSide()).toEqual(before);
+    expect(await items(target)).toEqual([]);
+    expect(names.flatMap((name) => taken[name].output.kept)).toEqual([]);
+  });
 });
