@@ -2,8 +2,8 @@ import type { Batch } from '../../shared/batch-view.ts';
 import type { Run } from '../../shared/run-view.ts';
 import type { ApiClient } from './api-client.ts';
 
-/** Real milliseconds between looks: each look takes time from the simulation. */
-const everyMs = 1000;
+/** Real milliseconds between looks: each takes time from the simulation, and the longer the more runs there are. */
+const everyMs = ({ size }: Batch) => Math.min(2000, 50 + 10 * size);
 
 /** Resolves once no run of the batch is under way and none will be started, though some may be left; `look` sees every state on the way. */
 export async function untilBatchRests(api: ApiClient, batchId: string, look?: (batch: Batch) => void): Promise<Batch> {
@@ -12,7 +12,7 @@ export async function untilBatchRests(api: ApiClient, batchId: string, look?: (b
     look?.(batch);
     const { queued, running } = batch.counts;
     if (batch.status !== 'running' && queued + running === 0) return batch;
-    await new Promise((resolve) => setTimeout(resolve, everyMs));
+    await new Promise((resolve) => setTimeout(resolve, everyMs(batch)));
   }
 }
 

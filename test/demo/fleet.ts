@@ -38,14 +38,19 @@ function deliveryHoursOf(index: number): number | undefined {
   return hours && hours + jitter;
 }
 
-/** The clusters with Kubecost, and so many payer accounts that have nothing but our provisioner role, or a report too. */
-export async function seedFleet(world: World, payers: number): Promise<void> {
+/** With Kubecost and our provisioner role. */
+export async function seedFleetClusters(world: World): Promise<void> {
   for (const { generation, mode, ...place } of fleetClusters) {
     deployProvisioner(world, 'cluster', place.accountId);
     const addons = mode === 'pod-identity' ? ['eks-pod-identity-agent'] : [];
     const { kubernetes } = await world.eks.createCluster({ ...place, addons });
     kubernetes.installKubecost({ generation });
   }
+}
+
+/** The clusters, and so many payer accounts that have nothing but our provisioner role, or a report too. */
+export async function seedFleet(world: World, payers: number): Promise<void> {
+  await seedFleetClusters(world);
   for (let index = 0; index < payers; index++) {
     const accountId = accountAt('payer', index);
     const hours = deliveryHoursOf(index);
