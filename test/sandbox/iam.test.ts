@@ -224,6 +224,8 @@ describe('managed policies', () => {
     await client.send(new iam.AttachRolePolicyCommand({ RoleName: 'holder', PolicyArn: policyArn('Once') }));
     const gone = client.send(new iam.DeletePolicyCommand({ PolicyArn: policyArn('Once') }));
     expect((await errorOf(gone)).message).toBe('Cannot delete a policy attached to entities.');
+    const entities = await client.send(new iam.ListEntitiesForPolicyCommand({ PolicyArn: policyArn('Once') }));
+    expect(entities.PolicyRoles?.map(({ RoleName }) => RoleName)).toEqual(['holder']);
   });
 });
 
