@@ -1,10 +1,13 @@
 import { CreateTableCommand, DynamoDBClient, type CreateTableCommandInput } from '@aws-sdk/client-dynamodb';
 import { readServerlessFile, resourceOf } from './serverless-file.ts';
 
+let table: CreateTableCommandInput | undefined;
+
 /** Creates the table as serverless.yml declares it, less what dynalite does not know (recovery, encryption, TTL). */
 export async function createTable(endpoint: string, tableName: string): Promise<void> {
-  const declared = resourceOf(readServerlessFile(), 'RunsTable') as unknown as CreateTableCommandInput;
-  const { AttributeDefinitions, KeySchema, GlobalSecondaryIndexes, BillingMode } = declared;
+  // Reading the file takes longer than most tests of the API.
+  table ??= resourceOf(readServerlessFile(), 'RunsTable') as unknown as CreateTableCommandInput;
+  const { AttributeDefinitions, KeySchema, GlobalSecondaryIndexes, BillingMode } = table;
   const credentials = { accessKeyId: 'table', secretAccessKey: 'table' };
   const client = new DynamoDBClient({ endpoint, region: 'us-east-1', credentials });
   await client.send(
