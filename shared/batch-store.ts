@@ -9,7 +9,7 @@ import { atWorkIndex, fromItem, pendingIndex, runIndexes, type RunSummary } from
 import { documentClient, holds } from './table.ts';
 
 export const batchStates = ['running', 'paused', 'held', 'cancelled', 'ended'] as const;
-export type BatchState = (typeof batchStates)[number];
+type BatchState = (typeof batchStates)[number];
 
 /** A batch as the table holds it; its onboardings lie in chunks beside it until they are started, and are runs from then on. */
 export interface BatchRecord {
