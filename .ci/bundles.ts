@@ -6,7 +6,7 @@ import { bundleFolder } from './build.ts';
 import { deployedFunctions } from './functions.ts';
 
 /** Cold starts grow with the bundle: at most so many bytes, and less where a person waits for the answer. */
-const limits = { minified: 850_000, gzipped: 250_000, apiRead: 550_000 };
+const limits = { minified: 900_000, gzipped: 260_000, apiRead: 550_000 };
 const apiReads = new Set(['getRun', 'getArtifacts', 'listRuns', 'getBatch', 'openapi', 'docs', 'health']);
 
 export interface BundleSize {

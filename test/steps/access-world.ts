@@ -9,7 +9,7 @@ import { podIdentity } from '../../functions/steps/pod-identity.ts';
 import { podRole } from '../../functions/steps/pod-role.ts';
 import { publish } from '../../functions/steps/publish.ts';
 import { now, iso } from '../../shared/clock.ts';
-import { runErrorOf, targetOf, type RunError, type RunRecord, type StepRecord } from '../../shared/run.ts';
+import { runErrorOf, targetOf, type RunError, type StepRecord } from '../../shared/run.ts';
 import { createRun, readRun, type NewRun } from '../../shared/run-store.ts';
 import { endStep } from '../api/requests.ts';
 import { stepHandler, type StepAnswer } from '../../shared/step-handler.ts';

@@ -35,7 +35,11 @@ export class BillingWorld {
 
   /** Takes the steps of the billing and query branches that come before. */
   async takeUntil(step: StepName, run: OneRun): Promise<void> {
-    for (const name of branches.slice(0, branches.findIndex((name) => name === step))) await run.take(name);
+    for (const name of branches.slice(
+      0,
+      branches.findIndex((name) => name === step),
+    ))
+      await run.take(name);
   }
 
   async takeTo(last: StepName, run: OneRun): Promise<Taken> {
