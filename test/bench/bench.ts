@@ -2,6 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { buildFunctions } from '../../.ci/build.ts';
 import { bundleSizes } from '../../.ci/bundles.ts';
+import { measureRepair } from './repair.ts';
 import { bundleImports } from './cold-import.ts';
 import { costOf } from './cost.ts';
 import { measureFleet, type MeasuredFleet } from './fleet.ts';
@@ -21,6 +22,7 @@ Measures, prints, and writes the same to bench.json, where the other parts stay 
   runs         one run at a time: calls, cost, waiting
   publication  many runs for one cluster that come to publish
   fleet        a batch of payers on five clusters, one after the other with each --payers (default 10, 100 and 500)
+  repair       a batch of 50 with three broken payers, and its retry after the repair
   api          latencies of the API while nothing else goes on
   bundles      sizes and cold imports`;
 
@@ -53,6 +55,14 @@ const parts = {
       printFleet(measured, fleets[0]);
     }
     return fleets;
+  },
+  async repair() {
+    const measured = await measureRepair(50);
+    const { payers, failures, before, afterRetry, wallMs } = measured;
+    out(`\nrepair: a batch of ${payers} payers with a report, three of them broken`);
+    out(`  ${before.succeeded} succeeded, ${before.failed} failed (${Object.values(failures).join(', ')})`);
+    out(`  after the repair and a retry ${afterRetry.succeeded} succeeded, wall ${seconds(wallMs)}`);
+    return measured;
   },
   async api() {
     const measured = await latenciesWhenIdle();

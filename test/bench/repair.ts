@@ -1,0 +1,39 @@
+import type { Batch } from '../../shared/batch-view.ts';
+import { ApiClient } from '../demo/api-client.ts';
+import { fleetRequests } from '../demo/fleet.ts';
+import { untilBatchRests } from '../demo/fleet-run.ts';
+import { quietly } from '../quiet.ts';
+import { repairFleet, seedBrokenFleet } from '../runs/broken-fleet.ts';
+import { startSandbox } from '../sandbox/hub.ts';
+
+export interface MeasuredRepair {
+  payers: number;
+  /** Codes of the failed runs, by payer. */
+  failures: Record<string, string>;
+  before: Batch['counts'];
+  afterRetry: Batch['counts'];
+  wallMs: number;
+}
+
+/** A batch with three broken payers, their repair, and the batch's retry. */
+export async function measureRepair(payers: number): Promise<MeasuredRepair> {
+  const sandbox = await startSandbox();
+  try {
+    await seedBrokenFleet(sandbox.world, payers);
+    const wallStart = performance.now();
+    return await quietly(async () => {
+      const api = new ApiClient(sandbox.apiUrl);
+      const { batchId } = await api.startBatch({ onboardings: fleetRequests(payers) });
+      const first = await untilBatchRests(api, batchId);
+      await repairFleet(sandbox.world);
+      await api.fetch('POST', `/v1/batches/${batchId}/retry`);
+      const { counts } = await untilBatchRests(api, batchId);
+      const failures = Object.fromEntries(
+        first.failed.map(({ payerAccountId, error }) => [payerAccountId, error.code]),
+      );
+      return { payers, failures, before: first.counts, afterRetry: counts, wallMs: performance.now() - wallStart };
+    });
+  } finally {
+    await sandbox.close();
+  }
+}
