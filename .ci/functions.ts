@@ -23,7 +23,7 @@ export interface DeployedFunction {
 }
 
 function stepFunction({ name, lease, permissions }: Step): DeployedFunction {
-  const { payer, cluster, kubernetes, table = [] } = permissions;
+  const { payer, cluster, kubernetes, table = [], indexes } = permissions;
   // Whichever invocation is the last one of a cancelled run ends it, and so reads the admin window and gives the lock back.
   const wrapper: TableAction[] = ['DeleteItem', 'GetItem', 'UpdateItem', ...(lease ? ['PutItem' as const] : [])];
   return {
@@ -31,10 +31,11 @@ function stepFunction({ name, lease, permissions }: Step): DeployedFunction {
     entry: `functions/steps/${name}.ts`,
     table: [...new Set([...wrapper, ...table])].sort(),
     tellsEvents: true,
+    ...(indexes && { indexes }),
     ...(payer && { entersPayer: true }),
     ...((cluster ?? kubernetes) && { entersCluster: true }),
-    // preflight only knocks: it has no rights in the cluster yet.
-    ...((kubernetes ?? name === 'preflight') && { reachesCluster: true }),
+    // These two only knock.
+    ...((kubernetes ?? (name === 'preflight' || name === 'inventory')) && { reachesCluster: true }),
   };
 }
 

@@ -103,6 +103,8 @@ export interface Step<
     kubernetes?: readonly KubernetesRule[];
     /** What the step itself does to the hub's table, beside what its wrapper does. */
     table?: readonly TableAction[];
+    /** True if it queries the table's indexes. */
+    indexes?: true;
   };
   /** Serialises runs that share what this step writes. */
   lease?: 'target' | 'payer';
