@@ -150,7 +150,8 @@ function printFleet(fleet: MeasuredFleet, smallest = fleet): void {
   );
   out(
     `    per payer: transitions ${one(perPayer.transitions)}, invocations ${one(perPayer.invocations)}, ` +
-      `orchestration ${usd(perPayer.usd)}, with a wait of 24 hours ${usd(perPayer.usdAfterADay)}`,
+      `orchestration ${usd(perPayer.usd)}` +
+      (perPayer.usdAfterADay === undefined ? '' : `, with a wait of 24 hours ${usd(perPayer.usdAfterADay)}`),
   );
   out(
     `    secret writes ${secretWrites} (and ${previousWrites} of the previous file), rolls ${rolls}, entries lost ${lost}`,

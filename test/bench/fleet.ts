@@ -31,8 +31,8 @@ export interface MeasuredFleet extends Tally {
     invocations: number;
     /** Orchestration: transitions, functions, table, events. */
     usd: number;
-    /** The same for those that waited 23 to 25 hours for AWS's delivery. */
-    usdAfterADay: number;
+    /** The same for those that waited 23 to 25 hours for AWS's delivery, if there are any. */
+    usdAfterADay?: number;
   };
   throttles: number;
   /** Entries that a run published and that the cluster's file lacks at the end. */
@@ -136,7 +136,7 @@ function perPayer({ world, invocations }: Sandbox, runs: readonly Run[]): Measur
   return {
     ...mean,
     usd: usdOf(mean),
-    usdAfterADay: sum(ofADay, usdOf) / ofADay.length + usdOf(shared) / all.length,
+    ...(ofADay.length > 0 && { usdAfterADay: sum(ofADay, usdOf) / ofADay.length + usdOf(shared) / all.length }),
   };
 }
 
