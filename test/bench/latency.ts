@@ -15,7 +15,7 @@ export interface Latencies {
 
 /** Beyond all accounts of a fleet; nobody has let us into these, so their runs end at once and touch nothing. */
 const strangers = 1_000_000;
-const pauseMs = 250;
+const pauseMs = 1000;
 const idleRequests = 300;
 const warmUp = 50;
 
@@ -36,7 +36,7 @@ export async function latenciesWhenIdle(): Promise<{ post: Latencies; get: Laten
   }
 }
 
-/** The same four times a second until it is stopped, in the process that does all the rest as well. */
+/** The same once a second until it is stopped, in the process that does all the rest as well. */
 export function latenciesUnderLoad(api: ApiClient): { stop(): Promise<{ post: Latencies; get: Latencies }> } {
   const probe = new Probe(api);
   const over = new AbortController();

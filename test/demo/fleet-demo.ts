@@ -52,7 +52,7 @@ function progress(): (batch: Batch, at: number) => void {
 }
 
 /** Fits into 80 columns. */
-export function progressLine({ percent, counts }: Pick<Batch, 'percent' | 'counts'>, at: number): string {
+function progressLine({ percent, counts }: Pick<Batch, 'percent' | 'counts'>, at: number): string {
   const filled = Math.floor((percent * barWidth) / 100);
   const bar = `[${'#'.repeat(filled)}${'.'.repeat(barWidth - filled)}]`;
   const { succeeded, failed, running, queued, notStarted } = counts;
