@@ -83,12 +83,13 @@ export function packShards(there: Shards, { wanted, removed, most }: Packing): P
   return { shards, left };
 }
 
+/** The first role of a list needs no comma, so an empty one has room for one character more. */
 function roomBeside(document: PolicyDocument | undefined, roles: readonly string[]): number {
-  return maxPolicyCharacters - policyCharacters(withRoles(document, roles));
+  const commaSaved = roles.length === 0 ? 1 : 0;
+  return maxPolicyCharacters - policyCharacters(withRoles(document, roles)) + commaSaved;
 }
 
-/** One character short of the truth: the first role of a list needs no comma. */
-const emptyShardRoom = maxPolicyCharacters - policyCharacters(policyOf(payerRolesGrant([])));
+const emptyShardRoom = roomBeside(undefined, []);
 
 /** The lowest number that has room, or that nobody has used yet. */
 function firstWithRoom(room: ReadonlyMap<number, number>, characters: number, most: number): number | undefined {

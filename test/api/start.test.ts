@@ -34,7 +34,10 @@ describe('POST /v1/onboardings', () => {
     expect(run).toMatchObject({ status: 'queued', attempt: 1, request: OnboardingRequest.parse(smallest) });
     expect(run.progress).toEqual({ percent: 0, currentSteps: [] });
     expect([...hub.executions]).toEqual([
-      [`${run.runId}-1`, { input: `{"runId":"${run.runId}","attempt":1,"identityMode":"irsa","from":"preflight"}`, ended: false }],
+      [
+        `${run.runId}-1`,
+        { input: `{"runId":"${run.runId}","attempt":1,"identityMode":"irsa","from":"preflight"}`, ended: false },
+      ],
     ]);
     expect((await call('GET', answer.headers.location ?? '')).body).toEqual(run);
   });
