@@ -56,9 +56,17 @@ export function parseIntegrationFile(text: string): ParseResult {
   }
 }
 
-/** The entries over this payer's bill, whatever their bucket. */
-export function findPayer(text: string, payerAccountId: string): { key: string; kind: string; valid: boolean }[] {
-  return payerEntries(acceptedIntegrations(text), payerAccountId).map(({ key, kind, valid }) => ({ key, kind, valid }));
+/** The entries over this payer's bill, whatever their bucket; `roleArn` of those that assume a role. */
+export function findPayer(
+  text: string,
+  payerAccountId: string,
+): { key: string; kind: string; valid: boolean; roleArn: string | undefined }[] {
+  return payerEntries(acceptedIntegrations(text), payerAccountId).map(({ key, kind, valid, authorizer }) => ({
+    key,
+    kind,
+    valid,
+    roleArn: authorizer?.roleArn,
+  }));
 }
 
 /** Keys, never values, of the entries that are not ours. */

@@ -37,7 +37,7 @@ interface Integration {
 }
 
 /** The kubelet refreshes a mounted secret within about two minutes, and the consumer looks every 10 s. */
-const takenUpSeconds = 180;
+export const takenUpSeconds = 180;
 /** A window of seven days takes some 20 s: half a dozen have been tried by then, with credentials that had the time to settle. */
 const settledSeconds = 300;
 const settling = 'a query of the consumer to succeed, normally within 5 minutes once IAM and credentials have settled';
@@ -134,6 +134,11 @@ export function readStatus(body: string, entry: IntegrationEntry): Told | undefi
   }
   const { connectionStatus = '' } = integration;
   return { status: connectionStatus, judgement: judge(integration, connectionStatus, entry) };
+}
+
+/** Whether the consumer has an entry of the file under this key; undefined if this is no such answer. */
+export function listsKey(body: string, key: string): boolean | undefined {
+  return integrationsIn(body)?.some((integration) => integration.key === key && integration.source === 'multicloud');
 }
 
 function judge(integration: Integration, status: string, entry: IntegrationEntry): Judgement {

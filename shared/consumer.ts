@@ -1,5 +1,5 @@
 import { entryKey, type IntegrationEntry } from './cloud-integration.ts';
-import { readStatus, statusPath, type Judgement } from './connection-status.ts';
+import { listsKey, readStatus, statusPath, type Judgement } from './connection-status.ts';
 import { failingQuery, judgeLog, readLog, type LogFindings } from './consumer-log.ts';
 import { KubernetesError } from './kubernetes-error.ts';
 import type { KubernetesClient } from './kubernetes.ts';
@@ -56,6 +56,20 @@ async function hear(kubernetes: KubernetesClient, question: Question): Promise<W
       pendingFor: `the consumer’s word, which cannot be asked for (its status: ${status ?? ''}; its log: ${lines ?? ''})`,
     },
   };
+}
+
+/**
+ * Whether the consumer still has an entry under this key, by its own word; undefined where it cannot be asked. One that ingests no cloud
+ * costs has none.
+ */
+export async function isLoaded(
+  kubernetes: KubernetesClient,
+  { namespace, statusService, key }: Pick<Question, 'namespace' | 'statusService'> & { key: string },
+): Promise<boolean | undefined> {
+  const path = statusService && statusPath(namespace, statusService);
+  const answer = path ? await unlessBlocked(() => kubernetes.read(path)) : undefined;
+  if (answer && 'disabled' in answer) return false;
+  return answer && 'text' in answer ? listsKey(answer.text, key) : undefined;
 }
 
 type Heard = { text: string } | { blocked: string } | { disabled: true };

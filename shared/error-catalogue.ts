@@ -469,6 +469,19 @@ export const errorCatalogue = advice({
     remedy: 'Send existing: take-over to replace it in place.',
   },
 
+  'entry-still-there': {
+    title: 'The payer’s entry stands in a file that is not ours to edit',
+    actor: 'cluster owner',
+    remedy:
+      'Take the named entry out where the secret comes from (Helm values, GitOps repository, whoever wrote it by hand), then retry the run: nothing that the entry works through has been removed yet.',
+  },
+  'entry-still-loaded': {
+    title: 'The consumer does not let go of the entry',
+    actor: 'cluster owner',
+    remedy:
+      'Look why the named workload’s pods keep the file as it was (kubectl rollout status), restart it, then retry the run: nothing that the entry works through has been removed yet.',
+  },
+
   // Proofs
   'query-failed': {
     title: 'The smoke query failed',

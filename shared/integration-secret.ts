@@ -104,6 +104,19 @@ export function withFile(
   };
 }
 
+const isOurMark = (annotation: string) => annotation === deploymentAnnotation || annotation === changedAtAnnotation;
+
+/** True if the secret says that we write into it. */
+export function hasMarks({ metadata: { annotations = {} } }: Secret): boolean {
+  return Object.keys(annotations).some(isOurMark);
+}
+
+/** The secret as whoever owned it before us knows it. */
+export function withoutMarks(secret: Secret): Secret {
+  const others = Object.entries(secret.metadata.annotations ?? {}).filter(([name]) => !isOurMark(name));
+  return { ...secret, metadata: { ...secret.metadata, annotations: Object.fromEntries(others) } };
+}
+
 /** When our entries last changed, milliseconds since the epoch; where nobody wrote that down, when the secret did. */
 export function changedAtOf({ metadata }: Secret): number {
   const { annotations, managedFields = [], creationTimestamp } = metadata;

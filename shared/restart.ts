@@ -28,17 +28,28 @@ export interface Reader {
  */
 export function needsRestart(reader: Reader, workload: Restartable, pods: readonly Pod[], secret: Secret): boolean {
   const restartedAt = restartedAtOf(workload);
-  const changedAt = changedAtOf(secret);
-  const keepsOldFile = (pod: Pod) =>
-    reader.mount === 'subPath' &&
-    pod.status?.phase === 'Running' &&
-    createdAt(pod) <= changedAt &&
-    restartedAt < changedAt;
   const lacksRole = (pod: Pod) =>
     !hasCredentials(pod, reader.container, reader.role) &&
     restartedAt < reader.since &&
     restartedAt < Math.max(createdAt(pod) + clockMs, reader.boundAt);
-  return pods.filter(isAlive).some((pod) => keepsOldFile(pod) || lacksRole(pod));
+  return keepsOldFile(reader.mount, workload, pods, secret) || pods.filter(isAlive).some(lacksRole);
+}
+
+/** True if a pod keeps the file as it was before our entries last changed, and no restart since then mends this. */
+export function keepsOldFile(
+  mount: Reader['mount'],
+  workload: Restartable,
+  pods: readonly Pod[],
+  secret: Secret,
+): boolean {
+  return restartedAtOf(workload) < changedAtOf(secret) && holdersOfOldFile(mount, pods, secret).length > 0;
+}
+
+/** Pods that will never see the file as it is now. */
+export function holdersOfOldFile(mount: Reader['mount'], pods: readonly Pod[], secret: Secret): Pod[] {
+  const changedAt = changedAtOf(secret);
+  if (mount !== 'subPath') return [];
+  return pods.filter((pod) => isAlive(pod) && pod.status?.phase === 'Running' && createdAt(pod) <= changedAt);
 }
 
 /** Two restarts are so far apart: a new pod needs a minute to be ready, and a fleet's payers come one after the other for hours. */

@@ -9,18 +9,18 @@ interface Container {
 
 type Labels = Record<string, string>;
 
+/** As whom a pod runs, and what. */
+export interface PodSpec {
+  serviceAccountName?: string;
+  containers: Container[];
+  volumes?: { name: string; secret?: { secretName?: string } }[];
+}
+
 /** The part of a Deployment or StatefulSet that tells what runs and as whom. */
 export interface Workload extends KubernetesObject {
   spec: {
     selector?: { matchLabels?: Labels };
-    template: {
-      metadata?: { labels?: Labels };
-      spec: {
-        serviceAccountName?: string;
-        containers: Container[];
-        volumes?: { name: string; secret?: { secretName?: string } }[];
-      };
-    };
+    template: { metadata?: { labels?: Labels; annotations?: Record<string, string> }; spec: PodSpec };
   };
 }
 

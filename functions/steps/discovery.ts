@@ -1,18 +1,12 @@
 import { rules } from '../../shared/cluster-role.ts';
-import { connectKubernetes, unlessHidden, type KubernetesClient } from '../../shared/kubernetes.ts';
+import { connectKubernetes, unlessHidden } from '../../shared/kubernetes.ts';
+import { readLandscape } from '../../shared/landscape.ts';
 import { outputs, type Outputs } from '../../shared/outputs.ts';
 import { targetOf, type RunRecord, type Target } from '../../shared/run.ts';
 import { defineStep, type Plan } from '../../shared/step.ts';
 import { stepHandler } from '../../shared/step-handler.ts';
 import { readTargetSettings } from '../../shared/target-store.ts';
-import {
-  agents,
-  costReaders,
-  type CostReader,
-  type Landscape,
-  type Service,
-  type Workload,
-} from '../../shared/workload.ts';
+import { agents, costReaders, type CostReader } from '../../shared/workload.ts';
 import type { OnboardingRequest } from '../../shared/request.ts';
 
 interface Input {
@@ -37,19 +31,6 @@ const defaultServiceAccount = 'kubecost-serviceaccount';
 
 /** Overflows its stack on any cloud-integration.json (opencost#4029): it must never be given one, nor be rolled. */
 const crashingImage = /opencost:v?1\.121\.2(@|$)/;
-
-async function readLandscape(kubernetes: KubernetesClient, namespace: string): Promise<Landscape> {
-  const listed = async (kind: string) => {
-    const objects = await kubernetes.list<Workload>(`/apis/apps/v1/namespaces/${namespace}/${kind}s`);
-    return objects.map((object) => ({ kind, object }));
-  };
-  const [deployments, statefulSets, services] = await Promise.all([
-    listed('deployment'),
-    listed('statefulset'),
-    kubernetes.list<Service>(`/api/v1/namespaces/${namespace}/services`),
-  ]);
-  return { workloads: [...deployments, ...statefulSets], services };
-}
 
 /** Those that mount the secret, else all; of these the requested service account's, if it has any. */
 function candidates(readers: CostReader[], serviceAccount: string | undefined): CostReader[] {

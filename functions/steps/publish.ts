@@ -9,25 +9,23 @@ import {
 } from '../../shared/cloud-integration.ts';
 import { iso, now } from '../../shared/clock.ts';
 import { rules } from '../../shared/cluster-role.ts';
-import {
-  fileName,
-  fileOf,
-  previousName,
-  readSecret,
-  saveSecret,
-  unwritable,
-  withFile,
-  type Refusal,
-  type Secret,
-} from '../../shared/integration-secret.ts';
+import { readSecret, withFile, type Secret } from '../../shared/integration-secret.ts';
 import { connectKubernetes, unlessHidden } from '../../shared/kubernetes.ts';
-import { objectOwnership, ownerLabels } from '../../shared/kubernetes-owner.ts';
 import { listPods, type Pod } from '../../shared/pods.ts';
 import { knownAfter } from '../../shared/known-after.ts';
-import { publicationOf, type OwnEntry, type Publication } from '../../shared/publication.ts';
+import { mostAtOnce, publicationOf, type OwnEntry } from '../../shared/publication.ts';
 import { needsRestart, restartPatch, restsUntil, type Reader, type Restartable } from '../../shared/restart.ts';
 import { outputOf, podRoleOf, targetOf, type RunRecord, type Target } from '../../shared/run.ts';
-import { TerminalError } from '../../shared/errors.ts';
+import {
+  completeLook,
+  fileChanges,
+  isHeld,
+  wantedFile,
+  writeFile,
+  type FileChange,
+  type SecretLook,
+  type WantedFile,
+} from '../../shared/secret-publication.ts';
 import { defineStep, rejected, type Plan, type StepContext, type Wait } from '../../shared/step.ts';
 import { stepHandler } from '../../shared/step-handler.ts';
 import {
@@ -48,36 +46,17 @@ interface Input extends OwnEntry {
   reader: (Omit<Reader, 'since'> & { workload: string; path: string; podSelector: string }) | undefined;
 }
 
-/** Lives within one look: the secret's content is never put into a change. */
-interface Seen {
-  payers: TargetPayer[];
+interface Seen extends SecretLook {
   /** The cluster does not let us look yet: only in a dry run. */
   hidden?: boolean;
-  secret: Secret | undefined;
-  wanted: WantedFile | { refused: Refusal };
-  /** Only looked at where the file has to change. */
-  previous?: Secret | undefined;
   workload?: Restartable | undefined;
   pods: Pod[];
 }
 
-/** The file as it is to be, beside what it is. */
-type WantedFile = Publication & { current: string | undefined };
-
-const isHeld = ({ text, current }: WantedFile) => text === current;
-
-interface Change {
-  do: 'mark-published' | 'restart-workload' | 'keep-previous' | 'create-secret' | 'update-secret';
-  resource: string;
-  note?: string;
-}
+type Change = (FileChange | { do: 'mark-published' | 'restart-workload'; resource: string }) & { note?: string };
 
 /** Long enough for runs that end together to meet, short beside everything before it. */
 const gatheringSeconds = 15;
-/** Marks written at once: far below what a table takes at rest. */
-const marksAtOnce = 20;
-/** Others' entries merged into one write: each is a parse of the whole file, and a function has a minute. The next write goes on. */
-const mostAtOnce = 200;
 
 function readerOf(run: RunRecord): Input['reader'] {
   const { workload, container, podSelector, mount } = outputOf(run, 'discovery');
@@ -113,33 +92,19 @@ async function look(cx: StepContext, input: Input): Promise<Seen> {
   const items = input.mode === 'artifacts' ? own : payers;
   // Nothing is written before the rest is over: that the file has to change shows in one entry, and a fleet that waits must not merge
   // hundreds at each look.
-  const wanted = wantedFile(input, secret, items, settings?.format, resting ? 1 : mostAtOnce);
-  const seen = { payers, secret, wanted, workload, pods };
-  if ('refused' in wanted || isHeld(wanted)) return seen;
-  return { ...seen, previous: await readSecret(kubernetes, namespace, previousName(target)) };
+  const wanted = wish(input, secret, items, settings?.format, resting ? 1 : mostAtOnce);
+  return completeLook(cx, target, { payers, secret, wanted, workload, pods });
 }
 
-/** What the changes to be applied were planned from. */
-const looks = new WeakMap<StepContext, Seen>();
-/** Looks whose file another writer kept us from keeping: it must not be replaced before it is kept. */
-const notKept = new WeakSet<Seen>();
-
-/**
- * The file as it is to be, or why it cannot be.
- * @param format as the target's first run asked for
- * @param most others' entries that are merged
- */
-function wantedFile(
+/** @param format as the target's first run asked for */
+function wish(
   input: Input,
   secret: Secret | undefined,
   payers: readonly TargetPayer[],
   format = input.format,
   most = mostAtOnce,
-): Seen['wanted'] {
-  const file = fileOf(secret);
-  if (file?.kind === 'refused') return { refused: { code: file.code, detail: file.detail } };
-  const wanted = publicationOf(file?.text, payers, input, format, most);
-  return 'refused' in wanted ? wanted : { ...wanted, current: file?.text };
+): SecretLook['wanted'] {
+  return wantedFile(secret, (text) => publicationOf(text, payers, { own: input, format, most }));
 }
 
 function describe({ target, entry, mode }: Input, file: WantedFile, version = knownAfter('publish')) {
@@ -156,39 +121,6 @@ function describe({ target, entry, mode }: Input, file: WantedFile, version = kn
     otherKeys: foreignKeys(held, new Set([key])),
     mode,
   };
-}
-
-/** Fenced by the version that was seen. Where another writer was first, the look after it plans anew. */
-async function write(cx: StepContext, input: Input, what: 'keep-previous' | 'create-secret' | 'update-secret') {
-  const { namespace } = input.target;
-  const seen = looks.get(cx);
-  if (!seen) throw new TerminalError('unexpected', 'nobody has looked at the secret');
-  const { secret, previous } = seen;
-  const kubernetes = connectKubernetes(cx);
-  if (what === 'keep-previous') {
-    const fresh = { metadata: { name: previousName(input.target), namespace, labels: ownerLabels(cx.owner) } };
-    const data = { ...previous?.data, [fileName]: secret?.data?.[fileName] ?? '' };
-    const kind = { apiVersion: 'v1', kind: 'Secret', type: 'Opaque' };
-    if (await saveSecret(kubernetes, { ...kind, ...(previous ?? fresh), data })) return undefined;
-    notKept.add(seen);
-    return rejected;
-  }
-  const { wanted } = seen;
-  if ('refused' in wanted || notKept.has(seen)) return rejected;
-  if (!(await saveSecret(kubernetes, withFile(secret, input.target, wanted.text, cx.owner, iso(now())))))
-    return rejected;
-  // Only after it stands there: a mark that came first would make an entry that somebody else put there ours.
-  const unmarked = seen.payers.flatMap(({ payerAccountId, publishedKey }) => {
-    const key = wanted.keys.get(payerAccountId);
-    return key === undefined || key === publishedKey ? [] : [{ payerAccountId, key }];
-  });
-  for (let from = 0; from < unmarked.length; from += marksAtOnce)
-    await Promise.all(
-      unmarked
-        .slice(from, from + marksAtOnce)
-        .map(({ payerAccountId, key }) => markPublished(input.target, payerAccountId, key)),
-    );
-  return undefined;
 }
 
 /** Brings the file to what all proven payers of the target need, and leaves every byte that is not theirs. */
@@ -232,17 +164,14 @@ export const publish = defineStep({
 
   async observe(cx, input): Promise<Seen> {
     const seen = await unlessHidden(cx, () => look(cx, input));
-    if (seen !== 'hidden') {
-      looks.set(cx, seen);
-      return seen;
-    }
+    if (seen !== 'hidden') return seen;
     const payers = await listTargetPayers(input.target);
-    return { payers, hidden: true, secret: undefined, wanted: wantedFile(input, undefined, payers), pods: [] };
+    return { payers, hidden: true, secret: undefined, wanted: wish(input, undefined, payers), pods: [] };
   },
 
   plan(input, seen, { run, owner, since, now: at }): Plan<Change, Outputs['publish']> {
     const { target, entry, mode, reader } = input;
-    const { hidden, secret, wanted, previous, payers, workload, pods } = seen;
+    const { hidden, secret, wanted, payers, workload, pods } = seen;
     if ('refused' in wanted) return { kind: 'refuse', ...wanted.refused };
     const resource = `${target.namespace}/${target.secretName}`;
     const output = describe(input, wanted, secret?.metadata.resourceVersion);
@@ -253,21 +182,16 @@ export const publish = defineStep({
         changes: mode === 'secret' ? [{ do: 'create-secret', resource, note: 'or completed, if it is there' }] : [],
         expected: { ...output, sha256: knownAfter('publish') },
       };
-    const isWritten = isHeld(wanted);
+    const isWritten = isHeld(seen);
     if (mode === 'artifacts') {
       const warning = `Secret ${resource} is left to its owner: the entry to add is in GET /v1/runs/${run.runId}/artifacts`;
       return { kind: 'ready', output, warnings: isWritten ? [] : [warning] };
     }
     const changes: Change[] = [];
     if (!isWritten) {
-      const locked = secret && unwritable(secret, owner);
-      if (locked) return { kind: 'refuse', ...locked };
-      if (previous && objectOwnership(previous, owner) !== 'ours')
-        return { kind: 'refuse', code: 'secret-owned-elsewhere', detail: `Secret ${resource}-previous is not ours` };
-      const content = secret?.data?.[fileName];
-      if (content !== undefined && previous?.data?.[fileName] !== content)
-        changes.push({ do: 'keep-previous', resource: `${target.namespace}/${previousName(target)}` });
-      changes.push({ do: secret ? 'update-secret' : 'create-secret', resource });
+      const writes = fileChanges(target, seen, owner);
+      if ('refused' in writes) return { kind: 'refuse', ...writes.refused };
+      changes.push(...writes.changes);
     } else {
       const own = payers.find(({ payerAccountId }) => payerAccountId === entry.payerAccountId);
       if (!isMarked(own, entry)) changes.push({ do: 'mark-published', resource: entryKey(entry) });
@@ -306,7 +230,7 @@ export const publish = defineStep({
       case 'keep-previous':
       case 'create-secret':
       case 'update-secret':
-        return write(cx, input, change.do);
+        return writeFile(cx, input.target, change.do);
     }
   },
 });

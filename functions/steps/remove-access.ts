@@ -6,14 +6,15 @@ import { targetId } from '../../shared/aws/names.ts';
 import { taggedOurs } from '../../shared/aws/tags.ts';
 import { rulesIn } from '../../shared/cluster-rights.ts';
 import { givesRight, groupName, secretsOf, withoutSecret, type Role } from '../../shared/cluster-role.ts';
+import { parseIntegrationFile } from '../../shared/cloud-integration.ts';
 import type { ErrorCode } from '../../shared/error-catalogue.ts';
 import { absentIf, isAwsError, isKnownError, RetryableError } from '../../shared/errors.ts';
+import { fileName, fileOf, previousName, readSecret, type Secret } from '../../shared/integration-secret.ts';
 import { isDeniedByPolicy } from '../../shared/kubernetes-error.ts';
 import { connectKubernetes, type KubernetesClient, type KubernetesObject } from '../../shared/kubernetes.ts';
 import { objectOwnership } from '../../shared/kubernetes-owner.ts';
 import { listNamespaceContent } from '../../shared/namespace-content.ts';
 import type { Outputs, Removal } from '../../shared/outputs.ts';
-import type { Pod } from '../../shared/pods.ts';
 import { deleteTagged, removalOf } from '../../shared/removal.ts';
 import { outputOf, targetOf, type Target } from '../../shared/run.ts';
 import { defineStep, rejected, type Plan, type Situation, type StepContext } from '../../shared/step.ts';
@@ -29,7 +30,7 @@ import {
   type AdminWindow,
   type TargetPayer,
 } from '../../shared/target-store.ts';
-import type { Workload } from '../../shared/workload.ts';
+import type { PodSpec, Workload } from '../../shared/workload.ts';
 
 interface Input {
   target: Target;
@@ -56,6 +57,10 @@ interface Objects {
   serviceAccount: KubernetesObject | undefined;
   /** Pods and workloads that run as it. */
   users: string[];
+  secret: Secret | undefined;
+  previous: Secret | undefined;
+  /** Pods and workloads that mount the secret: without it no pod of theirs starts. */
+  mounting: string[];
   /** What lies in the namespace, as `listNamespaceContent` names it. */
   content: string[] | undefined;
 }
@@ -75,7 +80,7 @@ interface Seen {
   objects?: Objects | 'hidden';
 }
 
-type Kind = 'Role' | 'RoleBinding' | 'ServiceAccount' | 'Namespace';
+type Kind = 'Role' | 'RoleBinding' | 'ServiceAccount' | 'Secret' | 'Namespace';
 
 type Change =
   | { do: 'open-admin-window'; resource: string; note: string; otherwise: Removal['kept'] }
@@ -112,6 +117,7 @@ const deletions = {
   RoleBinding: { do: 'delete-role-binding', among: 'rolebindings.rbac.authorization.k8s.io' },
   Role: { do: 'delete-role', among: 'roles.rbac.authorization.k8s.io' },
   ServiceAccount: { do: 'delete-service-account', among: 'serviceaccounts' },
+  Secret: { do: 'delete-secret', among: 'secrets' },
   Namespace: { do: 'delete-namespace', among: 'namespaces' },
 } as const;
 
@@ -161,38 +167,59 @@ async function findRoles(kubernetes: KubernetesClient, namespaces: string[]): Pr
   return found.flat();
 }
 
-async function listUsers(kubernetes: KubernetesClient, namespace: string, serviceAccount: string): Promise<string[]> {
+/** Everything in the namespace that has pods, or is one, by name. */
+async function listPodSpecs(kubernetes: KubernetesClient, namespace: string): Promise<[name: string, PodSpec][]> {
   const apps = `/apis/apps/v1/namespaces/${namespace}`;
   const [pods, deployments, statefulSets] = await Promise.all([
-    kubernetes.list<Pod>(corePath(namespace, 'pods')),
+    kubernetes.list<KubernetesObject & { spec: PodSpec }>(corePath(namespace, 'pods')),
     kubernetes.list<Workload>(`${apps}/deployments`),
     kubernetes.list<Workload>(`${apps}/statefulsets`),
   ]);
-  const users = [
-    ...deployments.map(({ metadata, spec }) => [`deployment/${metadata.name}`, spec.template.spec] as const),
-    ...statefulSets.map(({ metadata, spec }) => [`statefulset/${metadata.name}`, spec.template.spec] as const),
-    ...pods.map(({ metadata, spec }) => [`pod/${metadata.name}`, spec] as const),
+  return [
+    ...deployments.map(({ metadata, spec }): [string, PodSpec] => [`deployment/${metadata.name}`, spec.template.spec]),
+    ...statefulSets.map(({ metadata, spec }): [string, PodSpec] => [
+      `statefulset/${metadata.name}`,
+      spec.template.spec,
+    ]),
+    ...pods.map(({ metadata, spec }): [string, PodSpec] => [`pod/${metadata.name}`, spec]),
   ];
-  return users.filter(([, spec]) => spec.serviceAccountName === serviceAccount).map(([name]) => name);
 }
 
 async function readObjects(kubernetes: KubernetesClient, input: Input): Promise<Objects | 'hidden'> {
   const { target, serviceAccount } = input;
-  const { namespace } = target;
+  const { namespace, secretName } = target;
   try {
-    const [found, role, binding, account, users] = await Promise.all([
+    const [found, role, binding, account, secret, previous, specs] = await Promise.all([
       kubernetes.get(`/api/v1/namespaces/${namespace}`),
       kubernetes.get<Role>(rbacPath(namespace, 'roles')),
       kubernetes.get(rbacPath(namespace, 'rolebindings')),
       kubernetes.get(`${corePath(namespace, 'serviceaccounts')}/${serviceAccount}`),
-      listUsers(kubernetes, namespace, serviceAccount),
+      readSecret(kubernetes, namespace, secretName),
+      readSecret(kubernetes, namespace, previousName(target)),
+      listPodSpecs(kubernetes, namespace),
     ]);
     const content = found && (await listNamespaceContent(kubernetes, namespace));
-    return { namespace: found, role, binding, serviceAccount: account, users, content };
+    const users = specs.filter(([, spec]) => spec.serviceAccountName === serviceAccount).map(([name]) => name);
+    const mounting = specs
+      .filter(([, { volumes = [] }]) => volumes.some((volume) => volume.secret?.secretName === secretName))
+      .map(([name]) => name);
+    const objects = { namespace: found, role, binding, serviceAccount: account, users, content };
+    return { ...objects, secret, previous, mounting };
   } catch (error) {
     if (isAwsError(error, 'Unauthorized', 'Forbidden')) return 'hidden';
     throw error;
   }
+}
+
+/** Why the secret stays although we made it; undefined if nobody would miss it. */
+function needingSecret({ secret, mounting }: Objects): string | undefined {
+  const [first] = mounting;
+  if (first) return `${first} mounts it: its file has no entry of ours any more`;
+  const file = fileOf(secret);
+  const parsed = file?.kind === 'decoded' ? parseIntegrationFile(file.text) : undefined;
+  const isEmpty = file === undefined || (parsed?.accepted && parsed.integrations.length === 0);
+  const others = Object.keys(secret?.data ?? {}).filter((name) => name !== fileName);
+  return isEmpty && others.length === 0 ? undefined : 'it holds what others have put there';
 }
 
 interface Candidate {
@@ -247,6 +274,16 @@ function judge(input: Input, { neighbours }: Seen, objects: Objects, owner: Step
         : user && `${user} runs as it`,
     },
   ];
+  for (const [object, needed] of [
+    [objects.secret, needingSecret(objects)],
+    [objects.previous, undefined],
+  ] as const)
+    candidates.push({
+      kind: 'Secret',
+      object,
+      path: `${corePath(namespace, 'secrets')}/${object?.metadata.name ?? ''}`,
+      needed,
+    });
   const goes = candidates.filter((candidate) => candidate.object && reasonToKeep(candidate, owner) === undefined);
   const goesAlong = new Set(goes.map(({ kind, object }) => `${deletions[kind].among}/${object?.metadata.name ?? ''}`));
   const rest = content?.filter((name) => !goesAlong.has(name));
@@ -266,7 +303,7 @@ function judge(input: Input, { neighbours }: Seen, objects: Objects, owner: Step
     if (!object) continue;
     const why = reasonToKeep(candidate, owner);
     if (why === undefined) changes.push({ do: deletions[kind].do, resource: describe(kind, object), path });
-    // The owner's own namespace and service account were never ours to delete.
+    // The owner's own namespace, service account and secret were never ours to delete.
     else if (objectOwnership(object, owner) !== 'foreign' || kind.startsWith('Role'))
       kept.push({ resource: describe(kind, object), why });
   }
@@ -454,6 +491,7 @@ export const removeAccess = defineStep<'remove-access', Input, Seen, Change>({
       case 'delete-role':
       case 'delete-role-binding':
       case 'delete-service-account':
+      case 'delete-secret':
       case 'delete-namespace':
         return asAdministrator(cx, change.resource, () => connectKubernetes(cx).delete(change.path));
       case 'delete-access-entry':

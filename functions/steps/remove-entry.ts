@@ -1,14 +1,216 @@
-import { defineStep } from '../../shared/step.ts';
+import { payerRoleName } from '../../shared/aws/names.ts';
+import { roleArnOf } from '../../shared/aws/role.ts';
+import { iso, now } from '../../shared/clock.ts';
+import { findPayer, foreignKeys } from '../../shared/cloud-integration.ts';
+import { rules } from '../../shared/cluster-role.ts';
+import { fileOf, readSecret, unwritable, withFile } from '../../shared/integration-secret.ts';
+import { connectKubernetes } from '../../shared/kubernetes.ts';
+import type { Outputs, Removal } from '../../shared/outputs.ts';
+import { mostAtOnce, publicationOf } from '../../shared/publication.ts';
+import { keepsOldFile, restartPatch, restsUntil } from '../../shared/restart.ts';
+import { outputOf, targetOf, type Target } from '../../shared/run.ts';
+import {
+  completeLook,
+  fileChanges,
+  isHeld,
+  wantedFile,
+  writeFile,
+  type FileChange,
+  type SecretLook,
+  type WantedFile,
+} from '../../shared/secret-publication.ts';
+import { listSecretReaders, mayReadSecret, type SecretReader } from '../../shared/secret-readers.ts';
+import { defineStep, type Plan } from '../../shared/step.ts';
 import { stepHandler } from '../../shared/step-handler.ts';
+import { listTargetPayers, markRemoving, readTargetSettings, type TargetPayer } from '../../shared/target-store.ts';
 
-export const removeEntry = defineStep({
+interface Input {
+  target: Target;
+  payerAccountId: string;
+  /** Null where no run has published an entry: what stands in the file is then somebody else's. */
+  publishedKey: string | null;
+  clusterExists: boolean;
+}
+
+interface Seen extends SecretLook {
+  /** `gone`: there is no cluster any more; `hidden`: it does not let us look. */
+  cluster: 'seen' | 'gone' | 'hidden';
+  /** The table knew the payer before this run marked it. */
+  isKnown: boolean;
+  readers: SecretReader[];
+}
+
+type Change = FileChange | { do: 'restart-workload'; resource: string; path: string };
+
+type RemovalPlan = Plan<Change, Outputs['remove-entry']>;
+
+const emptyHanded: Outputs['remove-entry'] = { removed: [], kept: [], otherKeys: [] };
+const nothing: WantedFile = { text: '', current: undefined, keys: new Map() };
+
+/** As `enlist` has it, also in a dry run, which writes nothing down. */
+function leaving({ payerAccountId, publishedKey }: Input, payers: TargetPayer[]): TargetPayer[] {
+  const known = payers.find((payer) => payer.payerAccountId === payerAccountId);
+  const self: TargetPayer = {
+    payerAccountId,
+    payerRoleArn: roleArnOf(payerAccountId, payerRoleName),
+    ...known,
+    state: 'removing',
+    ...(publishedKey !== null && { publishedKey }),
+  };
+  return [...payers.filter((payer) => payer !== known), self];
+}
+
+/** Those that would go on reading the file as it was before the entry went. */
+function outdated({ readers }: Seen, secret: SecretLook['secret']): SecretReader[] {
+  return readers.filter(({ mount, object, pods }) => secret !== undefined && keepsOldFile(mount, object, pods, secret));
+}
+
+/** What of the payer stays in the file because we did not write it, or why the run must not go on with it there. */
+function leftBehind({ target, payerAccountId, publishedKey }: Input, { text }: WantedFile) {
+  const resource = `${target.namespace}/${target.secretName}`;
+  const kept: Removal['kept'] = [];
+  for (const { key, roleArn } of findPayer(text, payerAccountId)) {
+    if (key === publishedKey)
+      return { still: `${resource} has the entry ${key} more than once; which of them is ours is unknown` };
+    if (roleArn === roleArnOf(payerAccountId, payerRoleName))
+      return { still: `${resource} has the entry ${key}, which we did not write and which works through ${roleArn}` };
+    kept.push({ resource: `entry ${key} of secret ${resource}`, why: 'we did not write it' });
+  }
+  return { kept };
+}
+
+/** Takes the payer's entry out of the file, and leaves every byte that is not its own. */
+export const removeEntry = defineStep<'remove-entry', Input, Seen, Change>({
   name: 'remove-entry',
-  summary: 'To be written.',
-  permissions: {},
-  input: () => ({}),
-  observe: () => Promise.resolve({}),
-  plan: () => ({ kind: 'ready', output: { removed: [], kept: [], otherKeys: [] } }),
-  apply: () => Promise.resolve(),
+  summary: 'Takes the payer’s entry out of cloud-integration.json, and restarts what would go on reading it.',
+  lease: 'target',
+  keeps: ['isKnown'],
+  permissions: {
+    table: ['GetItem', 'Query', 'UpdateItem'],
+    cluster: [
+      {
+        actions: ['eks:DescribeAccessEntry'],
+        resources: [
+          'arn:${AWS::Partition}:eks:*:${AWS::AccountId}:access-entry/${Cluster}/role/${AWS::AccountId}/${ProvisionerName}/*',
+        ],
+      },
+    ],
+    kubernetes: [rules.secret, rules.createSecret, rules.workloads, rules.workload, rules.services, rules.pods],
+  },
+
+  input({ run }): Input {
+    const { cluster, publishedKey } = outputOf(run, 'inventory');
+    const { payerAccountId } = run.request;
+    return { target: targetOf(run.request), payerAccountId, publishedKey, clusterExists: cluster !== null };
+  },
+
+  async enlist(cx, { target, payerAccountId, publishedKey }) {
+    if (cx.memo.isKnown === undefined) await cx.remember({ isKnown: await isKnown(target, payerAccountId) });
+    await markRemoving(target, payerAccountId, publishedKey ?? undefined);
+    return undefined;
+  },
+
+  async observe(cx, input): Promise<Seen> {
+    const { target } = input;
+    const [listed, settings] = await Promise.all([listTargetPayers(target), readTargetSettings(target)]);
+    const payers = leaving(input, listed);
+    const isKnown = cx.memo.isKnown ?? payers.length === listed.length;
+    const seen = { payers, isKnown: isKnown === true, secret: undefined, wanted: nothing, readers: [] };
+    if (!input.clusterExists) return { ...seen, cluster: 'gone' };
+    if (!(await mayReadSecret(cx, target))) return { ...seen, cluster: 'hidden' };
+    const kubernetes = connectKubernetes(cx);
+    const [secret, readers] = await Promise.all([
+      readSecret(kubernetes, target.namespace, target.secretName),
+      listSecretReaders(kubernetes, target),
+    ]);
+    const format = settings?.format ?? 'auto';
+    const wanted = fileOf(secret)
+      ? wantedFile(secret, (text) => publicationOf(text, payers, { format, most: mostAtOnce }))
+      : nothing;
+    const isOurs = secret && !unwritable(secret, cx.owner);
+    const isLast = isOurs && payers.every(({ state }) => state === 'removing');
+    return completeLook(cx, target, { ...seen, cluster: 'seen', secret, wanted, readers, isLast: isLast === true });
+  },
+
+  plan(input, seen, { run, owner, now: at }): RemovalPlan {
+    const { target, publishedKey } = input;
+    const { cluster, wanted, secret, readers } = seen;
+    if (cluster === 'gone') return { kind: 'ready', output: emptyHanded };
+    if (cluster === 'hidden') return planBlind(input, seen);
+    if ('refused' in wanted)
+      return publishedKey === null
+        ? { kind: 'ready', output: emptyHanded, warnings: [`the file is left as it is: ${wanted.refused.detail}`] }
+        : { kind: 'refuse', ...wanted.refused };
+    const left = leftBehind(input, wanted);
+    if (left.kept === undefined) return { kind: 'refuse', code: 'entry-still-there', detail: left.still };
+    const wasThere = wanted.current !== undefined && wanted.current !== wanted.text;
+    const output = {
+      removed: publishedKey !== null && (wasThere || seen.isKnown) ? [publishedKey] : [],
+      kept: left.kept,
+      otherKeys: foreignKeys(wanted.text, new Set()),
+    };
+    const writes = fileChanges(target, seen, owner);
+    if ('refused' in writes) {
+      const { code, detail } = writes.refused;
+      const isDifferent = code === 'owned-by-another-deployment';
+      return {
+        kind: 'refuse',
+        code: isDifferent ? code : 'entry-still-there',
+        detail: `${detail}: ${publishedKey ?? ''}`,
+      };
+    }
+    // Of a file still to be written, the next look decides; a dry run has none.
+    const file = isHeld(seen) ? secret : withFile(secret, target, wanted.text, owner, iso(at));
+    const restarts = outdated(seen, isHeld(seen) || run.request.dryRun ? file : undefined);
+    const changes: Change[] = [
+      ...writes.changes,
+      ...restarts.map(({ workload, path }) => ({
+        do: 'restart-workload' as const,
+        resource: `${target.namespace}/${workload}`,
+        path,
+      })),
+    ];
+    const resting = isHeld(seen) ? restarts : readers.filter(({ mount }) => mount === 'subPath');
+    const restMs = Math.max(0, ...resting.map(({ object }) => restsUntil(object) - at));
+    if (restMs > 0 && !run.request.dryRun)
+      return {
+        kind: 'wait',
+        reason: 'the workload to rest between two restarts; whoever publishes next takes this entry out',
+        seconds: Math.ceil(restMs / 1000),
+        deadlineSeconds: 3600,
+        overdue: 'aws-unavailable',
+        expected: output,
+      };
+    const [first, ...more] = changes;
+    return first ? { kind: 'change', changes: [first, ...more], expected: output } : { kind: 'ready', output };
+  },
+
+  async apply(cx, change, { target }) {
+    return change.do === 'restart-workload'
+      ? connectKubernetes(cx).patch(change.path, restartPatch(iso(now())))
+      : writeFile(cx, target, change.do);
+  },
 });
+
+async function isKnown(target: Target, payerAccountId: string): Promise<boolean> {
+  return (await listTargetPayers(target)).some((payer) => payer.payerAccountId === payerAccountId);
+}
+
+/**
+ * Where an earlier attempt or run has already taken our own rights away, the entry was proven gone before. Else it may still be there,
+ * and must not outlive what it works through.
+ */
+function planBlind({ target, payerAccountId, publishedKey }: Input, { payers, isKnown }: Seen): RemovalPlan {
+  const self = payers.find((payer) => payer.payerAccountId === payerAccountId);
+  const resource = `${target.namespace}/${target.secretName}`;
+  if (isKnown && publishedKey !== null && !self?.unloaded)
+    return {
+      kind: 'refuse',
+      code: 'cluster-rights-missing',
+      detail: `Secret ${resource} may still hold the entry ${publishedKey}, and we may not look`,
+    };
+  const warning = `we have no rights in namespace ${target.namespace} any more: whether secret ${resource} still has an entry of ${payerAccountId} was not looked for`;
+  return { kind: 'ready', output: emptyHanded, warnings: [warning] };
+}
 
 export const handler = stepHandler(removeEntry);

@@ -1,13 +1,121 @@
-import { defineStep } from '../../shared/step.ts';
+import { findPayer } from '../../shared/cloud-integration.ts';
+import { rules } from '../../shared/cluster-role.ts';
+import { takenUpSeconds } from '../../shared/connection-status.ts';
+import { isLoaded } from '../../shared/consumer.ts';
+import { fileOf, readSecret, type Secret } from '../../shared/integration-secret.ts';
+import { connectKubernetes } from '../../shared/kubernetes.ts';
+import type { Outputs } from '../../shared/outputs.ts';
+import { holdersOfOldFile } from '../../shared/restart.ts';
+import { outputOf, targetOf, type Target } from '../../shared/run.ts';
+import { mayReadSecret, listSecretReaders, type SecretReader } from '../../shared/secret-readers.ts';
+import { defineStep, type Plan } from '../../shared/step.ts';
 import { stepHandler } from '../../shared/step-handler.ts';
 
-export const unloadProof = defineStep({
+interface Input {
+  target: Target;
+  payerAccountId: string;
+  publishedKey: string | null;
+  clusterExists: boolean;
+}
+
+interface Seen {
+  /** The file holds the entry again. */
+  isBack: boolean;
+  readers: Watched[];
+}
+
+interface Watched extends Pick<SecretReader, 'workload' | 'mount'> {
+  /** Names of the pods that will never see the file as it is. */
+  stale: string[];
+  /** Whether any pod runs. */
+  runs: boolean;
+  /** By the consumer's own word; undefined where it cannot be asked. */
+  isLoaded: boolean | undefined;
+}
+
+/** Far longer than a rollout takes; then a person has to look. */
+const watchMs = 30 * 60_000;
+const lookSeconds = 15;
+
+const notLooked: Seen = { isBack: false, readers: [] };
+
+function holds(secret: Secret | undefined, { payerAccountId, publishedKey }: Input): boolean {
+  const file = fileOf(secret);
+  return file?.kind === 'decoded' && findPayer(file.text, payerAccountId).some(({ key }) => key === publishedKey);
+}
+
+/** What keeps the run from going on, for this workload; undefined if it has let go of the entry. */
+function loadedBy({ workload, mount, stale, runs, isLoaded }: Watched, watchedMs: number): string | undefined {
+  if (!runs) return undefined;
+  if (stale.length > 0) return `${workload} to replace ${stale.join(', ')}, which read the file before`;
+  if (isLoaded) return `${workload} to let go of the entry, normally within 2 minutes`;
+  // Nobody to ask: a mounted directory is refreshed in time, and a pod made since then has never seen the entry.
+  const isDue = isLoaded === false || mount === 'subPath' || watchedMs >= takenUpSeconds * 1000;
+  return isDue ? undefined : `the file that ${workload} mounts to be refreshed, within ${takenUpSeconds} s`;
+}
+
+/** Nothing that the entry works through goes before the consumer has let go of it: else it would log failures of it for ever. */
+export const unloadProof = defineStep<'unload-proof', Input, Seen, never>({
   name: 'unload-proof',
-  summary: 'To be written.',
-  permissions: {},
-  input: () => ({}),
-  observe: () => Promise.resolve({}),
-  plan: () => ({ kind: 'ready', output: { verdict: 'not-installed' } }),
+  summary: 'Watches the workload until it no longer has the entry.',
+  proof: true,
+  permissions: {
+    kubernetes: [rules.secret, rules.workloads, rules.workload, rules.services, rules.pods, rules.statusProxy],
+  },
+
+  input({ run }): Input {
+    const { cluster, publishedKey } = outputOf(run, 'inventory');
+    const { payerAccountId } = run.request;
+    return { target: targetOf(run.request), payerAccountId, publishedKey, clusterExists: cluster !== null };
+  },
+
+  async observe(cx, input): Promise<Seen> {
+    const { target, clusterExists, publishedKey } = input;
+    // Where our rights are gone, the step before has told what that means.
+    if (!clusterExists || publishedKey === null || !(await mayReadSecret(cx, target))) return notLooked;
+    const kubernetes = connectKubernetes(cx);
+    const [secret, readers] = await Promise.all([
+      readSecret(kubernetes, target.namespace, target.secretName),
+      listSecretReaders(kubernetes, target),
+    ]);
+    const watched = readers.map(async ({ workload, mount, pods, statusService }): Promise<Watched> => {
+      const runs = pods.some(({ status }) => status?.phase === 'Running');
+      return {
+        workload,
+        mount,
+        runs,
+        stale: secret ? holdersOfOldFile(mount, pods, secret).map(({ metadata }) => metadata.name) : [],
+        isLoaded: runs
+          ? await isLoaded(kubernetes, { namespace: target.namespace, statusService, key: publishedKey })
+          : false,
+      };
+    });
+    return { isBack: holds(secret, input), readers: await Promise.all(watched) };
+  },
+
+  plan({ target, publishedKey }, { isBack, readers }, { now, since }): Plan<never, Outputs['unload-proof']> {
+    if (isBack)
+      return {
+        kind: 'refuse',
+        code: 'entry-still-there',
+        detail: `somebody has put the entry ${publishedKey ?? ''} back into ${target.namespace}/${target.secretName}`,
+      };
+    const output = { verdict: readers.length > 0 ? 'gone' : 'not-installed' } as const;
+    const [reason] = readers.flatMap((reader) => loadedBy(reader, now - since) ?? []);
+    if (reason === undefined) return { kind: 'ready', output };
+    if (now - since >= watchMs)
+      return { kind: 'refuse', code: 'entry-still-loaded', detail: `after 30 minutes still waiting for ${reason}` };
+    return {
+      kind: 'wait',
+      reason,
+      seconds: lookSeconds,
+      // Only a net: the watch ends first.
+      deadlineSeconds: (2 * watchMs) / 1000,
+      overdue: 'entry-still-loaded',
+      expected: output,
+    };
+  },
+
   apply: () => Promise.resolve(),
 });
 

@@ -2,7 +2,7 @@
 import { grantSid, payerRolesGrant } from './access-policies.ts';
 import { maxPolicyCharacters } from './managed-policy.ts';
 import { payerRoleName } from './names.ts';
-import { listOf, mergeStatements, policyCharacters, policyOf, type PolicyDocument } from './policy.ts';
+import { listOf, mergeStatements, policyCharacters, type PolicyDocument } from './policy.ts';
 import { roleArnOf } from './role.ts';
 
 /** Policies a role may have attached, whoever attached them (IAM quota "Managed policies attached to an IAM role"). */
