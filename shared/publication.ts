@@ -6,6 +6,7 @@ import {
   type IntegrationEntry,
   type MergeOptions,
 } from './cloud-integration.ts';
+import { readFile } from './cloud-integration-file.ts';
 import type { Refusal } from './integration-secret.ts';
 import type { TargetPayer } from './target-store.ts';
 
@@ -48,6 +49,8 @@ export function publicationOf(
   payers: readonly TargetPayer[],
   { own, format, most }: Wishes,
 ): Publication | { refused: Refusal } {
+  const file = text === undefined ? undefined : readFile(text);
+  if (file?.kind === 'refused') return { refused: { code: file.code, detail: file.detail } };
   const payerAccountId = own?.entry.payerAccountId;
   const others = payers.filter((item) => item.payerAccountId !== payerAccountId);
   const self = payers.find((item) => item.payerAccountId === payerAccountId);

@@ -3,7 +3,7 @@ import { roleArnOf } from '../../shared/aws/role.ts';
 import { iso, now } from '../../shared/clock.ts';
 import { findPayer, foreignKeys } from '../../shared/cloud-integration.ts';
 import { rules } from '../../shared/cluster-role.ts';
-import { fileOf, readSecret, unwritable, withFile } from '../../shared/integration-secret.ts';
+import { readSecret, unwritable, withFile } from '../../shared/integration-secret.ts';
 import { connectKubernetes } from '../../shared/kubernetes.ts';
 import type { Outputs, Removal } from '../../shared/outputs.ts';
 import { mostAtOnce, publicationOf } from '../../shared/publication.ts';
@@ -45,7 +45,7 @@ type Change = FileChange | { do: 'restart-workload'; resource: string; path: str
 type RemovalPlan = Plan<Change, Outputs['remove-entry']>;
 
 const emptyHanded: Outputs['remove-entry'] = { removed: [], kept: [], otherKeys: [] };
-const nothing: WantedFile = { text: '', current: undefined, keys: new Map() };
+const noFile: WantedFile = { text: '', current: undefined, keys: new Map() };
 
 /** As `enlist` has it, also in a dry run, which writes nothing down. */
 function leaving({ payerAccountId, publishedKey }: Input, payers: TargetPayer[]): TargetPayer[] {
@@ -115,7 +115,7 @@ export const removeEntry = defineStep<'remove-entry', Input, Seen, Change>({
     const [listed, settings] = await Promise.all([listTargetPayers(target), readTargetSettings(target)]);
     const payers = leaving(input, listed);
     const isKnown = cx.memo.isKnown ?? payers.length === listed.length;
-    const seen = { payers, isKnown: isKnown === true, secret: undefined, wanted: nothing, readers: [] };
+    const seen = { payers, isKnown: isKnown === true, secret: undefined, wanted: noFile, readers: [] };
     if (!input.clusterExists) return { ...seen, cluster: 'gone' };
     if (!(await mayReadSecret(cx, target))) return { ...seen, cluster: 'hidden' };
     const kubernetes = connectKubernetes(cx);
@@ -124,15 +124,15 @@ export const removeEntry = defineStep<'remove-entry', Input, Seen, Change>({
       listSecretReaders(kubernetes, target),
     ]);
     const format = settings?.format ?? 'auto';
-    const wanted = fileOf(secret)
-      ? wantedFile(secret, (text) => publicationOf(text, payers, { format, most: mostAtOnce }))
-      : nothing;
+    const wanted = wantedFile(secret, (text) =>
+      text === undefined ? noFile : publicationOf(text, payers, { format, most: mostAtOnce }),
+    );
     const isOurs = secret && !unwritable(secret, cx.owner);
     const isLast = isOurs && payers.every(({ state }) => state === 'removing');
     return completeLook(cx, target, { ...seen, cluster: 'seen', secret, wanted, readers, isLast: isLast === true });
   },
 
-  plan(input, seen, { run, owner, now: at }): RemovalPlan {
+  plan(input, seen, { run, owner, now: at, changes: made }): RemovalPlan {
     const { target, publishedKey } = input;
     const { cluster, wanted, secret, readers } = seen;
     if (cluster === 'gone') return { kind: 'ready', output: emptyHanded };
@@ -143,9 +143,9 @@ export const removeEntry = defineStep<'remove-entry', Input, Seen, Change>({
         : { kind: 'refuse', ...wanted.refused };
     const left = leftBehind(input, wanted);
     if (left.kept === undefined) return { kind: 'refuse', code: 'entry-still-there', detail: left.still };
-    const wasThere = wanted.current !== undefined && wanted.current !== wanted.text;
+    const wasThere = seen.isKnown || !isHeld(seen) || made.some(({ do: what }) => what === 'update-secret');
     const output = {
-      removed: publishedKey !== null && (wasThere || seen.isKnown) ? [publishedKey] : [],
+      removed: publishedKey !== null && wasThere ? [publishedKey] : [],
       kept: left.kept,
       otherKeys: foreignKeys(wanted.text, new Set()),
     };

@@ -35,7 +35,9 @@ interface Watched extends Pick<SecretReader, 'workload' | 'mount'> {
 
 /** Far longer than a rollout takes; then a person has to look. */
 const watchMs = 30 * 60_000;
-const lookSeconds = 15;
+/** Most have let go of it within minutes. */
+const closelyMs = 5 * 60_000;
+const [closeSeconds, calmSeconds] = [15, 60];
 
 const notLooked: Seen = { isBack: false, readers: [] };
 
@@ -108,7 +110,7 @@ export const unloadProof = defineStep<'unload-proof', Input, Seen, never>({
     return {
       kind: 'wait',
       reason,
-      seconds: lookSeconds,
+      seconds: now - since < closelyMs ? closeSeconds : calmSeconds,
       // Only a net: the watch ends first.
       deadlineSeconds: (2 * watchMs) / 1000,
       overdue: 'entry-still-loaded',

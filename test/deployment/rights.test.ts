@@ -16,9 +16,17 @@ describe('the role', () => {
     await quietly(() =>
       Promise.all(
         (['take-over-hand-made', 'new-pod-identity'] as const).map(async (example) => {
-          const { runId } = await api.start(exampleRequest(example), example);
+          const request = exampleRequest(example);
+          const { runId } = await api.start(request, example);
           await api.untilEnded(runId);
           await api.fetch('GET', '/v1/runs');
+          const { payerAccountId, cluster } = request;
+          const leaving = await api.fetch('POST', '/v1/offboardings', {
+            body: JSON.stringify({ payerAccountId, cluster }),
+            headers: { 'content-type': 'application/json' },
+          });
+          const { status } = await api.untilEnded(((await leaving.json()) as { runId: string }).runId);
+          expect(status).toBe('succeeded');
         }),
       ),
     );

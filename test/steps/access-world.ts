@@ -8,15 +8,23 @@ import { payerRole } from '../../functions/steps/payer-role.ts';
 import { podIdentity } from '../../functions/steps/pod-identity.ts';
 import { podRole } from '../../functions/steps/pod-role.ts';
 import { publish } from '../../functions/steps/publish.ts';
+import { removeEntry } from '../../functions/steps/remove-entry.ts';
+import { unloadProof } from '../../functions/steps/unload-proof.ts';
 import { now, iso } from '../../shared/clock.ts';
 import { runErrorOf, targetOf, type RunError, type StepRecord } from '../../shared/run.ts';
 import { createRun, readRun, type NewRun } from '../../shared/run-store.ts';
 import { endStep } from '../api/requests.ts';
 import { stepHandler, type StepAnswer } from '../../shared/step-handler.ts';
-import { OnboardingRequest, type OnboardingRequestInput } from '../../shared/request.ts';
+import {
+  OffboardingRequest,
+  OnboardingRequest,
+  type OffboardingRequestInput,
+  type OnboardingRequestInput,
+} from '../../shared/request.ts';
 import { newRunId } from '../../shared/run-id.ts';
 import { classify } from '../../shared/errors.ts';
 import { crashAfterWrite } from '../sandbox/faults.ts';
+import type { Outputs } from '../../shared/outputs.ts';
 import { startSandbox, type Sandbox } from '../sandbox/hub.ts';
 import { deployProvisioner } from '../sandbox/provisioners.ts';
 import type { Step } from '../../shared/step.ts';
@@ -28,7 +36,7 @@ export const payerAccountId = '111122223333';
 export const clusterAccountId = '222233334444';
 export const region = 'eu-west-1';
 
-/** The access branch in its order, publish and the load proof. */
+/** The access branch in its order, publish and the load proof; then the same in reverse, as far as the consumer is concerned. */
 const steps = {
   'cluster-access': clusterAccess,
   discovery,
@@ -39,6 +47,8 @@ const steps = {
   'chain-proof': chainProof,
   publish,
   'load-proof': loadProof,
+  'remove-entry': removeEntry,
+  'unload-proof': unloadProof,
 } satisfies Partial<Record<StepName, Step>>;
 export type AccessStep = keyof typeof steps;
 
@@ -130,6 +140,39 @@ export class AccessWorld {
       await endStep(run.runId, step as StepName, output);
     }
     return run.runId;
+  }
+
+  /** An offboarding whose inventory is done, of a payer that nobody knows unless `found` says so. */
+  async newOffboarding(
+    request: Partial<OffboardingRequestInput> = {},
+    found: Partial<Outputs['inventory']> = {},
+  ): Promise<string> {
+    const { name, issuer, kubernetes } = this.cluster;
+    const runId = newRunId(now());
+    const parsed = OffboardingRequest.parse({
+      payerAccountId,
+      cluster: { accountId: clusterAccountId, region, name },
+      ...request,
+    });
+    const run = { runId, kind: 'offboarding', attempt: 1, status: 'running', createdAt: iso(now()) } as const;
+    await createRun({ ...run, request: parsed });
+    const inventory: Outputs['inventory'] = {
+      onboardedBy: null,
+      cluster: {
+        endpoint: kubernetes.endpoint,
+        certificateAuthority: Buffer.from(kubernetes.certificateAuthority).toString('base64'),
+        oidcIssuer: issuer,
+      },
+      identityMode: 'irsa',
+      serviceAccount: 'kubecost-serviceaccount',
+      publishedKey: null,
+      report: null,
+      athenaWorkgroup: 'primary',
+      athenaResultsBucket: null,
+      ...found,
+    };
+    await endStep(runId, 'inventory', inventory);
+    return runId;
   }
 
   /** One invocation of a step's handler. */

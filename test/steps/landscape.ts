@@ -49,7 +49,7 @@ function iamOf({ iam }: World): Record<string, unknown> {
         {
           trust: trust.current && shownTrust(trust.current, iam),
           tags: [...tags].sort(),
-          inline: [...inline].map(([name, policy]) => [name, policy.current?.text]).sort(),
+          inline: [...inline].flatMap(([name, { current }]) => (current ? [[name, current.text]] : [])).sort(),
           attached: [...attached].flatMap(([name, policy]) => (policy.current ? [name] : [])).sort(),
         },
       ]),
@@ -107,7 +107,8 @@ function billingOf(world: World): Record<string, unknown> {
         ]),
         ...[...world.athena.workgroups(account, region)].map(([name, { configuration, tags }]) => [
           `workgroup ${account} ${region} ${name}`,
-          { configuration, tags },
+          // AWS shows one without any location either way.
+          { configuration: { ResultConfiguration: {}, ...configuration }, tags },
         ]),
       ]) as [string, unknown][],
     ),

@@ -7,11 +7,10 @@ import { roleAnnotation } from '../../shared/aws/access-policies.ts';
 import { grantPolicyName, podRoleName } from '../../shared/aws/names.ts';
 import { payerRolesOf } from '../../shared/aws/grant-policy.ts';
 import { classify } from '../../shared/errors.ts';
-import { iso, now } from '../../shared/clock.ts';
-import { OffboardingRequest, type OffboardingRequestInput, type OnboardingRequestInput } from '../../shared/request.ts';
+import { now } from '../../shared/clock.ts';
+import type { OffboardingRequestInput, OnboardingRequestInput } from '../../shared/request.ts';
 import { targetOf, type StepRecord, type Target } from '../../shared/run.ts';
-import { createRun, readRun } from '../../shared/run-store.ts';
-import { newRunId } from '../../shared/run-id.ts';
+import { readRun } from '../../shared/run-store.ts';
 import { stepHandler, type StepAnswer } from '../../shared/step-handler.ts';
 import {
   deleteTargetPayer,
@@ -21,13 +20,13 @@ import {
   readTargetSettings,
 } from '../../shared/target-store.ts';
 import type { Removal } from '../../shared/outputs.ts';
-import { endStep, storedRun } from '../api/requests.ts';
+import { storedRun } from '../api/requests.ts';
 import { crashAfterWrite } from '../sandbox/faults.ts';
 import { typeOfKind } from '../sandbox/kubernetes/objects.ts';
 import { deployProvisioner } from '../sandbox/provisioners.ts';
 import { History } from '../sandbox/services/iam-history.ts';
 import { shownTrust } from '../sandbox/services/iam-trust.ts';
-import { AccessWorld, clusterAccountId, payerAccountId, region } from './access-world.ts';
+import { AccessWorld, clusterAccountId, payerAccountId } from './access-world.ts';
 
 const secondPayer = '111122223344';
 const groupName = 'kubecost-payer-onboarding';
@@ -64,38 +63,9 @@ async function onboard(request: Partial<OnboardingRequestInput> = {}): Promise<T
 
 /** A run whose entry is gone, with what the inventory found. */
 async function newRun(request: Partial<OffboardingRequestInput> = {}, clusterExists = true): Promise<string> {
-  const { name, issuer, kubernetes } = access.cluster;
-  const runId = newRunId(now());
-  const parsed = OffboardingRequest.parse({
-    payerAccountId,
-    cluster: { accountId: clusterAccountId, region, name },
-    ...request,
-  });
-  await createRun({
-    runId,
-    kind: 'offboarding',
-    attempt: 1,
-    status: 'running',
-    createdAt: iso(now()),
-    request: parsed,
-  });
-  await endStep(runId, 'inventory', {
-    onboardedBy: null,
-    cluster: clusterExists
-      ? {
-          endpoint: kubernetes.endpoint,
-          certificateAuthority: Buffer.from(kubernetes.certificateAuthority).toString('base64'),
-          oidcIssuer: issuer,
-        }
-      : null,
-    identityMode: 'irsa',
-    serviceAccount,
-    publishedKey: null,
-    report: null,
-    athenaWorkgroup: 'primary',
-    athenaResultsBucket: null,
-  });
-  if (!parsed.dryRun) await markRemoving(targetOf(parsed), parsed.payerAccountId);
+  const runId = await access.newOffboarding(request, clusterExists ? {} : { cluster: null });
+  const run = await readRun(runId);
+  if (run && !run.request.dryRun) await markRemoving(targetOf(run.request), run.request.payerAccountId);
   return runId;
 }
 

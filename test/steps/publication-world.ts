@@ -59,6 +59,15 @@ export class PublicationWorld {
     return this.access.take(await this.newRun(payerAccountId, request), 'publish');
   }
 
+  /** An offboarding that has found out under which key the payer was published. */
+  newLeaver(payerAccountId: string, publishedKey: string | null = keyOf(payerAccountId)): Promise<string> {
+    return this.access.newOffboarding({ payerAccountId }, { publishedKey });
+  }
+
+  async leave(payerAccountId: string): Promise<Taken> {
+    return this.access.take(await this.newLeaver(payerAccountId), 'remove-entry');
+  }
+
   /** Keys of the entries in the cluster's file, sorted; throws unless the consumer would load it. */
   keys(): string[] {
     const text = this.access.file();

@@ -1,0 +1,66 @@
+/** Whole offboardings, over HTTP and through the deployed state machine. */
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { OffboardingRequestInput } from '../../shared/request.ts';
+import { clusters, examples, exampleRequest, foreignFile, readSecret } from '../demo/scenario.ts';
+import { landscape } from '../steps/landscape.ts';
+import { Board } from './board.ts';
+import { writesOf, type Example } from '../steps/stage.ts';
+
+let board: Board;
+beforeEach(async () => {
+  vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  board = await Board.open({ deliveryHours: 1.5 });
+});
+afterEach(async () => {
+  await board.close();
+  vi.restoreAllMocks();
+});
+
+const [finops, platform] = clusters;
+
+function leaving(example: Example, purge: OffboardingRequestInput['purge'] = []): OffboardingRequestInput {
+  const { payerAccountId, cluster } = exampleRequest(example);
+  return { payerAccountId, cluster, purge };
+}
+
+const differing = (before: Record<string, unknown>, after: Record<string, unknown>) =>
+  [...new Set([...Object.keys(before), ...Object.keys(after)])].filter(
+    (name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]),
+  );
+
+describe('offboarding everybody', () => {
+  it('leaves the world as it was, foreign bytes included, but for what is documented as kept', async () => {
+    const { stage } = board;
+    const before = await landscape(stage);
+    const onboarded = await Promise.all(examples.map((example) => board.onboard(example)));
+    expect(onboarded.map(({ status }) => status)).toEqual(examples.map(() => 'succeeded'));
+    const left = await Promise.all(
+      examples.map((example) => board.offboard(leaving(example, example.startsWith('new') ? ['report', 'data'] : []))),
+    );
+    expect(left.map(({ status, error }) => [status, error])).toEqual(examples.map(() => ['succeeded', null]));
+    const after = await landscape(stage);
+
+    expect(differing(before, after).sort()).toEqual([
+      // Restarted twice, which its template tells.
+      'finops Deployment kubecost/kubecost-cloud-cost',
+      // Without the payer that was taken over, and else byte for byte.
+      'finops Secret kubecost/cloud-integration',
+      'item payer#111122220001 purged-report#kubecost_cur',
+      'item payer#111122220002 purged-report#kubecost_cur',
+      'platform Deployment kubecost/kubecost-cost-analyzer',
+      // Kubecost mounts it: without it no pod of it would start.
+      'platform Secret kubecost/cloud-integration',
+      // Others may count on it.
+      expect.stringMatching(/^provider arn:aws:iam::222233330001:oidc-provider/) as string,
+    ]);
+    const handMade = foreignFile.indexOf(',\n        {"athenaBucketName":"s3://borealis');
+    expect(readSecret(stage.world, finops)).toBe(`${foreignFile.slice(0, handMade)}\n    ]\n}\n`);
+    expect(JSON.parse(readSecret(stage.world, platform) ?? '')).toEqual({ aws: { athena: [] } });
+
+    const again = stage.world.calls.length;
+    const repeated = await Promise.all(examples.map((example) => board.offboard(leaving(example))));
+    expect(repeated.map(({ status }) => status)).toEqual(examples.map(() => 'succeeded'));
+    expect(writesOf(stage.world.calls.slice(again)).filter(({ service }) => service !== 'events')).toEqual([]);
+    expect(await landscape(stage)).toEqual(after);
+  });
+});
