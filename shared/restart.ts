@@ -5,7 +5,7 @@ import type { Outputs } from './outputs.ts';
 
 /** A Deployment or StatefulSet, as far as a restart is concerned. */
 export interface Restartable extends KubernetesObject {
-  spec: { template: { metadata?: { annotations?: Record<string, string> } } };
+  spec: { replicas?: number; template: { metadata?: { annotations?: Record<string, string> } } };
 }
 
 /** What `kubectl rollout restart` sets: a changed template is what makes new pods. */
@@ -42,14 +42,14 @@ export function keepsOldFile(
   pods: readonly Pod[],
   secret: Secret,
 ): boolean {
-  return restartedAtOf(workload) < changedAtOf(secret) && holdersOfOldFile(mount, pods, secret).length > 0;
+  return restartedAtOf(workload) < changedAtOf(secret) && holdersOfOldFile(mount, pods, secret).some(isAlive);
 }
 
-/** Pods that will never see the file as it is now. */
+/** Pods that will never see the file as it is now, those that are ending included: they read on until they have ended. */
 export function holdersOfOldFile(mount: Reader['mount'], pods: readonly Pod[], secret: Secret): Pod[] {
   const changedAt = changedAtOf(secret);
   if (mount !== 'subPath') return [];
-  return pods.filter((pod) => isAlive(pod) && pod.status?.phase === 'Running' && createdAt(pod) <= changedAt);
+  return pods.filter((pod) => pod.status?.phase === 'Running' && createdAt(pod) <= changedAt);
 }
 
 /** Two restarts are so far apart: a new pod needs a minute to be ready, and a fleet's payers come one after the other for hours. */

@@ -19,6 +19,7 @@ export interface PodSpec {
 /** The part of a Deployment or StatefulSet that tells what runs and as whom. */
 export interface Workload extends KubernetesObject {
   spec: {
+    replicas?: number;
     selector?: { matchLabels?: Labels };
     template: { metadata?: { labels?: Labels; annotations?: Record<string, string> }; spec: PodSpec };
   };

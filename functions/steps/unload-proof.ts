@@ -5,6 +5,7 @@ import { isLoaded } from '../../shared/consumer.ts';
 import { fileOf, readSecret, type Secret } from '../../shared/integration-secret.ts';
 import { connectKubernetes } from '../../shared/kubernetes.ts';
 import type { Outputs } from '../../shared/outputs.ts';
+import { isReady } from '../../shared/pods.ts';
 import { holdersOfOldFile } from '../../shared/restart.ts';
 import { outputOf, targetOf, type Target } from '../../shared/run.ts';
 import { mayReadSecret, listSecretReaders, type SecretReader } from '../../shared/secret-readers.ts';
@@ -27,8 +28,9 @@ interface Seen {
 interface Watched extends Pick<SecretReader, 'workload' | 'mount'> {
   /** Names of the pods that will never see the file as it is. */
   stale: string[];
-  /** Whether any pod runs. */
-  runs: boolean;
+  /** Whether it is to have pods, and whether one of them is ready. */
+  wantsPods: boolean;
+  isReady: boolean;
   /** By the consumer's own word; undefined where it cannot be asked. */
   isLoaded: boolean | undefined;
 }
@@ -47,13 +49,14 @@ function holds(secret: Secret | undefined, { payerAccountId, publishedKey }: Inp
 }
 
 /** What keeps the run from going on, for this workload; undefined if it has let go of the entry. */
-function loadedBy({ workload, mount, stale, runs, isLoaded }: Watched, watchedMs: number): string | undefined {
-  if (!runs) return undefined;
+function loadedBy({ workload, mount, stale, ...seen }: Watched, watchedMs: number): string | undefined {
   if (stale.length > 0) return `${workload} to replace ${stale.join(', ')}, which read the file before`;
-  if (isLoaded) return `${workload} to let go of the entry, normally within 2 minutes`;
-  // Nobody to ask: a mounted directory is refreshed in time, and a pod made since then has never seen the entry.
-  const isDue = isLoaded === false || mount === 'subPath' || watchedMs >= takenUpSeconds * 1000;
-  return isDue ? undefined : `the file that ${workload} mounts to be refreshed, within ${takenUpSeconds} s`;
+  if (!seen.wantsPods) return undefined;
+  // No pod that comes up later has ever read the entry: its word is worth a while, not a failure.
+  if (!seen.isReady) return watchedMs < closelyMs ? `${workload} to be ready, normally within 5 minutes` : undefined;
+  if (seen.isLoaded) return `${workload} to let go of the entry, normally within 2 minutes`;
+  const isRefreshed = seen.isLoaded === false || mount === 'subPath' || watchedMs >= takenUpSeconds * 1000;
+  return isRefreshed ? undefined : `the file that ${workload} mounts to be refreshed, within ${takenUpSeconds} s`;
 }
 
 /** Nothing that the entry works through goes before the consumer has let go of it: else it would log failures of it for ever. */
@@ -80,16 +83,16 @@ export const unloadProof = defineStep<'unload-proof', Input, Seen, never>({
       readSecret(kubernetes, target.namespace, target.secretName),
       listSecretReaders(kubernetes, target),
     ]);
-    const watched = readers.map(async ({ workload, mount, pods, statusService }): Promise<Watched> => {
-      const runs = pods.some(({ status }) => status?.phase === 'Running');
+    const watched = readers.map(async ({ workload, mount, object, pods, statusService }): Promise<Watched> => {
+      const question = { namespace: target.namespace, statusService, key: publishedKey };
+      const hasReadyPod = pods.some(isReady);
       return {
         workload,
         mount,
-        runs,
         stale: secret ? holdersOfOldFile(mount, pods, secret).map(({ metadata }) => metadata.name) : [],
-        isLoaded: runs
-          ? await isLoaded(kubernetes, { namespace: target.namespace, statusService, key: publishedKey })
-          : false,
+        wantsPods: object.spec.replicas !== 0,
+        isReady: hasReadyPod,
+        isLoaded: hasReadyPod ? await isLoaded(kubernetes, question) : undefined,
       };
     });
     return { isBack: holds(secret, input), readers: await Promise.all(watched) };

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { exampleRequest } from '../demo/scenario.ts';
 import type { FaultRule } from '../sandbox/faults.ts';
 import { landscape } from '../steps/landscape.ts';
 import type { Example } from '../steps/stage.ts';
@@ -10,13 +11,27 @@ afterAll(() => vi.restoreAllMocks());
 let board: Board | undefined;
 afterEach(() => board?.close());
 
-async function onboard(example: Example, faults: FaultRule[]) {
+/** A payer's coming and going, and what the world looks like after each. */
+async function comeAndGo(example: Example, faults: FaultRule[]) {
   board = await Board.open({ deliveryHours: 0.25 });
-  board.stage.world.faults.push(...faults);
-  const run = await board.onboard(example);
-  board.stage.world.faults.splice(0);
-  const struck = board.stage.world.calls.filter(({ error }) => error?.startsWith('injected:')).length;
-  return { run, struck, landscape: await landscape(board.stage) };
+  const { world } = board.stage;
+  const { payerAccountId, cluster } = exampleRequest(example);
+  const landscapes: Awaited<ReturnType<typeof landscape>>[] = [];
+  let struck = 0;
+  for (const start of [
+    () => board?.onboard(example),
+    () => board?.offboard({ payerAccountId, cluster, purge: example === 'new-irsa' ? ['report', 'data'] : [] }),
+  ]) {
+    const before = world.calls.length;
+    world.faults.push(...faults);
+    const run = await start();
+    world.faults.splice(0);
+    expect(run).toMatchObject({ status: 'succeeded', error: null });
+    const hits = world.calls.slice(before).filter(({ error }) => error?.startsWith('injected:')).length;
+    struck = struck === 0 ? hits : Math.min(struck, hits);
+    landscapes.push(await landscape(board.stage));
+  }
+  return { struck, landscapes };
 }
 
 const aws = ['athena', 'cloudformation', 'cur', 'eks', 'glue', 'iam', 's3', 'sts'];
@@ -36,14 +51,12 @@ const histories: [Example, string, FaultRule[]][] = [
   ['take-over-hand-made', 'all of it at once', [...fail, ...lose]],
 ];
 
-describe('a run through bad weather', () => {
-  it.each(histories)('takes %s where it would have gone: %s', async (example, _, faults) => {
-    const calm = await onboard(example, []);
+describe('an onboarding and an offboarding through bad weather', () => {
+  it.each(histories)('take %s where they would have gone: %s', async (example, _, faults) => {
+    const calm = await comeAndGo(example, []);
     await board?.close();
-    const rough = await onboard(example, faults);
-    expect(rough.run.error).toBeNull();
-    expect(rough.run.status).toBe('succeeded');
+    const rough = await comeAndGo(example, faults);
     expect(rough.struck).toBeGreaterThan(10);
-    expect(rough.landscape).toEqual(calm.landscape);
+    expect(rough.landscapes).toEqual(calm.landscapes);
   });
 });

@@ -1,9 +1,10 @@
 /** Whole offboardings, over HTTP and through the deployed state machine. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { OffboardingRequestInput } from '../../shared/request.ts';
-import { clusters, examples, exampleRequest, foreignFile, readSecret } from '../demo/scenario.ts';
+import { clusterArn, clusters, examples, exampleRequest, foreignFile, readSecret } from '../demo/scenario.ts';
+import { connectionStatuses } from '../sandbox/kubernetes/consumer.ts';
 import { landscape } from '../steps/landscape.ts';
-import { Board } from './board.ts';
+import { Board, stepOf } from './board.ts';
 import { writesOf, type Example } from '../steps/stage.ts';
 
 let board: Board;
@@ -62,5 +63,38 @@ describe('offboarding everybody', () => {
     expect(repeated.map(({ status }) => status)).toEqual(examples.map(() => 'succeeded'));
     expect(writesOf(stage.world.calls.slice(again)).filter(({ service }) => service !== 'events')).toEqual([]);
     expect(await landscape(stage)).toEqual(after);
+  });
+});
+
+describe('offboarding a payer from one of its clusters', () => {
+  it('leaves the other one connected, and the last takes the rest', async () => {
+    const { world } = board.stage;
+    const request = exampleRequest('adopt-report');
+    const roles = () => world.iam.roles(request.payerAccountId).map(({ name }) => name);
+    const before = roles();
+    for (const { accountId, region, name } of clusters) {
+      const run = await board.onboard('adopt-report', { cluster: { accountId, region, name } });
+      expect(run).toMatchObject({ status: 'succeeded', evidence: { level: 'connection' } });
+    }
+    const statuses = (cluster: (typeof clusters)[number]) =>
+      Object.entries(connectionStatuses(world, clusterArn(cluster))).filter(([key]) =>
+        key.startsWith(request.payerAccountId),
+      );
+    const leave = ({ accountId, region, name }: (typeof clusters)[number]) =>
+      board.offboard({ payerAccountId: request.payerAccountId, cluster: { accountId, region, name } });
+
+    const first = await leave(finops);
+    expect(first).toMatchObject({ status: 'succeeded', error: null });
+    expect(stepOf(first, 'remove-payer-role').output?.kept).toEqual([
+      expect.objectContaining({ why: expect.stringContaining('another target still needs it') as string }),
+    ]);
+    expect(statuses(finops)).toEqual([]);
+    // The consumer asks again every six hours.
+    await world.clock.sleep(7 * 3600_000);
+    expect(statuses(platform).map(([, status]) => status)).toEqual(['Connection Successful']);
+
+    expect(await leave(platform)).toMatchObject({ status: 'succeeded', error: null });
+    expect(statuses(platform)).toEqual([]);
+    expect(roles()).toEqual(before);
   });
 });
