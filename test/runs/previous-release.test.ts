@@ -69,7 +69,7 @@ describe('an execution of release 0.2.0', () => {
     const input = { runId, attempt: 1, identityMode: 'irsa' };
     const old = { ...machine, definition: JSON.parse(deployed) as object };
     const { execution } = states.startExecution(old, `${runId}-1`, JSON.stringify(input));
-    board.later(30, rewrite);
+    await board.later(30, rewrite);
 
     const run = await api.untilEnded(runId);
     expect(run).toMatchObject({ kind: 'onboarding', status: 'succeeded', error: null });
