@@ -182,6 +182,20 @@ describe('POST /v1/batches', () => {
     ]);
   });
 
+  it('names them also where something else is wrong with them', async () => {
+    const onboardings = [
+      { payerAccountId: payer(1), kubecost: { format: 'yaml' } },
+      { payerAccountId: payer(1), cluster: { colour: 'red' } },
+    ];
+    expect(problemsOf(await post({ defaults: { ...defaults, crawler: 'own' }, onboardings }))?.sort()).toEqual([
+      expect.stringMatching(/^\/defaults\/crawler /) as string,
+      '/onboardings/0 is the same payer and target as /onboardings/1',
+      expect.stringMatching(/^\/onboardings\/0\/kubecost\/format /) as string,
+      '/onboardings/1 is the same payer and target as /onboardings/0',
+      '/onboardings/1/cluster/colour is not known here',
+    ]);
+  });
+
   it('takes a thousand onboardings in a handful of writes, and no more', async () => {
     const batchId = await started(1000, { concurrency: 1 });
     const items = await hub.items('batch#');
