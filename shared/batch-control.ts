@@ -73,8 +73,15 @@ export async function resumeBatch(batchId: string): Promise<BatchRecord> {
 /** Nothing more is started, and what runs is cancelled; the batch has ended when the last of its runs has. */
 export async function cancelBatch(batchId: string): Promise<BatchRecord> {
   await change(batchId, (batch) => {
-    if (batch.state !== 'cancelled') refuseIfOver(batch);
-    return { state: 'cancelled', held: undefined, retryBefore: undefined, retryAfter: undefined };
+    if (batch.state === 'cancelled') return undefined;
+    refuseIfOver(batch);
+    return {
+      state: 'cancelled',
+      cancelledAt: iso(now()),
+      held: undefined,
+      retryBefore: undefined,
+      retryAfter: undefined,
+    };
   });
   return dispatched(batchId);
 }
@@ -94,6 +101,7 @@ export async function retryBatch(batchId: string): Promise<BatchRecord> {
     return {
       state: 'running',
       held: undefined,
+      cancelledAt: undefined,
       endedAt: undefined,
       pendingKey: 'batches',
       failureLimit: toleratedOf(options, gate),

@@ -13,6 +13,7 @@ import { releaseLock, takeLock } from '../../shared/run-lock.ts';
 import { listRuns } from '../../shared/run-store.ts';
 import { runSummary, type RunSummary } from '../../shared/run-view.ts';
 import { StepStore } from '../../shared/step-store.ts';
+import { documentClient } from '../../shared/table.ts';
 import { fixTargetSettings } from '../../shared/target-store.ts';
 import { call, type Answer } from './call.ts';
 import { Hub } from './hub.ts';
@@ -264,6 +265,35 @@ describe('POST /v1/batches', () => {
     expect(hub.executions.size).toBe(2);
   });
 
+  it('makes one batch of requests that come at once with the same Idempotency-Key', async () => {
+    const body = { defaults, onboardings: payers(3) };
+    const answers = await Promise.all(Array.from({ length: 4 }, () => post(body, 'monday')));
+    expect(answers.map(({ status }) => status)).toEqual([202, 202, 202, 202]);
+    expect(new Set(answers.map((answer) => (answer.body as Batch).batchId)).size).toBe(1);
+    expect(hub.executions.size).toBe(3);
+  });
+
+  it('is answered in time however long starting takes; the sweeper starts the others', async () => {
+    const takeTime = (ms: number) => {
+      documentClient().middlewareStack.add(
+        (next) => (args) => {
+          vi.setSystemTime(Date.now() + ms);
+          return next(args);
+        },
+        { name: 'slow', override: true },
+      );
+    };
+    takeTime(50);
+    const batchId = await started(100, { concurrency: 100 });
+    expect(Date.now() - start).toBeLessThan(20_000);
+    takeTime(0);
+    const { counts } = await read(batchId);
+    expect(counts.queued).toBeGreaterThan(10);
+    expect(counts.notStarted).toBeGreaterThan(10);
+    await sweep();
+    expect((await read(batchId)).counts).toMatchObject({ queued: 100, notStarted: 0 });
+  });
+
   it('is completed by a repeat wherever the first request died', async () => {
     const body = { onboardings: payers(1) };
     for (let atWrite = 1, died = true; died; atWrite++) {
@@ -488,6 +518,27 @@ describe('a batch', () => {
     expect((await control(batchId, 'cancel')).status).toBe(202);
     expect(await hub.items('lock#')).toEqual([]);
     expect([...hub.executions.values()].map(({ ended }) => ended)).toEqual([true, true]);
+  });
+
+  it('stops no more executions in a time than Step Functions does', async () => {
+    const batchId = await started(8);
+    const [item] = await hub.items('run#');
+    const stopped = Array.from({ length: 395 }, (_, index) => {
+      const runId = `stopped-${index}`;
+      return { ...item, pk: `run#${runId}`, runId, status: 'cancelled', batchStatusKey: `${batchId}#cancelled` };
+    });
+    await hub.putAll(stopped);
+    vi.setSystemTime(start + 10_000);
+    const answer = await control(batchId, 'cancel');
+    expect(answer.body).toMatchObject({ status: 'cancelled', counts: { queued: 3, cancelled: 400 } });
+    await wake(batchId);
+    expect((await read(batchId)).counts.queued).toBe(3);
+    vi.setSystemTime(start + 10_100);
+    await wake(batchId);
+    expect((await read(batchId)).counts.queued).toBe(1);
+    minutes(5);
+    await wake(batchId);
+    expect(await read(batchId)).toMatchObject({ endedAt: '2026-03-01T00:05:00.000Z', counts: { queued: 0 } });
   });
 
   it('takes up again what failed when it is retried, as places become free, and nothing else', async () => {
