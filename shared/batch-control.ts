@@ -128,7 +128,7 @@ async function change(
 
 function refuseIfOver({ state, endedAt }: BatchRecord): void {
   if (state === 'cancelled') throw new Refusal('batch-ended', 'The batch was cancelled.');
-  if (endedAt !== undefined) throw new Refusal('batch-ended', 'Every run of the batch has ended.');
+  if (endedAt !== undefined) throw new Refusal('batch-ended', `The batch ended at ${endedAt}.`);
 }
 
 /** What cannot be done now the sweeper does: the batch is as it was asked to be. */

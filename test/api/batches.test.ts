@@ -598,7 +598,7 @@ describe('a batch', () => {
       expect((await control(batchId, verb)).body).toMatchObject({
         status: 409,
         code: 'batch-ended',
-        detail: 'Every run of the batch has ended.',
+        detail: 'The batch ended at 2026-03-01T00:00:00.000Z.',
       });
     }
     expect((await control(batchId, 'retry')).body).toMatchObject({
@@ -646,10 +646,38 @@ describe('GET /v1/batches/{batchId}', () => {
       },
     ]);
     expect(batch.slowest.map(({ payerAccountId }) => payerAccountId)).toEqual([2, 3, 4, 5].map(payer));
-    // Two of eight have ended, and four have run for 10, 9, 8 and 7 of some 20 minutes.
-    expect(batch.percent).toBe(Math.floor((100 * (2 + (10 + 9 + 8 + 7) / 20)) / 8));
+    // Two of eight have ended, and four have run for a few minutes of what may be a day.
+    expect(batch.percent).toBe(25);
     // One wave more, whose place is taken for ten minutes and whose runs take twenty.
     expect(batch.eta).toBe('2026-03-01T00:42:00.000Z');
+  });
+
+  it('shows no less percent than before, however much longer than others a run takes', async () => {
+    const batchId = await started(2, { concurrency: 2 });
+    const [first, second] = await active(batchId);
+    for (const run of [first, second]) await new StepStore(run?.runId ?? '', 1, 'preflight').begin(Date.now() + 60_000);
+    const percents: number[] = [];
+    const look = async () => percents.push((await read(batchId)).percent);
+    minutes(5);
+    await end(first ? [first] : [], 'succeeded');
+    for (const at of [5, 6, 9, 11, 60, 600, 1800]) {
+      minutes(at);
+      await look();
+    }
+    expect(percents).toEqual([50, 50, 50, 50, 52, 70, 97]);
+  });
+
+  it('reckons with the time of this attempt, not since the first', async () => {
+    const batchId = await started(1);
+    const [run] = await active(batchId);
+    await new StepStore(run?.runId ?? '', 1, 'preflight').begin(Date.now());
+    await end(run ? [run] : [], 'failed');
+    await wake(batchId);
+    minutes(14 * 24 * 60);
+    await control(batchId, 'retry');
+    const again = new Date(start + 14 * 86_400_000).toISOString();
+    await new StepStore(run?.runId ?? '', 2, 'preflight').begin(Date.now());
+    expect(await read(batchId)).toMatchObject({ percent: 0, slowest: [{ startedAt: again }] });
   });
 
   it('reckons a day for runs while none has succeeded', async () => {
