@@ -391,18 +391,32 @@ describe('a batch', () => {
     expect((await read(batchId)).counts).toMatchObject({ succeeded: 6, queued: 6, notStarted: 6 });
   });
 
-  it('goes on where a dispatch died', async () => {
-    const batchId = await started(4, { concurrency: 1 });
-    for (let atWrite = 1; (await read(batchId)).status !== 'ended'; atWrite = (atWrite % 9) + 1) {
+  it.each(['starts', 'retries'])('goes on where a dispatch died that %s', async (what) => {
+    // Lease, run, lock, execution, batch, lease.
+    const deaths = [1, 2, 3, 4, 5, 6].flatMap((atWrite) => [true, false].map((applied) => ({ atWrite, applied })));
+    const size = 1 + deaths.length;
+    const batchId = await started(size, { concurrency: 1, failureTolerance: '100%' });
+    if (what === 'retries') {
+      await play(
+        batchId,
+        Array.from({ length: size }, (_, index) => payer(index)),
+      );
+      minutes(10);
+      await control(batchId, 'retry');
+    }
+    for (const death of deaths) {
       await end(await active(batchId), 'succeeded');
-      hub.crash({ atWrite, applied: atWrite % 2 === 0 });
-      await wake(batchId).catch(() => undefined);
+      hub.crash(death);
+      await expect(wake(batchId)).rejects.toThrow('the function died');
       hub.crash(undefined);
       vi.setSystemTime(Date.now() + 11 * 60_000);
       await sweep();
+      expect(await active(batchId)).toHaveLength(1);
     }
-    expect((await read(batchId)).counts).toMatchObject({ succeeded: 4 });
-    expect(hub.executions.size).toBe(4);
+    await end(await active(batchId), 'succeeded');
+    await sweep();
+    expect(await read(batchId)).toMatchObject({ status: 'ended', counts: { succeeded: size } });
+    expect(hub.executions.size).toBe(what === 'retries' ? 2 * size : size);
   });
 
   it('keeps an onboarding that cannot be started as a run that has failed, with the reason', async () => {
