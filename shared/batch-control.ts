@@ -73,8 +73,15 @@ export async function resumeBatch(batchId: string): Promise<BatchRecord> {
 /** Nothing more is started, and what runs is cancelled; the batch has ended when the last of its runs has. */
 export async function cancelBatch(batchId: string): Promise<BatchRecord> {
   await change(batchId, (batch) => {
-    if (batch.state !== 'cancelled') refuseIfOver(batch);
-    return { state: 'cancelled', held: undefined, retryBefore: undefined, retryAfter: undefined };
+    if (batch.state === 'cancelled') return undefined;
+    refuseIfOver(batch);
+    return {
+      state: 'cancelled',
+      cancelledAt: iso(now()),
+      held: undefined,
+      retryBefore: undefined,
+      retryAfter: undefined,
+    };
   });
   return dispatched(batchId);
 }
@@ -94,6 +101,7 @@ export async function retryBatch(batchId: string): Promise<BatchRecord> {
     return {
       state: 'running',
       held: undefined,
+      cancelledAt: undefined,
       endedAt: undefined,
       pendingKey: 'batches',
       failureLimit: toleratedOf(options, gate),
@@ -120,7 +128,7 @@ async function change(
 
 function refuseIfOver({ state, endedAt }: BatchRecord): void {
   if (state === 'cancelled') throw new Refusal('batch-ended', 'The batch was cancelled.');
-  if (endedAt !== undefined) throw new Refusal('batch-ended', 'Every run of the batch has ended.');
+  if (endedAt !== undefined) throw new Refusal('batch-ended', `The batch ended at ${endedAt}.`);
 }
 
 /** What cannot be done now the sweeper does: the batch is as it was asked to be. */

@@ -20,6 +20,11 @@ import { listKeyOf, readRun } from './run-store.ts';
 
 /** At a time, each of some five calls: below the 150 executions a second that Step Functions starts in the smaller regions. */
 const groupSize = 10;
+/**
+ * Executions that a batch stops: so many at once and, from then on, in a second. A little less than Step Functions does in the smaller
+ * regions (its guide, "Quotas related to API action throttling": 500 and 25).
+ */
+const stops = { atOnce: 400, perSecond: 20 };
 /** Indexes follow a write within a second as a rule (DynamoDB guide, "Using global secondary indexes"); this is generous. */
 const indexLagMs = 5_000;
 
@@ -119,16 +124,28 @@ async function retrySome(batch: BatchRecord, retryBefore: string): Promise<Batch
   );
 }
 
-/** Time-boxed: the rest is left to the next call. */
+/** As many as time and Step Functions allow: the rest is left to the next call. */
 async function cancelAll(batch: BatchRecord, untilMs: number): Promise<void> {
   if (batch.endedAt !== undefined) return;
-  const shown = await Promise.all(
-    (['queued', 'running'] as const).map((status) => listBatchRuns(batch.batchId, status)),
-  );
-  const active = shown.flat().flatMap(({ runId, cancelRequestedAt }) => (cancelRequestedAt ? [] : [runId]));
-  const runIds = [...new Set([...active, ...lately(batch).map(({ runId }) => runId)])];
+  const { batchId } = batch;
+  const [cancelled, ...shown] = await Promise.all([
+    countRuns(batchId, 'cancelled'),
+    listBatchRuns(batchId, 'queued'),
+    listBatchRuns(batchId, 'running'),
+  ]);
+  const active = shown.flat();
+  const others = active.filter(({ cancelRequestedAt }) => cancelRequestedAt === undefined);
+  const stopped = cancelled + active.length - others.length;
+  const due = new Set([...others, ...lately(batch)].map(({ runId }) => runId));
+  const runIds = [...due].slice(0, Math.max(0, stopsBy(batch) - stopped));
   for (let from = 0; from < runIds.length && now() < untilMs; from += groupSize)
     await allOf(runIds.slice(from, from + groupSize).map(cancelItem));
+}
+
+/** How many executions may have been stopped by now. */
+function stopsBy({ cancelledAt }: BatchRecord): number {
+  const seconds = cancelledAt === undefined ? 0 : (now() - Date.parse(cancelledAt)) / 1000;
+  return Math.floor(stops.atOnce + seconds * stops.perSecond);
 }
 
 /** Each comes to its end before the failure of one is thrown, so that nothing goes on behind a function that has ended. */

@@ -1,11 +1,11 @@
 import * as z from 'zod';
-import { OnboardingRequest } from './request.ts';
+import { OffboardingRequest, OnboardingRequest } from './request.ts';
 import { targetOf } from './run.ts';
 
 type Json = Record<string, unknown>;
 type Path = readonly PropertyKey[];
 
-const OnboardingPart = z.record(z.string(), z.unknown()).meta({
+const OnboardingPart = z.record(z.string(), z.unknown(), { error: 'must be an object' }).meta({
   id: 'OnboardingPart',
   description:
     'Any part of an OnboardingRequest, at any depth. Objects of defaults and item are merged field by field, everything else is the item’s',
@@ -72,6 +72,14 @@ export function requestsOf({ defaults, onboardings }: BatchRequest): OnboardingR
   return onboardings.map((part) => OnboardingRequest.parse(merge(defaults, part)));
 }
 
+const { payerAccountId, cluster, kubecost } = OffboardingRequest.shape;
+/** What two onboardings may not have in common, told whatever else is wrong with them. */
+const Subject = z.object({
+  payerAccountId,
+  cluster: cluster.strip(),
+  kubecost: kubecost.unwrap().strip().prefault({}),
+});
+
 interface Problem {
   path: Path;
   message: string;
@@ -85,15 +93,15 @@ function problemsOf(defaults: Json, onboardings: readonly unknown[]): Problem[] 
   onboardings.forEach((part, index) => {
     if (!isObject(part)) return;
     const place: Path = ['onboardings', index];
-    const parsed = OnboardingRequest.safeParse(merge(defaults, part));
-    if (!parsed.success) {
-      for (const { path, message } of parsed.error.issues.flatMap(spread)) {
-        const isDefault = !has(part, path) && has(defaults, path);
-        add([...(isDefault ? ['defaults'] : place), ...path], message);
-      }
-      return;
+    const request = merge(defaults, part);
+    const { error } = OnboardingRequest.safeParse(request);
+    for (const { path, message } of error?.issues.flatMap(spread) ?? []) {
+      const isDefault = !has(part, path) && has(defaults, path);
+      add([...(isDefault ? ['defaults'] : place), ...path], message);
     }
-    const key = JSON.stringify([parsed.data.payerAccountId, targetOf(parsed.data)]);
+    const { data: subject } = Subject.safeParse(request);
+    if (!subject) return;
+    const key = JSON.stringify([subject.payerAccountId, targetOf(subject)]);
     const first = firsts.get(key);
     if (first === undefined) return void firsts.set(key, index);
     add(place, `is the same payer and target as /onboardings/${first}`);

@@ -19,6 +19,7 @@ export interface BatchRecord {
   state: BatchState;
   /** Why nothing more is started. */
   held?: string;
+  cancelledAt?: string;
   /** Number of onboardings. */
   size: number;
   options: BatchOptions;

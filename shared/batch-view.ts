@@ -34,10 +34,11 @@ export const Batch = z
       .meta({ id: 'BatchCounts', description: 'Onboardings by what has become of them; together `size`' }),
     percent: z.int().min(0).max(100).meta({
       description:
-        'A run that has ended counts whole, one that runs by the time it has taken, of what those that succeeded last took; of a day if it has taken twice that, or none has succeeded yet',
+        'A run that has ended counts whole, one that runs by the time it has taken of a day, or of five minutes if it only plans',
     }),
     eta: Timestamp.nullable().meta({
-      description: 'When the last run may end, by the same reckoning; null unless the batch is running',
+      description:
+        'When the last run may end, if each takes as long as those that succeeded last; a day if it has taken twice that, or none has succeeded yet. Null unless the batch is running',
     }),
     failed: z
       .array(
@@ -87,9 +88,10 @@ export async function batchView(batch: BatchRecord, at = now()): Promise<Batch> 
   const notStarted = Math.max(0, size - ended - active);
   // A run of an ended batch can be retried by itself.
   const status = state === 'ended' && active > 0 ? 'running' : state;
-  const expected = expectedBy(done, dryRun);
+  const longest = dryRun ? planMs : dayMs;
+  const expected = expectedBy(done, longest);
   const times = [...running.map((run) => at - startOf(run)), ...Array.from({ length: queued }, () => 0)];
-  const shares = times.reduce((sum, elapsed) => sum + Math.min(0.95, elapsed / expected(elapsed)), 0);
+  const shares = times.reduce((sum, elapsed) => sum + Math.min(0.95, elapsed / longest), 0);
   return {
     batchId,
     status,
@@ -136,8 +138,7 @@ function startOf({ startedAt, createdAt }: BatchRun): number {
 }
 
 /** How long a run is expected to take that has taken so long, in milliseconds. */
-function expectedBy(done: readonly BatchRun[], dryRun: boolean): (elapsed: number) => number {
-  const longest = dryRun ? planMs : dayMs;
+function expectedBy(done: readonly BatchRun[], longest: number): (elapsed: number) => number {
   const durations = done.map((run) => Date.parse(run.endedAt ?? run.createdAt) - startOf(run));
   const typical = durations.length > 0 ? durations.reduce((sum, duration) => sum + duration, 0) / durations.length : 0;
   return (elapsed) => (elapsed < 2 * typical ? typical : longest);

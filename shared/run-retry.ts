@@ -38,7 +38,7 @@ async function queueAgain(run: AnyRun): Promise<AnyRun> {
       { at: ['attempt'], to: attempt },
       { at: ['from'], to: from },
       { at: ['steps'], to: stepsAgain(run, from) },
-      ...['endedAt', 'error', 'cancelRequestedAt'].map((field) => ({ at: [field], to: undefined })),
+      ...['startedAt', 'endedAt', 'error', 'cancelRequestedAt'].map((field) => ({ at: [field], to: undefined })),
       ...(run.batchId === undefined ? [] : [{ at: ['atWorkKey'], to: run.batchId }]),
     ],
     {

@@ -64,7 +64,7 @@ export const RunSummary = z
     request: z.union([OnboardingRequest, OffboardingRequest]),
     batchId: z.string().nullable(),
     createdAt: Timestamp,
-    startedAt: Timestamp.nullable(),
+    startedAt: Timestamp.nullable().meta({ description: 'When the first step of this attempt began' }),
     endedAt: Timestamp.nullable(),
     error: RunError.nullable(),
     links: z.object({

@@ -13,6 +13,7 @@ import { releaseLock, takeLock } from '../../shared/run-lock.ts';
 import { listRuns } from '../../shared/run-store.ts';
 import { runSummary, type RunSummary } from '../../shared/run-view.ts';
 import { StepStore } from '../../shared/step-store.ts';
+import { documentClient } from '../../shared/table.ts';
 import { fixTargetSettings } from '../../shared/target-store.ts';
 import { call, type Answer } from './call.ts';
 import { Hub } from './hub.ts';
@@ -182,6 +183,20 @@ describe('POST /v1/batches', () => {
     ]);
   });
 
+  it('names them also where something else is wrong with them', async () => {
+    const onboardings = [
+      { payerAccountId: payer(1), kubecost: { format: 'yaml' } },
+      { payerAccountId: payer(1), cluster: { colour: 'red' } },
+    ];
+    expect(problemsOf(await post({ defaults: { ...defaults, crawler: 'own' }, onboardings }))?.sort()).toEqual([
+      expect.stringMatching(/^\/defaults\/crawler /) as string,
+      '/onboardings/0 is the same payer and target as /onboardings/1',
+      expect.stringMatching(/^\/onboardings\/0\/kubecost\/format /) as string,
+      '/onboardings/1 is the same payer and target as /onboardings/0',
+      '/onboardings/1/cluster/colour is not known here',
+    ]);
+  });
+
   it('takes a thousand onboardings in a handful of writes, and no more', async () => {
     const batchId = await started(1000, { concurrency: 1 });
     const items = await hub.items('batch#');
@@ -248,6 +263,35 @@ describe('POST /v1/batches', () => {
     expect(await post({ ...body, failureTolerance: '10%' }, 'monday')).toEqual(first);
     expect((await post({ ...body, concurrency: 3 }, 'monday')).status).toBe(422);
     expect(hub.executions.size).toBe(2);
+  });
+
+  it('makes one batch of requests that come at once with the same Idempotency-Key', async () => {
+    const body = { defaults, onboardings: payers(3) };
+    const answers = await Promise.all(Array.from({ length: 4 }, () => post(body, 'monday')));
+    expect(answers.map(({ status }) => status)).toEqual([202, 202, 202, 202]);
+    expect(new Set(answers.map((answer) => (answer.body as Batch).batchId)).size).toBe(1);
+    expect(hub.executions.size).toBe(3);
+  });
+
+  it('is answered in time however long starting takes; the sweeper starts the others', async () => {
+    const takeTime = (ms: number) => {
+      documentClient().middlewareStack.add(
+        (next) => (args) => {
+          vi.setSystemTime(Date.now() + ms);
+          return next(args);
+        },
+        { name: 'slow', override: true },
+      );
+    };
+    takeTime(50);
+    const batchId = await started(100, { concurrency: 100 });
+    expect(Date.now() - start).toBeLessThan(20_000);
+    takeTime(0);
+    const { counts } = await read(batchId);
+    expect(counts.queued).toBeGreaterThan(10);
+    expect(counts.notStarted).toBeGreaterThan(10);
+    await sweep();
+    expect((await read(batchId)).counts).toMatchObject({ queued: 100, notStarted: 0 });
   });
 
   it('is completed by a repeat wherever the first request died', async () => {
@@ -347,18 +391,32 @@ describe('a batch', () => {
     expect((await read(batchId)).counts).toMatchObject({ succeeded: 6, queued: 6, notStarted: 6 });
   });
 
-  it('goes on where a dispatch died', async () => {
-    const batchId = await started(4, { concurrency: 1 });
-    for (let atWrite = 1; (await read(batchId)).status !== 'ended'; atWrite = (atWrite % 9) + 1) {
+  it.each(['starts', 'retries'])('goes on where a dispatch died that %s', async (what) => {
+    // Lease, run, lock, execution, batch, lease.
+    const deaths = [1, 2, 3, 4, 5, 6].flatMap((atWrite) => [true, false].map((applied) => ({ atWrite, applied })));
+    const size = 1 + deaths.length;
+    const batchId = await started(size, { concurrency: 1, failureTolerance: '100%' });
+    if (what === 'retries') {
+      await play(
+        batchId,
+        Array.from({ length: size }, (_, index) => payer(index)),
+      );
+      minutes(10);
+      await control(batchId, 'retry');
+    }
+    for (const death of deaths) {
       await end(await active(batchId), 'succeeded');
-      hub.crash({ atWrite, applied: atWrite % 2 === 0 });
-      await wake(batchId).catch(() => undefined);
+      hub.crash(death);
+      await expect(wake(batchId)).rejects.toThrow('the function died');
       hub.crash(undefined);
       vi.setSystemTime(Date.now() + 11 * 60_000);
       await sweep();
+      expect(await active(batchId)).toHaveLength(1);
     }
-    expect((await read(batchId)).counts).toMatchObject({ succeeded: 4 });
-    expect(hub.executions.size).toBe(4);
+    await end(await active(batchId), 'succeeded');
+    await sweep();
+    expect(await read(batchId)).toMatchObject({ status: 'ended', counts: { succeeded: size } });
+    expect(hub.executions.size).toBe(what === 'retries' ? 2 * size : size);
   });
 
   it('keeps an onboarding that cannot be started as a run that has failed, with the reason', async () => {
@@ -476,6 +534,27 @@ describe('a batch', () => {
     expect([...hub.executions.values()].map(({ ended }) => ended)).toEqual([true, true]);
   });
 
+  it('stops no more executions in a time than Step Functions does', async () => {
+    const batchId = await started(8);
+    const [item] = await hub.items('run#');
+    const stopped = Array.from({ length: 395 }, (_, index) => {
+      const runId = `stopped-${index}`;
+      return { ...item, pk: `run#${runId}`, runId, status: 'cancelled', batchStatusKey: `${batchId}#cancelled` };
+    });
+    await hub.putAll(stopped);
+    vi.setSystemTime(start + 10_000);
+    const answer = await control(batchId, 'cancel');
+    expect(answer.body).toMatchObject({ status: 'cancelled', counts: { queued: 3, cancelled: 400 } });
+    await wake(batchId);
+    expect((await read(batchId)).counts.queued).toBe(3);
+    vi.setSystemTime(start + 10_100);
+    await wake(batchId);
+    expect((await read(batchId)).counts.queued).toBe(1);
+    minutes(5);
+    await wake(batchId);
+    expect(await read(batchId)).toMatchObject({ endedAt: '2026-03-01T00:05:00.000Z', counts: { queued: 0 } });
+  });
+
   it('takes up again what failed when it is retried, as places become free, and nothing else', async () => {
     const batchId = await started(12, { concurrency: 4, failureTolerance: '100%' });
     const failing = [1, 2, 5, 8, 9, 11].map(payer);
@@ -533,7 +612,7 @@ describe('a batch', () => {
       expect((await control(batchId, verb)).body).toMatchObject({
         status: 409,
         code: 'batch-ended',
-        detail: 'Every run of the batch has ended.',
+        detail: 'The batch ended at 2026-03-01T00:00:00.000Z.',
       });
     }
     expect((await control(batchId, 'retry')).body).toMatchObject({
@@ -581,10 +660,38 @@ describe('GET /v1/batches/{batchId}', () => {
       },
     ]);
     expect(batch.slowest.map(({ payerAccountId }) => payerAccountId)).toEqual([2, 3, 4, 5].map(payer));
-    // Two of eight have ended, and four have run for 10, 9, 8 and 7 of some 20 minutes.
-    expect(batch.percent).toBe(Math.floor((100 * (2 + (10 + 9 + 8 + 7) / 20)) / 8));
+    // Two of eight have ended, and four have run for a few minutes of what may be a day.
+    expect(batch.percent).toBe(25);
     // One wave more, whose place is taken for ten minutes and whose runs take twenty.
     expect(batch.eta).toBe('2026-03-01T00:42:00.000Z');
+  });
+
+  it('shows no less percent than before, however much longer than others a run takes', async () => {
+    const batchId = await started(2, { concurrency: 2 });
+    const [first, second] = await active(batchId);
+    for (const run of [first, second]) await new StepStore(run?.runId ?? '', 1, 'preflight').begin(Date.now() + 60_000);
+    const percents: number[] = [];
+    const look = async () => percents.push((await read(batchId)).percent);
+    minutes(5);
+    await end(first ? [first] : [], 'succeeded');
+    for (const at of [5, 6, 9, 11, 60, 600, 1800]) {
+      minutes(at);
+      await look();
+    }
+    expect(percents).toEqual([50, 50, 50, 50, 52, 70, 97]);
+  });
+
+  it('reckons with the time of this attempt, not since the first', async () => {
+    const batchId = await started(1);
+    const [run] = await active(batchId);
+    await new StepStore(run?.runId ?? '', 1, 'preflight').begin(Date.now());
+    await end(run ? [run] : [], 'failed');
+    await wake(batchId);
+    minutes(14 * 24 * 60);
+    await control(batchId, 'retry');
+    const again = new Date(start + 14 * 86_400_000).toISOString();
+    await new StepStore(run?.runId ?? '', 2, 'preflight').begin(Date.now());
+    expect(await read(batchId)).toMatchObject({ percent: 0, slowest: [{ startedAt: again }] });
   });
 
   it('reckons a day for runs while none has succeeded', async () => {

@@ -56,7 +56,7 @@ describe('POST /v1/runs/{runId}/retry', () => {
       status: 'queued',
       attempt: 2,
       createdAt: '2026-03-01T00:00:00.000Z',
-      startedAt: '2026-03-01T00:00:00.000Z',
+      startedAt: null,
       endedAt: null,
       error: null,
     });
@@ -94,7 +94,11 @@ describe('POST /v1/runs/{runId}/retry', () => {
       [202, 2],
     ]);
     await new StepStore(runId, 2, 'preflight').begin(Date.now() + 60_000);
-    expect((await retry(runId)).body).toMatchObject({ status: 'running', attempt: 2 });
+    expect((await retry(runId)).body).toMatchObject({
+      status: 'running',
+      attempt: 2,
+      startedAt: new Date().toISOString(),
+    });
     expect([...hub.executions.keys()]).toEqual([`${runId}-2`]);
   });
 

@@ -1,9 +1,33 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { deployedFunctions } from '../../.ci/functions.ts';
 import { ApiClient } from '../demo/api-client.ts';
+import { untilBatchRests } from '../demo/fleet-run.ts';
 import { quietly } from '../quiet.ts';
 import { exampleRequest, seedScenario } from '../demo/scenario.ts';
+import type { Run } from '../../shared/run-view.ts';
 import { startSandbox, type Sandbox } from '../sandbox/hub.ts';
+
+/** Calls every route that starts, stops or takes up runs, on runs that fail at once for nobody lets us in. */
+async function controlEverything(api: ApiClient): Promise<void> {
+  const { cluster } = exampleRequest('adopt-report');
+  const runId = await api.start({ payerAccountId: '444455556666', cluster }).then((run) => run.runId);
+  await api.untilEnded(runId);
+  await api.fetch('POST', `/v1/runs/${runId}/retry`);
+  await api.fetch('POST', `/v1/runs/${runId}/cancel`);
+  await api.untilEnded(runId);
+  const body = JSON.stringify({ payerAccountId: '444455556666', cluster });
+  const offboarding = await api.fetch('POST', '/v1/offboardings', {
+    body,
+    headers: { 'content-type': 'application/json' },
+  });
+  await api.untilEnded(((await offboarding.json()) as Run).runId);
+  const onboardings = ['444455556667', '444455556668'].map((payerAccountId) => ({ payerAccountId, cluster }));
+  const { batchId, links } = await api.startBatch({ onboardings, concurrency: 1, failureTolerance: 0 });
+  for (const verb of ['pause', 'resume', 'cancel']) await api.fetch('POST', `${links.self}/${verb}`);
+  await untilBatchRests(api, batchId);
+  await api.fetch('POST', `${links.self}/retry`);
+  expect(await untilBatchRests(api, batchId)).toMatchObject({ status: 'held' });
+}
 
 /** All functions share one role in the sandbox, so what each really did is held against what its own role allows. */
 describe('the role', () => {
@@ -30,6 +54,7 @@ describe('the role', () => {
         }),
       ),
     );
+    await quietly(() => controlEverything(api));
   });
 
   afterAll(() => sandbox.close());
@@ -40,6 +65,21 @@ describe('the role', () => {
   it.each(deployedFunctions)('of $key covers what it does to the table', ({ key, table }) => {
     const done = new Set(invocationsOf(key).flatMap((index) => sandbox.invocations[index]?.tableCalls ?? []));
     expect([...done].filter((action) => !(table as readonly string[]).includes(action))).toEqual([]);
+  });
+
+  it('is tried of every function that may start or stop executions', () => {
+    const may = deployedFunctions.filter(
+      ({ startsExecutions, stopsExecutions }) => startsExecutions ?? stopsExecutions,
+    );
+    expect(may.filter(({ key }) => invocationsOf(key).length === 0)).toEqual([]);
+  });
+
+  it.each(deployedFunctions)('of $key covers the executions it starts and stops', ({ key, ...rights }) => {
+    const own = new Set(invocationsOf(key));
+    const asks = (operation: string) =>
+      sandbox.world.calls.some((call) => call.operation === operation && own.has(call.invocation ?? -1));
+    if (asks('StartExecution')) expect(rights.startsExecutions).toBe(true);
+    if (asks('StopExecution')) expect(rights.stopsExecutions).toBe(true);
   });
 
   it.each(deployedFunctions)('of $key covers what it tells the event bus', ({ key, tellsEvents }) => {

@@ -70,6 +70,21 @@ describe('the mail of a failed run', () => {
     });
   });
 
+  it('may be published by EventBridge, which gives SNS nothing that a condition could ask for', () => {
+    const { PolicyDocument } = resourceOf(file, 'FailureTopicPolicy') as { PolicyDocument?: unknown };
+    expect(PolicyDocument).toEqual({
+      Version: '2012-10-17',
+      Statement: [
+        {
+          Effect: 'Allow',
+          Principal: { Service: 'events.amazonaws.com' },
+          Action: 'sns:Publish',
+          Resource: { Ref: 'FailureTopic' },
+        },
+      ],
+    });
+  });
+
   it('is made of fields that its event has', () => {
     const named = [...InputTemplate.matchAll(/<(\w+)>/g)].map(([, name = '']) => name);
     expect(named.toSorted()).toEqual(Object.keys(InputPathsMap).sort());

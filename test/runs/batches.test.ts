@@ -53,10 +53,10 @@ describe('a batch in the cloud', () => {
 
   it('can be cancelled half-way, and be brought to its end by a retry', async () => {
     const started = await startBatch();
-    board.later(60, () => control(started, 'cancel'));
-    const cancelled = await untilBatchRests(board.api, started.batchId);
+    const cancelled = await board.later(60, () => control(started, 'cancel'));
     expect(cancelled).toMatchObject({ status: 'cancelled', counts: { succeeded: 1, cancelled: 1 } });
     expect(cancelled.endedAt).not.toBeNull();
+    expect(await board.api.batch(started.batchId)).toEqual(cancelled);
     expect(await board.stage.items('lock#')).toEqual([]);
     await control(cancelled, 'retry');
     const batch = await untilBatchRests(board.api, started.batchId);

@@ -41,10 +41,12 @@ export class Board {
     return this.api.untilEnded(((await answer.json()) as Run).runId);
   }
 
-  /** Does something at a moment of virtual time; time stands still meanwhile. */
-  later(minutes: number, work: () => Promise<unknown>): void {
+  /** Does something at a moment of virtual time, and answers what came of it; time stands still meanwhile. */
+  later<Result>(minutes: number, work: () => Promise<Result>): Promise<Result> {
     const { clock } = this.stage.world;
-    clock.after(minutes * 60_000, () => void clock.hold(work, 'what happens later'));
+    return new Promise((resolve, reject) => {
+      clock.after(minutes * 60_000, () => void clock.hold(work, 'what happens later').then(resolve, reject));
+    });
   }
 }
 

@@ -17,12 +17,9 @@ describe('a run that is cancelled while AWS prepares the first delivery', () => 
   it('ends at once, is called no more, and goes on from there when it is retried', async () => {
     const { stage, api } = board;
     const { runId } = await api.start(exampleRequest('new-irsa'));
-    const answers: Run[] = [];
     const cancel = async () => (await (await api.fetch('POST', `/v1/runs/${runId}/cancel`)).json()) as Run;
-    board.later(30, async () => {
-      answers.push(await cancel(), await cancel());
-    });
-    const cancelled = await api.untilEnded(runId);
+    const answers = await board.later(30, async () => [await cancel(), await cancel()]);
+    const cancelled = await api.run(runId);
     expect(minutesOf(cancelled)).toBe(30);
     expect(cancelled).toMatchObject({ status: 'cancelled', error: null, waiting: [] });
     expect(answers).toEqual([cancelled, cancelled]);

@@ -95,7 +95,7 @@ describe('the event bus', () => {
     const { stage } = board;
     const { clock, faults } = stage.world;
     faults.push({ service: 'events', kind: '500' });
-    board.later(60, () => Promise.resolve(faults.splice(0)));
+    void board.later(60, () => Promise.resolve(faults.splice(0)));
     const run = await board.onboard('adopt-report');
     expect(run.status).toBe('succeeded');
     expect(seenBy(stage)).toEqual([]);

@@ -162,7 +162,7 @@ describe('a run whose execution is stopped from outside', () => {
       Promise.resolve({ accessKeyId: hubAccountId, secretAccessKey: 'x' }),
     );
     const executionArn = `${board.stage.sandbox.stateMachineArn.replace(':stateMachine:', ':execution:')}:${started.runId}-1`;
-    board.later(120, () => operator.send(new StopExecutionCommand({ executionArn })));
+    void board.later(120, () => operator.send(new StopExecutionCommand({ executionArn })));
     const run = await board.api.untilEnded(started.runId);
     expect(run).toMatchObject({ status: 'failed', error: { code: 'execution-stopped' } });
     expect(minutesOf(run)).toBeLessThan(125);
@@ -176,7 +176,7 @@ describe('a run whose execution is stopped from outside', () => {
 
 describe('a delivery that AWS cannot make', () => {
   it('fails within the hour, long before the deadline', async () => {
-    board.later(60, () => {
+    void board.later(60, () => {
       delete board.stage.world.s3.buckets.get(curBucket)?.policy;
       return Promise.resolve();
     });
@@ -187,7 +187,7 @@ describe('a delivery that AWS cannot make', () => {
   });
 
   it('is made good by the next run, which mends the bucket', async () => {
-    board.later(60, () => {
+    void board.later(60, () => {
       delete board.stage.world.s3.buckets.get(curBucket)?.policy;
       return Promise.resolve();
     });

@@ -1,12 +1,15 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { SFNClient, StopExecutionCommand } from '@aws-sdk/client-sfn';
 import { DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { hubClient } from '../../shared/aws/clients.ts';
 import { RunEvent } from '../../shared/run-event.ts';
 import { takeLock } from '../../shared/run-lock.ts';
 import { storedRun } from '../api/requests.ts';
 import { eventBusArn, hubAccountId, hubRegion, tableName } from '../sandbox/hub.ts';
-import { Board } from './board.ts';
+import type { Execution } from '../sandbox/step-functions/interpreter.ts';
+import { Board, stepOf } from './board.ts';
 
 /** What release 0.2.0 deployed. */
 const definition = readFileSync(new URL('../golden/releases/provision-0.2.0.asl', import.meta.url), 'utf8');
@@ -14,7 +17,7 @@ const definition = readFileSync(new URL('../golden/releases/provision-0.2.0.asl'
 /** What release 0.2.0 wrote of a run and of a step; keys of the table and its indexes included. */
 const runFields = [
   ...['pk', 'sk', 'allKey', 'payerKey', 'clusterKey', 'listKey'],
-  ...['runId', 'attempt', 'status', 'request', 'createdAt', 'startedAt', 'steps'],
+  ...['runId', 'attempt', 'status', 'request', 'createdAt', 'startedAt', 'endedAt', 'error', 'steps'],
 ];
 const stepFields = [
   ...['status', 'startedAt', 'endedAt', 'invocations', 'waiting'],
@@ -53,23 +56,27 @@ async function rewrite(): Promise<void> {
   client.destroy();
 }
 
+/** A run whose execution release 0.2.0 started on its own definition. */
+async function begin(): Promise<{ runId: string; execution: Execution; executionArn: string }> {
+  const { stage } = board;
+  const { states } = stage.world;
+  const machine = states.machines.get(stage.sandbox.stateMachineArn);
+  if (!machine) throw new Error('no state machine');
+  const deployed = definition.replaceAll(/\$\{(\w+)Arn\}/g, `arn:aws:lambda:${hubRegion}:${hubAccountId}:function:$1`);
+  const { runId } = await stage.begin('new-irsa');
+  await takeLock(await storedRun(runId));
+  await rewrite();
+  const input = { runId, attempt: 1, identityMode: 'irsa' };
+  const old = { ...machine, definition: JSON.parse(deployed) as object };
+  const { execution, arn } = states.startExecution(old, `${runId}-1`, JSON.stringify(input));
+  return { runId, execution, executionArn: arn };
+}
+
 describe('an execution of release 0.2.0', () => {
   it('finishes on today’s functions after an upgrade half-way: proven, and its events told', async () => {
     const { stage, api } = board;
-    const { states } = stage.world;
-    const machine = states.machines.get(stage.sandbox.stateMachineArn);
-    if (!machine) throw new Error('no state machine');
-    const deployed = definition.replaceAll(
-      /\$\{(\w+)Arn\}/g,
-      `arn:aws:lambda:${hubRegion}:${hubAccountId}:function:$1`,
-    );
-    const { runId } = await stage.begin('new-irsa');
-    await takeLock(await storedRun(runId));
-    await rewrite();
-    const input = { runId, attempt: 1, identityMode: 'irsa' };
-    const old = { ...machine, definition: JSON.parse(deployed) as object };
-    const { execution } = states.startExecution(old, `${runId}-1`, JSON.stringify(input));
-    board.later(30, rewrite);
+    const { runId, execution } = await begin();
+    await board.later(30, rewrite);
 
     const run = await api.untilEnded(runId);
     expect(run).toMatchObject({ kind: 'onboarding', status: 'succeeded', error: null });
@@ -79,5 +86,21 @@ describe('an execution of release 0.2.0', () => {
     const told = stage.world.events.buses.get(eventBusArn)?.map(({ detail }) => RunEvent.parse(detail)) ?? [];
     expect(told).toContainEqual(expect.objectContaining({ step: 'publish', status: 'succeeded' }));
     expect(told.at(-1)).toMatchObject({ step: null, status: 'succeeded' });
+  });
+
+  it('is retried on today’s definition if it had failed before the upgrade', async () => {
+    const { api } = board;
+    const { runId, executionArn } = await begin();
+    await board.later(30, () => hubClient(SFNClient).send(new StopExecutionCommand({ executionArn })));
+    const failed = await api.untilEnded(runId);
+    expect(failed).toMatchObject({ status: 'failed', attempt: 1, error: { code: 'execution-stopped' } });
+    await rewrite();
+    expect(await api.run(runId)).toEqual(failed);
+
+    expect((await api.fetch('POST', `/v1/runs/${runId}/retry`)).status).toBe(202);
+    const run = await api.untilEnded(runId);
+    expect(run).toMatchObject({ status: 'succeeded', attempt: 2, error: null, evidence: { level: 'connection' } });
+    for (const made of ['cur-bucket', 'cur-report', 'pod-role'] as const)
+      expect(stepOf(run, made).changes).toEqual(stepOf(failed, made).changes);
   });
 });
