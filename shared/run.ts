@@ -70,7 +70,7 @@ export const stepStatuses = [
   'planned',
   'not-visible',
 ] as const;
-export type StepStatus = (typeof stepStatuses)[number];
+type StepStatus = (typeof stepStatuses)[number];
 
 /** A step as the table holds it; `memo` is the step's own notes and never leaves the table. */
 export interface StepRecord {

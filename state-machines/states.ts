@@ -9,7 +9,7 @@ export function functionKey(name: string): string {
 }
 
 /** Placeholder that DefinitionSubstitutions fills with the function's ARN. */
-export function functionArn(name: string): string {
+function functionArn(name: string): string {
   return `\${${functionKey(name)}Arn}`;
 }
 
@@ -18,7 +18,7 @@ export function functionArn(name: string): string {
  * Lambda service that AWS asks to retry. In a VPC, a function that nobody called for two weeks has lost its network interface and refuses
  * for about a minute (Lambda guide, "Lambda function states"). Full jitter keeps a fleet of runs from coming back at once.
  */
-export const retry = [
+const retry = [
   {
     ErrorEquals: [
       'RetryableError',

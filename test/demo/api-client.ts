@@ -3,7 +3,7 @@ import { createHash, createHmac, type BinaryLike } from 'node:crypto';
 import type { BatchRequestInput } from '../../shared/batch-request.ts';
 import type { Batch } from '../../shared/batch-view.ts';
 import type { Run, RunSummary } from '../../shared/run-view.ts';
-import type { OnboardingRequestInput } from '../../shared/request.ts';
+import type { OffboardingRequestInput, OnboardingRequestInput } from '../../shared/request.ts';
 import { hubAccountId, hubRegion } from '../sandbox/hub.ts';
 
 /** The hash the signer asks for, from node:crypto. */
@@ -39,14 +39,11 @@ export class ApiClient {
   }
 
   async start(request: OnboardingRequestInput, idempotencyKey?: string): Promise<Run> {
-    const headers = {
-      'content-type': 'application/json',
-      ...(idempotencyKey && { 'idempotency-key': idempotencyKey }),
-    };
-    const response = await this.fetch('POST', '/v1/onboardings', { body: JSON.stringify(request), headers });
-    if (response.status !== 202)
-      throw new Error(`POST /v1/onboardings answered ${response.status}: ${await response.text()}`);
-    return (await response.json()) as Run;
+    return (await this.#post('/v1/onboardings', request, idempotencyKey)) as Run;
+  }
+
+  async startOffboarding(request: OffboardingRequestInput): Promise<Run> {
+    return (await this.#post('/v1/offboardings', request)) as Run;
   }
 
   async run(runId: string): Promise<Run> {
@@ -54,11 +51,7 @@ export class ApiClient {
   }
 
   async startBatch(request: BatchRequestInput): Promise<Batch> {
-    const headers = { 'content-type': 'application/json' };
-    const response = await this.fetch('POST', '/v1/batches', { body: JSON.stringify(request), headers });
-    if (response.status !== 202)
-      throw new Error(`POST /v1/batches answered ${response.status}: ${await response.text()}`);
-    return (await response.json()) as Batch;
+    return (await this.#post('/v1/batches', request)) as Batch;
   }
 
   async batch(batchId: string): Promise<Batch> {
@@ -68,6 +61,16 @@ export class ApiClient {
   /** One page. */
   async runs(path: string): Promise<{ runs: RunSummary[]; nextCursor: string | null }> {
     return (await this.#read(path)) as { runs: RunSummary[]; nextCursor: string | null };
+  }
+
+  async #post(path: string, request: object, idempotencyKey?: string): Promise<unknown> {
+    const headers = {
+      'content-type': 'application/json',
+      ...(idempotencyKey && { 'idempotency-key': idempotencyKey }),
+    };
+    const response = await this.fetch('POST', path, { body: JSON.stringify(request), headers });
+    if (response.status !== 202) throw new Error(`POST ${path} answered ${response.status}: ${await response.text()}`);
+    return response.json();
   }
 
   async #read(path: string): Promise<unknown> {

@@ -22,7 +22,10 @@ async function serve(signing: boolean): Promise<void> {
   const curl = signing
     ? `curl -sS --aws-sigv4 aws:amz:${hubRegion}:execute-api --user ${hubAccountId}:sandbox`
     : 'curl -sS';
-  const request = JSON.stringify(exampleRequest('adopt-report'));
+  const adopting = exampleRequest('adopt-report');
+  const { payerAccountId, cluster } = adopting;
+  const post = (route: string, body: object) =>
+    `${curl} -X POST ${sandbox.apiUrl}/v1/${route} -H 'content-type: application/json' -d '${JSON.stringify(body)}'`;
   const payers = examples.map((name) => `${exampleRequest(name).payerAccountId}  examples/${name}.json`);
   console.log(`API      ${sandbox.apiUrl}   (${signing ? 'signed calls only; --no-signing waives that' : 'signing waived'})
 AWS      ${sandbox.awsEndpoint}   (a 12-digit account id as access key is that account)
@@ -34,8 +37,10 @@ Clusters:
   ${clusters.map(({ accountId, region, name }) => `${accountId}  ${name} in ${region}`).join('\n  ')}
 
 Try:
-  ${curl} -X POST ${sandbox.apiUrl}/v1/onboardings -H 'content-type: application/json' -d '${request}'
+  ${post('onboardings', adopting)}
   ${curl} ${sandbox.apiUrl}/v1/runs
+  ${post('batches', { defaults: { dryRun: true }, onboardings: examples.map((name) => exampleRequest(name)) })}
+  ${post('offboardings', { payerAccountId, cluster })}
   curl -sS ${sandbox.apiUrl}/health
   AWS_ACCESS_KEY_ID=111122220004 AWS_SECRET_ACCESS_KEY=x aws --region us-east-1 --endpoint-url ${sandbox.awsEndpoint} iam get-role --role-name kubecost-cur-access
 

@@ -4,7 +4,6 @@ import { ApiClient } from '../demo/api-client.ts';
 import { untilBatchRests } from '../demo/fleet-run.ts';
 import { quietly } from '../quiet.ts';
 import { exampleRequest, seedScenario } from '../demo/scenario.ts';
-import type { Run } from '../../shared/run-view.ts';
 import { startSandbox, type Sandbox } from '../sandbox/hub.ts';
 
 /** Calls every route that starts, stops or takes up runs, on runs that fail at once for nobody lets us in. */
@@ -15,12 +14,8 @@ async function controlEverything(api: ApiClient): Promise<void> {
   await api.fetch('POST', `/v1/runs/${runId}/retry`);
   await api.fetch('POST', `/v1/runs/${runId}/cancel`);
   await api.untilEnded(runId);
-  const body = JSON.stringify({ payerAccountId: '444455556666', cluster });
-  const offboarding = await api.fetch('POST', '/v1/offboardings', {
-    body,
-    headers: { 'content-type': 'application/json' },
-  });
-  await api.untilEnded(((await offboarding.json()) as Run).runId);
+  const offboarding = await api.startOffboarding({ payerAccountId: '444455556666', cluster });
+  await api.untilEnded(offboarding.runId);
   const onboardings = ['444455556667', '444455556668'].map((payerAccountId) => ({ payerAccountId, cluster }));
   const { batchId, links } = await api.startBatch({ onboardings, concurrency: 1, failureTolerance: 0 });
   for (const verb of ['pause', 'resume', 'cancel']) await api.fetch('POST', `${links.self}/${verb}`);
@@ -45,11 +40,8 @@ describe('the role', () => {
           await api.untilEnded(runId);
           await api.fetch('GET', '/v1/runs');
           const { payerAccountId, cluster } = request;
-          const leaving = await api.fetch('POST', '/v1/offboardings', {
-            body: JSON.stringify({ payerAccountId, cluster }),
-            headers: { 'content-type': 'application/json' },
-          });
-          const { status } = await api.untilEnded(((await leaving.json()) as { runId: string }).runId);
+          const leaving = await api.startOffboarding({ payerAccountId, cluster });
+          const { status } = await api.untilEnded(leaving.runId);
           expect(status).toBe('succeeded');
         }),
       ),

@@ -32,13 +32,8 @@ export class Board {
   }
 
   async offboard(request: OffboardingRequestInput): Promise<Run> {
-    const answer = await this.api.fetch('POST', '/v1/offboardings', {
-      body: JSON.stringify(request),
-      headers: { 'content-type': 'application/json' },
-    });
-    if (answer.status !== 202)
-      throw new Error(`POST /v1/offboardings answered ${answer.status}: ${await answer.text()}`);
-    return this.api.untilEnded(((await answer.json()) as Run).runId);
+    const { runId } = await this.api.startOffboarding(request);
+    return this.api.untilEnded(runId);
   }
 
   /** Does something at a moment of virtual time, and answers what came of it; time stands still meanwhile. */
