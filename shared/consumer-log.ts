@@ -19,7 +19,8 @@ const mostCharacters = 300;
  * Reads the lines of opencost's pkg/cloudcost (ingestor.go, ingestionmanager.go) and pkg/cloud/config/watcher.go, and of Kubecost up to
  * 1.104 the `ETL: CloudUsage[...]: ... (7.7 complete)` ones. The ERR lines of older releases about reserved instances and savings plans
  * ("no reservation data available in Athena", "athena configuration incomplete") name no integration: they do not come from the file
- * (opencost#3530) and are not looked at; nor is a first start's "failed to load range from back up".
+ * (opencost#3530) and are not looked at; nor is a first start's "failed to load range from back up", nor "MultiCloudConfig: error
+ * converting", which is about an entry without any value: the others load.
  */
 export function readLog(text: string, key: string): LogFindings {
   const found: LogFindings = { latest: 'nothing', failure: undefined, fileRejected: false, builtBackTo: null };

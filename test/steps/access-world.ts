@@ -109,8 +109,9 @@ export class AccessWorld {
     request: Partial<OnboardingRequestInput> = {},
     podIdentityAvailable = true,
     athenaResults: object = {},
+    cluster = this.cluster,
   ): Promise<string> {
-    const { name, version, issuer, arn, kubernetes } = this.cluster;
+    const { accountId, region, name, version, issuer, arn, kubernetes } = cluster;
     const run: NewRun = {
       runId: newRunId(),
       kind: 'onboarding',
@@ -119,7 +120,7 @@ export class AccessWorld {
       createdAt: iso(now()),
       request: OnboardingRequest.parse({
         payerAccountId,
-        cluster: { accountId: clusterAccountId, region, name },
+        cluster: { accountId, region, name },
         ...request,
       }),
     };

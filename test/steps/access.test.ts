@@ -266,19 +266,6 @@ describe('chain-proof', () => {
   const others = JSON.stringify({ aws: [], azure: [] });
   it.each<[string, string, object]>([
     ['secret-unparsable', '{"aws": [}', {}],
-    ['secret-owned-elsewhere', others, { labels: { 'app.kubernetes.io/managed-by': 'Helm' } }],
-    ['secret-owned-elsewhere', others, { annotations: { 'argocd.argoproj.io/tracking-id': 'x' } }],
-    [
-      'secret-owned-elsewhere',
-      others,
-      {
-        labels: { 'app.kubernetes.io/instance': 'finops' },
-        managedFields: [
-          { manager: 'argocd-controller', operation: 'Update', apiVersion: 'v1', fieldsType: 'FieldsV1' },
-        ],
-      },
-    ],
-    ['secret-owned-elsewhere', others, { ownerReferences: [{ kind: 'ExternalSecret', name: 'x' }] }],
     [
       'owned-by-another-deployment',
       others,
@@ -294,6 +281,37 @@ describe('chain-proof', () => {
     world.putFile(file, metadata);
     expect((await prove())?.error).toMatchObject({ code });
     expect(world.file()).toBe(file);
+  });
+
+  it.each<[owner: string, by: string, metadata: object]>([
+    ['Helm', 'its label', { labels: { 'app.kubernetes.io/managed-by': 'Helm' } }],
+    ['Argo CD', 'its annotation', { annotations: { 'argocd.argoproj.io/tracking-id': 'x' } }],
+    [
+      'Argo CD',
+      'its field manager',
+      {
+        labels: { 'app.kubernetes.io/instance': 'finops' },
+        managedFields: [
+          { manager: 'argocd-controller', operation: 'Update', apiVersion: 'v1', fieldsType: 'FieldsV1' },
+        ],
+      },
+    ],
+    ['Flux', 'its label', { labels: { 'kustomize.toolkit.fluxcd.io/name': 'apps' } }],
+    ['ExternalSecret x', 'an owner reference', { ownerReferences: [{ kind: 'ExternalSecret', name: 'x' }] }],
+    [
+      'External Secrets',
+      'a label where its creation policy leaves no owner reference',
+      { labels: { 'reconcile.external-secrets.io/created-by': '0c1d2e' } },
+    ],
+  ])('leaves a secret of %s, known by %s, to it and names the way out', async (owner, _, metadata) => {
+    world.cluster.kubernetes.installKubecost({ generation: '3.x' });
+    world.putFile(others, metadata);
+    expect((await prove())?.error).toMatchObject({
+      code: 'secret-owned-elsewhere',
+      message: expect.stringContaining(`belongs to ${owner}`) as string,
+      remedy: expect.stringContaining('kubecost.publish: artifacts') as string,
+    });
+    expect(world.file()).toBe(others);
   });
 
   it('finds the payer under another key, unless it is to be taken over', async () => {

@@ -17,16 +17,19 @@ const faithful = '300000000009';
 
 /** What a third party makes of the file: its own list as it writes it, or a copy it kept from before. */
 type Edit = { azure: string; marksLost: boolean } | { copy: number };
+/** What others do, at any point: also while a publication is at work. */
+type Interference =
+  | { kind: 'edit'; edit: Edit }
+  | { kind: 'leave'; payer: string }
+  | { kind: 'empty-table' | 'save-table' | 'restore-table' };
 type Event =
-  | { kind: 'publish'; payer: string; diesAfter?: number; edit?: { at: number; edit: Edit } }
+  | Interference
+  | { kind: 'publish'; payer: string; diesAfter?: number; meanwhile?: { at: number; event: Interference } }
   | { kind: 'publish-together'; payer: string; other: string }
   /** The holder of the lease is so slow that another one takes it, and both write. */
   | { kind: 'overtake'; payer: string; other: string; at: number }
-  | { kind: 'leave'; payer: string }
   | { kind: 'die-with-the-lease' }
-  | { kind: 'sleep'; seconds: number }
-  | { kind: 'empty-table' | 'save-table' | 'restore-table' }
-  | { kind: 'edit'; edit: Edit };
+  | { kind: 'sleep'; seconds: number };
 
 const payer = fc.constantFrom(...payers, faithful);
 const azure = spacedJson(
@@ -44,6 +47,11 @@ const edit: fc.Arbitrary<Edit> = fc.oneof(
 );
 /** Looks at a secret: a publication takes two to plan and two before each write. */
 const moment = fc.integer({ min: 1, max: 6 });
+const interference: fc.Arbitrary<Interference> = fc.oneof(
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('edit' as const), edit }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('leave' as const), payer: fc.constantFrom(...payers) }) },
+  fc.record({ kind: fc.constantFrom('empty-table' as const, 'save-table' as const, 'restore-table' as const) }),
+);
 const event: fc.Arbitrary<Event> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('publish' as const), payer }) },
   {
@@ -52,15 +60,17 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   },
   {
     weight: 3,
-    arbitrary: fc.record({ kind: fc.constant('publish' as const), payer, edit: fc.record({ at: moment, edit }) }),
+    arbitrary: fc.record({
+      kind: fc.constant('publish' as const),
+      payer,
+      meanwhile: fc.record({ at: moment, event: interference }),
+    }),
   },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('publish-together' as const), payer, other: payer }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('overtake' as const), payer, other: payer, at: moment }) },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('leave' as const), payer: fc.constantFrom(...payers) }) },
   fc.constant({ kind: 'die-with-the-lease' as const }),
   fc.record({ kind: fc.constant('sleep' as const), seconds: fc.integer({ min: 1, max: 600 }) }),
-  fc.record({ kind: fc.constantFrom('empty-table' as const, 'save-table' as const, 'restore-table' as const) }),
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('edit' as const), edit }) },
+  { weight: 5, arbitrary: interference },
 );
 
 let world: PublicationWorld;
@@ -95,7 +105,7 @@ function loseLease(): Promise<unknown> {
 }
 
 /** Right after the nth look at a secret from now on, before it is answered; returns the undo. */
-function afterLook(n: number, act: () => void): () => void {
+function afterLook(n: number, act: () => unknown): () => void {
   const { calls } = world.access.world;
   let left = n;
   calls.push = (...records) => {
@@ -192,14 +202,14 @@ class History {
     this.wanted.add(payerAccountId);
     const run = this.#runs.get(payerAccountId) ?? (await world.newRun(payerAccountId));
     this.#runs.set(payerAccountId, run);
-    const { diesAfter, edit: interruption } = how;
+    const { diesAfter, meanwhile } = how;
     if (diesAfter !== undefined) return world.access.crash(run, 'publish', diesAfter);
-    const undo = interruption
-      ? afterLook(interruption.at, () => {
-          this.#edit(interruption.edit);
-        })
+    const interfering: Promise<void>[] = [];
+    const undo = meanwhile
+      ? afterLook(meanwhile.at, () => interfering.push(this.happen(meanwhile.event)))
       : () => undefined;
     expect((await world.access.take(run, 'publish').finally(undo)).error).toBeUndefined();
+    await Promise.all(interfering);
     const file = world.access.file();
     if (file !== undefined) this.#copies.push(file);
   }

@@ -1,61 +1,63 @@
 /** Many runs that share a payer's role or a target's policies, at once. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { podIdentityTrust } from '../../shared/aws/access-policies.ts';
-import { iso, now } from '../../shared/clock.ts';
 import { payerRoleName, podRoleName } from '../../shared/aws/names.ts';
 import { policyOf, type PolicyDocument } from '../../shared/aws/policy.ts';
-import { OnboardingRequest } from '../../shared/request.ts';
-import { newRunId } from '../../shared/run-id.ts';
-import { createRun } from '../../shared/run-store.ts';
+import { defaultNames } from '../../shared/cluster-role.ts';
 import { endStep } from '../api/requests.ts';
+import { applyManifest, enterByHand } from '../sandbox/owner.ts';
 import { deployProvisioner } from '../sandbox/provisioners.ts';
+import type { Cluster } from '../sandbox/services/eks.ts';
 import { accountAt } from '../runs/payers.ts';
 import { seedChance } from '../chance.ts';
 import { AccessWorld, region } from './access-world.ts';
 
-interface Cluster {
-  accountId: string;
-  name: string;
-}
-
 const serviceAccount = 'kubecost-serviceaccount';
-const clusters: Cluster[] = [0, 1].map((index) => ({ accountId: accountAt('cluster', index), name: 'finops' }));
-const arnOf = ({ accountId, name }: Cluster) => `arn:aws:eks:${region}:${accountId}:cluster/${name}`;
-const podRoleNameOf = (cluster: Cluster) => podRoleName(arnOf(cluster), 'kubecost', serviceAccount);
+const scope = { namespace: 'kubecost', secretName: 'cloud-integration', ...defaultNames };
+const provisioner = 'role/kubecost-payer-onboarding/kubecost-cluster-provisioner';
+const podRoleNameOf = ({ arn }: Cluster) => podRoleName(arn, 'kubecost', serviceAccount);
 const podRoleArnOf = (cluster: Cluster) => `arn:aws:iam::${cluster.accountId}:role/${podRoleNameOf(cluster)}`;
 const payerRoleArnOf = (payer: string) => `arn:aws:iam::${payer}:role/${payerRoleName}`;
+const resultsOf = (payer: string) => `s3://results-${payer}`;
 
 let access: AccessWorld;
+let clusters: Cluster[];
 beforeEach(async () => {
   access = await AccessWorld.start();
-  for (const cluster of clusters) {
-    deployProvisioner(access.world, 'cluster', cluster.accountId);
-    const trust = policyOf(podIdentityTrust({ clusterArn: arnOf(cluster), namespace: 'kubecost', serviceAccount }));
-    access.world.iam.createRole({ accountId: cluster.accountId, name: podRoleNameOf(cluster), trust, settled: true });
-  }
+  clusters = await Promise.all([0, 1].map((index) => openCluster(accountAt('cluster', index))));
+  await access.world.clock.sleep(access.world.eks.accessEntryMs);
 });
 afterEach(async () => {
   await access.close();
   vi.restoreAllMocks();
 });
 
+/** Its owner has let us in, and the pod has its role. */
+async function openCluster(accountId: string): Promise<Cluster> {
+  const { world, sandbox } = access;
+  deployProvisioner(world, 'cluster', accountId);
+  const cluster = await world.eks.createCluster({ accountId, region, name: 'finops' });
+  applyManifest(cluster, scope);
+  await enterByHand(sandbox, cluster, `arn:aws:iam::${accountId}:${provisioner}`);
+  const trust = policyOf(podIdentityTrust({ clusterArn: cluster.arn, namespace: 'kubecost', serviceAccount }));
+  world.iam.createRole({ accountId, name: podRoleNameOf(cluster), trust, settled: true });
+  return cluster;
+}
+
 /** A run whose pod has its role. */
 async function newRun(payerAccountId: string, cluster: Cluster): Promise<string> {
-  const runId = newRunId();
-  const request = OnboardingRequest.parse({ payerAccountId, cluster: { ...cluster, region } });
-  await createRun({ runId, kind: 'onboarding', attempt: 1, status: 'running', createdAt: iso(now()), request });
-  const workload = { installation: 'none', workload: null, image: null, mount: null, serviceAccount };
-  const podRole = { podRoleArn: podRoleArnOf(cluster), serviceAccount, oidcProviderArn: 'arn' };
-  const finish = (name: 'discovery' | 'pod-role', output: object) => endStep(runId, name, { ...output });
-  await finish('discovery', workload);
-  await finish('pod-role', podRole);
+  const results = { athenaResultsLocation: resultsOf(payerAccountId) };
+  const runId = await access.newRun({ payerAccountId }, true, results, cluster);
+  const none = { workload: null, container: null, image: null, mount: null, podSelector: null, statusService: null };
+  await endStep(runId, 'discovery', { installation: 'none', serviceAccount, ...none });
+  await endStep(runId, 'pod-role', { podRoleArn: podRoleArnOf(cluster), serviceAccount, oidcProviderArn: 'arn' });
   return runId;
 }
 
-/** Takes both steps, each after a while that chance decides. */
+/** Takes the steps that share something, each after a while that chance decides. */
 async function share(payer: string, cluster: Cluster): Promise<void> {
   const runId = await newRun(payer, cluster);
-  for (const step of ['payer-role', 'grant'] as const) {
+  for (const step of ['payer-role', 'grant', 'publish'] as const) {
     await access.world.clock.sleep(Math.floor(Math.random() * 2) * 1000);
     const taken = await access.take(runId, step);
     expect(taken.error, `${step} of ${payer}`).toBeUndefined();
@@ -82,13 +84,26 @@ function grantedTo(cluster: Cluster): string[] {
     .sort();
 }
 
+/** Whose bills a cluster's file names, and through which role each is read. */
+function entriesIn({ kubernetes }: Cluster): [payer: string, results: string, role: string][] {
+  const { data } = kubernetes.get('Secret', scope.namespace, scope.secretName) as { data?: Record<string, string> };
+  const text = Buffer.from(data?.['cloud-integration.json'] ?? '', 'base64').toString();
+  const { aws } = JSON.parse(text) as { aws: Record<'projectID' | 'athenaBucketName' | 'masterPayerARN', string>[] };
+  return aws.map(({ projectID, athenaBucketName, masterPayerARN }) => [projectID, athenaBucketName, masterPayerARN]);
+}
+
 describe('a hundred payers that join two clusters at once', () => {
-  it('are all in both clusters’ policies, and each trusts both pod roles', async () => {
+  it('are all in both clusters’ policies and files, and each trusts both pod roles', async () => {
     seedChance(1);
     const payers = Array.from({ length: 100 }, (_, index) => accountAt('payer', index));
     for (const payer of payers) deployProvisioner(access.world, 'payer', payer);
     await Promise.all(payers.flatMap((payer) => clusters.map((cluster) => share(payer, cluster))));
     for (const payer of payers) expect(trustedBy(payer)).toEqual(clusters.map(podRoleArnOf).sort());
-    for (const cluster of clusters) expect(grantedTo(cluster)).toEqual(payers.map(payerRoleArnOf));
-  }, 120_000);
+    for (const cluster of clusters) {
+      expect(grantedTo(cluster)).toEqual(payers.map(payerRoleArnOf));
+      expect(entriesIn(cluster).sort()).toEqual(
+        payers.map((payer) => [payer, resultsOf(payer), payerRoleArnOf(payer)]),
+      );
+    }
+  }, 240_000);
 });
