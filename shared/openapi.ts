@@ -42,7 +42,7 @@ export function openapiDocument(): OpenapiDocument {
     openapi: '3.1.0',
     info: {
       title: 'Kubecost payer onboarding',
-      version: '0.2.0',
+      version: '0.3.0',
       description:
         'One POST, and an AWS payer account’s bill shows up in Kubecost or OpenCost. Errors are RFC 9457 problem documents with a ' +
         'stable `code`; 400 lists every problem of a request at once.',
