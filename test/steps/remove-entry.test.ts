@@ -174,8 +174,18 @@ describe('an entry that is not ours to take out', () => {
 describe('where our rights in the cluster are gone', () => {
   fresh();
   it.each([
-    ['the access entry', () => { world.access.cluster.accessEntries.clear(); }],
-    ['the Role', () => { kubernetes().delete('Role', 'kubecost', 'kubecost-payer-onboarding'); }],
+    [
+      'the access entry',
+      () => {
+        world.access.cluster.accessEntries.clear();
+      },
+    ],
+    [
+      'the Role',
+      () => {
+        kubernetes().delete('Role', 'kubecost', 'kubecost-payer-onboarding');
+      },
+    ],
   ])('nothing goes while the entry may still be there: without %s', async (_, revoke) => {
     await world.publish(one);
     revoke();
