@@ -2,6 +2,7 @@ import { changedAtOf, type Secret } from './integration-secret.ts';
 import type { KubernetesObject } from './kubernetes.ts';
 import { hasCredentials, type Pod } from './pods.ts';
 import type { Outputs } from './outputs.ts';
+import type { Wait } from './step.ts';
 
 /** A Deployment or StatefulSet, as far as a restart is concerned. */
 export interface Restartable extends KubernetesObject {
@@ -58,6 +59,16 @@ const restMs = 5 * 60_000;
 /** When the workload may be restarted again, milliseconds since the epoch. */
 export function restsUntil(workload: Restartable): number {
   return restartedAtOf(workload) + restMs;
+}
+
+/** @param ms until the last workload that would have to be restarted has rested */
+export function restWait(ms: number): Wait {
+  return {
+    reason: 'the workload to rest between two restarts; whoever publishes next takes this entry along',
+    seconds: Math.ceil(ms / 1000),
+    deadlineSeconds: 3600,
+    overdue: 'aws-unavailable',
+  };
 }
 
 function restartedAtOf({ spec }: Restartable): number {

@@ -14,7 +14,14 @@ import { connectKubernetes, unlessHidden } from '../../shared/kubernetes.ts';
 import { listPods, type Pod } from '../../shared/pods.ts';
 import { knownAfter } from '../../shared/known-after.ts';
 import { mostAtOnce, publicationOf, type OwnEntry } from '../../shared/publication.ts';
-import { needsRestart, restartPatch, restsUntil, type Reader, type Restartable } from '../../shared/restart.ts';
+import {
+  needsRestart,
+  restartPatch,
+  restsUntil,
+  restWait,
+  type Reader,
+  type Restartable,
+} from '../../shared/restart.ts';
 import { outputOf, podRoleOf, targetOf, type RunRecord, type Target } from '../../shared/run.ts';
 import {
   completeLook,
@@ -205,15 +212,7 @@ export const publish = defineStep({
     const restarts =
       changes.some((change) => change.do === 'restart-workload') || (!isWritten && reader?.mount === 'subPath');
     const restMs = workload && restarts && !run.request.dryRun ? restsUntil(workload) - at : 0;
-    if (restMs > 0)
-      return {
-        kind: 'wait',
-        reason: 'the workload to rest between two restarts; whoever publishes next takes this entry along',
-        seconds: Math.ceil(restMs / 1000),
-        deadlineSeconds: 3600,
-        overdue: 'aws-unavailable',
-        expected: output,
-      };
+    if (restMs > 0) return { kind: 'wait', ...restWait(restMs), expected: output };
     const [first, ...more] = changes;
     return first ? { kind: 'change', changes: [first, ...more], expected: output } : { kind: 'ready', output };
   },

@@ -7,7 +7,7 @@ import { readSecret, unwritable, withFile } from '../../shared/integration-secre
 import { connectKubernetes } from '../../shared/kubernetes.ts';
 import type { Outputs, Removal } from '../../shared/outputs.ts';
 import { mostAtOnce, publicationOf } from '../../shared/publication.ts';
-import { keepsOldFile, restartPatch, restsUntil } from '../../shared/restart.ts';
+import { keepsOldFile, restartPatch, restsUntil, restWait } from '../../shared/restart.ts';
 import { outputOf, targetOf, type Target } from '../../shared/run.ts';
 import {
   completeLook,
@@ -172,15 +172,7 @@ export const removeEntry = defineStep<'remove-entry', Input, Seen, Change>({
     ];
     const resting = isHeld(seen) ? restarts : readers.filter(({ mount }) => mount === 'subPath');
     const restMs = Math.max(0, ...resting.map(({ object }) => restsUntil(object) - at));
-    if (restMs > 0 && !run.request.dryRun)
-      return {
-        kind: 'wait',
-        reason: 'the workload to rest between two restarts; whoever publishes next takes this entry out',
-        seconds: Math.ceil(restMs / 1000),
-        deadlineSeconds: 3600,
-        overdue: 'aws-unavailable',
-        expected: output,
-      };
+    if (restMs > 0 && !run.request.dryRun) return { kind: 'wait', ...restWait(restMs), expected: output };
     const [first, ...more] = changes;
     return first ? { kind: 'change', changes: [first, ...more], expected: output } : { kind: 'ready', output };
   },
