@@ -219,13 +219,13 @@ export async function countRuns(batchId: string, status: RunStatus): Promise<num
 /** What a batch shows of its runs: not the request, which is most of a run. */
 export type BatchRun = Pick<
   RunSummary,
-  'runId' | 'createdAt' | 'startedAt' | 'endedAt' | 'error' | 'cancelRequestedAt'
+  'runId' | 'createdAt' | 'startedAt' | 'endedAt' | 'error' | 'planned' | 'cancelRequestedAt'
 > & {
   request: Pick<OnboardingRequest, 'payerAccountId'>;
 };
 
 const shownOfRun = {
-  ProjectionExpression: 'runId, createdAt, startedAt, endedAt, #error, cancelRequestedAt, #request.payerAccountId',
+  ProjectionExpression: 'runId, createdAt, startedAt, endedAt, #error, planned, cancelRequestedAt, #request.payerAccountId',
   names: { '#error': 'error', '#request': 'request' },
 };
 

@@ -1,11 +1,10 @@
 import * as z from 'zod';
+import { batchPlan, BatchPlan, placeMinutes, RunOfBatch, shown } from './batch-plan.ts';
 import { BatchOptions } from './batch-request.ts';
 import { batchStates, countRuns, listBatchRuns, type BatchRecord, type BatchRun } from './batch-store.ts';
 import { iso, now } from './clock.ts';
-import { runLink } from './problem.ts';
 import { RunError, Timestamp, type RunStatus } from './run.ts';
 
-const RunOfBatch = z.object({ runId: z.string(), payerAccountId: z.string(), link: z.string() });
 const count = z.int().min(0);
 
 export const Batch = z
@@ -49,6 +48,7 @@ export const Batch = z
     slowest: z
       .array(RunOfBatch.extend({ startedAt: Timestamp }).meta({ id: 'SlowRun' }))
       .meta({ description: 'The five that have been running longest' }),
+    plan: BatchPlan.nullable().meta({ description: 'Of dry runs' }),
     links: z.object({
       self: z.string(),
       runs: z.string().meta({ description: 'Runs of the batch, newest first' }),
@@ -65,29 +65,28 @@ const shownSlowest = 5;
 const typicalOf = 20;
 const dayMs = 24 * 3_600_000;
 const planMs = 5 * 60_000;
-/** How long a place is taken by a run that then waits for hours. */
-const placeMs = 10 * 60_000;
+const placeMs = placeMinutes * 60_000;
 
 /** Reads only the table: a count for each status, and the few runs that are shown. */
 export async function batchView(batch: BatchRecord, at = now()): Promise<Batch> {
   const { batchId, state, size, options, dryRun, createdAt } = batch;
   const count = (status: RunStatus) => countRuns(batchId, status);
-  const [queued, succeeded, failed, cancelled, planned, running, failures, done] = await Promise.all([
+  const [queued, succeeded, failed, cancelled, planned, running, failures, successes] = await Promise.all([
     count('queued'),
     count('succeeded'),
     count('failed'),
     count('cancelled'),
-    count('planned'),
+    listBatchRuns(batchId, 'planned'),
     listBatchRuns(batchId, 'running'),
     listBatchRuns(batchId, 'failed', shownFailures),
-    listBatchRuns(batchId, dryRun ? 'planned' : 'succeeded', typicalOf),
+    listBatchRuns(batchId, 'succeeded', typicalOf),
   ]);
-  const ended = succeeded + failed + cancelled + planned;
+  const ended = succeeded + failed + cancelled + planned.length;
   const active = queued + running.length;
   const notStarted = Math.max(0, size - ended - active);
   // A run of an ended batch can be retried by itself.
   const status = state === 'ended' && active > 0 ? 'running' : state;
-  const expected = expectedBy(done, dryRun);
+  const expected = expectedBy(dryRun ? planned.slice(-typicalOf) : successes, dryRun);
   const times = [...running.map((run) => at - startOf(run)), ...Array.from({ length: queued }, () => 0)];
   const shares = times.reduce((sum, elapsed) => sum + Math.min(0.95, elapsed / expected(elapsed)), 0);
   return {
@@ -99,7 +98,7 @@ export async function batchView(batch: BatchRecord, at = now()): Promise<Batch> 
     endedAt: active > 0 ? null : (batch.endedAt ?? null),
     options,
     size,
-    counts: { notStarted, queued, running: running.length, succeeded, failed, cancelled, planned },
+    counts: { notStarted, queued, running: running.length, succeeded, failed, cancelled, planned: planned.length },
     percent: ended === size ? 100 : Math.min(99, Math.floor((100 * (ended + shares)) / size)),
     eta:
       status === 'running' && ended < size
@@ -114,6 +113,7 @@ export async function batchView(batch: BatchRecord, at = now()): Promise<Batch> 
       .sort((one, other) => startOf(one) - startOf(other))
       .slice(0, shownSlowest)
       .map((run) => ({ ...shown(run), startedAt: iso(startOf(run)) })),
+    plan: batchPlan(batch, planned),
     links: {
       self: batchLink(batchId),
       runs: `/v1/runs?batchId=${batchId}`,
@@ -125,10 +125,6 @@ export async function batchView(batch: BatchRecord, at = now()): Promise<Batch> 
 
 export function batchLink(batchId: string): string {
   return `/v1/batches/${batchId}`;
-}
-
-function shown({ runId, request }: BatchRun): z.output<typeof RunOfBatch> {
-  return { runId, payerAccountId: request.payerAccountId, link: runLink(runId) };
 }
 
 function startOf({ startedAt, createdAt }: BatchRun): number {
