@@ -33,10 +33,11 @@ export const Batch = z
       .meta({ id: 'BatchCounts', description: 'Onboardings by what has become of them; together `size`' }),
     percent: z.int().min(0).max(100).meta({
       description:
-        'A run that has ended counts whole, one that runs by the time it has taken, of what those that succeeded last took; of a day if it has taken twice that, or none has succeeded yet',
+        'A run that has ended counts whole, one that runs by the share of a day that it has taken; of five minutes if it only plans',
     }),
     eta: Timestamp.nullable().meta({
-      description: 'When the last run may end, by the same reckoning; null unless the batch is running',
+      description:
+        'When the last run may end, if each takes as long as those that succeeded last; a day if it has taken twice that, or none has succeeded yet. Null unless the batch is running',
     }),
     failed: z
       .array(
@@ -88,7 +89,7 @@ export async function batchView(batch: BatchRecord, at = now()): Promise<Batch> 
   const status = state === 'ended' && active > 0 ? 'running' : state;
   const expected = expectedBy(dryRun ? planned.slice(-typicalOf) : successes, dryRun);
   const times = [...running.map((run) => at - startOf(run)), ...Array.from({ length: queued }, () => 0)];
-  const shares = times.reduce((sum, elapsed) => sum + Math.min(0.95, elapsed / expected(elapsed)), 0);
+  const shares = times.reduce((sum, elapsed) => sum + Math.min(0.95, elapsed / longestMs(dryRun)), 0);
   return {
     batchId,
     status,
@@ -131,12 +132,15 @@ function startOf({ startedAt, createdAt }: BatchRun): number {
   return Date.parse(startedAt ?? createdAt);
 }
 
+function longestMs(dryRun: boolean): number {
+  return dryRun ? planMs : dayMs;
+}
+
 /** How long a run is expected to take that has taken so long, in milliseconds. */
 function expectedBy(done: readonly BatchRun[], dryRun: boolean): (elapsed: number) => number {
-  const longest = dryRun ? planMs : dayMs;
   const durations = done.map((run) => Date.parse(run.endedAt ?? run.createdAt) - startOf(run));
   const typical = durations.length > 0 ? durations.reduce((sum, duration) => sum + duration, 0) / durations.length : 0;
-  return (elapsed) => (elapsed < 2 * typical ? typical : longest);
+  return (elapsed) => (elapsed < 2 * typical ? typical : longestMs(dryRun));
 }
 
 /** Of the longest that runs, or of the last that is still to be started; in milliseconds. */
