@@ -99,17 +99,18 @@ const parts = {
 type Part = keyof typeof parts;
 const partNames = Object.keys(parts) as Part[];
 
-/** @throws with the usage, if there is no such part or size */
+/** @throws if there is no such part or size */
 function chosen(): { names: readonly Part[]; sizes: readonly number[] } {
   const { positionals, values } = parseArgs({
     allowPositionals: true,
     options: { payers: { type: 'string', multiple: true, default: ['10', '100', '500'] } },
   });
-  const names = partNames.filter((name) => positionals.length === 0 || positionals.includes(name));
+  const unknown = positionals.find((name) => !(partNames as string[]).includes(name));
+  if (unknown !== undefined) throw new Error(`there is no part ${unknown}`);
   const sizes = values.payers.map(Number).sort((a, b) => a - b);
-  const known = positionals.every((name) => (partNames as string[]).includes(name));
-  if (!known || !sizes.every((size) => Number.isInteger(size) && size >= 1 && size <= 1000)) throw new Error(usage);
-  return { names, sizes };
+  if (!sizes.every((size) => Number.isInteger(size) && size >= 1 && size <= 1000))
+    throw new Error('--payers takes a number of payers from 1 to 1000');
+  return { names: partNames.filter((name) => positionals.length === 0 || positionals.includes(name)), sizes };
 }
 
 async function bench(): Promise<void> {
@@ -197,6 +198,6 @@ function printRun(run: MeasuredRun): void {
 }
 
 await bench().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${usage}\n`);
   process.exitCode = 1;
 });
