@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { BatchRecord, BatchRun } from './batch-store.ts';
+import type { BatchRecord, ShownRun } from './batch-store.ts';
 import { PlanSummary } from './plan.ts';
 import { runLink } from './problem.ts';
 
@@ -13,12 +13,9 @@ export const BatchPlan = z
     refused: z.int().meta({ description: 'Payers whose runs would be refused' }),
     changes: z.int(),
     usd: PlanSummary.shape.usd,
-    expectedMinutes: z
-      .int()
-      .nullable()
-      .meta({
-        description: 'From the start of the batch to the end of its slowest run; null if of no run it can be told',
-      }),
+    expectedMinutes: z.int().nullable().meta({
+      description: 'From the start of the batch to the end of its slowest run; null if of no run it can be told',
+    }),
     payers: z
       .array(RunOfBatch.extend(PlanSummary.shape).meta({ id: 'PlannedRun' }))
       .meta({ description: 'Those that would be refused first; the whole plan of each is at its link' }),
@@ -26,12 +23,12 @@ export const BatchPlan = z
   .meta({ id: 'BatchPlan', description: 'What the runs would do that have been planned so far' });
 type BatchPlan = z.output<typeof BatchPlan>;
 
-export function shown({ runId, request }: Pick<BatchRun, 'runId' | 'request'>): z.output<typeof RunOfBatch> {
+export function shown({ runId, request }: Pick<ShownRun, 'runId' | 'request'>): z.output<typeof RunOfBatch> {
   return { runId, payerAccountId: request.payerAccountId, link: runLink(runId) };
 }
 
 /** Null if nothing was to be planned. */
-export function batchPlan({ options, size }: BatchRecord, planned: readonly BatchRun[]): BatchPlan | null {
+export function batchPlan({ options, size }: BatchRecord, planned: readonly ShownRun[]): BatchPlan | null {
   const payers = planned.flatMap((run) => (run.planned ? [{ ...shown(run), ...run.planned }] : []));
   if (payers.length === 0) return null;
   const sum = (of: (payer: (typeof payers)[number]) => number) => payers.reduce((total, payer) => total + of(payer), 0);

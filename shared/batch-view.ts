@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { batchPlan, BatchPlan, placeMinutes, RunOfBatch, shown } from './batch-plan.ts';
 import { BatchOptions } from './batch-request.ts';
-import { batchStates, countRuns, listBatchRuns, type BatchRecord, type BatchRun } from './batch-store.ts';
+import { batchStates, listShownRuns, type BatchRecord, type ShownRun } from './batch-store.ts';
 import { iso, now } from './clock.ts';
 import { RunError, Timestamp, type RunStatus } from './run.ts';
 
@@ -68,26 +68,24 @@ const dayMs = 24 * 3_600_000;
 const planMs = 5 * 60_000;
 const placeMs = placeMinutes * 60_000;
 
-/** Reads only the table: a count for each status, and the few runs that are shown. */
+/** From the batch and its runs as the index shows them, newest first where only some are shown. */
 export async function batchView(batch: BatchRecord, at = now()): Promise<Batch> {
   const { batchId, state, size, options, dryRun, createdAt } = batch;
-  const count = (status: RunStatus) => countRuns(batchId, status);
-  const [queued, succeeded, failed, cancelled, planned, running, failures, successes] = await Promise.all([
-    count('queued'),
-    count('succeeded'),
-    count('failed'),
-    count('cancelled'),
-    listBatchRuns(batchId, 'planned'),
-    listBatchRuns(batchId, 'running'),
-    listBatchRuns(batchId, 'failed', shownFailures),
-    listBatchRuns(batchId, 'succeeded', typicalOf),
-  ]);
+  const runs = await listShownRuns(batchId);
+  const having = (status: RunStatus) => runs.filter((run) => run.status === status);
+  const [running, failures, planned] = [having('running'), having('failed'), having('planned')];
+  const [queued, succeeded, cancelled] = [
+    having('queued').length,
+    having('succeeded').length,
+    having('cancelled').length,
+  ];
+  const failed = failures.length;
   const ended = succeeded + failed + cancelled + planned.length;
   const active = queued + running.length;
   const notStarted = Math.max(0, size - ended - active);
   // A run of an ended batch can be retried by itself.
   const status = state === 'ended' && active > 0 ? 'running' : state;
-  const expected = expectedBy(dryRun ? planned.slice(-typicalOf) : successes, dryRun);
+  const expected = expectedBy(having(dryRun ? 'planned' : 'succeeded').slice(-typicalOf), dryRun);
   const times = [...running.map((run) => at - startOf(run)), ...Array.from({ length: queued }, () => 0)];
   const shares = times.reduce((sum, elapsed) => sum + Math.min(0.95, elapsed / longestMs(dryRun)), 0);
   return {
@@ -105,11 +103,14 @@ export async function batchView(batch: BatchRecord, at = now()): Promise<Batch> 
       status === 'running' && ended < size
         ? iso(at + remaining(times, notStarted, options.concurrency, expected))
         : null,
-    failed: failures.flatMap((run) => {
-      if (!run.error) return [];
-      const { code, title, actor, remedy } = run.error;
-      return [{ ...shown(run), error: { code, title, actor, remedy } }];
-    }),
+    failed: failures
+      .slice(-shownFailures)
+      .reverse()
+      .flatMap((run) => {
+        if (!run.error) return [];
+        const { code, title, actor, remedy } = run.error;
+        return [{ ...shown(run), error: { code, title, actor, remedy } }];
+      }),
     slowest: running
       .sort((one, other) => startOf(one) - startOf(other))
       .slice(0, shownSlowest)
@@ -128,7 +129,7 @@ export function batchLink(batchId: string): string {
   return `/v1/batches/${batchId}`;
 }
 
-function startOf({ startedAt, createdAt }: BatchRun): number {
+function startOf({ startedAt, createdAt }: ShownRun): number {
   return Date.parse(startedAt ?? createdAt);
 }
 
@@ -137,7 +138,7 @@ function longestMs(dryRun: boolean): number {
 }
 
 /** How long a run is expected to take that has taken so long, in milliseconds. */
-function expectedBy(done: readonly BatchRun[], dryRun: boolean): (elapsed: number) => number {
+function expectedBy(done: readonly ShownRun[], dryRun: boolean): (elapsed: number) => number {
   const durations = done.map((run) => Date.parse(run.endedAt ?? run.createdAt) - startOf(run));
   const typical = durations.length > 0 ? durations.reduce((sum, duration) => sum + duration, 0) / durations.length : 0;
   return (elapsed) => (elapsed < 2 * typical ? typical : longestMs(dryRun));
