@@ -159,7 +159,7 @@ function perPayer({ world, invocations }: Sandbox, runs: readonly Run[]): Measur
   const mean = Object.fromEntries(
     fields.map((field) => [field, (sum(all, (usage) => usage[field]) + shared[field]) / all.length]),
   ) as unknown as Usage;
-  const usdOf = (usage: Usage) => costOf({ ...usage, scheduledCrawls: 0 }).once.total;
+  const usdOf = (usage: Usage) => costOf({ ...usage, scheduledCrawls: 0, reports: 0 }).once.total;
   const ofADay = runs.filter((run) => Math.abs(waitOf(run) - 24) <= 1).flatMap(({ runId }) => usages.get(runId) ?? []);
   return {
     ...mean,

@@ -4,7 +4,8 @@ import { ApiClient } from '../demo/api-client.ts';
 import { quietly } from '../quiet.ts';
 import { exampleRequest, seedScenario } from '../demo/scenario.ts';
 import { startSandbox, type Sandbox } from '../sandbox/hub.ts';
-import { delaysAfterDelivery } from './critical-path.ts';
+import { delaysAfterDelivery, outputOf } from './critical-path.ts';
+import { assumptions } from './prices.ts';
 
 export interface MeasuredRun {
   title: string;
@@ -25,6 +26,8 @@ export interface MeasuredRun {
   invocations: number;
   /** Crawls a month that the set-up makes from now on. */
   scheduledCrawls: number;
+  /** Reports that would not be there without us. */
+  reports: number;
   waiting?: { lagMinutes: number; toSecretSeconds: number; criticalPathSeconds: number; ratio: number };
   wallMs: number;
 }
@@ -87,6 +90,7 @@ async function measure(sandbox: Sandbox, title: string, request: OnboardingReque
     transitions: execution?.transitions() ?? 0,
     invocations: invocations.length,
     scheduledCrawls: crawlsPerMonth(run),
+    reports: outputOf(run, 'report-choice')?.choice === 'create' ? 1 : 0,
     ...(waiting && { waiting }),
     wallMs,
   };
@@ -94,8 +98,7 @@ async function measure(sandbox: Sandbox, title: string, request: OnboardingReque
 
 /** AWS's template crawls after each daily delivery, ours once a day; an adopted table was crawled before we came. */
 function crawlsPerMonth(run: Run): number {
-  const kind = run.steps.find(({ name }) => name === 'crawler-stack')?.output?.kind;
-  return kind === 'adopted-table' ? 0 : 30;
+  return outputOf(run, 'crawler-stack')?.kind === 'adopted-table' ? 0 : assumptions.crawlsPerMonth;
 }
 
 function countCalls(

@@ -9,7 +9,8 @@ import { applyManifest, enterByHand } from '../sandbox/owner.ts';
 import { deployProvisioner } from '../sandbox/provisioners.ts';
 import { landscape } from '../steps/landscape.ts';
 import type { Stage } from '../steps/stage.ts';
-import { Board, putFile, stepOf } from './board.ts';
+import { costOf } from '../bench/cost.ts';
+import { Board, minutesOf, putFile, stepOf } from './board.ts';
 
 let board: Board;
 let stage: Stage;
@@ -246,6 +247,34 @@ describe('a dry run', () => {
       total((run) => planOf(run).usd.perMonth),
       2,
     );
+  });
+
+  it('reckons with no less than the run then takes, and not with much more', async () => {
+    const { usd, expectedMinutes } = planOf(await dry('adopt-report'));
+    const run = await board.onboard('adopt-report');
+    expect(run.status).toBe('succeeded');
+    const { world, invocations } = stage.sandbox;
+    const executions = [...world.states.executions.values()].filter(({ name }) => name.startsWith(run.runId));
+    const own = invocations.filter(({ runId }) => runId === run.runId);
+    const writes = own.flatMap(({ tableCalls }) => tableCalls).filter((call) => !['GetItem', 'Query'].includes(call));
+    const taken = costOf({
+      transitions: executions.reduce((sum, { execution }) => sum + execution.transitions(), 0),
+      invocations: own.length,
+      tableCalls: writes.length,
+      events: 0,
+      scheduledCrawls: 0,
+      reports: 0,
+    }).once;
+    const ratio = (what: string, cost: number) => (usd.lines.find((line) => line.what === what)?.usd ?? NaN) / cost;
+    for (const share of [
+      ratio('Step Functions', taken.transitions),
+      ratio('Lambda', taken.lambda),
+      ratio('DynamoDB', taken.table),
+    ]) {
+      expect(share).toBeGreaterThanOrEqual(1);
+      expect(share).toBeLessThan(1.6);
+    }
+    expect(minutesOf(run)).toBeLessThanOrEqual(expectedMinutes ?? NaN);
   });
 
   it('of an offboarding lists what goes and what is saved, and takes nothing', async () => {
