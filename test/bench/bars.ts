@@ -1,5 +1,6 @@
 import type { MeasuredFleet } from './fleet.ts';
 import type { Latencies } from './latency.ts';
+import { adoption, type MeasuredRun } from './measure.ts';
 
 export interface Bar {
   what: string;
@@ -30,6 +31,11 @@ export function fleetBars(fleets: readonly MeasuredFleet[]): Bar[] {
       ? []
       : [atMost('orchestration of a payer after a wait of 24 hours, USD', usdAfterADay, 0.02)]),
   ];
+}
+
+export function runBars(runs: readonly MeasuredRun[]): Bar[] {
+  const minutes = runs.find(({ title }) => title === adoption)?.secretAfterMinutes ?? Number.NaN;
+  return [atMost('adoption with data there, minutes from request to secret', minutes, 10)];
 }
 
 export function latencyBars(idle: { post: Latencies; get: Latencies }): Bar[] {

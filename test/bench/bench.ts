@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { buildFunctions } from '../../.ci/build.ts';
 import { bundleSizes } from '../../.ci/bundles.ts';
-import { fleetBars, latencyBars, type Bar } from './bars.ts';
+import { fleetBars, latencyBars, runBars, type Bar } from './bars.ts';
 import { bundleImports } from './cold-import.ts';
 import { costOf } from './cost.ts';
 import { measureFleet, type MeasuredFleet } from './fleet.ts';
@@ -37,6 +37,7 @@ const parts = {
   async runs() {
     const runs = await measureRuns();
     for (const run of runs) printRun(run);
+    bars.push(...runBars(runs));
     return runs.map(summary);
   },
   async publication() {
@@ -128,7 +129,7 @@ async function bench(): Promise<void> {
   }
   if (bars.length > 0) out('\nbars');
   for (const { what, measured, limit, holds } of bars)
-    out(`  ${holds ? 'holds ' : 'MISSED'}  ${what.padEnd(54)} ${figure(measured)} (at most ${limit})`);
+    out(`  ${holds ? 'holds ' : 'MISSED'}  ${what.padEnd(56)} ${figure(measured)} (at most ${limit})`);
   if (bars.some(({ holds }) => !holds)) process.exitCode = 1;
   out(`\nPrices of ${prices.asOf}, ${JSON.stringify(assumptions)}`);
   out(`Wrote ${file} after ${seconds(performance.now() - start)}`);
@@ -188,6 +189,8 @@ function printRun(run: MeasuredRun): void {
   out(
     `  Cost left behind ${usd(monthly.total)} a month (crawls ${usd(monthly.crawls)}, storage ${usd(monthly.storage)}, scans ${usd(monthly.scans)})`,
   );
+  if (run.secretAfterMinutes !== undefined)
+    out(`  Request to the write of the secret ${run.secretAfterMinutes.toFixed(1)} simulated minutes`);
   if (run.waiting) {
     const { lagMinutes, toSecretSeconds, criticalPathSeconds, ratio } = run.waiting;
     out(`  First delivery to its detection ${lagMinutes.toFixed(1)} simulated minutes`);

@@ -143,7 +143,7 @@ function report(
   say('\ncloud-integration.json of each cluster, and what Kubecost says of its entries:');
   for (const { arn, kubecost, identity, entries, connected } of clusters)
     say(
-      `  ${arn.split('/').at(-1)?.padEnd(9)} Kubecost ${kubecost}, ${identity.padEnd(13)} ${entries} entries, ${connected} Connection Successful`,
+      `  ${arn.split('/').at(-1)?.padEnd(9)} Kubecost ${kubecost}, ${identity.padEnd(13)} entries ${entries}, Connection Successful ${connected}`,
     );
   say(
     `\n${elapsed(0, simulatedSeconds * 1000)} of simulated time in ${wallSeconds} s; ${callsPerPayer} calls into other accounts per payer.`,
