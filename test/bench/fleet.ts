@@ -40,7 +40,7 @@ export interface MeasuredFleet extends Tally {
   underLoad: { post: Latencies; get: Latencies };
 }
 
-export interface Throttles {
+interface Throttles {
   /** Throttled calls. */
   met: number;
   /** Invocations that could not go on over one, so that the state machine took the step again; all others repeated the call themselves. */
