@@ -217,32 +217,34 @@ export async function countRuns(batchId: string, status: RunStatus): Promise<num
   return count;
 }
 
+/** Oldest first. */
+export async function listBatchRuns(
+  batchId: string,
+  status: RunStatus,
+): Promise<Pick<RunSummary, 'runId' | 'cancelRequestedAt'>[]> {
+  const ProjectionExpression = 'runId, cancelRequestedAt';
+  return (await queryAll({ ...ofStatus(batchId, status), ProjectionExpression })) as unknown as RunSummary[];
+}
+
 /** What a batch shows of its runs: not the request, which is most of a run. */
-export type BatchRun = Pick<
+export type ShownRun = Pick<
   RunSummary,
-  'runId' | 'createdAt' | 'startedAt' | 'endedAt' | 'error' | 'cancelRequestedAt'
+  'runId' | 'status' | 'createdAt' | 'startedAt' | 'endedAt' | 'error' | 'planned'
 > & {
   request: Pick<OnboardingRequest, 'payerAccountId'>;
 };
 
-const shownOfRun = {
-  ProjectionExpression: 'runId, createdAt, startedAt, endedAt, #error, cancelRequestedAt, #request.payerAccountId',
-  names: { '#error': 'error', '#request': 'request' },
-};
-
-/** @param newest so many, newest first; all of them, oldest first, if left out */
-export async function listBatchRuns(batchId: string, status: RunStatus, newest?: number): Promise<BatchRun[]> {
-  const query = ofStatus(batchId, status);
-  const expressions = {
-    ...query,
-    ProjectionExpression: shownOfRun.ProjectionExpression,
-    ExpressionAttributeNames: { ...query.ExpressionAttributeNames, ...shownOfRun.names },
-  };
-  if (newest === undefined) return (await queryAll(expressions)) as unknown as BatchRun[];
-  const { Items = [] } = await documentClient().send(
-    new QueryCommand({ TableName: tableName(), ...expressions, ScanIndexForward: false, Limit: newest }),
-  );
-  return Items as unknown as BatchRun[];
+/** All that have been started, oldest first. By one query, which sees each in one status while they move from one to the next. */
+export async function listShownRuns(batchId: string): Promise<ShownRun[]> {
+  const { name, key } = runIndexes.batchId;
+  const items = await queryAll({
+    IndexName: name,
+    KeyConditionExpression: '#key = :batch',
+    ProjectionExpression: 'runId, #status, createdAt, startedAt, endedAt, #error, planned, #request.payerAccountId',
+    ExpressionAttributeNames: { '#key': key, '#status': 'status', '#error': 'error', '#request': 'request' },
+    ExpressionAttributeValues: { ':batch': batchId },
+  });
+  return items as unknown as ShownRun[];
 }
 
 /** Runs of any status in the order of creation. @param after list key of the last run of the page before */

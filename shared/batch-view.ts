@@ -1,11 +1,10 @@
 import * as z from 'zod';
+import { batchPlan, BatchPlan, placeMinutes, RunOfBatch, shown } from './batch-plan.ts';
 import { BatchOptions } from './batch-request.ts';
-import { batchStates, countRuns, listBatchRuns, type BatchRecord, type BatchRun } from './batch-store.ts';
+import { batchStates, listShownRuns, type BatchRecord, type ShownRun } from './batch-store.ts';
 import { iso, now } from './clock.ts';
-import { runLink } from './problem.ts';
 import { RunError, Timestamp, type RunStatus } from './run.ts';
 
-const RunOfBatch = z.object({ runId: z.string(), payerAccountId: z.string(), link: z.string() });
 const count = z.int().min(0);
 
 export const Batch = z
@@ -34,7 +33,7 @@ export const Batch = z
       .meta({ id: 'BatchCounts', description: 'Onboardings by what has become of them; together `size`' }),
     percent: z.int().min(0).max(100).meta({
       description:
-        'A run that has ended counts whole, one that runs by the time it has taken of a day, or of five minutes if it only plans',
+        'A run that has ended counts whole, one that runs by the share of a day that it has taken; of five minutes if it only plans',
     }),
     eta: Timestamp.nullable().meta({
       description:
@@ -50,6 +49,7 @@ export const Batch = z
     slowest: z
       .array(RunOfBatch.extend({ startedAt: Timestamp }).meta({ id: 'SlowRun' }))
       .meta({ description: 'The five that have been running longest' }),
+    plan: BatchPlan.nullable().meta({ description: 'Of dry runs' }),
     links: z.object({
       self: z.string(),
       runs: z.string().meta({ description: 'Runs of the batch, newest first' }),
@@ -66,32 +66,28 @@ const shownSlowest = 5;
 const typicalOf = 20;
 const dayMs = 24 * 3_600_000;
 const planMs = 5 * 60_000;
-/** How long a place is taken by a run that then waits for hours. */
-const placeMs = 10 * 60_000;
+const placeMs = placeMinutes * 60_000;
 
-/** Reads only the table: a count for each status, and the few runs that are shown. */
+/** From the batch and its runs as the index shows them, newest first where only some are shown. */
 export async function batchView(batch: BatchRecord, at = now()): Promise<Batch> {
   const { batchId, state, size, options, dryRun, createdAt } = batch;
-  const count = (status: RunStatus) => countRuns(batchId, status);
-  const [queued, succeeded, failed, cancelled, planned, running, failures, done] = await Promise.all([
-    count('queued'),
-    count('succeeded'),
-    count('failed'),
-    count('cancelled'),
-    count('planned'),
-    listBatchRuns(batchId, 'running'),
-    listBatchRuns(batchId, 'failed', shownFailures),
-    listBatchRuns(batchId, dryRun ? 'planned' : 'succeeded', typicalOf),
-  ]);
-  const ended = succeeded + failed + cancelled + planned;
+  const runs = await listShownRuns(batchId);
+  const having = (status: RunStatus) => runs.filter((run) => run.status === status);
+  const [running, failures, planned] = [having('running'), having('failed'), having('planned')];
+  const [queued, succeeded, cancelled] = [
+    having('queued').length,
+    having('succeeded').length,
+    having('cancelled').length,
+  ];
+  const failed = failures.length;
+  const ended = succeeded + failed + cancelled + planned.length;
   const active = queued + running.length;
   const notStarted = Math.max(0, size - ended - active);
   // A run of an ended batch can be retried by itself.
   const status = state === 'ended' && active > 0 ? 'running' : state;
-  const longest = dryRun ? planMs : dayMs;
-  const expected = expectedBy(done, longest);
+  const expected = expectedBy(having(dryRun ? 'planned' : 'succeeded').slice(-typicalOf), dryRun);
   const times = [...running.map((run) => at - startOf(run)), ...Array.from({ length: queued }, () => 0)];
-  const shares = times.reduce((sum, elapsed) => sum + Math.min(0.95, elapsed / longest), 0);
+  const shares = times.reduce((sum, elapsed) => sum + Math.min(0.95, elapsed / longestMs(dryRun)), 0);
   return {
     batchId,
     status,
@@ -101,21 +97,25 @@ export async function batchView(batch: BatchRecord, at = now()): Promise<Batch> 
     endedAt: active > 0 ? null : (batch.endedAt ?? null),
     options,
     size,
-    counts: { notStarted, queued, running: running.length, succeeded, failed, cancelled, planned },
+    counts: { notStarted, queued, running: running.length, succeeded, failed, cancelled, planned: planned.length },
     percent: ended === size ? 100 : Math.min(99, Math.floor((100 * (ended + shares)) / size)),
     eta:
       status === 'running' && ended < size
         ? iso(at + remaining(times, notStarted, options.concurrency, expected))
         : null,
-    failed: failures.flatMap((run) => {
-      if (!run.error) return [];
-      const { code, title, actor, remedy } = run.error;
-      return [{ ...shown(run), error: { code, title, actor, remedy } }];
-    }),
+    failed: failures
+      .slice(-shownFailures)
+      .reverse()
+      .flatMap((run) => {
+        if (!run.error) return [];
+        const { code, title, actor, remedy } = run.error;
+        return [{ ...shown(run), error: { code, title, actor, remedy } }];
+      }),
     slowest: running
       .sort((one, other) => startOf(one) - startOf(other))
       .slice(0, shownSlowest)
       .map((run) => ({ ...shown(run), startedAt: iso(startOf(run)) })),
+    plan: batchPlan(batch, planned),
     links: {
       self: batchLink(batchId),
       runs: `/v1/runs?batchId=${batchId}`,
@@ -129,19 +129,19 @@ export function batchLink(batchId: string): string {
   return `/v1/batches/${batchId}`;
 }
 
-function shown({ runId, request }: BatchRun): z.output<typeof RunOfBatch> {
-  return { runId, payerAccountId: request.payerAccountId, link: runLink(runId) };
-}
-
-function startOf({ startedAt, createdAt }: BatchRun): number {
+function startOf({ startedAt, createdAt }: ShownRun): number {
   return Date.parse(startedAt ?? createdAt);
 }
 
+function longestMs(dryRun: boolean): number {
+  return dryRun ? planMs : dayMs;
+}
+
 /** How long a run is expected to take that has taken so long, in milliseconds. */
-function expectedBy(done: readonly BatchRun[], longest: number): (elapsed: number) => number {
+function expectedBy(done: readonly ShownRun[], dryRun: boolean): (elapsed: number) => number {
   const durations = done.map((run) => Date.parse(run.endedAt ?? run.createdAt) - startOf(run));
   const typical = durations.length > 0 ? durations.reduce((sum, duration) => sum + duration, 0) / durations.length : 0;
-  return (elapsed) => (elapsed < 2 * typical ? typical : longest);
+  return (elapsed) => (elapsed < 2 * typical ? typical : longestMs(dryRun));
 }
 
 /** Of the longest that runs, or of the last that is still to be started; in milliseconds. */

@@ -141,6 +141,7 @@ const batch: Batch = {
     },
   ],
   slowest: [],
+  plan: null,
   links: {
     self: '/v1/batches/01kjq3w5e8f2c9m4x7v1t6s0rw',
     runs: '/v1/runs?batchId=01kjq3w5e8f2c9m4x7v1t6s0rw',

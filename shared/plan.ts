@@ -25,6 +25,20 @@ export const RunPlan = z
   });
 export type RunPlan = z.output<typeof RunPlan>;
 
+/** A plan in figures, for whoever looks at many. */
+export const PlanSummary = z
+  .object({
+    changes: z.int().meta({ description: 'How many' }),
+    refusals: z
+      .array(RunError.pick({ code: true, step: true, actor: true, remedy: true }))
+      .meta({ description: 'Everything that would end the run, each code once, with the first step it ends' }),
+    notVisible: z.array(StepNameView).meta({ description: 'Steps that cannot look yet' }),
+    usd: PlannedCost.pick({ once: true, perMonth: true }).meta({ id: 'PlannedTotals' }),
+    expectedMinutes: RunPlan.shape.expectedMinutes,
+  })
+  .meta({ id: 'PlanSummary' });
+export type PlanSummary = z.output<typeof PlanSummary>;
+
 /** Of a dry run, from its record alone; as far as it has come. Null for any other run. */
 export function planOf(run: AnyRun): RunPlan | null {
   if (!run.request.dryRun) return null;
@@ -48,6 +62,22 @@ export function planOf(run: AnyRun): RunPlan | null {
     quotas: steps.flatMap(({ quotas }) => quotas),
     usd: plannedCost(run),
     expectedMinutes: expectedMinutes(run),
+  };
+}
+
+/** Undefined unless it was a dry run. */
+export function planSummaryOf(run: AnyRun): PlanSummary | undefined {
+  const plan = planOf(run);
+  if (!plan) return undefined;
+  const { changes, refusals, notVisible, usd, expectedMinutes } = plan;
+  return {
+    changes: changes.length,
+    refusals: refusals
+      .filter(({ code }, index) => refusals.findIndex((other) => other.code === code) === index)
+      .map(({ code, step, actor, remedy }) => ({ code, step, actor, remedy })),
+    notVisible: notVisible.map(({ step }) => step),
+    usd: { once: usd.once, perMonth: usd.perMonth },
+    expectedMinutes,
   };
 }
 

@@ -1,5 +1,6 @@
 import { iso, now } from './clock.ts';
 import { log } from './logger.ts';
+import { planSummaryOf } from './plan.ts';
 import { runEvent } from './run-event.ts';
 import { clusterArnOf, endedStatuses, type AnyRun, type RunError, type RunStatus } from './run.ts';
 import { releaseLock } from './run-lock.ts';
@@ -15,6 +16,7 @@ export function endRun(run: AnyRun, status: RunStatus, error?: RunError): Promis
       ...statusWrites(run, status),
       { at: ['endedAt'], to: at },
       { at: ['error'], to: error },
+      { at: ['planned'], to: status === 'planned' ? planSummaryOf(run) : undefined },
       { at: ['atWorkKey'], to: undefined },
     ],
     whileActive(run.attempt),

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { outputs, type Outputs } from './outputs.ts';
+import type { PlanSummary } from './plan.ts';
 import type { OffboardingRequest, OnboardingRequest } from './request.ts';
 import { adviceFor, TerminalError, type KnownError } from './errors.ts';
 import type { RunEvent } from './run-event.ts';
@@ -117,6 +118,8 @@ export interface RunRecord<Kind extends RunKind = 'onboarding'> {
   endedAt?: string;
   steps: Partial<Record<StepName, StepRecord>>;
   error?: RunError;
+  /** Of a dry run that has ended. */
+  planned?: PlanSummary;
   /** Somebody asked for its end: no step begins any more. */
   cancelRequestedAt?: string;
   /** Transitions that are still to be told to the event bus, by event id. */

@@ -232,7 +232,7 @@ function bucketChanges({ expiry }: Input, seen: BucketSeen, resource: string): C
   if (!seen.policy || !samePolicy(seen.policy, policy)) changes.push({ do: 'put-bucket-policy', resource, policy });
   if (!hasExpiry(seen.lifecycle, expiry)) {
     const rules = [...seen.lifecycle.filter(({ ID }) => ID !== expiry.ID), expiry];
-    changes.push({ do: 'put-expiry', resource, note: `${expiry.Expiration?.Days ?? 0} days`, rules });
+    changes.push({ do: 'put-expiry', resource, note: `${expiry.Expiration?.Days ?? 0}-day expiry`, rules });
   }
   return changes;
 }

@@ -142,7 +142,7 @@ function settingChanges({ accountId, choice, retention }: Input, seen: BucketSee
   if (!seen.policy || !samePolicy(seen.policy, policy)) changes.push({ do: 'put-bucket-policy', resource, policy });
   if (retention && !hasExpiry(seen.lifecycle, retention)) {
     const rules = [...seen.lifecycle.filter(({ ID }) => ID !== retention.ID), retention];
-    changes.push({ do: 'put-retention', resource, note: `${retention.Expiration?.Days ?? 0} days`, rules });
+    changes.push({ do: 'put-retention', resource, note: `${retention.Expiration?.Days ?? 0}-day retention`, rules });
   }
   return changes;
 }

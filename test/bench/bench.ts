@@ -2,21 +2,24 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { buildFunctions } from '../../.ci/build.ts';
 import { bundleSizes } from '../../.ci/bundles.ts';
-import { measureRepair } from './repair.ts';
+import { fleetBars, latencyBars, runBars, type Bar } from './bars.ts';
 import { bundleImports } from './cold-import.ts';
 import { costOf } from './cost.ts';
 import { measureFleet, type MeasuredFleet } from './fleet.ts';
+import { failuresText, fleetTable } from './fleet-text.ts';
 import { latenciesWhenIdle, type Latencies } from './latency.ts';
 import { assumptions, prices } from './prices.ts';
 import { measureRuns, type MeasuredRun } from './measure.ts';
 import { measurePublication, type MeasuredPublication } from './publication.ts';
+import { measureRepair } from './repair.ts';
 
 const out = (line = '') => void process.stdout.write(`${line}\n`);
+const figure = (value: number) => (Number.isInteger(value) ? String(value) : value.toPrecision(3));
 const usd = (value: number) => `$${value.toFixed(value < 1 ? 4 : 2)}`;
 const seconds = (milliseconds: number) => `${(milliseconds / 1000).toFixed(1)} s`;
 const file = 'bench.json';
 
-const usage = `npm run bench [-- <part>... [--payers <n>...]]
+const usage = `npm run bench [-- <part>... [--payers <n>]...]
 
 Measures, prints, and writes the same to bench.json, where the other parts stay as they were measured before.
   runs         one run at a time: calls, cost, waiting
@@ -24,12 +27,17 @@ Measures, prints, and writes the same to bench.json, where the other parts stay 
   fleet        a batch of payers on five clusters, one after the other with each --payers (default 10, 100 and 500)
   repair       a batch of 50 with three broken payers, and its retry after the repair
   api          latencies of the API while nothing else goes on
-  bundles      sizes and cold imports`;
+  bundles      sizes and cold imports
+
+Ends with 1 if a bar is missed.`;
+
+const bars: Bar[] = [];
 
 const parts = {
   async runs() {
     const runs = await measureRuns();
     for (const run of runs) printRun(run);
+    bars.push(...runBars(runs));
     return runs.map(summary);
   },
   async publication() {
@@ -48,15 +56,22 @@ const parts = {
     return publications;
   },
   async fleet(sizes: readonly number[]) {
-    out(
-      '\nfleet: a batch of payers on five clusters, deliveries over a day, every 20th call into any account throttled',
-    );
+    out('\nfleet: a batch of payers on five clusters, one in ten with a report, deliveries to the others over a day;');
+    out('  every 20th call into any account is throttled, and others use the API meanwhile');
     const fleets: MeasuredFleet[] = [];
     for (const size of sizes) {
       const measured = await measureFleet(size);
       fleets.push(measured);
-      printFleet(measured, fleets[0]);
+      const failures = failuresText(measured);
+      out(`  ${size} payers took ${seconds(measured.wallMs)}${failures && `; did not succeed: ${failures}`}`);
     }
+    out();
+    fleetTable(fleets).forEach(out);
+    for (const { payers, underLoad } of fleets) {
+      out(`  API while ${payers} payers are onboarded in the same process, real milliseconds:`);
+      printLatencies(underLoad);
+    }
+    bars.push(...fleetBars(fleets));
     return fleets;
   },
   async repair() {
@@ -71,6 +86,7 @@ const parts = {
     const measured = await latenciesWhenIdle();
     out('\napi: real milliseconds while nothing else goes on');
     printLatencies(measured);
+    bars.push(...latencyBars(measured));
     return measured;
   },
   async bundles() {
@@ -87,17 +103,18 @@ const parts = {
 type Part = keyof typeof parts;
 const partNames = Object.keys(parts) as Part[];
 
-/** @throws with the usage, if there is no such part or size */
+/** @throws if there is no such part or size */
 function chosen(): { names: readonly Part[]; sizes: readonly number[] } {
   const { positionals, values } = parseArgs({
     allowPositionals: true,
     options: { payers: { type: 'string', multiple: true, default: ['10', '100', '500'] } },
   });
-  const names = partNames.filter((name) => positionals.length === 0 || positionals.includes(name));
-  const sizes = values.payers.map(Number);
-  const known = positionals.every((name) => (partNames as string[]).includes(name));
-  if (!known || !sizes.every((size) => Number.isInteger(size) && size > 0)) throw new Error(usage);
-  return { names, sizes };
+  const unknown = positionals.find((name) => !(partNames as string[]).includes(name));
+  if (unknown !== undefined) throw new Error(`there is no part ${unknown}`);
+  const sizes = values.payers.map(Number).sort((a, b) => a - b);
+  if (!sizes.every((size) => Number.isInteger(size) && size >= 1 && size <= 1000))
+    throw new Error('--payers takes a number of payers from 1 to 1000');
+  return { names: partNames.filter((name) => positionals.length === 0 || positionals.includes(name)), sizes };
 }
 
 async function bench(): Promise<void> {
@@ -111,8 +128,12 @@ async function bench(): Promise<void> {
     const result = await parts[name](sizes);
     out(`  (${name} took ${seconds(performance.now() - partStart)})`);
     measured[name] = { measuredAt: new Date().toISOString(), result };
+    writeFileSync(file, `${JSON.stringify(measured, null, 2)}\n`);
   }
-  writeFileSync(file, `${JSON.stringify(measured, null, 2)}\n`);
+  if (bars.length > 0) out('\nbars');
+  for (const { what, measured, limit, holds } of bars)
+    out(`  ${holds ? 'holds ' : 'MISSED'}  ${what.padEnd(56)} ${figure(measured)} (at most ${limit})`);
+  if (bars.some(({ holds }) => !holds)) process.exitCode = 1;
   out(`\nPrices of ${prices.asOf}, ${JSON.stringify(assumptions)}`);
   out(`Wrote ${file} after ${seconds(performance.now() - start)}`);
 }
@@ -140,33 +161,6 @@ function printPublication(measured: MeasuredPublication): void {
       `calls ${calls}, entries lost ${lost}, runs failed ${failed}, ` +
       `simulated ${measured.simulatedSeconds.toFixed(0)} s, wall ${(measured.wallMs / 1000).toFixed(1)} s`,
   );
-}
-
-function printFleet(fleet: MeasuredFleet, smallest = fleet): void {
-  const { payers, ends, evidence, perPayer, secretWrites, previousWrites, rolls, lost, throttles } = fleet;
-  const counts = (of: Record<string, number>) =>
-    Object.entries(of)
-      .map(([name, count]) => `${count} ${name}`)
-      .join(', ');
-  const one = (value: number) => value.toFixed(1);
-  out(`  ${payers} payers: ${counts(ends)}; evidence ${counts(evidence)}`);
-  out(`    simulated ${one(fleet.simulatedHours)} h, wall ${seconds(fleet.wallMs)}, throttles met ${throttles}`);
-  const ratio = perPayer.calls / smallest.perPayer.calls;
-  out(
-    `    per payer: calls into other accounts and STS ${one(perPayer.calls)} (${ratio.toFixed(2)} x of ${smallest.payers} payers), ` +
-      `waiting repeats ${one(perPayer.waitingRepeats)}, own table ${one(perPayer.tableCalls)}, ` +
-      `event bus ${one(perPayer.busCalls)} (${one(perPayer.events)} events)`,
-  );
-  out(
-    `    per payer: transitions ${one(perPayer.transitions)}, invocations ${one(perPayer.invocations)}, ` +
-      `orchestration ${usd(perPayer.usd)}` +
-      (perPayer.usdAfterADay === undefined ? '' : `, with a wait of 24 hours ${usd(perPayer.usdAfterADay)}`),
-  );
-  out(
-    `    secret writes ${secretWrites} (and ${previousWrites} of the previous file), rolls ${rolls}, entries lost ${lost}`,
-  );
-  out('    API under this load, real milliseconds:');
-  printLatencies(fleet.underLoad);
 }
 
 function printLatencies(latencies: { post: Latencies; get: Latencies }): void {
@@ -204,6 +198,8 @@ function printRun(run: MeasuredRun): void {
   out(
     `  Cost left behind ${usd(monthly.total)} a month (crawls ${usd(monthly.crawls)}, storage ${usd(monthly.storage)}, scans ${usd(monthly.scans)})`,
   );
+  if (run.secretAfterMinutes !== undefined)
+    out(`  Request to the write of the secret ${run.secretAfterMinutes.toFixed(1)} simulated minutes`);
   if (run.waiting) {
     const { lagMinutes, toSecretSeconds, criticalPathSeconds, ratio } = run.waiting;
     out(`  First delivery to its detection ${lagMinutes.toFixed(1)} simulated minutes`);
@@ -214,6 +210,6 @@ function printRun(run: MeasuredRun): void {
 }
 
 await bench().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${usage}\n`);
   process.exitCode = 1;
 });

@@ -8,6 +8,8 @@ interface Usage {
   events: number;
   /** Crawls a month that the set-up makes from now on. */
   scheduledCrawls: number;
+  /** Reports that would not be there without us. */
+  reports: number;
 }
 
 export interface Cost {
@@ -23,7 +25,7 @@ export function costOf(usage: Usage): Cost {
   const table = usage.tableCalls * assumptions.tableWriteUnits * prices.dynamoWriteUnit;
   const events = usage.events * prices.eventBusEvent;
   const crawls = usage.scheduledCrawls * prices.glueCrawlHours * prices.glueCrawlDpus * prices.glueDpuHour;
-  const storage = assumptions.reportGb * prices.s3GbMonth;
+  const storage = usage.reports * assumptions.reportGb * prices.s3GbMonth;
   const bytes = Math.max(assumptions.scannedBytesPerQuery, prices.athenaMinimumBytes);
   const scans = ((assumptions.queriesPerMonth * bytes) / 1e12) * prices.athenaTbScanned;
   return {

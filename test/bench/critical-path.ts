@@ -28,7 +28,7 @@ function stepOf(run: Run, name: keyof Outputs): Run['steps'][number] | undefined
   return run.steps.find((step) => step.name === name);
 }
 
-function outputOf<Name extends keyof Outputs>(run: Run, name: Name): Outputs[Name] | undefined {
+export function outputOf<Name extends keyof Outputs>(run: Run, name: Name): Outputs[Name] | undefined {
   return outputs[name].safeParse(stepOf(run, name)?.output).data as Outputs[Name] | undefined;
 }
 

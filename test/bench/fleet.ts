@@ -19,9 +19,9 @@ export interface MeasuredFleet extends Tally {
   simulatedHours: number;
   wallMs: number;
   perPayer: {
-    /** Into other accounts, and to STS; without the repeats below. */
+    /** Into other accounts, and to STS; without throttled ones. */
     calls: number;
-    /** Calls of invocations that found a step still waiting. */
+    /** Those among them of invocations that found a step still waiting. */
     waitingRepeats: number;
     tableCalls: number;
     /** PutEvents. */
@@ -34,15 +34,26 @@ export interface MeasuredFleet extends Tally {
     /** The same for those that waited 23 to 25 hours for AWS's delivery, if there are any. */
     usdAfterADay?: number;
   };
-  throttles: number;
+  throttles: Throttles;
   /** Entries that a run published and that the cluster's file lacks at the end. */
   lost: number;
   underLoad: { post: Latencies; get: Latencies };
 }
 
+interface Throttles {
+  /** Throttled calls. */
+  met: number;
+  /** Invocations that could not go on over one, so that the state machine took the step again; all others repeated the call themselves. */
+  retriedInvocations: number;
+  /** Runs that did not succeed. */
+  runsLost: number;
+}
+
 const startMs = Date.parse('2026-11-23T08:00:00Z');
 const hour = 3_600_000;
 const secretName = 'cloud-integration';
+
+const throttled = 'injected:throttle';
 
 /** What the API does for those who only look. */
 const looks = ['getBatch', 'getRun', 'listRuns'];
@@ -79,12 +90,26 @@ async function measure(sandbox: Sandbox, payers: number): Promise<MeasuredFleet>
     simulatedHours: (Math.max(...runs.map(({ endedAt }) => Date.parse(endedAt ?? ''))) - startMs) / hour,
     wallMs,
     perPayer: perPayer(sandbox, runs),
-    throttles: world.calls.filter(({ error }) => error === 'injected:throttle').length,
+    throttles: throttlesOf(sandbox, runs),
     secretWrites: sum(tallies, ({ secretWrites }) => secretWrites),
     previousWrites: sum(tallies, ({ previousWrites }) => previousWrites),
     rolls: sum(tallies, ({ rolls }) => rolls),
     lost: lostEntries(sandbox, runs),
     underLoad,
+  };
+}
+
+function throttlesOf({ world, invocations }: Sandbox, runs: readonly Run[]): Throttles {
+  const struck = world.calls.filter(({ error }) => error === throttled);
+  const retried = new Set(
+    struck.flatMap(({ invocation: index }) =>
+      index !== undefined && invocations[index]?.error === 'RetryableError' ? [index] : [],
+    ),
+  );
+  return {
+    met: struck.length,
+    retriedInvocations: retried.size,
+    runsLost: runs.filter(({ status }) => status !== 'succeeded').length,
   };
 }
 
@@ -113,10 +138,13 @@ function perPayer({ world, invocations }: Sandbox, runs: readonly Run[]): Measur
   for (const { invocation: index, service, error } of world.calls) {
     const invocation = index === undefined ? undefined : invocations[index];
     const usage = invocation && usageOf(invocation);
-    if (!usage || error === 'injected:throttle' || service === 'states') continue;
-    if (service === 'events') usage.busCalls++;
-    else if (invocation.repeatedWait) usage.waitingRepeats++;
-    else usage.calls++;
+    if (!usage || error === throttled || service === 'states') continue;
+    if (service === 'events') {
+      usage.busCalls++;
+      continue;
+    }
+    usage.calls++;
+    if (invocation.repeatedWait) usage.waitingRepeats++;
   }
   for (const { detail } of [...world.events.buses.values()].flat()) {
     const usage = usages.get((detail as { runId: string }).runId);
@@ -131,7 +159,7 @@ function perPayer({ world, invocations }: Sandbox, runs: readonly Run[]): Measur
   const mean = Object.fromEntries(
     fields.map((field) => [field, (sum(all, (usage) => usage[field]) + shared[field]) / all.length]),
   ) as unknown as Usage;
-  const usdOf = (usage: Usage) => costOf({ ...usage, scheduledCrawls: 0 }).once.total;
+  const usdOf = (usage: Usage) => costOf({ ...usage, scheduledCrawls: 0, reports: 0 }).once.total;
   const ofADay = runs.filter((run) => Math.abs(waitOf(run) - 24) <= 1).flatMap(({ runId }) => usages.get(runId) ?? []);
   return {
     ...mean,

@@ -4,7 +4,8 @@ import { ApiClient } from '../demo/api-client.ts';
 import { quietly } from '../quiet.ts';
 import { exampleRequest, seedScenario } from '../demo/scenario.ts';
 import { startSandbox, type Sandbox } from '../sandbox/hub.ts';
-import { delaysAfterDelivery } from './critical-path.ts';
+import { delaysAfterDelivery, outputOf } from './critical-path.ts';
+import { assumptions } from './prices.ts';
 
 export interface MeasuredRun {
   title: string;
@@ -25,9 +26,16 @@ export interface MeasuredRun {
   invocations: number;
   /** Crawls a month that the set-up makes from now on. */
   scheduledCrawls: number;
+  /** Reports that would not be there without us. */
+  reports: number;
+  /** From the request to the write of the secret; absent if there was nothing to write. */
+  secretAfterMinutes?: number;
   waiting?: { lagMinutes: number; toSecretSeconds: number; criticalPathSeconds: number; ratio: number };
   wallMs: number;
 }
+
+/** Of the run whose report has data already. */
+export const adoption = 'existing report adopted';
 
 const startMs = Date.parse('2026-11-23T08:00:00Z');
 
@@ -39,7 +47,7 @@ export async function measureRuns(): Promise<MeasuredRun[]> {
     await inSandbox((sandbox) =>
       measure(sandbox, 'new payer, new cluster, Pod Identity, native crawler', exampleRequest('new-pod-identity')),
     ),
-    await inSandbox((sandbox) => measure(sandbox, 'existing report adopted', exampleRequest('adopt-report'))),
+    await inSandbox((sandbox) => measure(sandbox, adoption, exampleRequest('adopt-report'))),
     await inSandbox(async (sandbox) => {
       await measure(sandbox, 'first time', fresh);
       return measure(sandbox, 'the same payer again: bucket, report, table and roles exist', fresh);
@@ -76,6 +84,7 @@ async function measure(sandbox: Sandbox, title: string, request: OnboardingReque
   const invocations = sandbox.invocations.slice(before.invocations).filter(({ runId: id }) => id === runId);
   const execution = [...world.states.executions.values()].slice(before.executions)[0]?.execution;
   const waiting = delaysAfterDelivery(world, run);
+  const written = run.steps.find(({ name }) => name === 'publish')?.changes[0]?.at;
   return {
     title,
     status: run.status,
@@ -87,6 +96,8 @@ async function measure(sandbox: Sandbox, title: string, request: OnboardingReque
     transitions: execution?.transitions() ?? 0,
     invocations: invocations.length,
     scheduledCrawls: crawlsPerMonth(run),
+    reports: outputOf(run, 'report-choice')?.choice === 'create' ? 1 : 0,
+    ...(written && { secretAfterMinutes: (Date.parse(written) - Date.parse(run.createdAt)) / 60_000 }),
     ...(waiting && { waiting }),
     wallMs,
   };
@@ -94,8 +105,7 @@ async function measure(sandbox: Sandbox, title: string, request: OnboardingReque
 
 /** AWS's template crawls after each daily delivery, ours once a day; an adopted table was crawled before we came. */
 function crawlsPerMonth(run: Run): number {
-  const kind = run.steps.find(({ name }) => name === 'crawler-stack')?.output?.kind;
-  return kind === 'adopted-table' ? 0 : 30;
+  return outputOf(run, 'crawler-stack')?.kind === 'adopted-table' ? 0 : assumptions.crawlsPerMonth;
 }
 
 function countCalls(

@@ -2,12 +2,15 @@ import type { Batch } from '../../shared/batch-view.ts';
 import type { Run } from '../../shared/run-view.ts';
 import { startSandbox, type Sandbox } from '../sandbox/hub.ts';
 import { ApiClient } from './api-client.ts';
+import { parseIntegrationFile } from '../../shared/cloud-integration.ts';
+import { connectionStatuses } from '../sandbox/kubernetes/consumer.ts';
 import { fleetClusters, fleetRequests, seedFleet } from './fleet.ts';
 import { runsOfBatch, untilBatchRests } from './fleet-run.ts';
+import { clusterArn, readSecret } from './scenario.ts';
 import { elapsed } from './text.ts';
 
 const startMs = Date.parse('2026-11-23T08:00:00Z');
-const barWidth = 12;
+const barWidth = 20;
 /** Piped, a line is written each time so many percent more are done. */
 const linePercent = 10;
 
@@ -19,15 +22,16 @@ export async function fleetDemo(payers: number, json: boolean): Promise<boolean>
     await seedFleet(sandbox.world, payers);
     const api = new ApiClient(sandbox.apiUrl);
     say(`${payers} payer accounts, ${fleetClusters.length} clusters, one POST. Times are simulated; AWS is a sandbox`);
-    say('in this process, and delivers the reports over a day.');
+    say('in this process. One payer in ten has a report; AWS delivers to the others over a day.');
+    const wallStart = performance.now();
     const { batchId } = await api.startBatch({ onboardings: fleetRequests(payers) });
     say(`POST /v1/batches -> ${batchId}\n`);
     const show = json ? undefined : progress();
     const batch = await untilBatchRests(api, batchId, (state) => {
       show?.(state, sandbox.world.clock.now());
     });
-    const runs = await runsOfBatch(api, batch);
-    const summary = summaryOf(sandbox, batch, runs);
+    const wallSeconds = Math.round((performance.now() - wallStart) / 1000);
+    const summary = summaryOf(sandbox, batch, await runsOfBatch(api, batch), wallSeconds);
     if (json) process.stdout.write(`${JSON.stringify(summary, null, 2)}\n`);
     else report(summary, say);
     return batch.counts.succeeded === payers;
@@ -56,7 +60,7 @@ function progressLine({ percent, counts }: Pick<Batch, 'percent' | 'counts'>, at
   const filled = Math.floor((percent * barWidth) / 100);
   const bar = `[${'#'.repeat(filled)}${'.'.repeat(barWidth - filled)}]`;
   const { succeeded, failed, running, queued, notStarted } = counts;
-  const figures = `done ${succeeded} failed ${failed} running ${running + queued} to start ${notStarted}`;
+  const figures = `ok ${succeeded} failed ${failed} running ${running + queued} to start ${notStarted}`;
   return `${elapsed(startMs, at)} ${bar} ${`${percent}%`.padStart(4)} ${figures}`;
 }
 
@@ -66,12 +70,29 @@ interface Summary {
   evidence: Record<string, number>;
   /** Failed runs by error code. */
   failures: { code: string; actor: string; remedy: string; payerAccountIds: string[] }[];
+  clusters: {
+    arn: string;
+    kubecost: string;
+    identity: string;
+    /** Entries of cloud-integration.json. */
+    entries: number;
+    /** How many of them Kubecost says of that it reads them. */
+    connected: number;
+  }[];
   simulatedSeconds: number;
+  wallSeconds: number;
   /** Into other accounts, and to STS; repeats of waiting steps included. */
   callsPerPayer: number;
 }
 
-function summaryOf({ world }: Sandbox, batch: Batch, runs: readonly Run[]): Summary {
+/** What a level of evidence means, in a sentence’s end. */
+const proofs: Record<string, string> = {
+  connection: 'by the word of Kubecost itself: Connection Successful',
+  query: 'by our own queries with the pod’s rights',
+  table: 'by their table alone',
+};
+
+function summaryOf({ world }: Sandbox, batch: Batch, runs: readonly Run[], wallSeconds: number): Summary {
   const evidence: Record<string, number> = {};
   const failures = new Map<string, Summary['failures'][number]>();
   for (const run of runs) {
@@ -89,25 +110,42 @@ function summaryOf({ world }: Sandbox, batch: Batch, runs: readonly Run[]): Summ
     batch,
     evidence,
     failures: [...failures.values()],
+    clusters: fleetClusters.map((cluster) => {
+      const file = parseIntegrationFile(readSecret(world, cluster) ?? '{}');
+      const connections = connectionStatuses(world, clusterArn(cluster));
+      return {
+        arn: clusterArn(cluster),
+        kubecost: cluster.generation,
+        identity: cluster.mode,
+        entries: file.accepted ? file.integrations.length : 0,
+        connected: Object.values(connections).filter((status) => status === 'Connection Successful').length,
+      };
+    }),
     simulatedSeconds: (world.clock.now() - startMs) / 1000,
+    wallSeconds,
     callsPerPayer: Math.round(calls.length / batch.size),
   };
 }
 
 function report(
-  { batch, evidence, failures, simulatedSeconds, callsPerPayer }: Summary,
+  { batch, evidence, failures, clusters, simulatedSeconds, wallSeconds, callsPerPayer }: Summary,
   say: (line?: string) => void,
 ): void {
   const { succeeded, failed, notStarted } = batch.counts;
   say(`\n${succeeded} of ${batch.size} payers succeeded, ${failed} failed, ${notStarted} were not started.`);
   if (batch.heldBecause) say(`The batch is held: ${batch.heldBecause}`);
-  for (const [level, count] of Object.entries(evidence)) say(`  evidence ${level.padEnd(12)} ${count}`);
+  for (const [level, count] of Object.entries(evidence)) say(`  ${String(count).padStart(4)} ${proofs[level]}`);
   for (const { code, actor, remedy, payerAccountIds } of failures) {
     const more = payerAccountIds.length > 3 ? ', ...' : '';
     say(`  failed with ${code}: ${payerAccountIds.length} (${payerAccountIds.slice(0, 3).join(', ')}${more})`);
     say(`    ${actor}: ${remedy}`);
   }
+  say('\ncloud-integration.json of each cluster, and what Kubecost says of its entries:');
+  for (const { arn, kubecost, identity, entries, connected } of clusters)
+    say(
+      `  ${arn.split('/').at(-1)?.padEnd(9)} Kubecost ${kubecost}, ${identity.padEnd(13)} entries ${entries}, Connection Successful ${connected}`,
+    );
   say(
-    `${elapsed(0, simulatedSeconds * 1000)} of simulated time, ${callsPerPayer} calls into other accounts per payer.`,
+    `\n${elapsed(0, simulatedSeconds * 1000)} of simulated time in ${wallSeconds} s; ${callsPerPayer} calls into other accounts per payer.`,
   );
 }

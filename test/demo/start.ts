@@ -53,13 +53,15 @@ The API's own page: ${sandbox.apiUrl}/docs${signing ? ' (signed too: start with 
   process.once('SIGTERM', stop);
 }
 
-const { values } = parseArgs({
-  options: { 'no-signing': { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
-});
-if (values.help) console.log(usage);
-else {
-  await serve(!values['no-signing']).catch((error: unknown) => {
-    console.error(error instanceof Error ? error.message : error);
-    process.exit(1);
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: { 'no-signing': { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
   });
+  if (values.help) console.log(usage);
+  else await serve(!values['no-signing']);
 }
+
+await main().catch((error: unknown) => {
+  console.error(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`);
+  process.exit(1);
+});

@@ -1,12 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { BatchRequestInput } from '../../shared/batch-request.ts';
+import type { Batch } from '../../shared/batch-view.ts';
 import type { Run } from '../../shared/run-view.ts';
+import { runsOfBatch, untilBatchRests } from '../demo/fleet-run.ts';
 import { clusterArn, clusters, exampleRequest, plantedSecrets } from '../demo/scenario.ts';
 import { defaultNames } from '../../shared/cluster-role.ts';
 import { applyManifest, enterByHand } from '../sandbox/owner.ts';
 import { deployProvisioner } from '../sandbox/provisioners.ts';
 import { landscape } from '../steps/landscape.ts';
 import type { Stage } from '../steps/stage.ts';
-import { Board, putFile, stepOf } from './board.ts';
+import { costOf } from '../bench/cost.ts';
+import { Board, minutesOf, putFile, stepOf } from './board.ts';
 
 let board: Board;
 let stage: Stage;
@@ -22,24 +26,21 @@ afterAll(async () => {
 
 const [, platform] = clusters;
 
-/** Shows that a run left the whole world, and the table but for its own record, as they were. */
-async function untouched(work: () => Promise<Run>): Promise<Run> {
-  const others = async () => (await stage.items()).filter(({ pk }) => !String(pk).startsWith('run#'));
+/** Shows that dry runs left the whole world, and the table but for their own records, as they were. */
+async function untouched<Runs extends readonly Run[]>(work: () => Promise<Runs>): Promise<Runs> {
+  const others = async () => (await stage.items()).filter(({ pk }) => !/^(run|batch)#/.test(String(pk)));
   const before = { world: await landscape(stage), items: await others() };
   const calls = stage.world.calls.length;
   const runs = (await stage.items('run#')).length;
-  const run = await work();
-  expect(run.error).toBeNull();
-  expect(run.status).toBe('planned');
-  expect(run.changes).toBe(0);
+  const planned = await work();
+  for (const run of planned) expect(run).toMatchObject({ error: null, status: 'planned', changes: 0 });
   const made = stage.world.calls.slice(calls).filter(({ writes, error }) => writes && error === undefined);
   const beyondOurRecord = made.filter(({ service }) => !['states', 'events'].includes(service));
   expect(beyondOurRecord).toEqual([]);
   expect({ world: await landscape(stage), items: await others() }).toEqual(before);
-  expect((await stage.items('run#')).length).toBe(runs + 1);
-  expect(JSON.stringify(run)).not.toContain(plantedSecrets.azureKey);
-  expect(JSON.stringify(run)).not.toContain(plantedSecrets.awsSecret);
-  return run;
+  expect((await stage.items('run#')).length).toBe(runs + planned.length);
+  for (const secret of Object.values(plantedSecrets)) expect(JSON.stringify(planned)).not.toContain(secret);
+  return planned;
 }
 
 function planOf({ plan }: Run): NonNullable<Run['plan']> {
@@ -47,8 +48,16 @@ function planOf({ plan }: Run): NonNullable<Run['plan']> {
   return plan;
 }
 
-const dry = (...[example, changes]: Parameters<Board['onboard']>) =>
-  untouched(() => board.onboard(example, { ...changes, dryRun: true }));
+async function dry(...[example, changes]: Parameters<Board['onboard']>): Promise<Run> {
+  const [run] = await untouched(async () => [await board.onboard(example, { ...changes, dryRun: true })] as const);
+  return run;
+}
+
+async function dryBatch(request: BatchRequestInput): Promise<{ batch: Batch; runs: readonly Run[] }> {
+  const { batchId } = await board.api.startBatch(request);
+  const batch = await untilBatchRests(board.api, batchId);
+  return { batch, runs: await runsOfBatch(board.api, batch) };
+}
 
 const dosOf = (run: Run) => planOf(run).changes.map((change) => `${change.step} ${change.do}`);
 
@@ -204,11 +213,77 @@ describe('a dry run', () => {
     expect(dosOf(run).filter((change) => change.startsWith('cluster-access'))).toEqual([]);
   });
 
+  it('of a batch tells of each payer what its run would do, cost and be refused, and of all together', async () => {
+    const known = (['new-irsa', 'adopt-report', 'take-over-hand-made'] as const).map(exampleRequest);
+    const unprepared = { ...exampleRequest('new-irsa'), payerAccountId: '444455550004' };
+    const onboardings = [...known, unprepared].map((request) => ({ ...request, existing: 'refuse' }));
+    let answer: Batch | undefined;
+    const runs = await untouched(async () => {
+      const done = await dryBatch({ defaults: { dryRun: true }, onboardings });
+      answer = done.batch;
+      return done.runs;
+    });
+    expect(answer).toMatchObject({ status: 'ended', dryRun: true, percent: 100, counts: { planned: 4, failed: 0 } });
+    const plan = answer?.plan;
+    expect(plan).toMatchObject({ refused: 1, expectedMinutes: 24 * 60 + 15 });
+    const rowOf = (payerAccountId: string) => plan?.payers.find((payer) => payer.payerAccountId === payerAccountId);
+    expect(plan?.payers[0]).toMatchObject({
+      payerAccountId: '111122220004',
+      refusals: [{ code: 'payer-role-not-ours', step: 'payer-role', actor: 'caller' }],
+    });
+    expect(rowOf('111122220001')).toMatchObject({ refusals: [], notVisible: ['discovery', 'publish'] });
+    expect(rowOf('111122220003')?.expectedMinutes).toBeLessThanOrEqual(15);
+    expect(rowOf('444455550004')).toMatchObject({ refusals: [], expectedMinutes: null });
+    expect(rowOf('444455550004')?.notVisible).toContain('preflight');
+    for (const run of runs) {
+      const { changes, usd, expectedMinutes } = planOf(run);
+      const { once, perMonth } = usd;
+      const figures = { runId: run.runId, changes: changes.length, usd: { once, perMonth }, expectedMinutes };
+      expect(rowOf(run.request.payerAccountId)).toMatchObject({ ...figures, link: run.links.self });
+    }
+    const total = (of: (run: Run) => number) => runs.reduce((sum, run) => sum + of(run), 0);
+    expect(plan?.changes).toBe(total((run) => planOf(run).changes.length));
+    expect(plan?.usd.perMonth).toBeCloseTo(
+      total((run) => planOf(run).usd.perMonth),
+      2,
+    );
+  });
+
+  it('reckons with no less than the run then takes, and not with much more', async () => {
+    const { usd, expectedMinutes } = planOf(await dry('adopt-report'));
+    const run = await board.onboard('adopt-report');
+    expect(run.status).toBe('succeeded');
+    const { world, invocations } = stage.sandbox;
+    const executions = [...world.states.executions.values()].filter(({ name }) => name.startsWith(run.runId));
+    const own = invocations.filter(({ runId }) => runId === run.runId);
+    const writes = own.flatMap(({ tableCalls }) => tableCalls).filter((call) => !['GetItem', 'Query'].includes(call));
+    const taken = costOf({
+      transitions: executions.reduce((sum, { execution }) => sum + execution.transitions(), 0),
+      invocations: own.length,
+      tableCalls: writes.length,
+      events: 0,
+      scheduledCrawls: 0,
+      reports: 0,
+    }).once;
+    const ratio = (what: string, cost: number) => (usd.lines.find((line) => line.what === what)?.usd ?? NaN) / cost;
+    for (const share of [
+      ratio('Step Functions', taken.transitions),
+      ratio('Lambda', taken.lambda),
+      ratio('DynamoDB', taken.table),
+    ]) {
+      expect(share).toBeGreaterThanOrEqual(1);
+      expect(share).toBeLessThan(1.6);
+    }
+    expect(minutesOf(run)).toBeLessThanOrEqual(expectedMinutes ?? NaN);
+  });
+
   it('of an offboarding lists what goes and what is saved, and takes nothing', async () => {
     const { payerAccountId, cluster } = exampleRequest('take-over-hand-made');
     const onboarded = await board.onboard('take-over-hand-made');
     expect(onboarded.status).toBe('succeeded');
-    const run = await untouched(() => board.offboard({ payerAccountId, cluster, dryRun: true }));
+    const [run] = await untouched(
+      async () => [await board.offboard({ payerAccountId, cluster, dryRun: true })] as const,
+    );
     const plan = planOf(run);
     expect(plan.refusals).toEqual([]);
     expect(plan.changes.map(({ step }) => step)).toContain('remove-payer-role');

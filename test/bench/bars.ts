@@ -1,0 +1,50 @@
+import type { MeasuredFleet } from './fleet.ts';
+import type { Latencies } from './latency.ts';
+import { adoption, type MeasuredRun } from './measure.ts';
+
+export interface Bar {
+  what: string;
+  measured: number;
+  limit: number;
+  holds: boolean;
+}
+
+/** What has to hold of the fleets that were measured, from the smallest to the largest. */
+export function fleetBars(fleets: readonly MeasuredFleet[]): Bar[] {
+  const [smallest, largest] = [fleets[0], fleets.at(-1)];
+  if (!smallest || !largest) return [];
+  const { payers, perPayer, throttles, lost } = largest;
+  const { usdAfterADay } = perPayer;
+  return [
+    atMost(`runs that did not succeed, of ${payers}`, throttles.runsLost, 0),
+    atMost(`entries lost, of ${payers}`, lost, 0),
+    ...(largest === smallest
+      ? []
+      : [
+          atMost(
+            `calls per payer at ${payers}, times those at ${smallest.payers}`,
+            perPayer.calls / smallest.perPayer.calls,
+            1.2,
+          ),
+        ]),
+    ...(usdAfterADay === undefined
+      ? []
+      : [atMost('orchestration of a payer after a wait of 24 hours, USD', usdAfterADay, 0.02)]),
+  ];
+}
+
+export function runBars(runs: readonly MeasuredRun[]): Bar[] {
+  const minutes = runs.find(({ title }) => title === adoption)?.secretAfterMinutes ?? Number.NaN;
+  return [atMost('adoption with data there, minutes from request to secret', minutes, 10)];
+}
+
+export function latencyBars(idle: { post: Latencies; get: Latencies }): Bar[] {
+  return [
+    atMost('p95 of POST while idle, ms', idle.post.p95, 50),
+    atMost('p95 of GET while idle, ms', idle.get.p95, 50),
+  ];
+}
+
+function atMost(what: string, measured: number, limit: number): Bar {
+  return { what, measured, limit, holds: measured <= limit };
+}
