@@ -54,11 +54,20 @@ const protocols: Record<string, { protocol: Protocol; namespace?: string }> = {
   cur: { protocol: 'json-1.1' },
 };
 
+const knownSchemas = new WeakMap<object, ServiceShapes>();
+
+/** Every sandbox of a process reads the same schemas. */
+function schemasOf(sdk: Record<string, unknown>): ServiceShapes {
+  const shapes = knownSchemas.get(sdk) ?? readShapes(sdk);
+  knownSchemas.set(sdk, shapes);
+  return shapes;
+}
+
 /** Reads requests and writes answers of a service by the schemas its SDK client exports; no code per operation. */
 export function codecFor({ signingName, sdk }: Service): Codec {
   const known = protocols[signingName];
   if (!known) throw new Error(`The sandbox does not know the protocol of ${signingName}`);
-  const shapes = sdk ? readShapes(sdk) : undefined;
+  const shapes = sdk && schemasOf(sdk);
   const { protocol, namespace = '' } = known;
   if (protocol === 'json-1.0' || protocol === 'json-1.1') return jsonCodec(protocol, shapes);
   if (!shapes) throw new Error(`${signingName} needs the schemas of its SDK client`);

@@ -57,9 +57,12 @@ export interface Sandbox {
   close(): Promise<void>;
 }
 
+let deployed: ReturnType<typeof readServerlessFile> | undefined;
+
 /** The deployment, run here: functions, table, state machine, routes and schedules exactly as serverless.yml declares them. */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
-  const file = readServerlessFile({ deploymentId, allowedHostSuffixes: '127.0.0.1' });
+  // Reading the file takes longer than starting all the rest.
+  const file = (deployed ??= readServerlessFile({ deploymentId, allowedHostSuffixes: '127.0.0.1' }));
   const world = createWorld(options.startMs === undefined ? {} : { startMs: options.startMs });
   world.events.createEventBus(hubAccountId, hubRegion, eventBusName);
   const undoDate = installVirtualDate(world.clock);

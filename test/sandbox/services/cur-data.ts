@@ -83,7 +83,11 @@ export function snakeCase(name: string): string {
 export function rowsOfDay(accountId: string, dayMs: number, columns: readonly Column[]): Value[][] {
   const day = sqlTime(dayMs);
   const nextDay = sqlTime(dayMs + 86_400_000);
+  const interval = `${iso(dayMs)}/${iso(dayMs + 86_400_000)}`;
   const month = new Date(dayMs);
+  const [periodStart, periodEnd] = [0, 1].map((ahead) =>
+    sqlTime(Date.UTC(month.getUTCFullYear(), month.getUTCMonth() + ahead, 1)),
+  ) as [string, string];
   const usages = [
     ['AmazonEC2', 'EUC1-BoxUsage:m6i.large', `i-0${hex(accountId, 'a')}`, 'RunInstances', 'Usage'],
     ['AmazonEC2', 'EUC1-BoxUsage:m6i.large', `i-0${hex(accountId, 'b')}`, 'RunInstances', 'SavingsPlanCoveredUsage'],
@@ -96,12 +100,12 @@ export function rowsOfDay(accountId: string, dayMs: number, columns: readonly Co
     const inCluster = product === 'AmazonEC2' ? 'finops' : '';
     const values: Record<string, Value> = {
       identity_line_item_id: hex(accountId, `${day}${index}`),
-      identity_time_interval: `${iso(dayMs)}/${iso(dayMs + 86_400_000)}`,
+      identity_time_interval: interval,
       bill_billing_entity: 'AWS',
       bill_bill_type: 'Anniversary',
       bill_payer_account_id: accountId,
-      bill_billing_period_start_date: sqlTime(Date.UTC(month.getUTCFullYear(), month.getUTCMonth(), 1)),
-      bill_billing_period_end_date: sqlTime(Date.UTC(month.getUTCFullYear(), month.getUTCMonth() + 1, 1)),
+      bill_billing_period_start_date: periodStart,
+      bill_billing_period_end_date: periodEnd,
       line_item_usage_account_id: index % 2 ? linkedAccount(accountId) : accountId,
       line_item_line_item_type: hasCommitments(accountId) ? lineItemType : 'Usage',
       line_item_usage_start_date: day,
