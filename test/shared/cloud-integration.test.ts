@@ -192,7 +192,12 @@ describe('an entry that is there already', () => {
     const text = configurationsFile({ account: '555566667777' });
     expect(mergeEntries(text, [payer], auto)).toMatchObject({ kind: 'refused', code: 'payer-already-integrated' });
     expect(findPayer(text, '111122223333')).toEqual([
-      { key: `555566667777/${payer.athenaResultsLocation}`, kind: 'athena', valid: true },
+      {
+        key: `555566667777/${payer.athenaResultsLocation}`,
+        kind: 'athena',
+        valid: true,
+        roleArn: payer.payerRoleArn,
+      },
     ]);
   });
 
