@@ -33,7 +33,7 @@ export const Batch = z
       .meta({ id: 'BatchCounts', description: 'Onboardings by what has become of them; together `size`' }),
     percent: z.int().min(0).max(100).meta({
       description:
-        'A run that has ended counts whole, one that runs by the share of a day that it has taken; of five minutes if it only plans',
+        'A run that has ended counts whole, one that runs by the time it has taken of a day, or of five minutes if it only plans',
     }),
     eta: Timestamp.nullable().meta({
       description:
@@ -85,9 +85,10 @@ export async function batchView(batch: BatchRecord, at = now()): Promise<Batch> 
   const notStarted = Math.max(0, size - ended - active);
   // A run of an ended batch can be retried by itself.
   const status = state === 'ended' && active > 0 ? 'running' : state;
-  const expected = expectedBy(having(dryRun ? 'planned' : 'succeeded').slice(-typicalOf), dryRun);
+  const longest = dryRun ? planMs : dayMs;
+  const expected = expectedBy(having(dryRun ? 'planned' : 'succeeded').slice(-typicalOf), longest);
   const times = [...running.map((run) => at - startOf(run)), ...Array.from({ length: queued }, () => 0)];
-  const shares = times.reduce((sum, elapsed) => sum + Math.min(0.95, elapsed / longestMs(dryRun)), 0);
+  const shares = times.reduce((sum, elapsed) => sum + Math.min(0.95, elapsed / longest), 0);
   return {
     batchId,
     status,
@@ -133,15 +134,11 @@ function startOf({ startedAt, createdAt }: ShownRun): number {
   return Date.parse(startedAt ?? createdAt);
 }
 
-function longestMs(dryRun: boolean): number {
-  return dryRun ? planMs : dayMs;
-}
-
 /** How long a run is expected to take that has taken so long, in milliseconds. */
-function expectedBy(done: readonly ShownRun[], dryRun: boolean): (elapsed: number) => number {
+function expectedBy(done: readonly ShownRun[], longest: number): (elapsed: number) => number {
   const durations = done.map((run) => Date.parse(run.endedAt ?? run.createdAt) - startOf(run));
   const typical = durations.length > 0 ? durations.reduce((sum, duration) => sum + duration, 0) / durations.length : 0;
-  return (elapsed) => (elapsed < 2 * typical ? typical : longestMs(dryRun));
+  return (elapsed) => (elapsed < 2 * typical ? typical : longest);
 }
 
 /** Of the longest that runs, or of the last that is still to be started; in milliseconds. */

@@ -25,14 +25,17 @@ export function fleetTable(fleets: readonly MeasuredFleet[]): string[] {
     ['  orchestration, USD', ({ perPayer }) => perPayer.usd.toFixed(4)],
     ['  orchestration after a wait of 24 h, USD', ({ perPayer }) => perPayer.usdAfterADay?.toFixed(4) ?? 'none'],
     ['throttled calls', ({ throttles }) => String(throttles.met)],
-    ['  steps taken again over one', ({ throttles }) => String(throttles.retriedInvocations)],
-    ['  runs that did not succeed', ({ throttles }) => String(throttles.runsLost)],
+    ['  survived by sending the call again', ({ throttles }) => String(throttles.met - throttles.takenAgain)],
+    ['  survived by taking the step again', ({ throttles }) => String(throttles.takenAgain)],
+    ['runs that did not succeed', ({ throttles }) => String(throttles.runsLost)],
     ['writes of the five secrets', ({ secretWrites }) => String(secretWrites)],
     ['  and of their previous content', ({ previousWrites }) => String(previousWrites)],
     ['restarts of a workload', ({ rolls }) => String(rolls)],
     ['entries lost', ({ lost }) => String(lost)],
   ];
-  return rows.map(([what, of]) => `  ${what.padEnd(42)}${fleets.map((fleet) => of(fleet).padStart(13)).join('')}`);
+  return rows.map(([what, of]) =>
+    `  ${what.padEnd(42)}${fleets.map((fleet) => of(fleet).padStart(13)).join('')}`.trimEnd(),
+  );
 }
 
 function one(value: number): string {

@@ -43,8 +43,8 @@ export interface MeasuredFleet extends Tally {
 interface Throttles {
   /** Throttled calls. */
   met: number;
-  /** Invocations that could not go on over one, so that the state machine took the step again; all others repeated the call themselves. */
-  retriedInvocations: number;
+  /** Those whose invocation gave up, so that the state machine took the step again: the Kubernetes API's. All others were sent again at once. */
+  takenAgain: number;
   /** Runs that did not succeed. */
   runsLost: number;
 }
@@ -101,14 +101,10 @@ async function measure(sandbox: Sandbox, payers: number): Promise<MeasuredFleet>
 
 function throttlesOf({ world, invocations }: Sandbox, runs: readonly Run[]): Throttles {
   const struck = world.calls.filter(({ error }) => error === throttled);
-  const retried = new Set(
-    struck.flatMap(({ invocation: index }) =>
-      index !== undefined && invocations[index]?.error === 'RetryableError' ? [index] : [],
-    ),
-  );
+  const gaveUp = (index = -1) => invocations[index]?.error === 'RetryableError';
   return {
     met: struck.length,
-    retriedInvocations: retried.size,
+    takenAgain: struck.filter(({ invocation }) => gaveUp(invocation)).length,
     runsLost: runs.filter(({ status }) => status !== 'succeeded').length,
   };
 }
