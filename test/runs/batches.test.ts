@@ -53,7 +53,7 @@ describe('a batch in the cloud', () => {
 
   it('can be cancelled half-way, and be brought to its end by a retry', async () => {
     const started = await startBatch();
-    const cancelled = await board.later(60, () => control(started, 'cancel'));
+    const cancelled = await board.later(67, () => control(started, 'cancel'));
     expect(cancelled).toMatchObject({ status: 'cancelled', counts: { succeeded: 1, cancelled: 1 } });
     expect(cancelled.endedAt).not.toBeNull();
     expect(await board.api.batch(started.batchId)).toEqual(cancelled);

@@ -36,7 +36,10 @@ export class Board {
     return this.api.untilEnded(runId);
   }
 
-  /** Does something at a moment of virtual time, and answers what came of it; time stands still meanwhile. */
+  /**
+   * Does something at a moment of virtual time, and answers what came of it; time stands still meanwhile.
+   * @param minutes no multiple of five where no step is to be at work then: runs look for their delivery every fifteen
+   */
   later<Result>(minutes: number, work: () => Promise<Result>): Promise<Result> {
     const { clock } = this.stage.world;
     return new Promise((resolve, reject) => {
