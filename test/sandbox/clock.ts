@@ -96,6 +96,15 @@ export class VirtualClock {
     clearTimeout(this.#timeout);
   }
 
+  /** Resolves once nothing holds time any more, or after ten real seconds: what is at work ends before what it talks to does. */
+  async drained(): Promise<void> {
+    const deadline = performance.now() + 10_000;
+    for (let quiet = 0; quiet < 3 && performance.now() < deadline;) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      quiet = this.#held > 0 ? 0 : quiet + 1;
+    }
+  }
+
   #set(ms: number, fire: () => void, awaited: boolean): () => void {
     if (Number.isNaN(ms)) throw new RangeError('A timer needs a number of milliseconds');
     this.#settle();

@@ -148,7 +148,8 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     invoke,
     async close() {
       world.clock.stop();
-      await Promise.all([api.close(), aws.close(), table.close(), world.eks.close()]);
+      await Promise.all([api.close(), world.clock.drained()]);
+      await Promise.all([aws.close(), table.close(), world.eks.close()]);
       stopTracing();
       undoEnvironment();
       undoDate();

@@ -35,6 +35,11 @@ async function close(port: number): Promise<number> {
   return port;
 }
 
+// Dynalite throws where a request outlives its table: nobody waits for that answer, and the other tables are fine.
+process.on('uncaughtException', (error) => {
+  if (error.message !== 'Database is closed') throw error;
+});
+
 parentPort?.on('message', ({ id, close: port }: TableRequest) => {
   void (port === undefined ? open() : close(port)).then((port) => {
     parentPort?.postMessage({ id, port } satisfies TableAnswer);
