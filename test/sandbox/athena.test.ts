@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ask, billingWorld, payer, sessionOf } from './billing-world.ts';
-import { athenaService } from './services/athena.ts';
+import { athenaService } from './services/athena-service.ts';
 import type { World } from './world.ts';
 
 const region = 'eu-central-1';

@@ -48,10 +48,10 @@ import {
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { billingPolicy, billingWorld, payer } from './billing-world.ts';
 import { startServer } from './server.ts';
-import { athenaService } from './services/athena.ts';
+import { athenaService } from './services/athena-service.ts';
 import { cloudformationService } from './services/cloudformation.ts';
 import { curService } from './services/cur.ts';
-import { glueService } from './services/glue.ts';
+import { glueService } from './services/glue-service.ts';
 import { s3Service } from './services/s3.ts';
 
 const region = 'eu-central-1';

@@ -1,7 +1,8 @@
 import { VirtualClock } from './clock.ts';
 import { startServer } from './server.ts';
 import type { Service } from './service.ts';
-import { IamState, iamService } from './services/iam.ts';
+import { IamState } from './services/iam.ts';
+import { iamService } from './services/iam-service.ts';
 import { LakeFormationState, lakeformationService } from './services/lakeformation.ts';
 import { LambdaState, lambdaService } from './services/lambda.ts';
 import { OrganizationsState, organizationsService } from './services/organizations.ts';

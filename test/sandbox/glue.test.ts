@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ask, billingWorld, payer, trust } from './billing-world.ts';
-import { glueService } from './services/glue.ts';
+import { glueService } from './services/glue-service.ts';
 import type { World } from './world.ts';
 
 const region = 'eu-central-1';

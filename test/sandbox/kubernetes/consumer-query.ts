@@ -1,7 +1,7 @@
 import type { GetQueryExecutionOutput, GetQueryResultsOutput } from '@aws-sdk/client-athena';
 import type { Caller } from '../service.ts';
 import { finishNow } from '../services/athena-executions.ts';
-import { athenaService } from '../services/athena.ts';
+import { athenaService } from '../services/athena-service.ts';
 import type { World } from '../world.ts';
 import { ask, SdkError } from './consumer-credentials.ts';
 import type { Integration } from './consumer-file.ts';

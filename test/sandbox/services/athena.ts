@@ -1,10 +1,7 @@
-import * as sdk from '@aws-sdk/client-athena';
-import { AwsError, type CallContext, type Permission, type Service } from '../service.ts';
+import type * as sdk from '@aws-sdk/client-athena';
+import { AwsError, type CallContext, type Permission } from '../service.ts';
 import type { World } from '../world.ts';
-import { executionOperations } from './athena-executions.ts';
-import { metadataOperations } from './athena-metadata.ts';
 import type { Answer } from './athena-query.ts';
-import { workgroupOperations } from './athena-workgroups.ts';
 
 export interface Workgroup {
   name: string;
@@ -87,9 +84,3 @@ export function findWorkgroup({ world, caller, region }: CallContext, name = '')
   if (!workgroup) throw invalidRequest('WorkGroup is not found.');
   return workgroup;
 }
-
-export const athenaService: Service = {
-  signingName: 'athena',
-  sdk,
-  operations: { ...workgroupOperations, ...executionOperations, ...metadataOperations },
-};

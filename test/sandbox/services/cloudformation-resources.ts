@@ -4,8 +4,8 @@ import { callAs, demand } from './cloudformation-act.ts';
 import { putNotificationByFunction, startCrawlerByFunction, type LambdaFunction } from './cloudformation-functions.ts';
 import type { Properties } from './cloudformation-template.ts';
 import type { Stack, StackResource } from './cloudformation.ts';
-import { glueService } from './glue.ts';
-import { iamService } from './iam.ts';
+import { glueService } from './glue-service.ts';
+import { iamService } from './iam-service.ts';
 
 export interface ResourceContext extends CallContext {
   stack: Stack;

@@ -1,15 +1,12 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import * as sdk from '@aws-sdk/client-eks';
+import type * as sdk from '@aws-sdk/client-eks';
 import type { AccessGrant, User } from '../kubernetes/authorize.ts';
 import { Kubernetes } from '../kubernetes/cluster.ts';
 import { CloudCost } from '../kubernetes/consumer.ts';
-import { AwsError, type CallContext, type Service } from '../service.ts';
+import { AwsError, type CallContext } from '../service.ts';
 import type { World } from '../world.ts';
-import { accessEntryOperations, userOf } from './eks-access-entries.ts';
-import { accessPolicyOperations } from './eks-access-policies.ts';
-import { clusterOperations } from './eks-clusters.ts';
-import { hasPodIdentity, podIdentityOperations } from './eks-pod-identity.ts';
-import { tagOperations } from './eks-tags.ts';
+import { userOf } from './eks-access-entries.ts';
+import { hasPodIdentity } from './eks-pod-identity.ts';
 import type { History } from './iam-history.ts';
 
 export interface Cluster {
@@ -196,15 +193,3 @@ export function findActiveCluster(cx: CallContext, name = ''): Cluster {
 export function eksArn({ caller, region }: CallContext, resource: string): string {
   return `arn:aws:eks:${region}:${caller.accountId}:${resource}`;
 }
-
-export const eksService: Service = {
-  signingName: 'eks',
-  sdk,
-  operations: {
-    ...clusterOperations,
-    ...accessEntryOperations,
-    ...accessPolicyOperations,
-    ...podIdentityOperations,
-    ...tagOperations,
-  },
-};

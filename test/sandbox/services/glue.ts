@@ -1,10 +1,7 @@
-import * as sdk from '@aws-sdk/client-glue';
-import { AwsError, type CallContext, type Service } from '../service.ts';
+import type * as sdk from '@aws-sdk/client-glue';
+import { AwsError, type CallContext } from '../service.ts';
 import type { World } from '../world.ts';
-import { catalogOperations } from './glue-catalog.ts';
 import { tableFromFolder } from './glue-crawl.ts';
-import { crawlerOperations } from './glue-crawlers.ts';
-import { tagOperations } from './glue-tags.ts';
 
 export interface Table {
   input: sdk.TableInput & { Name: string };
@@ -107,9 +104,3 @@ export function findTable(cx: CallContext, databaseName = '', name = ''): Table 
 export function glueArn({ caller, region }: CallContext, resource: string): string {
   return `arn:aws:glue:${region}:${caller.accountId}:${resource}`;
 }
-
-export const glueService: Service = {
-  signingName: 'glue',
-  sdk,
-  operations: { ...catalogOperations, ...crawlerOperations, ...tagOperations },
-};

@@ -1,15 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import * as sdk from '@aws-sdk/client-iam';
 import { decide, type Decision, type PolicyDocument, type RequestContext } from '../policy-evaluation.ts';
-import type { Caller, Permission, Service } from '../service.ts';
+import type { Caller, Permission } from '../service.ts';
 import type { World } from '../world.ts';
 import { awsManagedPolicies } from './iam-aws-policies.ts';
 import type { StoredPolicy } from './iam-documents.ts';
 import { History } from './iam-history.ts';
-import { oidcOperations } from './iam-oidc.ts';
-import { managedPolicyOperations } from './iam-policies.ts';
-import { rolePolicyOperations } from './iam-role-policies.ts';
-import { roleOperations } from './iam-roles.ts';
 import { addTags, type Tags } from './iam-tags.ts';
 import { readTrust, trusted, type Trust } from './iam-trust.ts';
 
@@ -253,9 +248,3 @@ const idAlphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 export function uniqueId(prefix: string): string {
   return prefix + [...randomBytes(17)].map((byte) => idAlphabet[byte % 32] ?? '').join('');
 }
-
-export const iamService: Service = {
-  signingName: 'iam',
-  sdk,
-  operations: { ...roleOperations, ...rolePolicyOperations, ...managedPolicyOperations, ...oidcOperations },
-};
