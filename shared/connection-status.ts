@@ -136,9 +136,11 @@ export function readStatus(body: string, entry: IntegrationEntry): Told | undefi
   return { status: connectionStatus, judgement: judge(integration, connectionStatus, entry) };
 }
 
-/** Whether the consumer has an entry of the file under this key; undefined if this is no such answer. */
-export function listsKey(body: string, key: string): boolean | undefined {
-  return integrationsIn(body)?.some((integration) => integration.key === key && integration.source === 'multicloud');
+/** Keys of what the consumer has from the file; undefined if this is no such answer. */
+export function keysFromFile(body: string): string[] | undefined {
+  return integrationsIn(body)?.flatMap(({ key, source }) =>
+    key !== undefined && source === 'multicloud' ? [key] : [],
+  );
 }
 
 function judge(integration: Integration, status: string, entry: IntegrationEntry): Judgement {

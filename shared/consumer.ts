@@ -1,5 +1,5 @@
 import { entryKey, type IntegrationEntry } from './cloud-integration.ts';
-import { listsKey, readStatus, statusPath, type Judgement } from './connection-status.ts';
+import { keysFromFile, readStatus, statusPath, type Judgement } from './connection-status.ts';
 import { failingQuery, judgeLog, readLog, type LogFindings } from './consumer-log.ts';
 import { KubernetesError } from './kubernetes-error.ts';
 import type { KubernetesClient } from './kubernetes.ts';
@@ -58,18 +58,15 @@ async function hear(kubernetes: KubernetesClient, question: Question): Promise<W
   };
 }
 
-/**
- * Whether the consumer still has an entry under this key, by its own word; undefined where it cannot be asked. One that ingests no cloud
- * costs has none.
- */
-export async function isLoaded(
+/** Keys of what the consumer has from the file, by its own word; undefined where it cannot be asked. One that is switched off has none. */
+export async function loadedKeys(
   kubernetes: KubernetesClient,
-  { namespace, statusService, key }: Pick<Question, 'namespace' | 'statusService'> & { key: string },
-): Promise<boolean | undefined> {
+  { namespace, statusService }: Pick<Question, 'namespace' | 'statusService'>,
+): Promise<string[] | undefined> {
   const path = statusService && statusPath(namespace, statusService);
   const answer = path ? await unlessBlocked(() => kubernetes.read(path)) : undefined;
-  if (answer && 'disabled' in answer) return false;
-  return answer && 'text' in answer ? listsKey(answer.text, key) : undefined;
+  if (answer && 'disabled' in answer) return [];
+  return answer && 'text' in answer ? keysFromFile(answer.text) : undefined;
 }
 
 type Heard = { text: string } | { blocked: string } | { disabled: true };

@@ -170,7 +170,10 @@ export const outputs = {
     athenaResultsBucket: z.string().nullable(),
   }),
   'remove-entry': removal.extend({ otherKeys: z.array(z.string()) }),
-  'unload-proof': z.object({ verdict: z.enum(['gone', 'not-installed']) }),
+  'unload-proof': z.object({
+    /** `not-seen`: the cluster is gone, or lets us look no more. */
+    verdict: z.enum(['gone', 'not-installed', 'not-seen']),
+  }),
   'remove-pod-role': removal,
   'remove-grant': removal,
   'remove-payer-role': removal,

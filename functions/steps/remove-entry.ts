@@ -8,7 +8,8 @@ import { connectKubernetes } from '../../shared/kubernetes.ts';
 import type { Outputs, Removal } from '../../shared/outputs.ts';
 import { mostAtOnce, publicationOf } from '../../shared/publication.ts';
 import { keepsOldFile, restartPatch, restsUntil, restWait } from '../../shared/restart.ts';
-import { outputOf, targetOf, type Target } from '../../shared/run.ts';
+import { leaverOf, type Leaver } from '../../shared/leaver.ts';
+import type { Target } from '../../shared/run.ts';
 import {
   completeLook,
   fileChanges,
@@ -20,17 +21,9 @@ import {
   type WantedFile,
 } from '../../shared/secret-publication.ts';
 import { listSecretReaders, mayReadSecret, type SecretReader } from '../../shared/secret-readers.ts';
-import { defineStep, type Plan } from '../../shared/step.ts';
+import { defineStep, type Plan, type Situation } from '../../shared/step.ts';
 import { stepHandler } from '../../shared/step-handler.ts';
 import { listTargetPayers, markRemoving, readTargetSettings, type TargetPayer } from '../../shared/target-store.ts';
-
-interface Input {
-  target: Target;
-  payerAccountId: string;
-  /** Null where no run has published an entry: what stands in the file is then somebody else's. */
-  publishedKey: string | null;
-  clusterExists: boolean;
-}
 
 interface Seen extends SecretLook {
   /** `gone`: there is no cluster any more; `hidden`: it does not let us look. */
@@ -48,7 +41,7 @@ const emptyHanded: Outputs['remove-entry'] = { removed: [], kept: [], otherKeys:
 const noFile: WantedFile = { text: '', current: undefined, keys: new Map() };
 
 /** As `enlist` has it, also in a dry run, which writes nothing down. */
-function leaving({ payerAccountId, publishedKey }: Input, payers: TargetPayer[]): TargetPayer[] {
+function leaving({ payerAccountId, publishedKey }: Leaver, payers: TargetPayer[]): TargetPayer[] {
   const known = payers.find((payer) => payer.payerAccountId === payerAccountId);
   const self: TargetPayer = {
     payerAccountId,
@@ -60,13 +53,17 @@ function leaving({ payerAccountId, publishedKey }: Input, payers: TargetPayer[])
   return [...payers.filter((payer) => payer !== known), self];
 }
 
-/** Those that would go on reading the file as it was before the entry went. */
-function outdated({ readers }: Seen, secret: SecretLook['secret']): SecretReader[] {
-  return readers.filter(({ mount, object, pods }) => secret !== undefined && keepsOldFile(mount, object, pods, secret));
+/** Those that would go on reading the file as it was before; of one still to be written, the next look tells, which a dry run has not. */
+function outdated({ target }: Leaver, seen: Seen, { run, owner, now: at }: Situation<'offboarding'>): SecretReader[] {
+  const { secret, wanted, readers } = seen;
+  const isDone = isHeld(seen);
+  if (!secret || 'refused' in wanted || !(isDone || run.request.dryRun)) return [];
+  const file = isDone ? secret : withFile(secret, target, wanted.text, owner, iso(at));
+  return readers.filter(({ mount, object, pods }) => keepsOldFile(mount, object, pods, file));
 }
 
 /** What of the payer stays in the file because we did not write it, or why the run must not go on with it there. */
-function leftBehind({ target, payerAccountId, publishedKey }: Input, { text }: WantedFile) {
+function leftBehind({ target, payerAccountId, publishedKey }: Leaver, { text }: WantedFile) {
   const resource = `${target.namespace}/${target.secretName}`;
   const kept: Removal['kept'] = [];
   for (const { key, roleArn } of findPayer(text, payerAccountId)) {
@@ -80,7 +77,7 @@ function leftBehind({ target, payerAccountId, publishedKey }: Input, { text }: W
 }
 
 /** Takes the payer's entry out of the file, and leaves every byte that is not its own. */
-export const removeEntry = defineStep<'remove-entry', Input, Seen, Change>({
+export const removeEntry = defineStep<'remove-entry', Leaver, Seen, Change>({
   name: 'remove-entry',
   summary: 'Takes the payer’s entry out of cloud-integration.json, and restarts what would go on reading it.',
   lease: 'target',
@@ -98,11 +95,7 @@ export const removeEntry = defineStep<'remove-entry', Input, Seen, Change>({
     kubernetes: [rules.secret, rules.createSecret, rules.workloads, rules.workload, rules.services, rules.pods],
   },
 
-  input({ run }): Input {
-    const { cluster, publishedKey } = outputOf(run, 'inventory');
-    const { payerAccountId } = run.request;
-    return { target: targetOf(run.request), payerAccountId, publishedKey, clusterExists: cluster !== null };
-  },
+  input: ({ run }) => leaverOf(run),
 
   async enlist(cx, { target, payerAccountId, publishedKey }) {
     if (cx.memo.isKnown === undefined) await cx.remember({ isKnown: await isKnown(target, payerAccountId) });
@@ -132,9 +125,10 @@ export const removeEntry = defineStep<'remove-entry', Input, Seen, Change>({
     return completeLook(cx, target, { ...seen, cluster: 'seen', secret, wanted, readers, isLast: isLast === true });
   },
 
-  plan(input, seen, { run, owner, now: at, changes: made }): RemovalPlan {
+  plan(input, seen, situation): RemovalPlan {
+    const { run, owner, now: at, changes: made } = situation;
     const { target, publishedKey } = input;
-    const { cluster, wanted, secret, readers } = seen;
+    const { cluster, wanted, readers } = seen;
     if (cluster === 'gone') return { kind: 'ready', output: emptyHanded };
     if (cluster === 'hidden') return planBlind(input, seen);
     if ('refused' in wanted)
@@ -159,9 +153,7 @@ export const removeEntry = defineStep<'remove-entry', Input, Seen, Change>({
         detail: `${detail}: ${publishedKey ?? ''}`,
       };
     }
-    // Of a file still to be written, the next look decides; a dry run has none.
-    const file = isHeld(seen) ? secret : withFile(secret, target, wanted.text, owner, iso(at));
-    const restarts = outdated(seen, isHeld(seen) || run.request.dryRun ? file : undefined);
+    const restarts = outdated(input, seen, situation);
     const changes: Change[] = [
       ...writes.changes,
       ...restarts.map(({ workload, path }) => ({
@@ -192,7 +184,7 @@ async function isKnown(target: Target, payerAccountId: string): Promise<boolean>
  * Where an earlier attempt or run has already taken our own rights away, the entry was proven gone before. Else it may still be there,
  * and must not outlive what it works through.
  */
-function planBlind({ target, payerAccountId, publishedKey }: Input, { payers, isKnown }: Seen): RemovalPlan {
+function planBlind({ target, payerAccountId, publishedKey }: Leaver, { payers, isKnown }: Seen): RemovalPlan {
   const self = payers.find((payer) => payer.payerAccountId === payerAccountId);
   const resource = `${target.namespace}/${target.secretName}`;
   if (isKnown && publishedKey !== null && !self?.unloaded)

@@ -1,25 +1,20 @@
 import { findPayer } from '../../shared/cloud-integration.ts';
 import { rules } from '../../shared/cluster-role.ts';
 import { takenUpSeconds } from '../../shared/connection-status.ts';
-import { isLoaded } from '../../shared/consumer.ts';
+import { loadedKeys } from '../../shared/consumer.ts';
 import { fileOf, readSecret, type Secret } from '../../shared/integration-secret.ts';
 import { connectKubernetes } from '../../shared/kubernetes.ts';
 import type { Outputs } from '../../shared/outputs.ts';
 import { isReady } from '../../shared/pods.ts';
 import { holdersOfOldFile } from '../../shared/restart.ts';
-import { outputOf, targetOf, type Target } from '../../shared/run.ts';
+import { leaverOf, type Leaver } from '../../shared/leaver.ts';
 import { mayReadSecret, listSecretReaders, type SecretReader } from '../../shared/secret-readers.ts';
 import { defineStep, type Plan } from '../../shared/step.ts';
 import { stepHandler } from '../../shared/step-handler.ts';
 
-interface Input {
-  target: Target;
-  payerAccountId: string;
-  publishedKey: string | null;
-  clusterExists: boolean;
-}
-
 interface Seen {
+  /** There is no cluster any more, or it does not let us look. */
+  isHidden: boolean;
   /** The file holds the entry again. */
   isBack: boolean;
   readers: Watched[];
@@ -31,8 +26,8 @@ interface Watched extends Pick<SecretReader, 'workload' | 'mount'> {
   /** Whether it is to have pods, and whether one of them is ready. */
   wantsPods: boolean;
   isReady: boolean;
-  /** By the consumer's own word; undefined where it cannot be asked. */
-  isLoaded: boolean | undefined;
+  /** Keys of the payer that the consumer has from the file, though they are not in it; undefined where it cannot be asked. */
+  lingering: string[] | undefined;
 }
 
 /** Far longer than a rollout takes; then a person has to look. */
@@ -41,26 +36,30 @@ const watchMs = 30 * 60_000;
 const closelyMs = 5 * 60_000;
 const [closeSeconds, calmSeconds] = [15, 60];
 
-const notLooked: Seen = { isBack: false, readers: [] };
+const notLooked: Seen = { isHidden: true, isBack: false, readers: [] };
 
-function holds(secret: Secret | undefined, { payerAccountId, publishedKey }: Input): boolean {
+function keysIn(secret: Secret | undefined, payerAccountId: string): string[] {
   const file = fileOf(secret);
-  return file?.kind === 'decoded' && findPayer(file.text, payerAccountId).some(({ key }) => key === publishedKey);
+  return file?.kind === 'decoded' ? findPayer(file.text, payerAccountId).map(({ key }) => key) : [];
 }
 
 /** What keeps the run from going on, for this workload; undefined if it has let go of the entry. */
-function loadedBy({ workload, mount, stale, ...seen }: Watched, watchedMs: number): string | undefined {
+function loadedBy({ publishedKey }: Leaver, reader: Watched, watchedMs: number): string | undefined {
+  const { workload, mount, stale, lingering } = reader;
+  const [key] = lingering ?? [];
+  if (key !== undefined) return `${workload} to let go of ${key}, normally within 2 minutes`;
+  // What others had put into the file is theirs to roll out: of that only the consumer's word counts.
+  if (publishedKey === null) return undefined;
   if (stale.length > 0) return `${workload} to replace ${stale.join(', ')}, which read the file before`;
-  if (!seen.wantsPods) return undefined;
+  if (!reader.wantsPods) return undefined;
   // No pod that comes up later has ever read the entry: its word is worth a while, not a failure.
-  if (!seen.isReady) return watchedMs < closelyMs ? `${workload} to be ready, normally within 5 minutes` : undefined;
-  if (seen.isLoaded) return `${workload} to let go of the entry, normally within 2 minutes`;
-  const isRefreshed = seen.isLoaded === false || mount === 'subPath' || watchedMs >= takenUpSeconds * 1000;
+  if (!reader.isReady) return watchedMs < closelyMs ? `${workload} to be ready, normally within 5 minutes` : undefined;
+  const isRefreshed = lingering !== undefined || mount === 'subPath' || watchedMs >= takenUpSeconds * 1000;
   return isRefreshed ? undefined : `the file that ${workload} mounts to be refreshed, within ${takenUpSeconds} s`;
 }
 
 /** Nothing that the entry works through goes before the consumer has let go of it: else it would log failures of it for ever. */
-export const unloadProof = defineStep<'unload-proof', Input, Seen, never>({
+export const unloadProof = defineStep<'unload-proof', Leaver, Seen, never>({
   name: 'unload-proof',
   summary: 'Watches the workload until it no longer has the entry.',
   proof: true,
@@ -68,37 +67,39 @@ export const unloadProof = defineStep<'unload-proof', Input, Seen, never>({
     kubernetes: [rules.secret, rules.workloads, rules.workload, rules.services, rules.pods, rules.statusProxy],
   },
 
-  input({ run }): Input {
-    const { cluster, publishedKey } = outputOf(run, 'inventory');
-    const { payerAccountId } = run.request;
-    return { target: targetOf(run.request), payerAccountId, publishedKey, clusterExists: cluster !== null };
-  },
+  input: ({ run }) => leaverOf(run),
 
-  async observe(cx, input): Promise<Seen> {
-    const { target, clusterExists, publishedKey } = input;
-    // Where our rights are gone, the step before has told what that means.
-    if (!clusterExists || publishedKey === null || !(await mayReadSecret(cx, target))) return notLooked;
+  async observe(cx, { target, payerAccountId, publishedKey, clusterExists }): Promise<Seen> {
+    // The step before has told what that means.
+    if (!clusterExists || !(await mayReadSecret(cx, target))) return notLooked;
+    const { namespace, secretName } = target;
     const kubernetes = connectKubernetes(cx);
     const [secret, readers] = await Promise.all([
-      readSecret(kubernetes, target.namespace, target.secretName),
+      readSecret(kubernetes, namespace, secretName),
       listSecretReaders(kubernetes, target),
     ]);
+    const present = keysIn(secret, payerAccountId);
     const watched = readers.map(async ({ workload, mount, object, pods, statusService }): Promise<Watched> => {
-      const question = { namespace: target.namespace, statusService, key: publishedKey };
-      const hasReadyPod = pods.some(isReady);
+      const loaded = pods.some(isReady) ? await loadedKeys(kubernetes, { namespace, statusService }) : undefined;
       return {
         workload,
         mount,
         stale: secret ? holdersOfOldFile(mount, pods, secret).map(({ metadata }) => metadata.name) : [],
         wantsPods: object.spec.replicas !== 0,
-        isReady: hasReadyPod,
-        isLoaded: hasReadyPod ? await isLoaded(kubernetes, question) : undefined,
+        isReady: pods.some(isReady),
+        lingering: loaded?.filter((key) => key.startsWith(`${payerAccountId}/`) && !present.includes(key)),
       };
     });
-    return { isBack: holds(secret, input), readers: await Promise.all(watched) };
+    return {
+      isHidden: false,
+      isBack: publishedKey !== null && present.includes(publishedKey),
+      readers: await Promise.all(watched),
+    };
   },
 
-  plan({ target, publishedKey }, { isBack, readers }, { now, since }): Plan<never, Outputs['unload-proof']> {
+  plan(leaver, { isHidden, isBack, readers }, { now, since }): Plan<never, Outputs['unload-proof']> {
+    const { target, publishedKey } = leaver;
+    if (isHidden) return { kind: 'ready', output: { verdict: 'not-seen' } };
     if (isBack)
       return {
         kind: 'refuse',
@@ -106,7 +107,7 @@ export const unloadProof = defineStep<'unload-proof', Input, Seen, never>({
         detail: `somebody has put the entry ${publishedKey ?? ''} back into ${target.namespace}/${target.secretName}`,
       };
     const output = { verdict: readers.length > 0 ? 'gone' : 'not-installed' } as const;
-    const [reason] = readers.flatMap((reader) => loadedBy(reader, now - since) ?? []);
+    const [reason] = readers.flatMap((reader) => loadedBy(leaver, reader, now - since) ?? []);
     if (reason === undefined) return { kind: 'ready', output };
     if (now - since >= watchMs)
       return { kind: 'refuse', code: 'entry-still-loaded', detail: `after 30 minutes still waiting for ${reason}` };

@@ -48,7 +48,9 @@ export async function ask<Answer = Record<string, never>>(
 ): Promise<Answer> {
   const root = { accountId, arn: `arn:aws:iam::${accountId}:root` };
   const cx = { world, caller: caller ?? root, region, now: world.clock.now() };
-  return (await service.operations[name]?.run(input as never, cx)) as Answer;
+  const operation = service.operations[name];
+  if (!operation) throw new Error(`the sandbox’s ${service.signingName} has no operation ${name}`);
+  return (await operation.run(input as never, cx)) as Answer;
 }
 
 /** A session of a role that may do just this, and has been there for long. */

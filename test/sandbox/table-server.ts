@@ -23,9 +23,16 @@ export async function startTable(tableName: string): Promise<TableServer> {
   };
 }
 
+function startThread(): Worker {
+  const worker = new Worker(new URL('./table-thread.ts', import.meta.url));
+  worker.once('exit', () => {
+    thread = undefined;
+  });
+  return worker;
+}
+
 function ask(request: Omit<TableRequest, 'id'>): Promise<number> {
-  thread ??= new Worker(new URL('./table-thread.ts', import.meta.url));
-  const worker = thread;
+  const worker = (thread ??= startThread());
   const id = ++lastId;
   worker.ref();
   return new Promise((resolve, reject) => {

@@ -167,6 +167,8 @@ describe('an entry that is not ours to take out', () => {
     world.access.putFile('{"aws": [', { labels, annotations });
     const { error } = await world.leave(one);
     expect(error).toMatchObject({ code: 'secret-unparsable' });
+    const stranger = await world.access.take(await world.newLeaver(two, null), 'remove-entry');
+    expect(stranger.record.warnings).toEqual([expect.stringContaining('left as it is')]);
     expect(world.access.file()).toBe('{"aws": [');
   });
 });
@@ -203,7 +205,7 @@ describe('where our rights in the cluster are gone', () => {
     const taken = await world.access.take(leaver, 'remove-entry');
     expect(taken.status).toBe('succeeded');
     expect(taken.record.warnings).toEqual([expect.stringContaining('was not looked for')]);
-    expect(await world.access.take(leaver, 'unload-proof')).toMatchObject({ status: 'succeeded' });
+    expect((await world.access.take(leaver, 'unload-proof')).record.output).toEqual({ verdict: 'not-seen' });
   });
 
   it('a payer that was never onboarded is offboarded all the same', async () => {
@@ -248,6 +250,28 @@ describe('the proof that an entry is gone', () => {
     const proof = await world.access.take(leaver, 'unload-proof');
     expect(proof.record.output).toEqual({ verdict: 'gone' });
     expect((await readRun(leaver))?.steps['unload-proof']?.changes).toEqual([]);
+  });
+
+  it('waits for the owner of a secret that is not ours to restart what still has the entry', async () => {
+    await world.publish(one);
+    await minutes(10);
+    editByHand();
+    const leaver = await world.newLeaver(one, null);
+    expect(await world.access.invoke(leaver, 'unload-proof')).toMatchObject({ status: 'waiting' });
+    expect((await readRun(leaver))?.steps['unload-proof']?.waiting?.for).toContain(`let go of ${keyOf(one)}`);
+    const deployment = structuredClone(kubernetes().get('Deployment', 'kubecost', 'kubecost-cloud-cost'));
+    const { template } = (deployment as unknown as { spec: { template: { metadata: object } } }).spec;
+    Object.assign(template.metadata, { annotations: { restarted: 'by hand' } });
+    kubernetes().apply(deployment as never);
+    expect((await world.access.take(leaver, 'unload-proof')).record.output).toEqual({ verdict: 'gone' });
+    expect(Object.keys(statuses())).toEqual([]);
+  });
+
+  it('asks nothing of a consumer that never had the payer', async () => {
+    await world.publish(two);
+    const proof = await world.access.take(await world.newLeaver(one, null), 'unload-proof');
+    expect(proof.record.output).toEqual({ verdict: 'gone' });
+    expect(proof.seconds).toBe(0);
   });
 
   it('has nothing to wait for where nothing is installed', async () => {
