@@ -9,6 +9,8 @@ export default defineConfig({
     setupFiles: ['test/setup.ts'],
     pool: 'forks',
     maxWorkers: '100%',
+    // Loading the SDK's clients, and compiling them until they are fast, costs more than most files' own tests.
+    isolate: false,
     // For what hangs. Whole fleets are onboarded in a test, on machines that do other things meanwhile.
     testTimeout: 120_000,
     hookTimeout: 120_000,
