@@ -5,15 +5,18 @@ import { closeAdminWindow, hasAdminPolicy, openAdminWindow } from '../../shared/
 import { targetId } from '../../shared/aws/names.ts';
 import { taggedOurs } from '../../shared/aws/tags.ts';
 import { rulesIn } from '../../shared/cluster-rights.ts';
-import { givesRight, groupName, secretsOf, withoutSecret, type Role } from '../../shared/cluster-role.ts';
-import { parseIntegrationFile } from '../../shared/cloud-integration.ts';
+import { givesRight, groupName } from '../../shared/cluster-role.ts';
 import type { ErrorCode } from '../../shared/error-catalogue.ts';
 import { absentIf, isAwsError, isKnownError, RetryableError } from '../../shared/errors.ts';
-import { fileName, fileOf, previousName, readSecret, type Secret } from '../../shared/integration-secret.ts';
 import { isDeniedByPolicy } from '../../shared/kubernetes-error.ts';
-import { connectKubernetes, type KubernetesClient, type KubernetesObject } from '../../shared/kubernetes.ts';
-import { objectOwnership } from '../../shared/kubernetes-owner.ts';
-import { listNamespaceContent } from '../../shared/namespace-content.ts';
+import { connectKubernetes, type KubernetesClient } from '../../shared/kubernetes.ts';
+import {
+  judgeObjects,
+  readObjects,
+  type Neighbour,
+  type ObjectChange,
+  type Objects,
+} from '../../shared/namespace-objects.ts';
 import type { Outputs, Removal } from '../../shared/outputs.ts';
 import { deleteTagged, removalOf } from '../../shared/removal.ts';
 import { outputOf, targetOf, type Target } from '../../shared/run.ts';
@@ -30,7 +33,6 @@ import {
   type AdminWindow,
   type TargetPayer,
 } from '../../shared/target-store.ts';
-import type { PodSpec, Workload } from '../../shared/workload.ts';
 
 interface Input {
   target: Target;
@@ -43,26 +45,6 @@ interface Input {
   clusterExists: boolean;
   /** The other namespaces in which this deployment may have a Role. */
   otherNamespaces: string[];
-}
-
-/** A target of the same cluster that somebody still needs. */
-interface Neighbour extends Target {
-  serviceAccount: string | undefined;
-}
-
-interface Objects {
-  namespace: KubernetesObject | undefined;
-  role: Role | undefined;
-  binding: KubernetesObject | undefined;
-  serviceAccount: KubernetesObject | undefined;
-  /** Pods and workloads that run as it. */
-  users: string[];
-  secret: Secret | undefined;
-  previous: Secret | undefined;
-  /** Pods and workloads that mount the secret: without it no pod of theirs starts. */
-  mounting: string[];
-  /** What lies in the namespace, as `listNamespaceContent` names it. */
-  content: string[] | undefined;
 }
 
 interface Seen {
@@ -80,8 +62,6 @@ interface Seen {
   objects?: Objects | 'hidden';
 }
 
-type Kind = 'Role' | 'RoleBinding' | 'ServiceAccount' | 'Secret' | 'Namespace';
-
 type Change =
   | { do: 'open-admin-window'; resource: string; note: string; otherwise: Removal['kept'] }
   /** `runId`: whose window; absent where we are administrator without having opened one. */
@@ -91,8 +71,7 @@ type Change =
       runId: string | undefined;
       found?: Pick<Found, 'kept' | 'pending' | 'shared'>;
     }
-  | { do: 'update-role'; resource: string; role: Role }
-  | { do: (typeof deletions)[Kind]['do']; resource: string; path: string }
+  | ObjectChange
   | { do: 'delete-access-entry' | 'forget-payer' | 'forget-target'; resource: string };
 
 /** What the look as administrator came to, or that there is none to be had. */
@@ -112,15 +91,6 @@ const Denied = z.object({ attempt: z.int(), kept: Found.shape.kept });
 
 type AccessPlan = Plan<Change, Outputs['remove-access']>;
 
-/** `among`: how `listNamespaceContent` spells the kind. */
-const deletions = {
-  RoleBinding: { do: 'delete-role-binding', among: 'rolebindings.rbac.authorization.k8s.io' },
-  Role: { do: 'delete-role', among: 'roles.rbac.authorization.k8s.io' },
-  ServiceAccount: { do: 'delete-service-account', among: 'serviceaccounts' },
-  Secret: { do: 'delete-secret', among: 'secrets' },
-  Namespace: { do: 'delete-namespace', among: 'namespaces' },
-} as const;
-
 /** Longer than any invocation: nobody is working in an older window. */
 const staleWindowMs = 10 * 60_000;
 /** An empty namespace takes Kubernetes some seconds. */
@@ -128,10 +98,6 @@ const namespaceSeconds = 10;
 
 const accessEntry =
   'arn:${AWS::Partition}:eks:*:${AWS::AccountId}:access-entry/${Cluster}/role/${AWS::AccountId}/${ProvisionerName}/*';
-
-const rbacPath = (namespace: string, kind: string) =>
-  `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/${kind}/${groupName}`;
-const corePath = (namespace: string, kind: string) => `/api/v1/namespaces/${namespace}/${kind}`;
 
 function foundOf({ run, memo }: Pick<StepContext<'offboarding'>, 'run' | 'memo'>): Found | undefined {
   const found = Found.safeParse(memo.found).data;
@@ -167,155 +133,6 @@ async function findRoles(kubernetes: KubernetesClient, namespaces: string[]): Pr
   return found.flat();
 }
 
-/** Everything in the namespace that has pods, or is one, by name. */
-async function listPodSpecs(kubernetes: KubernetesClient, namespace: string): Promise<[name: string, PodSpec][]> {
-  const apps = `/apis/apps/v1/namespaces/${namespace}`;
-  const [pods, deployments, statefulSets] = await Promise.all([
-    kubernetes.list<KubernetesObject & { spec: PodSpec }>(corePath(namespace, 'pods')),
-    kubernetes.list<Workload>(`${apps}/deployments`),
-    kubernetes.list<Workload>(`${apps}/statefulsets`),
-  ]);
-  return [
-    ...deployments.map(({ metadata, spec }): [string, PodSpec] => [`deployment/${metadata.name}`, spec.template.spec]),
-    ...statefulSets.map(({ metadata, spec }): [string, PodSpec] => [
-      `statefulset/${metadata.name}`,
-      spec.template.spec,
-    ]),
-    ...pods.map(({ metadata, spec }): [string, PodSpec] => [`pod/${metadata.name}`, spec]),
-  ];
-}
-
-async function readObjects(kubernetes: KubernetesClient, input: Input): Promise<Objects | 'hidden'> {
-  const { target, serviceAccount } = input;
-  const { namespace, secretName } = target;
-  try {
-    const [found, role, binding, account, secret, previous, specs] = await Promise.all([
-      kubernetes.get(`/api/v1/namespaces/${namespace}`),
-      kubernetes.get<Role>(rbacPath(namespace, 'roles')),
-      kubernetes.get(rbacPath(namespace, 'rolebindings')),
-      kubernetes.get(`${corePath(namespace, 'serviceaccounts')}/${serviceAccount}`),
-      readSecret(kubernetes, namespace, secretName),
-      readSecret(kubernetes, namespace, previousName(target)),
-      listPodSpecs(kubernetes, namespace),
-    ]);
-    const content = found && (await listNamespaceContent(kubernetes, namespace));
-    const users = specs.filter(([, spec]) => spec.serviceAccountName === serviceAccount).map(([name]) => name);
-    const mounting = specs
-      .filter(([, { volumes = [] }]) => volumes.some((volume) => volume.secret?.secretName === secretName))
-      .map(([name]) => name);
-    const objects = { namespace: found, role, binding, serviceAccount: account, users, content };
-    return { ...objects, secret, previous, mounting };
-  } catch (error) {
-    if (isAwsError(error, 'Unauthorized', 'Forbidden')) return 'hidden';
-    throw error;
-  }
-}
-
-/** Why the secret stays although we made it; undefined if nobody would miss it. */
-function needingSecret({ secret, mounting }: Objects): string | undefined {
-  const [first] = mounting;
-  if (first) return `${first} mounts it: its file has no entry of ours any more`;
-  const file = fileOf(secret);
-  const parsed = file?.kind === 'decoded' ? parseIntegrationFile(file.text) : undefined;
-  const isEmpty = file === undefined || (parsed?.accepted && parsed.integrations.length === 0);
-  const others = Object.keys(secret?.data ?? {}).filter((name) => name !== fileName);
-  return isEmpty && others.length === 0 ? undefined : 'it holds what others have put there';
-}
-
-interface Candidate {
-  kind: Kind;
-  object: KubernetesObject | undefined;
-  path: string;
-  /** Why it stays although it is ours. */
-  needed?: string | undefined;
-}
-
-function describe(kind: Kind, { metadata: { namespace, name } }: KubernetesObject): string {
-  return `${kind} ${namespace === undefined ? '' : `${namespace}/`}${name}`;
-}
-
-function commandFor(kind: Kind, { metadata: { namespace, name } }: KubernetesObject): string {
-  return `kubectl delete ${kind.toLowerCase()} ${name}${namespace === undefined ? '' : ` --namespace ${namespace}`}`;
-}
-
-/** Undefined where it is to be deleted. */
-function reasonToKeep({ kind, object, needed }: Candidate, owner: StepContext['owner']): string | undefined {
-  if (!object) return undefined;
-  switch (objectOwnership(object, owner)) {
-    case 'other-deployment':
-      return 'another deployment made it';
-    case 'foreign':
-      return needed ?? `the cluster’s owner applied it; to delete it: ${commandFor(kind, object)}`;
-    case 'ours':
-      return needed;
-  }
-}
-
-/** What becomes of the objects in the namespace, and of the namespace. */
-function judge(input: Input, { neighbours }: Seen, objects: Objects, owner: StepContext['owner']) {
-  const { namespace, secretName } = input.target;
-  const { role, users, content } = objects;
-  if (objects.namespace && 'deletionTimestamp' in objects.namespace.metadata)
-    return { changes: [], kept: [], pending: true, shared: false };
-  const sharing = neighbours.filter((other) => other.namespace === namespace);
-  const rulesLeft = withoutSecret(role?.rules ?? [], secretName);
-  const [other] = [...sharing.map((neighbour) => neighbour.secretName), ...secretsOf(rulesLeft)];
-  const shared = other === undefined ? undefined : `secret ${namespace}/${other} still needs it`;
-  const [user] = users;
-  const candidates: Candidate[] = [
-    { kind: 'RoleBinding', object: objects.binding, path: rbacPath(namespace, 'rolebindings'), needed: shared },
-    { kind: 'Role', object: role, path: rbacPath(namespace, 'roles'), needed: shared },
-    {
-      kind: 'ServiceAccount',
-      object: objects.serviceAccount,
-      path: `${corePath(namespace, 'serviceaccounts')}/${input.serviceAccount}`,
-      needed: sharing.some(({ serviceAccount }) => serviceAccount === input.serviceAccount)
-        ? shared
-        : user && `${user} runs as it`,
-    },
-  ];
-  for (const [object, needed] of [
-    [objects.secret, needingSecret(objects)],
-    [objects.previous, undefined],
-  ] as const)
-    candidates.push({
-      kind: 'Secret',
-      object,
-      path: `${corePath(namespace, 'secrets')}/${object?.metadata.name ?? ''}`,
-      needed,
-    });
-  const goes = candidates.filter((candidate) => candidate.object && reasonToKeep(candidate, owner) === undefined);
-  const goesAlong = new Set(goes.map(({ kind, object }) => `${deletions[kind].among}/${object?.metadata.name ?? ''}`));
-  const rest = content?.filter((name) => !goesAlong.has(name));
-  candidates.push({
-    kind: 'Namespace',
-    object: objects.namespace,
-    path: `/api/v1/namespaces/${namespace}`,
-    needed: rest === undefined ? 'whether it is empty cannot be told' : rest[0] && `it holds ${nameSome(rest)}`,
-  });
-
-  const changes: Change[] = [];
-  const kept: Removal['kept'] = [];
-  if (role && shared && secretsOf(rulesLeft).length < secretsOf(role.rules ?? []).length)
-    changes.push({ do: 'update-role', resource: describe('Role', role), role: { ...role, rules: rulesLeft } });
-  for (const candidate of candidates) {
-    const { kind, object, path } = candidate;
-    if (!object) continue;
-    const why = reasonToKeep(candidate, owner);
-    if (why === undefined) changes.push({ do: deletions[kind].do, resource: describe(kind, object), path });
-    // The owner's own namespace, service account and secret were never ours to delete.
-    else if (objectOwnership(object, owner) !== 'foreign' || kind.startsWith('Role'))
-      kept.push({ resource: describe(kind, object), why });
-  }
-  const pending = changes.some((change) => change.do === 'delete-namespace');
-  return { changes, kept, pending, shared: shared !== undefined };
-}
-
-function nameSome(names: readonly string[]): string {
-  const most = 3;
-  return `${names.slice(0, most).join(', ')}${names.length > most ? ` and ${names.length - most} more` : ''}`;
-}
-
 function wait(reason: string, seconds: number, deadlineSeconds: number, overdue: ErrorCode): AccessPlan {
   return { kind: 'wait', reason, seconds, deadlineSeconds, overdue, expected: { removed: [], kept: [] } };
 }
@@ -348,7 +165,7 @@ function planObjects(input: Input, seen: Seen, situation: Situation<'offboarding
   }
   if (!objects || objects === 'hidden')
     return wait('the administrator’s rights to take effect', 5, 180, 'cluster-rights-missing');
-  const { changes, ...outcome } = judge(input, seen, objects, owner);
+  const { changes, ...outcome } = judgeObjects(input, seen.neighbours, objects, owner);
   const last = { ...closing, found: outcome };
   const [first, ...more] = changes;
   return first ? change(first, ...more, last) : change(last);
@@ -485,9 +302,7 @@ export const removeAccess = defineStep<'remove-access', Input, Seen, Change>({
         return runId === undefined ? rejected : undefined;
       }
       case 'update-role':
-        return asAdministrator(cx, change.resource, () =>
-          connectKubernetes(cx).replace(rbacPath(target.namespace, 'roles'), change.role),
-        );
+        return asAdministrator(cx, change.resource, () => connectKubernetes(cx).replace(change.path, change.role));
       case 'delete-role':
       case 'delete-role-binding':
       case 'delete-service-account':

@@ -8,6 +8,7 @@ import { grantPolicyName, podRoleName } from '../../shared/aws/names.ts';
 import { payerRolesOf } from '../../shared/aws/grant-policy.ts';
 import { classify } from '../../shared/errors.ts';
 import { now } from '../../shared/clock.ts';
+import { ownerLabels } from '../../shared/kubernetes-owner.ts';
 import type { OffboardingRequestInput, OnboardingRequestInput } from '../../shared/request.ts';
 import { targetOf, type StepRecord, type Target } from '../../shared/run.ts';
 import { readRun } from '../../shared/run-store.ts';
@@ -225,6 +226,24 @@ describe('the last payer of a cluster', () => {
     });
     expect(access.cluster.kubernetes.get('Namespace', undefined, 'kubecost')).toBeDefined();
     expect(await listOpenWindows()).toEqual([]);
+  });
+
+  it.each([
+    ['goes with its copy where it is empty, and the namespace too', '{"aws": []}', false],
+    ['stays where others have put entries into it', '{"azure": [{"azureStorageAccount": "theirs"}]}', true],
+    ['stays where nobody can tell what it holds', '{"aws": [', true],
+  ])('a secret of ours that nobody mounts %s', async (_, text, stays) => {
+    await onboard();
+    for (const name of ['cloud-integration', 'cloud-integration-previous'])
+      access.putFile(text, { labels: ownerLabels({ deploymentId: 'sandbox' }) }, 'kubecost', name);
+    const { output } = (await offboard())['remove-access'];
+    expect(object('Secret', 'cloud-integration') !== undefined).toBe(stays);
+    expect(object('Secret', 'cloud-integration-previous')).toBeUndefined();
+    expect(access.cluster.kubernetes.get('Namespace', undefined, 'kubecost') !== undefined).toBe(stays);
+    const why = 'it holds what others have put there';
+    expect(output.kept.filter(({ resource }) => resource === 'Secret kubecost/cloud-integration')).toEqual(
+      stays ? [{ resource: 'Secret kubecost/cloud-integration', why }] : [],
+    );
   });
 
   it('forgets the target of a cluster that is gone, and deletes its role', async () => {
