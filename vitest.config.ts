@@ -6,7 +6,7 @@ if (Number(process.versions.node.split('.')[0]) < 24)
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    setupFiles: ['test/setup.ts'],
+    setupFiles: ['test/support/setup.ts'],
     pool: 'forks',
     maxWorkers: '100%',
     // Loading the SDK's clients, and compiling them until they are fast, costs more than most files' own tests.

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { stringify } from 'yaml';
 import { steps } from '../functions/steps/index.ts';
-import type { Permission } from '../shared/step.ts';
+import type { Permission } from '../shared/step/contract.ts';
 
 type Account = 'payer' | 'cluster';
 

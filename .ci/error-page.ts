@@ -1,9 +1,9 @@
-import { errorCatalogue } from '../shared/error-catalogue.ts';
+import { errorCatalogue } from '../shared/errors/catalogue.ts';
 
 /** docs/errors.md: every failure a user can meet, its actor and its remedy. */
 export function renderErrorPage(): string {
   const sections = Object.entries(errorCatalogue).map(
     ([code, { title, actor, remedy }]) => `## ${code}\n\n${title}.\n\nWho acts: ${actor}. ${remedy}\n`,
   );
-  return `# Errors\n\nGenerated from shared/error-catalogue.ts: npm run generate.\n\n${sections.join('\n')}`;
+  return `# Errors\n\nGenerated from shared/errors/catalogue.ts: npm run generate.\n\n${sections.join('\n')}`;
 }

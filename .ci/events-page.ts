@@ -1,7 +1,7 @@
 import * as z from 'zod';
-import { StepNameView } from '../shared/run.ts';
-import { detailTypes, eventSource, RunEvent } from '../shared/run-event.ts';
-import { exampleEvent } from '../shared/run-event-example.ts';
+import { StepNameView } from '../shared/model/run.ts';
+import { detailTypes, eventSource, RunEvent } from '../shared/model/run-event.ts';
+import { exampleEvent } from '../shared/model/run-event-example.ts';
 
 const block = (language: string, text: string) => `\`\`\`${language}\n${text}\n\`\`\``;
 const json = (value: unknown) => block('json', JSON.stringify(value, null, 2));
@@ -23,7 +23,7 @@ const delivered = {
 export function renderEventsPage(): string {
   return `# Events
 
-Generated from shared/run-event.ts: npm run generate.
+Generated from shared/model/run-event.ts: npm run generate.
 
 Every transition of a run and of its steps is put on the event bus whose ARN the stack prints as \`EventBusArn\`: source
 \`${eventSource}\`, detail type \`${detailTypes.run}\` for the run itself, \`${detailTypes.step}\` for one of its steps. An

@@ -7,9 +7,9 @@ import { renderErrorPage } from './error-page.ts';
 import { renderEventsPage } from './events-page.ts';
 import { renderDiagram } from './diagram.ts';
 import { functionRoles } from './roles.ts';
-import { renderClusterManifest } from '../shared/cluster-manifest.ts';
-import { defaultNames } from '../shared/cluster-role.ts';
-import { openapiDocument } from '../shared/openapi.ts';
+import { renderClusterManifest } from '../shared/cluster/provisioner-manifest.ts';
+import { defaultNames } from '../shared/cluster/provisioner-role.ts';
+import { openapiDocument } from '../shared/api-document/openapi.ts';
 import { offboardDefinition } from '../state-machines/offboard.ts';
 import { provisionDefinition } from '../state-machines/provision.ts';
 

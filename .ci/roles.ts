@@ -1,5 +1,5 @@
 import { deployedFunctions, type DeployedFunction } from './functions.ts';
-import type { Statement } from '../shared/aws/policy.ts';
+import type { Statement } from '../shared/aws/policy-document.ts';
 
 type Resource = { Type: string; Properties: Record<string, unknown> };
 

@@ -1,9 +1,9 @@
 import middy from '@middy/core';
 import * as z from 'zod';
-import { classify, TerminalError } from '../shared/errors.ts';
-import type { RunStatus } from '../shared/run.ts';
-import { closeRun, type Failure } from '../shared/run-close.ts';
-import { readRun } from '../shared/run-store.ts';
+import { classify, TerminalError } from '../shared/errors/errors.ts';
+import type { RunStatus } from '../shared/model/run.ts';
+import { closeRun, type Failure } from '../shared/runs/close.ts';
+import { readRun } from '../shared/runs/run-table.ts';
 
 /** The state machine's own state at its end; `failure` as Catch leaves it. */
 const MachineEvent = z.object({

@@ -1,19 +1,19 @@
 import middy from '@middy/core';
-import { clusterAccount } from '../shared/accounts.ts';
-import { closeAdminWindow } from '../shared/admin-window.ts';
-import { announce, isOverdue } from '../shared/announce.ts';
-import { dispatch } from '../shared/batch-dispatch.ts';
-import { listOpenBatchIds } from '../shared/batch-store.ts';
-import { now } from '../shared/clock.ts';
-import { classify } from '../shared/errors.ts';
-import { stopExecution } from '../shared/execution.ts';
-import { log, type LogFields } from '../shared/logger.ts';
-import type { AnyRun } from '../shared/run.ts';
-import { closeRun } from '../shared/run-close.ts';
-import { isCancelling } from '../shared/run-end.ts';
-import { completeStart } from '../shared/run-start.ts';
-import { listPendingRunIds, readRun } from '../shared/run-store.ts';
-import { listOpenWindows } from '../shared/target-store.ts';
+import { clusterAccount } from '../shared/targets/provisioner-accounts.ts';
+import { closeAdminWindow } from '../shared/cluster/admin-window.ts';
+import { announce, isOverdue } from '../shared/runs/publish-events.ts';
+import { dispatch } from '../shared/batches/dispatch.ts';
+import { listOpenBatchIds } from '../shared/batches/batch-table.ts';
+import { now } from '../shared/platform/clock.ts';
+import { classify } from '../shared/errors/errors.ts';
+import { stopExecution } from '../shared/runs/execution.ts';
+import { log, type LogFields } from '../shared/platform/logger.ts';
+import type { AnyRun } from '../shared/model/run.ts';
+import { closeRun } from '../shared/runs/close.ts';
+import { isCancelling } from '../shared/runs/end.ts';
+import { completeStart } from '../shared/runs/start.ts';
+import { listPendingRunIds, readRun } from '../shared/runs/run-table.ts';
+import { listOpenWindows } from '../shared/targets/target-payers.ts';
 
 /** Longer than any invocation, so that nothing still under way is swept. */
 const leftBehindMs = 10 * 60_000;

@@ -1,4 +1,4 @@
-import { offboardingStepNames } from '../shared/step-names.ts';
+import { offboardingStepNames } from '../shared/model/step-names.ts';
 import { chain, closingStates } from './states.ts';
 
 /** An offboarding as a state machine: input `{runId, attempt}`; what reads goes before what is read, every end through `close`. */

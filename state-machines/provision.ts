@@ -1,4 +1,4 @@
-import { onboardingStepNames, stepPhases, type OnboardingStepName, type StepName } from '../shared/step-names.ts';
+import { onboardingStepNames, stepPhases, type OnboardingStepName, type StepName } from '../shared/model/step-names.ts';
 import { chain, closingStates, stateName, stepStates, type ChainOptions, type States } from './states.ts';
 
 type Phase = (typeof stepPhases)[OnboardingStepName];

@@ -1,4 +1,4 @@
-import type { StepName } from '../shared/step-names.ts';
+import type { StepName } from '../shared/model/step-names.ts';
 
 type State = Record<string, unknown> & { Type: string };
 export type States = Record<string, State>;

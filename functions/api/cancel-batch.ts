@@ -1,8 +1,8 @@
 import * as z from 'zod';
-import { apiHandler } from '../../shared/api-handler.ts';
-import { cancelBatch } from '../../shared/batch-control.ts';
-import { Batch, batchLink, batchView } from '../../shared/batch-view.ts';
-import type { Route } from '../../shared/route.ts';
+import { apiHandler } from '../../shared/http/api-handler.ts';
+import { cancelBatch } from '../../shared/batches/commands.ts';
+import { Batch, batchLink, batchView } from '../../shared/batches/view.ts';
+import type { Route } from '../../shared/http/route.ts';
 
 export const route = {
   method: 'POST',

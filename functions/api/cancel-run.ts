@@ -1,11 +1,11 @@
 import * as z from 'zod';
-import { apiHandler } from '../../shared/api-handler.ts';
-import { Refusal, runLink } from '../../shared/problem.ts';
-import type { Route } from '../../shared/route.ts';
-import { cancelRun } from '../../shared/run-cancel.ts';
-import { isRunId } from '../../shared/run-id.ts';
-import { readRun } from '../../shared/run-store.ts';
-import { Run, runView } from '../../shared/run-view.ts';
+import { apiHandler } from '../../shared/http/api-handler.ts';
+import { Refusal, runLink } from '../../shared/errors/problem.ts';
+import type { Route } from '../../shared/http/route.ts';
+import { cancelRun } from '../../shared/runs/cancel.ts';
+import { isRunId } from '../../shared/model/run-id.ts';
+import { readRun } from '../../shared/runs/run-table.ts';
+import { Run, runView } from '../../shared/runs/view.ts';
 
 export const route = {
   method: 'POST',

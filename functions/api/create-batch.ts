@@ -1,9 +1,9 @@
-import { apiHandler } from '../../shared/api-handler.ts';
-import { startBatch } from '../../shared/batch-control.ts';
-import { BatchRequest } from '../../shared/batch-request.ts';
-import { Batch, batchLink, batchView } from '../../shared/batch-view.ts';
-import type { Route } from '../../shared/route.ts';
-import { startHeaders } from '../../shared/start-contract.ts';
+import { apiHandler } from '../../shared/http/api-handler.ts';
+import { startBatch } from '../../shared/batches/commands.ts';
+import { BatchRequest } from '../../shared/batches/request.ts';
+import { Batch, batchLink, batchView } from '../../shared/batches/view.ts';
+import type { Route } from '../../shared/http/route.ts';
+import { startHeaders } from './start-contract.ts';
 
 export const route = {
   method: 'POST',

@@ -1,10 +1,10 @@
-import { apiHandler } from '../../shared/api-handler.ts';
-import { runLink } from '../../shared/problem.ts';
-import { OnboardingRequest } from '../../shared/request.ts';
-import type { Route } from '../../shared/route.ts';
-import { startRun } from '../../shared/run-start.ts';
-import { runView } from '../../shared/run-view.ts';
-import { startHeaders, startResponses } from '../../shared/start-contract.ts';
+import { apiHandler } from '../../shared/http/api-handler.ts';
+import { runLink } from '../../shared/errors/problem.ts';
+import { OnboardingRequest } from '../../shared/model/onboarding-request.ts';
+import type { Route } from '../../shared/http/route.ts';
+import { startRun } from '../../shared/runs/start.ts';
+import { runView } from '../../shared/runs/view.ts';
+import { startHeaders, startResponses } from './start-contract.ts';
 
 export const route = {
   method: 'POST',

@@ -1,7 +1,7 @@
-import { apiHandler } from '../../shared/api-handler.ts';
-import { docsPage } from '../../shared/docs-page.ts';
-import type { OpenapiDocument } from '../../shared/openapi.ts';
-import type { Route } from '../../shared/route.ts';
+import { apiHandler } from '../../shared/http/api-handler.ts';
+import { docsPage } from '../../shared/api-document/docs-page.ts';
+import type { OpenapiDocument } from '../../shared/api-document/openapi.ts';
+import type { Route } from '../../shared/http/route.ts';
 
 export const route = {
   method: 'GET',

@@ -1,11 +1,11 @@
 import * as z from 'zod';
-import { apiHandler } from '../../shared/api-handler.ts';
-import { Artifacts, artifactsOf } from '../../shared/artifacts.ts';
-import { readDeployment } from '../../shared/deployment.ts';
-import { Refusal } from '../../shared/problem.ts';
-import type { Route } from '../../shared/route.ts';
-import { isRunId } from '../../shared/run-id.ts';
-import { readRun } from '../../shared/run-store.ts';
+import { apiHandler } from '../../shared/http/api-handler.ts';
+import { Artifacts, artifactsOf } from '../../shared/artifacts/artifacts.ts';
+import { readDeployment } from '../../shared/platform/settings.ts';
+import { Refusal } from '../../shared/errors/problem.ts';
+import type { Route } from '../../shared/http/route.ts';
+import { isRunId } from '../../shared/model/run-id.ts';
+import { readRun } from '../../shared/runs/run-table.ts';
 
 export const route = {
   method: 'GET',

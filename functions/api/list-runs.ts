@@ -1,11 +1,11 @@
 import * as z from 'zod';
-import { apiHandler } from '../../shared/api-handler.ts';
-import { Refusal } from '../../shared/problem.ts';
-import type { Route } from '../../shared/route.ts';
-import { runStatuses } from '../../shared/run.ts';
-import { isRunId } from '../../shared/run-id.ts';
-import { listRuns, runIndexes } from '../../shared/run-store.ts';
-import { RunSummary, runSummary } from '../../shared/run-view.ts';
+import { apiHandler } from '../../shared/http/api-handler.ts';
+import { Refusal } from '../../shared/errors/problem.ts';
+import type { Route } from '../../shared/http/route.ts';
+import { runStatuses } from '../../shared/model/run.ts';
+import { isRunId } from '../../shared/model/run-id.ts';
+import { listRuns, runIndexes } from '../../shared/runs/run-table.ts';
+import { RunSummary, runSummary } from '../../shared/runs/view.ts';
 
 const filters = ['status', 'payerAccountId', 'cluster', 'batchId'] as const;
 

@@ -1,5 +1,5 @@
-import { apiHandler } from '../../shared/api-handler.ts';
-import type { Route } from '../../shared/route.ts';
+import { apiHandler } from '../../shared/http/api-handler.ts';
+import type { Route } from '../../shared/http/route.ts';
 
 export const route = {
   method: 'GET',

@@ -11,12 +11,12 @@ import {
   type BucketSeen,
 } from '../../shared/aws/bucket.ts';
 import { athenaResultsBucketName } from '../../shared/aws/names.ts';
-import { mergeStatements, samePolicy, type PolicyDocument } from '../../shared/aws/policy.ts';
+import { mergeStatements, samePolicy, type PolicyDocument } from '../../shared/aws/policy-document.ts';
 import { ownership, ownerTags, toTagList } from '../../shared/aws/tags.ts';
-import type { Outputs } from '../../shared/outputs.ts';
-import { outputOf } from '../../shared/run.ts';
-import { stepHandler } from '../../shared/step-handler.ts';
-import { defineStep, type Plan, type StepChange } from '../../shared/step.ts';
+import type { Outputs } from '../../shared/model/step-outputs.ts';
+import { outputOf } from '../../shared/model/run.ts';
+import { stepHandler } from '../../shared/step-runner/handler.ts';
+import { defineStep, type Plan, type StepChange } from '../../shared/step/contract.ts';
 
 type Output = Outputs['athena-results'];
 

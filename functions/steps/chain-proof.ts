@@ -1,12 +1,12 @@
 import { IAMClient } from '@aws-sdk/client-iam';
-import { assumeActions, podIdentityContext } from '../../shared/aws/access-policies.ts';
+import { assumeActions, podIdentityContext } from '../../shared/access/pod-trust.ts';
 import { findManagedPolicy } from '../../shared/aws/managed-policy.ts';
 import { findRole, iamRegion, parseRoleArn } from '../../shared/aws/role.ts';
 import type { Owner } from '../../shared/aws/tags.ts';
-import { permits, trusts } from '../../shared/aws/trust.ts';
-import { iso } from '../../shared/clock.ts';
-import { rules } from '../../shared/cluster-role.ts';
-import { entryKey, findPayer, parseIntegrationFile } from '../../shared/cloud-integration.ts';
+import { permits, trusts } from '../../shared/aws/trust-policy.ts';
+import { iso } from '../../shared/platform/clock.ts';
+import { rules } from '../../shared/cluster/provisioner-role.ts';
+import { entryKey, findPayer, parseIntegrationFile } from '../../shared/integration-file/merge.ts';
 import {
   fileOf,
   readSecret,
@@ -16,15 +16,15 @@ import {
   withFile,
   type Refusal,
   type Secret,
-} from '../../shared/integration-secret.ts';
-import { connectKubernetes } from '../../shared/kubernetes.ts';
-import { identityAtEnd, podChainPermission, walkPodChain } from '../../shared/pod-chain.ts';
-import { outputOf, podRoleOf, targetOf, type Target } from '../../shared/run.ts';
-import { defineStep, type Plan, type StepContext } from '../../shared/step.ts';
-import { stepHandler } from '../../shared/step-handler.ts';
-import { listTargetPayers } from '../../shared/target-store.ts';
-import type { OnboardingRequest } from '../../shared/request.ts';
-import type { Outputs } from '../../shared/outputs.ts';
+} from '../../shared/publication/integration-secret.ts';
+import { connectKubernetes } from '../../shared/kubernetes/client.ts';
+import { identityAtEnd, podChainPermission, walkPodChain } from '../../shared/access/credential-chain.ts';
+import { outputOf, podRoleOf, targetOf, type Target } from '../../shared/model/run.ts';
+import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
+import { stepHandler } from '../../shared/step-runner/handler.ts';
+import { listTargetPayers } from '../../shared/targets/target-payers.ts';
+import type { OnboardingRequest } from '../../shared/model/onboarding-request.ts';
+import type { Outputs } from '../../shared/model/step-outputs.ts';
 
 interface Input {
   target: Target;

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { CreateAccessEntryCommand, EKSClient } from '@aws-sdk/client-eks';
-import { findAccessEntry, type AccessEntry } from '../../shared/access-entry.ts';
-import { closeAdminWindow, hasAdminPolicy, openAdminWindow } from '../../shared/admin-window.ts';
+import { findAccessEntry, type AccessEntry } from '../../shared/cluster/access-entry.ts';
+import { closeAdminWindow, hasAdminPolicy, openAdminWindow } from '../../shared/cluster/admin-window.ts';
 import { ownerTags } from '../../shared/aws/tags.ts';
 import {
   bindsGroup,
@@ -18,17 +18,17 @@ import {
   type CoveredNames,
   type Role,
   type RoleBinding,
-} from '../../shared/cluster-role.ts';
-import { isAwsError, RetryableError, unlessTaken, UserError } from '../../shared/errors.ts';
-import { isDeniedByPolicy } from '../../shared/kubernetes-error.ts';
-import { missingRights } from '../../shared/cluster-rights.ts';
-import { connectKubernetes, type KubernetesClient } from '../../shared/kubernetes.ts';
-import { objectOwnership, ownerLabels } from '../../shared/kubernetes-owner.ts';
-import { clusterArnOf, type RunRecord } from '../../shared/run.ts';
-import { defineStep, rejected, type KubernetesRule, type Plan, type StepContext } from '../../shared/step.ts';
-import { stepHandler } from '../../shared/step-handler.ts';
-import { readWindow, type AdminWindow } from '../../shared/target-store.ts';
-import type { Outputs } from '../../shared/outputs.ts';
+} from '../../shared/cluster/provisioner-role.ts';
+import { isAwsError, RetryableError, unlessTaken, UserError } from '../../shared/errors/errors.ts';
+import { isDeniedByPolicy } from '../../shared/errors/kubernetes-error.ts';
+import { missingRights } from '../../shared/cluster/access-review.ts';
+import { connectKubernetes, type KubernetesClient } from '../../shared/kubernetes/client.ts';
+import { objectOwnership, ownerLabels } from '../../shared/kubernetes/ownership-labels.ts';
+import { clusterArnOf, type RunRecord } from '../../shared/model/run.ts';
+import { defineStep, rejected, type KubernetesRule, type Plan, type StepContext } from '../../shared/step/contract.ts';
+import { stepHandler } from '../../shared/step-runner/handler.ts';
+import { readWindow, type AdminWindow } from '../../shared/targets/target-payers.ts';
+import type { Outputs } from '../../shared/model/step-outputs.ts';
 
 interface Input {
   clusterArn: string;

@@ -7,10 +7,10 @@ import {
 import { GetCrawlerCommand, GlueClient } from '@aws-sdk/client-glue';
 import { GetAccountSettingsCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
-import { crawlerStackPermissions } from '../../shared/aws/crawler-permissions.ts';
-import { inspectCrawlerTemplate, isRetiredRuntime, type Inspection } from '../../shared/aws/crawler-template.ts';
+import { crawlerStackPermissions } from '../../shared/billing/crawler-permissions.ts';
+import { inspectCrawlerTemplate, isRetiredRuntime, type Inspection } from '../../shared/billing/crawler-template.ts';
 import { crawlerStackName } from '../../shared/aws/names.ts';
-import { nativeCrawlerTemplate } from '../../shared/aws/native-crawler.ts';
+import { nativeCrawlerTemplate } from '../../shared/billing/own-crawler-template.ts';
 import {
   isEmpty,
   lostAmong,
@@ -19,18 +19,24 @@ import {
   putNotifications,
   readNotifications,
   type Notifications,
-} from '../../shared/aws/notifications.ts';
-import { databaseNames, tablesOfReport, type ReportTable } from '../../shared/aws/report-table.ts';
-import { crawlerDatabase, crawlerName, dataPath } from '../../shared/aws/report.ts';
+} from '../../shared/aws/bucket-notifications.ts';
+import { databaseNames, tablesOfReport, type ReportTable } from '../../shared/billing/report-table.ts';
+import { crawlerDatabase, crawlerName, dataPath } from '../../shared/billing/report-location.ts';
 import { describeStack, rootCause, stackResources } from '../../shared/aws/stack.ts';
 import { fromTagList, ownership, ownerTags, toTagList } from '../../shared/aws/tags.ts';
-import { absentIf, isAwsError } from '../../shared/errors.ts';
-import { knownAfter } from '../../shared/known-after.ts';
-import type { Outputs } from '../../shared/outputs.ts';
-import type { OnboardingRequest } from '../../shared/request.ts';
-import { outputOf } from '../../shared/run.ts';
-import { stepHandler } from '../../shared/step-handler.ts';
-import { defineStep, type Plan, type Situation, type StepChange, type StepContext } from '../../shared/step.ts';
+import { absentIf, isAwsError } from '../../shared/errors/errors.ts';
+import { knownAfter } from '../../shared/model/known-after.ts';
+import type { Outputs } from '../../shared/model/step-outputs.ts';
+import type { OnboardingRequest } from '../../shared/model/onboarding-request.ts';
+import { outputOf } from '../../shared/model/run.ts';
+import { stepHandler } from '../../shared/step-runner/handler.ts';
+import {
+  defineStep,
+  type Plan,
+  type Situation,
+  type StepChange,
+  type StepContext,
+} from '../../shared/step/contract.ts';
 
 type Output = Outputs['crawler-stack'];
 type Kind = 'template' | 'native';

@@ -1,5 +1,5 @@
 import type { LifecycleRule } from '@aws-sdk/client-s3';
-import { billingStatements, missingBillingRights } from '../../shared/aws/billing-policy.ts';
+import { billingStatements, missingBillingRights } from '../../shared/billing/cur-bucket-policy.ts';
 import {
   AccountBucket,
   bucketActions,
@@ -9,13 +9,13 @@ import {
   type BucketLocation,
   type BucketSeen,
 } from '../../shared/aws/bucket.ts';
-import { mergeStatements, samePolicy, type PolicyDocument } from '../../shared/aws/policy.ts';
-import { dataPath } from '../../shared/aws/report.ts';
+import { mergeStatements, samePolicy, type PolicyDocument } from '../../shared/aws/policy-document.ts';
+import { dataPath } from '../../shared/billing/report-location.ts';
 import { ownership, ownerTags, takenOverTags } from '../../shared/aws/tags.ts';
-import type { Outputs } from '../../shared/outputs.ts';
-import { outputOf } from '../../shared/run.ts';
-import { stepHandler } from '../../shared/step-handler.ts';
-import { defineStep, type Plan, type StepChange } from '../../shared/step.ts';
+import type { Outputs } from '../../shared/model/step-outputs.ts';
+import { outputOf } from '../../shared/model/run.ts';
+import { stepHandler } from '../../shared/step-runner/handler.ts';
+import { defineStep, type Plan, type StepChange } from '../../shared/step/contract.ts';
 
 type Output = Outputs['cur-bucket'];
 

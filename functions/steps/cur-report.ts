@@ -1,9 +1,15 @@
-import { listReports, putReport, reportArn, settingProblems, type Report } from '../../shared/aws/cur.ts';
-import { isAwsError, UserError } from '../../shared/errors.ts';
-import type { Outputs } from '../../shared/outputs.ts';
-import { outputOf } from '../../shared/run.ts';
-import { stepHandler } from '../../shared/step-handler.ts';
-import { defineStep, rejected, type Plan, type StepChange } from '../../shared/step.ts';
+import {
+  listReports,
+  putReport,
+  reportArn,
+  settingProblems,
+  type Report,
+} from '../../shared/billing/report-definition.ts';
+import { isAwsError, UserError } from '../../shared/errors/errors.ts';
+import type { Outputs } from '../../shared/model/step-outputs.ts';
+import { outputOf } from '../../shared/model/run.ts';
+import { stepHandler } from '../../shared/step-runner/handler.ts';
+import { defineStep, rejected, type Plan, type StepChange } from '../../shared/step/contract.ts';
 
 type Output = Outputs['cur-report'];
 

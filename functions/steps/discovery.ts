@@ -1,13 +1,13 @@
-import { rules } from '../../shared/cluster-role.ts';
-import { connectKubernetes, unlessHidden } from '../../shared/kubernetes.ts';
-import { readLandscape } from '../../shared/landscape.ts';
-import { outputs, type Outputs } from '../../shared/outputs.ts';
-import { targetOf, type RunRecord, type Target } from '../../shared/run.ts';
-import { defineStep, type Plan } from '../../shared/step.ts';
-import { stepHandler } from '../../shared/step-handler.ts';
-import { readTargetSettings } from '../../shared/target-store.ts';
-import { agents, costReaders, type CostReader } from '../../shared/workload.ts';
-import type { OnboardingRequest } from '../../shared/request.ts';
+import { rules } from '../../shared/cluster/provisioner-role.ts';
+import { connectKubernetes, unlessHidden } from '../../shared/kubernetes/client.ts';
+import { readLandscape } from '../../shared/kubecost/read-installation.ts';
+import { outputs, type Outputs } from '../../shared/model/step-outputs.ts';
+import { targetOf, type RunRecord, type Target } from '../../shared/model/run.ts';
+import { defineStep, type Plan } from '../../shared/step/contract.ts';
+import { stepHandler } from '../../shared/step-runner/handler.ts';
+import { readTargetSettings } from '../../shared/targets/target-payers.ts';
+import { agents, costReaders, type CostReader } from '../../shared/kubecost/installation.ts';
+import type { OnboardingRequest } from '../../shared/model/onboarding-request.ts';
 
 interface Input {
   target: Target;

@@ -1,13 +1,13 @@
-import { missingBillingRights } from '../../shared/aws/billing-policy.ts';
+import { missingBillingRights } from '../../shared/billing/cur-bucket-policy.ts';
 import { AccountBucket } from '../../shared/aws/bucket.ts';
-import { deliveryTime, listReports } from '../../shared/aws/cur.ts';
-import { readDelivery, type Delivery } from '../../shared/aws/delivery.ts';
-import { reportRoot } from '../../shared/aws/report.ts';
-import { knownAfter } from '../../shared/known-after.ts';
-import type { Outputs } from '../../shared/outputs.ts';
-import { outputOf, type RunRecord } from '../../shared/run.ts';
-import { stepHandler } from '../../shared/step-handler.ts';
-import { defineStep, type Plan, type StepContext } from '../../shared/step.ts';
+import { deliveryTime, listReports } from '../../shared/billing/report-definition.ts';
+import { readDelivery, type Delivery } from '../../shared/billing/delivery.ts';
+import { reportRoot } from '../../shared/billing/report-location.ts';
+import { knownAfter } from '../../shared/model/known-after.ts';
+import type { Outputs } from '../../shared/model/step-outputs.ts';
+import { outputOf, type RunRecord } from '../../shared/model/run.ts';
+import { stepHandler } from '../../shared/step-runner/handler.ts';
+import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
 
 type Output = Outputs['first-delivery'];
 

@@ -1,5 +1,11 @@
 import { IAMClient } from '@aws-sdk/client-iam';
-import { maxAttachedPolicies, packShards, payerRolesOf, shardArn, type Packed } from '../../shared/aws/grant-policy.ts';
+import {
+  maxAttachedPolicies,
+  packShards,
+  payerRolesOf,
+  shardArn,
+  type Packed,
+} from '../../shared/access/grant-policy.ts';
 import {
   applyPolicyChange,
   findManagedPolicy,
@@ -12,10 +18,10 @@ import {
 } from '../../shared/aws/managed-policy.ts';
 import { grantPolicyName, targetId } from '../../shared/aws/names.ts';
 import { iamRegion } from '../../shared/aws/role.ts';
-import { UserError } from '../../shared/errors.ts';
-import { outputOf, podRoleOf, targetOf, type Quota, type Target } from '../../shared/run.ts';
-import { defineStep, type Plan } from '../../shared/step.ts';
-import { stepHandler } from '../../shared/step-handler.ts';
+import { UserError } from '../../shared/errors/errors.ts';
+import { outputOf, podRoleOf, targetOf, type Quota, type Target } from '../../shared/model/run.ts';
+import { defineStep, type Plan } from '../../shared/step/contract.ts';
+import { stepHandler } from '../../shared/step-runner/handler.ts';
 import {
   fixTargetSettings,
   listTargetPayers,
@@ -25,8 +31,8 @@ import {
   readTargetSettings,
   type TargetPayer,
   type TargetSettings,
-} from '../../shared/target-store.ts';
-import type { Outputs } from '../../shared/outputs.ts';
+} from '../../shared/targets/target-payers.ts';
+import type { Outputs } from '../../shared/model/step-outputs.ts';
 
 interface Input {
   target: Target;

@@ -27,8 +27,8 @@ import { removeCrawlerStack } from './remove-crawler-stack.ts';
 import { removeAthenaResults } from './remove-athena-results.ts';
 import { removeReport } from './remove-report.ts';
 import { removeAccess } from './remove-access.ts';
-import type { Step } from '../../shared/step.ts';
-import type { StepName } from '../../shared/step-names.ts';
+import type { Step } from '../../shared/step/contract.ts';
+import type { StepName } from '../../shared/model/step-names.ts';
 
 /** Every step by name: what the state machine, the function roles and the access templates are generated from. */
 export const steps: Record<StepName, Step> = {

@@ -5,20 +5,20 @@ import {
   findCluster,
   judgeCluster,
   untilAnswered,
-} from '../../shared/cluster-check.ts';
-import { Findings, refusalOf, type Problem } from '../../shared/findings.ts';
-import { outputs, type Outputs } from '../../shared/outputs.ts';
-import { OnboardingRequest, type OffboardingRequest } from '../../shared/request.ts';
-import { clusterArnOf, targetOf, type RunRecord } from '../../shared/run.ts';
-import { listRuns, readRun, type RunPage, type RunSummary } from '../../shared/run-store.ts';
-import { stepHandler } from '../../shared/step-handler.ts';
-import { defineStep, type Plan, type StepContext } from '../../shared/step.ts';
+} from '../../shared/cluster/cluster-check.ts';
+import { Findings, refusalOf, type Problem } from '../../shared/step/problem-list.ts';
+import { outputs, type Outputs } from '../../shared/model/step-outputs.ts';
+import { OnboardingRequest, type OffboardingRequest } from '../../shared/model/onboarding-request.ts';
+import { clusterArnOf, targetOf, type RunRecord } from '../../shared/model/run.ts';
+import { listRuns, readRun, type RunPage, type RunSummary } from '../../shared/runs/run-table.ts';
+import { stepHandler } from '../../shared/step-runner/handler.ts';
+import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
 import {
   listTargetPayers,
   readTargetSettings,
   type TargetPayer,
   type TargetSettings,
-} from '../../shared/target-store.ts';
+} from '../../shared/targets/target-payers.ts';
 
 interface Seen {
   problems: Problem[];

@@ -1,16 +1,22 @@
-import { entryKey, entryOf, findPayer, type IntegrationEntry } from '../../shared/cloud-integration.ts';
-import { rules } from '../../shared/cluster-role.ts';
-import { askConsumer, type Word } from '../../shared/consumer.ts';
-import type { ErrorCode } from '../../shared/error-catalogue.ts';
-import { fileOf, readSecret, unreadable, type Refusal, type Secret } from '../../shared/integration-secret.ts';
-import { connectKubernetes } from '../../shared/kubernetes.ts';
-import type { Outputs } from '../../shared/outputs.ts';
-import { podChainPermission, walkPodChain, type PodChain } from '../../shared/pod-chain.ts';
-import { hasCredentials, listPods } from '../../shared/pods.ts';
-import { rolloutOf, type Rollout, type RollingWorkload } from '../../shared/rollout.ts';
-import { outputOf, podRoleOf, targetOf, type RunRecord, type Target } from '../../shared/run.ts';
-import { defineStep, type Plan, type StepContext } from '../../shared/step.ts';
-import { stepHandler } from '../../shared/step-handler.ts';
+import { entryKey, entryOf, findPayer, type IntegrationEntry } from '../../shared/integration-file/merge.ts';
+import { rules } from '../../shared/cluster/provisioner-role.ts';
+import { askConsumer, type Word } from '../../shared/kubecost/connection-check.ts';
+import type { ErrorCode } from '../../shared/errors/catalogue.ts';
+import {
+  fileOf,
+  readSecret,
+  unreadable,
+  type Refusal,
+  type Secret,
+} from '../../shared/publication/integration-secret.ts';
+import { connectKubernetes } from '../../shared/kubernetes/client.ts';
+import type { Outputs } from '../../shared/model/step-outputs.ts';
+import { podChainPermission, walkPodChain, type PodChain } from '../../shared/access/credential-chain.ts';
+import { hasCredentials, listPods } from '../../shared/kubernetes/pods.ts';
+import { rolloutOf, type Rollout, type RollingWorkload } from '../../shared/kubernetes/rollout.ts';
+import { outputOf, podRoleOf, targetOf, type RunRecord, type Target } from '../../shared/model/run.ts';
+import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
+import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 type Output = Outputs['load-proof'];
 type LoadPlan = Plan<never, Output>;

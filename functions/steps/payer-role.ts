@@ -1,7 +1,7 @@
 import { IAMClient } from '@aws-sdk/client-iam';
 import { payerRoleName } from '../../shared/aws/names.ts';
-import { withoutRole, withRole } from '../../shared/aws/payer-trust.ts';
-import { listOf, policyCharacters, policyOf, type PolicyDocument } from '../../shared/aws/policy.ts';
+import { withoutRole, withRole } from '../../shared/access/payer-trust.ts';
+import { listOf, policyCharacters, policyOf, type PolicyDocument } from '../../shared/aws/policy-document.ts';
 import {
   applyRoleChange,
   findRole,
@@ -11,12 +11,12 @@ import {
   type RoleChange,
   type SeenRole,
 } from '../../shared/aws/role.ts';
-import { trusts } from '../../shared/aws/trust.ts';
-import { podRoleOf, targetOf, type Target } from '../../shared/run.ts';
-import { defineStep, type Plan } from '../../shared/step.ts';
-import { stepHandler } from '../../shared/step-handler.ts';
-import { addPayerTarget, listPayerTargets, type PayerTarget } from '../../shared/target-store.ts';
-import type { Outputs } from '../../shared/outputs.ts';
+import { trusts } from '../../shared/aws/trust-policy.ts';
+import { podRoleOf, targetOf, type Target } from '../../shared/model/run.ts';
+import { defineStep, type Plan } from '../../shared/step/contract.ts';
+import { stepHandler } from '../../shared/step-runner/handler.ts';
+import { addPayerTarget, listPayerTargets, type PayerTarget } from '../../shared/targets/target-payers.ts';
+import type { Outputs } from '../../shared/model/step-outputs.ts';
 
 interface Input {
   payerAccountId: string;

@@ -6,10 +6,10 @@ import {
   podIdentityContext,
   podIdentityTrust,
   type PodIdentity,
-} from '../../shared/aws/access-policies.ts';
-import { findAssociation, type Association } from '../../shared/aws/association.ts';
+} from '../../shared/access/pod-trust.ts';
+import { findAssociation, type Association } from '../../shared/aws/pod-identity-association.ts';
 import { podRoleName } from '../../shared/aws/names.ts';
-import { mergeStatements, policyOf, type PolicyDocument } from '../../shared/aws/policy.ts';
+import { mergeStatements, policyOf, type PolicyDocument } from '../../shared/aws/policy-document.ts';
 import {
   applyRoleChange,
   findRole,
@@ -21,14 +21,14 @@ import {
   type SeenRole,
 } from '../../shared/aws/role.ts';
 import { ownerTags, takenOverTags } from '../../shared/aws/tags.ts';
-import { trusts } from '../../shared/aws/trust.ts';
-import { isAwsError, RetryableError, unlessTaken } from '../../shared/errors.ts';
-import { knownAfter } from '../../shared/known-after.ts';
-import { clusterArnOf, outputOf } from '../../shared/run.ts';
-import { defineStep, type Plan, type StepContext } from '../../shared/step.ts';
-import { stepHandler } from '../../shared/step-handler.ts';
-import type { ErrorCode } from '../../shared/error-catalogue.ts';
-import type { Outputs } from '../../shared/outputs.ts';
+import { trusts } from '../../shared/aws/trust-policy.ts';
+import { isAwsError, RetryableError, unlessTaken } from '../../shared/errors/errors.ts';
+import { knownAfter } from '../../shared/model/known-after.ts';
+import { clusterArnOf, outputOf } from '../../shared/model/run.ts';
+import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
+import { stepHandler } from '../../shared/step-runner/handler.ts';
+import type { ErrorCode } from '../../shared/errors/catalogue.ts';
+import type { Outputs } from '../../shared/model/step-outputs.ts';
 
 interface Input extends PodIdentity {
   clusterName: string;

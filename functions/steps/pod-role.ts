@@ -10,9 +10,9 @@ import {
   webIdentityContext,
   webIdentityTrust,
   type PodIdentity,
-} from '../../shared/aws/access-policies.ts';
+} from '../../shared/access/pod-trust.ts';
 import { podRoleName } from '../../shared/aws/names.ts';
-import { mergeStatements, policyOf, type PolicyDocument } from '../../shared/aws/policy.ts';
+import { mergeStatements, policyOf, type PolicyDocument } from '../../shared/aws/policy-document.ts';
 import {
   applyRoleChange,
   findRole,
@@ -24,15 +24,15 @@ import {
   type SeenRole,
 } from '../../shared/aws/role.ts';
 import { ownerTags, toTagList } from '../../shared/aws/tags.ts';
-import { trusts } from '../../shared/aws/trust.ts';
-import { rules } from '../../shared/cluster-role.ts';
-import { absentIf, unlessTaken } from '../../shared/errors.ts';
-import { connectKubernetes, unlessHidden, type KubernetesObject } from '../../shared/kubernetes.ts';
-import { isHelmManaged, ownerLabels } from '../../shared/kubernetes-owner.ts';
-import { clusterArnOf, outputOf } from '../../shared/run.ts';
-import { defineStep, type Plan, type StepContext } from '../../shared/step.ts';
-import { stepHandler } from '../../shared/step-handler.ts';
-import type { Outputs } from '../../shared/outputs.ts';
+import { trusts } from '../../shared/aws/trust-policy.ts';
+import { rules } from '../../shared/cluster/provisioner-role.ts';
+import { absentIf, unlessTaken } from '../../shared/errors/errors.ts';
+import { connectKubernetes, unlessHidden, type KubernetesObject } from '../../shared/kubernetes/client.ts';
+import { isHelmManaged, ownerLabels } from '../../shared/kubernetes/ownership-labels.ts';
+import { clusterArnOf, outputOf } from '../../shared/model/run.ts';
+import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
+import { stepHandler } from '../../shared/step-runner/handler.ts';
+import type { Outputs } from '../../shared/model/step-outputs.ts';
 
 interface Input extends PodIdentity {
   clusterAccountId: string;

@@ -2,23 +2,23 @@ import { DescribeAddonCommand, EKSClient } from '@aws-sdk/client-eks';
 import { GetDataLakeSettingsCommand, LakeFormationClient } from '@aws-sdk/client-lakeformation';
 import { GetAccountSettingsCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { DescribeOrganizationCommand, OrganizationsClient } from '@aws-sdk/client-organizations';
-import { listReports } from '../../shared/aws/cur.ts';
-import { maxPayersPerTarget } from '../../shared/aws/grant-policy.ts';
+import { listReports } from '../../shared/billing/report-definition.ts';
+import { maxPayersPerTarget } from '../../shared/access/grant-policy.ts';
 import {
   apiServerOf,
   describeClusterPermission,
   findCluster,
   judgeCluster,
   untilAnswered,
-} from '../../shared/cluster-check.ts';
-import { absentIf } from '../../shared/errors.ts';
-import { Findings, refusalOf, type Problem } from '../../shared/findings.ts';
-import type { Outputs } from '../../shared/outputs.ts';
-import type { OnboardingRequest } from '../../shared/request.ts';
-import { clusterArnOf, targetOf } from '../../shared/run.ts';
-import { stepHandler } from '../../shared/step-handler.ts';
-import { defineStep, type Plan, type StepContext } from '../../shared/step.ts';
-import { listTargetPayers } from '../../shared/target-store.ts';
+} from '../../shared/cluster/cluster-check.ts';
+import { absentIf } from '../../shared/errors/errors.ts';
+import { Findings, refusalOf, type Problem } from '../../shared/step/problem-list.ts';
+import type { Outputs } from '../../shared/model/step-outputs.ts';
+import type { OnboardingRequest } from '../../shared/model/onboarding-request.ts';
+import { clusterArnOf, targetOf } from '../../shared/model/run.ts';
+import { stepHandler } from '../../shared/step-runner/handler.ts';
+import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
+import { listTargetPayers } from '../../shared/targets/target-payers.ts';
 
 type Output = Outputs['preflight'];
 type PayerFacts = Pick<Output, 'organization' | 'unreservedConcurrency' | 'lakeFormationLocked'>;

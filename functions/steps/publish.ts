@@ -6,14 +6,14 @@ import {
   parseIntegrationFile,
   renderEntry,
   type IntegrationEntry,
-} from '../../shared/cloud-integration.ts';
-import { iso, now } from '../../shared/clock.ts';
-import { rules } from '../../shared/cluster-role.ts';
-import { readSecret, withFile, type Secret } from '../../shared/integration-secret.ts';
-import { connectKubernetes, unlessHidden } from '../../shared/kubernetes.ts';
-import { listPods, type Pod } from '../../shared/pods.ts';
-import { knownAfter } from '../../shared/known-after.ts';
-import { mostAtOnce, publicationOf, type OwnEntry } from '../../shared/publication.ts';
+} from '../../shared/integration-file/merge.ts';
+import { iso, now } from '../../shared/platform/clock.ts';
+import { rules } from '../../shared/cluster/provisioner-role.ts';
+import { readSecret, withFile, type Secret } from '../../shared/publication/integration-secret.ts';
+import { connectKubernetes, unlessHidden } from '../../shared/kubernetes/client.ts';
+import { listPods, type Pod } from '../../shared/kubernetes/pods.ts';
+import { knownAfter } from '../../shared/model/known-after.ts';
+import { mostAtOnce, publicationOf, type OwnEntry } from '../../shared/publication/desired-file.ts';
 import {
   needsRestart,
   restartPatch,
@@ -21,8 +21,8 @@ import {
   restWait,
   type Reader,
   type Restartable,
-} from '../../shared/restart.ts';
-import { outputOf, podRoleOf, targetOf, type RunRecord, type Target } from '../../shared/run.ts';
+} from '../../shared/publication/workload-restart.ts';
+import { outputOf, podRoleOf, targetOf, type RunRecord, type Target } from '../../shared/model/run.ts';
 import {
   completeLook,
   fileChanges,
@@ -32,18 +32,18 @@ import {
   type FileChange,
   type SecretLook,
   type WantedFile,
-} from '../../shared/secret-publication.ts';
-import { defineStep, rejected, type Plan, type StepContext, type Wait } from '../../shared/step.ts';
-import { stepHandler } from '../../shared/step-handler.ts';
+} from '../../shared/publication/write-file.ts';
+import { defineStep, rejected, type Plan, type StepContext, type Wait } from '../../shared/step/contract.ts';
+import { stepHandler } from '../../shared/step-runner/handler.ts';
 import {
   listTargetPayers,
   markProven,
   markPublished,
   readTargetSettings,
   type TargetPayer,
-} from '../../shared/target-store.ts';
-import type { OnboardingRequest } from '../../shared/request.ts';
-import type { Outputs } from '../../shared/outputs.ts';
+} from '../../shared/targets/target-payers.ts';
+import type { OnboardingRequest } from '../../shared/model/onboarding-request.ts';
+import type { Outputs } from '../../shared/model/step-outputs.ts';
 
 interface Input extends OwnEntry {
   target: Target;

@@ -1,27 +1,27 @@
 import { DeleteAccessEntryCommand, EKSClient } from '@aws-sdk/client-eks';
 import * as z from 'zod';
-import { findAccessEntry, type AccessEntry } from '../../shared/access-entry.ts';
-import { closeAdminWindow, hasAdminPolicy, openAdminWindow } from '../../shared/admin-window.ts';
+import { findAccessEntry, type AccessEntry } from '../../shared/cluster/access-entry.ts';
+import { closeAdminWindow, hasAdminPolicy, openAdminWindow } from '../../shared/cluster/admin-window.ts';
 import { targetId } from '../../shared/aws/names.ts';
 import { taggedOurs } from '../../shared/aws/tags.ts';
-import { rulesIn } from '../../shared/cluster-rights.ts';
-import { givesRight, groupName } from '../../shared/cluster-role.ts';
-import type { ErrorCode } from '../../shared/error-catalogue.ts';
-import { absentIf, isAwsError, isKnownError, RetryableError } from '../../shared/errors.ts';
-import { isDeniedByPolicy } from '../../shared/kubernetes-error.ts';
-import { connectKubernetes, type KubernetesClient } from '../../shared/kubernetes.ts';
+import { rulesIn } from '../../shared/cluster/access-review.ts';
+import { givesRight, groupName } from '../../shared/cluster/provisioner-role.ts';
+import type { ErrorCode } from '../../shared/errors/catalogue.ts';
+import { absentIf, isAwsError, isKnownError, RetryableError } from '../../shared/errors/errors.ts';
+import { isDeniedByPolicy } from '../../shared/errors/kubernetes-error.ts';
+import { connectKubernetes, type KubernetesClient } from '../../shared/kubernetes/client.ts';
 import {
   judgeObjects,
   readObjects,
   type Neighbour,
   type ObjectChange,
   type Objects,
-} from '../../shared/namespace-objects.ts';
-import type { Outputs, Removal } from '../../shared/outputs.ts';
-import { deleteTagged, removalOf } from '../../shared/removal.ts';
-import { outputOf, targetOf, type Target } from '../../shared/run.ts';
-import { defineStep, rejected, type Plan, type Situation, type StepContext } from '../../shared/step.ts';
-import { stepHandler } from '../../shared/step-handler.ts';
+} from '../../shared/offboarding/namespace-objects.ts';
+import type { Outputs, Removal } from '../../shared/model/step-outputs.ts';
+import { deleteTagged, removalOf } from '../../shared/offboarding/removal-output.ts';
+import { outputOf, targetOf, type Target } from '../../shared/model/run.ts';
+import { defineStep, rejected, type Plan, type Situation, type StepContext } from '../../shared/step/contract.ts';
+import { stepHandler } from '../../shared/step-runner/handler.ts';
 import {
   deleteTargetPayer,
   deleteTargetSettings,
@@ -32,7 +32,7 @@ import {
   readWindow,
   type AdminWindow,
   type TargetPayer,
-} from '../../shared/target-store.ts';
+} from '../../shared/targets/target-payers.ts';
 
 interface Input {
   target: Target;

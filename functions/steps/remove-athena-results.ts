@@ -9,13 +9,19 @@ import { findWorkgroup, locationOf, unlessMissing } from '../../shared/aws/athen
 import { AccountBucket } from '../../shared/aws/bucket.ts';
 import { athenaResultsBucketName } from '../../shared/aws/names.ts';
 import { fromTagList, ownership, taggedOurs, type Ownership } from '../../shared/aws/tags.ts';
-import { absentIf } from '../../shared/errors.ts';
-import type { Outputs, Removal } from '../../shared/outputs.ts';
-import { leavingOf, readPayerUsers, reasonsToStay, type Leaving, type PayerUsers } from '../../shared/payer-users.ts';
-import { deleteTagged, removalOf } from '../../shared/removal.ts';
-import { outputOf } from '../../shared/run.ts';
-import { stepHandler } from '../../shared/step-handler.ts';
-import { defineStep, rejected, type Plan, type StepChange, type StepContext } from '../../shared/step.ts';
+import { absentIf } from '../../shared/errors/errors.ts';
+import type { Outputs, Removal } from '../../shared/model/step-outputs.ts';
+import {
+  leavingOf,
+  readPayerUsers,
+  reasonsToStay,
+  type Leaving,
+  type PayerUsers,
+} from '../../shared/offboarding/payer-usage.ts';
+import { deleteTagged, removalOf } from '../../shared/offboarding/removal-output.ts';
+import { outputOf } from '../../shared/model/run.ts';
+import { stepHandler } from '../../shared/step-runner/handler.ts';
+import { defineStep, rejected, type Plan, type StepChange, type StepContext } from '../../shared/step/contract.ts';
 
 type Output = Outputs['remove-athena-results'];
 

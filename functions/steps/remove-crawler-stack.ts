@@ -1,7 +1,7 @@
 import { CloudFormationClient, DeleteStackCommand, type Stack } from '@aws-sdk/client-cloudformation';
 import { GetCrawlerCommand, GlueClient } from '@aws-sdk/client-glue';
 import { AccountBucket } from '../../shared/aws/bucket.ts';
-import { crawlerStackPermissions } from '../../shared/aws/crawler-permissions.ts';
+import { crawlerStackPermissions } from '../../shared/billing/crawler-permissions.ts';
 import { crawlerStackName } from '../../shared/aws/names.ts';
 import {
   isEmpty,
@@ -10,18 +10,30 @@ import {
   putNotifications,
   readNotifications,
   type Notifications,
-} from '../../shared/aws/notifications.ts';
-import { foreignTables, tablesOfReport } from '../../shared/aws/report-table.ts';
-import { crawlerDatabase, crawlerName } from '../../shared/aws/report.ts';
+} from '../../shared/aws/bucket-notifications.ts';
+import { foreignTables, tablesOfReport } from '../../shared/billing/report-table.ts';
+import { crawlerDatabase, crawlerName } from '../../shared/billing/report-location.ts';
 import { describeStack, rootCause, stackResources } from '../../shared/aws/stack.ts';
 import { fromTagList, ownership } from '../../shared/aws/tags.ts';
-import { absentIf, isAwsError, UserError } from '../../shared/errors.ts';
-import type { Outputs, Removal } from '../../shared/outputs.ts';
-import { leavingOf, readPayerUsers, reasonsToStay, type Leaving, type PayerUsers } from '../../shared/payer-users.ts';
-import { removalOf } from '../../shared/removal.ts';
-import { outputOf } from '../../shared/run.ts';
-import { stepHandler } from '../../shared/step-handler.ts';
-import { defineStep, type Plan, type Situation, type StepChange, type StepContext } from '../../shared/step.ts';
+import { absentIf, isAwsError, UserError } from '../../shared/errors/errors.ts';
+import type { Outputs, Removal } from '../../shared/model/step-outputs.ts';
+import {
+  leavingOf,
+  readPayerUsers,
+  reasonsToStay,
+  type Leaving,
+  type PayerUsers,
+} from '../../shared/offboarding/payer-usage.ts';
+import { removalOf } from '../../shared/offboarding/removal-output.ts';
+import { outputOf } from '../../shared/model/run.ts';
+import { stepHandler } from '../../shared/step-runner/handler.ts';
+import {
+  defineStep,
+  type Plan,
+  type Situation,
+  type StepChange,
+  type StepContext,
+} from '../../shared/step/contract.ts';
 
 type Output = Outputs['remove-crawler-stack'];
 

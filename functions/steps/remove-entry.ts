@@ -1,15 +1,15 @@
 import { payerRoleName } from '../../shared/aws/names.ts';
 import { roleArnOf } from '../../shared/aws/role.ts';
-import { iso, now } from '../../shared/clock.ts';
-import { findPayer, foreignKeys } from '../../shared/cloud-integration.ts';
-import { rules } from '../../shared/cluster-role.ts';
-import { readSecret, unwritable, withFile } from '../../shared/integration-secret.ts';
-import { connectKubernetes } from '../../shared/kubernetes.ts';
-import type { Outputs, Removal } from '../../shared/outputs.ts';
-import { mostAtOnce, publicationOf } from '../../shared/publication.ts';
-import { keepsOldFile, restartPatch, restsUntil, restWait } from '../../shared/restart.ts';
-import { leaverOf, type Leaver } from '../../shared/leaver.ts';
-import type { Target } from '../../shared/run.ts';
+import { iso, now } from '../../shared/platform/clock.ts';
+import { findPayer, foreignKeys } from '../../shared/integration-file/merge.ts';
+import { rules } from '../../shared/cluster/provisioner-role.ts';
+import { readSecret, unwritable, withFile } from '../../shared/publication/integration-secret.ts';
+import { connectKubernetes } from '../../shared/kubernetes/client.ts';
+import type { Outputs, Removal } from '../../shared/model/step-outputs.ts';
+import { mostAtOnce, publicationOf } from '../../shared/publication/desired-file.ts';
+import { keepsOldFile, restartPatch, restsUntil, restWait } from '../../shared/publication/workload-restart.ts';
+import { leaverOf, type Leaver } from '../../shared/offboarding/departing-payer.ts';
+import type { Target } from '../../shared/model/run.ts';
 import {
   completeLook,
   fileChanges,
@@ -19,11 +19,16 @@ import {
   type FileChange,
   type SecretLook,
   type WantedFile,
-} from '../../shared/secret-publication.ts';
-import { listSecretReaders, mayReadSecret, type SecretReader } from '../../shared/secret-readers.ts';
-import { defineStep, type Plan, type Situation } from '../../shared/step.ts';
-import { stepHandler } from '../../shared/step-handler.ts';
-import { listTargetPayers, markRemoving, readTargetSettings, type TargetPayer } from '../../shared/target-store.ts';
+} from '../../shared/publication/write-file.ts';
+import { listSecretReaders, mayReadSecret, type SecretReader } from '../../shared/publication/secret-readers.ts';
+import { defineStep, type Plan, type Situation } from '../../shared/step/contract.ts';
+import { stepHandler } from '../../shared/step-runner/handler.ts';
+import {
+  listTargetPayers,
+  markRemoving,
+  readTargetSettings,
+  type TargetPayer,
+} from '../../shared/targets/target-payers.ts';
 
 interface Seen extends SecretLook {
   /** `gone`: there is no cluster any more; `hidden`: it does not let us look. */

@@ -1,5 +1,11 @@
 import { IAMClient } from '@aws-sdk/client-iam';
-import { maxAttachedPolicies, packShards, payerRolesOf, shardArn, type Packed } from '../../shared/aws/grant-policy.ts';
+import {
+  maxAttachedPolicies,
+  packShards,
+  payerRolesOf,
+  shardArn,
+  type Packed,
+} from '../../shared/access/grant-policy.ts';
 import {
   applyPolicyChange,
   findManagedPolicy,
@@ -12,12 +18,12 @@ import {
 } from '../../shared/aws/managed-policy.ts';
 import { grantPolicyName } from '../../shared/aws/names.ts';
 import { iamRegion, parseRoleArn, roleArnOf } from '../../shared/aws/role.ts';
-import type { Outputs, Removal } from '../../shared/outputs.ts';
-import { removalOf } from '../../shared/removal.ts';
-import { outputOf, targetOf, type Target } from '../../shared/run.ts';
-import { defineStep, type Plan } from '../../shared/step.ts';
-import { stepHandler } from '../../shared/step-handler.ts';
-import { listServiceAccountPayers, needsTarget, type TargetPayer } from '../../shared/target-store.ts';
+import type { Outputs, Removal } from '../../shared/model/step-outputs.ts';
+import { removalOf } from '../../shared/offboarding/removal-output.ts';
+import { outputOf, targetOf, type Target } from '../../shared/model/run.ts';
+import { defineStep, type Plan } from '../../shared/step/contract.ts';
+import { stepHandler } from '../../shared/step-runner/handler.ts';
+import { listServiceAccountPayers, needsTarget, type TargetPayer } from '../../shared/targets/target-payers.ts';
 
 interface Input {
   target: Target;

@@ -11,12 +11,12 @@ import {
   UpdateAssumeRolePolicyCommand,
 } from '@aws-sdk/client-iam';
 import { dataPolicyName, payerRoleName, tagsPolicyName } from '../../shared/aws/names.ts';
-import { withoutOurs } from '../../shared/aws/payer-policy.ts';
-import { decodePolicy, samePolicy, type PolicyDocument } from '../../shared/aws/policy.ts';
+import { withoutOurs } from '../../shared/access/payer-policy.ts';
+import { decodePolicy, samePolicy, type PolicyDocument } from '../../shared/aws/policy-document.ts';
 import { findRole, iamRegion, type SeenRole } from '../../shared/aws/role.ts';
 import { ownerTags, taggedOurs, takenOverTags } from '../../shared/aws/tags.ts';
-import { absentIf, isAwsError, RetryableError } from '../../shared/errors.ts';
-import type { Outputs } from '../../shared/outputs.ts';
+import { absentIf, isAwsError, RetryableError } from '../../shared/errors/errors.ts';
+import type { Outputs } from '../../shared/model/step-outputs.ts';
 import {
   leavingOf,
   readPayerUsers,
@@ -24,11 +24,11 @@ import {
   remainingTrust,
   type Leaving,
   type PayerUsers,
-} from '../../shared/payer-users.ts';
-import { deleteTagged, removalOf } from '../../shared/removal.ts';
-import { defineStep, type Plan, type StepChange, type StepContext } from '../../shared/step.ts';
-import { stepHandler } from '../../shared/step-handler.ts';
-import { markPayerTargetRemoving } from '../../shared/target-store.ts';
+} from '../../shared/offboarding/payer-usage.ts';
+import { deleteTagged, removalOf } from '../../shared/offboarding/removal-output.ts';
+import { defineStep, type Plan, type StepChange, type StepContext } from '../../shared/step/contract.ts';
+import { stepHandler } from '../../shared/step-runner/handler.ts';
+import { markPayerTargetRemoving } from '../../shared/targets/target-payers.ts';
 
 type Output = Outputs['remove-payer-role'];
 

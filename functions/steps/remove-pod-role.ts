@@ -1,9 +1,9 @@
 import { DeletePodIdentityAssociationCommand, EKSClient, UntagResourceCommand } from '@aws-sdk/client-eks';
 import { IAMClient } from '@aws-sdk/client-iam';
-import { findAccessEntry } from '../../shared/access-entry.ts';
-import { annotatedBy, podSid, roleAnnotation, type PodIdentity } from '../../shared/aws/access-policies.ts';
-import { findAssociation, type Association } from '../../shared/aws/association.ts';
-import { holdsOnlyGrant, payerRolesOf } from '../../shared/aws/grant-policy.ts';
+import { findAccessEntry } from '../../shared/cluster/access-entry.ts';
+import { annotatedBy, podSid, roleAnnotation, type PodIdentity } from '../../shared/access/pod-trust.ts';
+import { findAssociation, type Association } from '../../shared/aws/pod-identity-association.ts';
+import { holdsOnlyGrant, payerRolesOf } from '../../shared/access/grant-policy.ts';
 import {
   applyPolicyChange,
   findManagedPolicy,
@@ -24,22 +24,22 @@ import {
 } from '../../shared/aws/role.ts';
 import { applyRoleRemoval, listInlinePolicies, type RoleRemoval } from '../../shared/aws/role-removal.ts';
 import { ownerTags, taggedOurs, takenOverTags } from '../../shared/aws/tags.ts';
-import { lacks } from '../../shared/cluster-rights.ts';
-import { rules } from '../../shared/cluster-role.ts';
-import { absentIf } from '../../shared/errors.ts';
-import { connectKubernetes, type KubernetesObject } from '../../shared/kubernetes.ts';
-import type { Outputs, Removal } from '../../shared/outputs.ts';
-import { deleteTagged, removalOf } from '../../shared/removal.ts';
-import { outputOf, targetOf, type Change as Recorded, type Target } from '../../shared/run.ts';
-import { defineStep, type Plan, type StepContext } from '../../shared/step.ts';
-import { stepHandler } from '../../shared/step-handler.ts';
+import { lacks } from '../../shared/cluster/access-review.ts';
+import { rules } from '../../shared/cluster/provisioner-role.ts';
+import { absentIf } from '../../shared/errors/errors.ts';
+import { connectKubernetes, type KubernetesObject } from '../../shared/kubernetes/client.ts';
+import type { Outputs, Removal } from '../../shared/model/step-outputs.ts';
+import { deleteTagged, removalOf } from '../../shared/offboarding/removal-output.ts';
+import { outputOf, targetOf, type Change as Recorded, type Target } from '../../shared/model/run.ts';
+import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
+import { stepHandler } from '../../shared/step-runner/handler.ts';
 import {
   listPayerTargets,
   listServiceAccountPayers,
   markUnloaded,
   needsTarget,
   type TargetPayer,
-} from '../../shared/target-store.ts';
+} from '../../shared/targets/target-payers.ts';
 
 interface Input extends PodIdentity {
   target: Target;

@@ -1,17 +1,23 @@
-import { billingSids } from '../../shared/aws/billing-policy.ts';
+import { billingSids } from '../../shared/billing/cur-bucket-policy.ts';
 import { AccountBucket, tlsOnlySid } from '../../shared/aws/bucket.ts';
-import { deleteReport, listReports, reportArn, type Report } from '../../shared/aws/cur.ts';
+import { deleteReport, listReports, reportArn, type Report } from '../../shared/billing/report-definition.ts';
 import { targetId } from '../../shared/aws/names.ts';
-import type { PolicyDocument } from '../../shared/aws/policy.ts';
-import { reportRoot } from '../../shared/aws/report.ts';
+import type { PolicyDocument } from '../../shared/aws/policy-document.ts';
+import { reportRoot } from '../../shared/billing/report-location.ts';
 import { isTakenOver, ownership, ownerTags, takenOverTags, type Ownership } from '../../shared/aws/tags.ts';
-import type { Outputs, Removal } from '../../shared/outputs.ts';
-import { leavingOf, readPayerUsers, reasonsToStay, type Leaving, type PayerUsers } from '../../shared/payer-users.ts';
-import { removalOf } from '../../shared/removal.ts';
-import { outputOf } from '../../shared/run.ts';
-import { stepHandler } from '../../shared/step-handler.ts';
-import { defineStep, rejected, type Plan, type StepChange, type StepContext } from '../../shared/step.ts';
-import { deletePayerTarget, markReportPurged } from '../../shared/target-store.ts';
+import type { Outputs, Removal } from '../../shared/model/step-outputs.ts';
+import {
+  leavingOf,
+  readPayerUsers,
+  reasonsToStay,
+  type Leaving,
+  type PayerUsers,
+} from '../../shared/offboarding/payer-usage.ts';
+import { removalOf } from '../../shared/offboarding/removal-output.ts';
+import { outputOf } from '../../shared/model/run.ts';
+import { stepHandler } from '../../shared/step-runner/handler.ts';
+import { defineStep, rejected, type Plan, type StepChange, type StepContext } from '../../shared/step/contract.ts';
+import { deletePayerTarget, markReportPurged } from '../../shared/targets/target-payers.ts';
 
 type Output = Outputs['remove-report'];
 type Place = NonNullable<Outputs['inventory']['report']>;

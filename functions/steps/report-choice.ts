@@ -1,16 +1,16 @@
 import { AccountBucket } from '../../shared/aws/bucket.ts';
-import { deliveryTime, listReports, settingProblems, type Report } from '../../shared/aws/cur.ts';
+import { deliveryTime, listReports, settingProblems, type Report } from '../../shared/billing/report-definition.ts';
 import { curBucketName, defaultReportName } from '../../shared/aws/names.ts';
-import { reportRoot } from '../../shared/aws/report.ts';
-import { reportMerits, reportProblems } from '../../shared/aws/report-verdict.ts';
+import { reportRoot } from '../../shared/billing/report-location.ts';
+import { reportMerits, reportProblems } from '../../shared/billing/report-assessment.ts';
 import { ownership } from '../../shared/aws/tags.ts';
-import { isAwsError } from '../../shared/errors.ts';
-import type { OnboardingRequest } from '../../shared/request.ts';
-import type { Outputs } from '../../shared/outputs.ts';
-import { targetOf, type Target } from '../../shared/run.ts';
-import { stepHandler } from '../../shared/step-handler.ts';
-import { defineStep, type Plan, type StepContext } from '../../shared/step.ts';
-import { claimPayer, listPurgedReports } from '../../shared/target-store.ts';
+import { isAwsError } from '../../shared/errors/errors.ts';
+import type { OnboardingRequest } from '../../shared/model/onboarding-request.ts';
+import type { Outputs } from '../../shared/model/step-outputs.ts';
+import { targetOf, type Target } from '../../shared/model/run.ts';
+import { stepHandler } from '../../shared/step-runner/handler.ts';
+import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
+import { claimPayer, listPurgedReports } from '../../shared/targets/target-payers.ts';
 
 interface Input {
   payerAccountId: string;

@@ -1,16 +1,16 @@
-import { findPayer } from '../../shared/cloud-integration.ts';
-import { rules } from '../../shared/cluster-role.ts';
-import { takenUpSeconds } from '../../shared/connection-status.ts';
-import { loadedKeys } from '../../shared/consumer.ts';
-import { fileOf, readSecret, type Secret } from '../../shared/integration-secret.ts';
-import { connectKubernetes } from '../../shared/kubernetes.ts';
-import type { Outputs } from '../../shared/outputs.ts';
-import { isReady } from '../../shared/pods.ts';
-import { holdersOfOldFile } from '../../shared/restart.ts';
-import { leaverOf, type Leaver } from '../../shared/leaver.ts';
-import { mayReadSecret, listSecretReaders, type SecretReader } from '../../shared/secret-readers.ts';
-import { defineStep, type Plan } from '../../shared/step.ts';
-import { stepHandler } from '../../shared/step-handler.ts';
+import { findPayer } from '../../shared/integration-file/merge.ts';
+import { rules } from '../../shared/cluster/provisioner-role.ts';
+import { takenUpSeconds } from '../../shared/kubecost/connection-status.ts';
+import { loadedKeys } from '../../shared/kubecost/connection-check.ts';
+import { fileOf, readSecret, type Secret } from '../../shared/publication/integration-secret.ts';
+import { connectKubernetes } from '../../shared/kubernetes/client.ts';
+import type { Outputs } from '../../shared/model/step-outputs.ts';
+import { isReady } from '../../shared/kubernetes/pods.ts';
+import { holdersOfOldFile } from '../../shared/publication/workload-restart.ts';
+import { leaverOf, type Leaver } from '../../shared/offboarding/departing-payer.ts';
+import { mayReadSecret, listSecretReaders, type SecretReader } from '../../shared/publication/secret-readers.ts';
+import { defineStep, type Plan } from '../../shared/step/contract.ts';
+import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 interface Seen {
   /** There is no cluster any more, or it does not let us look. */

@@ -6,7 +6,7 @@ import {
   StartQueryExecutionCommand,
   type WorkGroup,
 } from '@aws-sdk/client-athena';
-import { isAwsError } from '../errors.ts';
+import { isAwsError } from '../errors/errors.ts';
 
 /** Athena has no exception for a missing workgroup, only this message. */
 export async function findWorkgroup(athena: AthenaClient, name: string): Promise<WorkGroup | undefined> {

@@ -19,8 +19,8 @@ import {
   type BucketLocationConstraint,
   type LifecycleRule,
 } from '@aws-sdk/client-s3';
-import { absentIf, isAwsError, RetryableError, UserError } from '../errors.ts';
-import { decodePolicy, type PolicyDocument, type Statement } from './policy.ts';
+import { absentIf, isAwsError, RetryableError, UserError } from '../errors/errors.ts';
+import { decodePolicy, type PolicyDocument, type Statement } from './policy-document.ts';
 import { fromTagList, ownerTags, toTagList, type Owner } from './tags.ts';
 import type { TargetAccount } from './target-account.ts';
 

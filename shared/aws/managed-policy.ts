@@ -13,8 +13,8 @@ import {
   TagPolicyCommand,
   type IAMClient,
 } from '@aws-sdk/client-iam';
-import { absentIf, isAwsError, RetryableError, TerminalError, unlessTaken, UserError } from '../errors.ts';
-import { decodePolicy, samePolicy, type PolicyDocument } from './policy.ts';
+import { absentIf, isAwsError, RetryableError, TerminalError, unlessTaken, UserError } from '../errors/errors.ts';
+import { decodePolicy, samePolicy, type PolicyDocument } from './policy-document.ts';
 import { parseRoleArn } from './role.ts';
 import { fromTagList, ownerTags, ownership, toTagList, type Owner, type Ownership } from './tags.ts';
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Target } from '../run.ts';
+import type { Target } from '../model/run.ts';
 
 /** First 8 hex digits of SHA-256 over the parts, joined by a character none of them can hold. */
 function shortHash(...parts: string[]): string {

@@ -5,8 +5,8 @@ import {
   UntagRoleCommand,
   type IAMClient,
 } from '@aws-sdk/client-iam';
-import { absentIf, isAwsError, RetryableError } from '../errors.ts';
-import { deleteTagged } from '../removal.ts';
+import { absentIf, isAwsError, RetryableError } from '../errors/errors.ts';
+import { deleteTagged } from '../offboarding/removal-output.ts';
 import { findRole, parseRoleArn } from './role.ts';
 import { ownerTags, takenOverTags, type Owner } from './tags.ts';
 

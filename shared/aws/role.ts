@@ -5,8 +5,8 @@ import {
   UpdateAssumeRolePolicyCommand,
   type IAMClient,
 } from '@aws-sdk/client-iam';
-import { absentIf, isAwsError, RetryableError, unlessTaken } from '../errors.ts';
-import { decodePolicy, samePolicy, type PolicyDocument } from './policy.ts';
+import { absentIf, isAwsError, RetryableError, unlessTaken } from '../errors/errors.ts';
+import { decodePolicy, samePolicy, type PolicyDocument } from './policy-document.ts';
 import {
   fromTagList,
   isTakenOver,

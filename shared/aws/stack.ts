@@ -6,7 +6,7 @@ import {
   type Stack,
   type StackEvent,
 } from '@aws-sdk/client-cloudformation';
-import { isAwsError } from '../errors.ts';
+import { isAwsError } from '../errors/errors.ts';
 
 /** CloudFormation has no exception for a missing stack, only this message. */
 export async function describeStack(client: CloudFormationClient, name: string): Promise<Stack | undefined> {

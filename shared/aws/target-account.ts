@@ -1,7 +1,7 @@
 import { AssumeRoleCommand, STSClient, type Credentials } from '@aws-sdk/client-sts';
 import type { AwsCredentialIdentity } from '@smithy/types';
-import type { ErrorCode } from '../error-catalogue.ts';
-import { isAwsError, TerminalError, UserError } from '../errors.ts';
+import type { ErrorCode } from '../errors/catalogue.ts';
+import { isAwsError, TerminalError, UserError } from '../errors/errors.ts';
 import { hubClient, newClient, type ClientConstructor } from './clients.ts';
 
 export interface AssumeRole {

@@ -1,17 +1,17 @@
 import { execFileSync } from 'node:child_process';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parse, parseAllDocuments, stringify } from 'yaml';
-import { artifactsOf, Artifacts } from '../../shared/artifacts.ts';
-import { parseIntegrationFile } from '../../shared/cloud-integration.ts';
-import type { Outputs } from '../../shared/outputs.ts';
-import { OnboardingRequest, type OnboardingRequestInput } from '../../shared/request.ts';
-import { skips, type RunRecord, type StepRecord } from '../../shared/run.ts';
-import { commandLine } from '../../shared/shell.ts';
-import { stepNames, type StepName } from '../../shared/step-names.ts';
-import { writeYaml } from '../../shared/yaml-text.ts';
-import { call } from './call.ts';
-import { Hub } from './hub.ts';
-import { endStep, givenRun, smallest } from './requests.ts';
+import { artifactsOf, Artifacts } from '../../shared/artifacts/artifacts.ts';
+import { parseIntegrationFile } from '../../shared/integration-file/merge.ts';
+import type { Outputs } from '../../shared/model/step-outputs.ts';
+import { OnboardingRequest, type OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
+import { skips, type RunRecord, type StepRecord } from '../../shared/model/run.ts';
+import { commandLine } from '../../shared/text/shell-quoting.ts';
+import { stepNames, type StepName } from '../../shared/model/step-names.ts';
+import { writeYaml } from '../../shared/text/yaml-text.ts';
+import { call } from '../support/api-call.ts';
+import { Hub } from '../support/hub-services.ts';
+import { endStep, givenRun, smallest } from '../support/stored-runs.ts';
 
 const provisionerArn = 'arn:aws:iam::222233334444:role/kubecost-payer-onboarding/kubecost-cluster-provisioner';
 const issuer = 'oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE';

@@ -1,12 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { close } from '../../functions/close.ts';
 import { sweep } from '../../functions/sweep.ts';
-import { endRun } from '../../shared/run-end.ts';
-import type { Run } from '../../shared/run-view.ts';
-import { StepStore } from '../../shared/step-store.ts';
-import { call } from './call.ts';
-import { Hub } from './hub.ts';
-import { givenRun, smallest, storedRun } from './requests.ts';
+import { endRun } from '../../shared/runs/end.ts';
+import type { Run } from '../../shared/runs/view.ts';
+import { StepStore } from '../../shared/step-runner/step-record.ts';
+import { call } from '../support/api-call.ts';
+import { Hub } from '../support/hub-services.ts';
+import { givenRun, smallest, storedRun } from '../support/stored-runs.ts';
 
 let hub: Hub;
 beforeAll(() => vi.spyOn(process.stdout, 'write').mockReturnValue(true));

@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { completeStart } from '../../shared/run-start.ts';
-import { listRuns } from '../../shared/run-store.ts';
-import type { Run } from '../../shared/run-view.ts';
-import { call } from './call.ts';
-import { Hub } from './hub.ts';
-import { smallest } from './requests.ts';
+import { completeStart } from '../../shared/runs/start.ts';
+import { listRuns } from '../../shared/runs/run-table.ts';
+import type { Run } from '../../shared/runs/view.ts';
+import { call } from '../support/api-call.ts';
+import { Hub } from '../support/hub-services.ts';
+import { smallest } from '../support/stored-runs.ts';
 
 let hub: Hub;
 beforeAll(() => vi.spyOn(process.stdout, 'write').mockReturnValue(true));

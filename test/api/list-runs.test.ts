@@ -1,11 +1,11 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import * as z from 'zod';
-import { newRunId } from '../../shared/run-id.ts';
-import { RunSummary } from '../../shared/run-view.ts';
-import { documentClient } from '../../shared/table.ts';
-import { call } from './call.ts';
-import { Hub } from './hub.ts';
-import { givenRun, smallest } from './requests.ts';
+import { newRunId } from '../../shared/model/run-id.ts';
+import { RunSummary } from '../../shared/runs/view.ts';
+import { documentClient } from '../../shared/table/document-table.ts';
+import { call } from '../support/api-call.ts';
+import { Hub } from '../support/hub-services.ts';
+import { givenRun, smallest } from '../support/stored-runs.ts';
 
 let hub: Hub;
 beforeAll(() => vi.spyOn(process.stdout, 'write').mockReturnValue(true));

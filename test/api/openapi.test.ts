@@ -1,10 +1,10 @@
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import committed from '../../docs/openapi.json' with { type: 'json' };
-import { errorCatalogue } from '../../shared/error-catalogue.ts';
-import { openapiDocument, type OpenapiDocument } from '../../shared/openapi.ts';
-import { httpRoutes, readServerlessFile } from '../sandbox/serverless-file.ts';
-import { call, validatorOf } from './call.ts';
+import { errorCatalogue } from '../../shared/errors/catalogue.ts';
+import { openapiDocument, type OpenapiDocument } from '../../shared/api-document/openapi.ts';
+import { httpRoutes, readServerlessFile } from '../support/serverless-file.ts';
+import { call, validatorOf } from '../support/api-call.ts';
 
 beforeAll(() => vi.spyOn(process.stdout, 'write').mockReturnValue(true));
 afterAll(() => vi.restoreAllMocks());

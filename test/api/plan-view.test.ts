@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { OffboardingRequest, OnboardingRequest } from '../../shared/request.ts';
-import { planOf } from '../../shared/plan.ts';
-import { runErrorOf, type AnyRun, type RunRecord, type StepRecord } from '../../shared/run.ts';
-import { Run, runView } from '../../shared/run-view.ts';
-import { smallest } from './requests.ts';
+import { OffboardingRequest, OnboardingRequest } from '../../shared/model/onboarding-request.ts';
+import { planOf } from '../../shared/runs/dry-run-plan.ts';
+import { runErrorOf, type AnyRun, type RunRecord, type StepRecord } from '../../shared/model/run.ts';
+import { Run, runView } from '../../shared/runs/view.ts';
+import { smallest } from '../support/stored-runs.ts';
 
 const at = '2026-03-02T09:00:00.000Z';
 

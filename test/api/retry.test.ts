@@ -1,14 +1,14 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { runErrorOf, type AnyRun } from '../../shared/run.ts';
-import { endRun } from '../../shared/run-end.ts';
-import { releaseLock, takeLock } from '../../shared/run-lock.ts';
-import { readRun } from '../../shared/run-store.ts';
-import type { Run } from '../../shared/run-view.ts';
-import { StepStore } from '../../shared/step-store.ts';
+import { runErrorOf, type AnyRun } from '../../shared/model/run.ts';
+import { endRun } from '../../shared/runs/end.ts';
+import { releaseLock, takeLock } from '../../shared/runs/lock.ts';
+import { readRun } from '../../shared/runs/run-table.ts';
+import type { Run } from '../../shared/runs/view.ts';
+import { StepStore } from '../../shared/step-runner/step-record.ts';
 import { sweep } from '../../functions/sweep.ts';
-import { call } from './call.ts';
-import { Hub } from './hub.ts';
-import { endStep, givenRun, smallest, storedRun } from './requests.ts';
+import { call } from '../support/api-call.ts';
+import { Hub } from '../support/hub-services.ts';
+import { endStep, givenRun, smallest, storedRun } from '../support/stored-runs.ts';
 
 let hub: Hub;
 beforeAll(() => vi.spyOn(process.stdout, 'write').mockReturnValue(true));

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { OnboardingRequest } from '../../shared/request.ts';
-import type { RunRecord, StepRecord } from '../../shared/run.ts';
-import { Run, runView } from '../../shared/run-view.ts';
-import { onboardingStepNames, stepNames, type StepName } from '../../shared/step-names.ts';
-import { smallest } from './requests.ts';
+import { OnboardingRequest } from '../../shared/model/onboarding-request.ts';
+import type { RunRecord, StepRecord } from '../../shared/model/run.ts';
+import { Run, runView } from '../../shared/runs/view.ts';
+import { onboardingStepNames, stepNames, type StepName } from '../../shared/model/step-names.ts';
+import { smallest } from '../support/stored-runs.ts';
 
 const started = '2026-03-02T09:00:00.000Z';
 const startedMs = Date.parse(started);

@@ -1,13 +1,13 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { clusterArnOf } from '../../shared/run.ts';
-import { endRun } from '../../shared/run-end.ts';
-import { releaseLock } from '../../shared/run-lock.ts';
-import { OnboardingRequest, type OnboardingRequestInput } from '../../shared/request.ts';
-import type { Run } from '../../shared/run-view.ts';
-import { fixTargetSettings, moveServiceAccount } from '../../shared/target-store.ts';
-import { call } from './call.ts';
-import { Hub } from './hub.ts';
-import { smallest, storedRun } from './requests.ts';
+import { clusterArnOf } from '../../shared/model/run.ts';
+import { endRun } from '../../shared/runs/end.ts';
+import { releaseLock } from '../../shared/runs/lock.ts';
+import { OnboardingRequest, type OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
+import type { Run } from '../../shared/runs/view.ts';
+import { fixTargetSettings, moveServiceAccount } from '../../shared/targets/target-payers.ts';
+import { call } from '../support/api-call.ts';
+import { Hub } from '../support/hub-services.ts';
+import { smallest, storedRun } from '../support/stored-runs.ts';
 
 let hub: Hub;
 beforeAll(() => vi.spyOn(process.stdout, 'write').mockReturnValue(true));

@@ -1,9 +1,9 @@
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { Problem } from '../../shared/problem.ts';
-import { call, type Answer } from './call.ts';
-import { Hub } from './hub.ts';
-import { smallest } from './requests.ts';
+import type { Problem } from '../../shared/errors/problem.ts';
+import { call, type Answer } from '../support/api-call.ts';
+import { Hub } from '../support/hub-services.ts';
+import { smallest } from '../support/stored-runs.ts';
 
 const hub = new Hub();
 beforeAll(async () => {

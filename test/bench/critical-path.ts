@@ -1,5 +1,5 @@
-import { outputs, type Outputs } from '../../shared/outputs.ts';
-import type { Run } from '../../shared/run-view.ts';
+import { outputs, type Outputs } from '../../shared/model/step-outputs.ts';
+import type { Run } from '../../shared/runs/view.ts';
 import type { World } from '../sandbox/world.ts';
 import type { MeasuredRun } from './measure.ts';
 

@@ -1,12 +1,12 @@
-import { parseIntegrationFile } from '../../shared/cloud-integration.ts';
-import type { Run } from '../../shared/run-view.ts';
-import { ApiClient } from '../demo/api-client.ts';
-import { fleetClusters, fleetRequests, seedFleet } from '../demo/fleet.ts';
-import { runsOfBatch, untilBatchRests } from '../demo/fleet-run.ts';
-import { clusterArn, readSecret } from '../demo/scenario.ts';
-import { quietly } from '../quiet.ts';
-import { startSandbox, type InvocationRecord, type Sandbox } from '../sandbox/hub.ts';
-import { tallyPublications, type Tally } from '../steps/publication-tally.ts';
+import { parseIntegrationFile } from '../../shared/integration-file/merge.ts';
+import type { Run } from '../../shared/runs/view.ts';
+import { ApiClient } from '../support/api-client.ts';
+import { fleetClusters, fleetRequests, seedFleet } from '../support/fleet.ts';
+import { runsOfBatch, untilBatchRests } from '../support/fleet-run.ts';
+import { clusterArn, readSecret } from '../support/scenario.ts';
+import { quietly } from '../support/mute-logs.ts';
+import { startSandbox, type InvocationRecord, type Sandbox } from '../support/deployed-sandbox.ts';
+import { tallyPublications, type Tally } from '../support/publication-tally.ts';
 import { costOf } from './cost.ts';
 import { latenciesUnderLoad, type Latencies } from './latency.ts';
 

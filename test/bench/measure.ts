@@ -1,9 +1,9 @@
-import type { OnboardingRequestInput } from '../../shared/request.ts';
-import type { Run } from '../../shared/run-view.ts';
-import { ApiClient } from '../demo/api-client.ts';
-import { quietly } from '../quiet.ts';
-import { exampleRequest, seedScenario } from '../demo/scenario.ts';
-import { startSandbox, type Sandbox } from '../sandbox/hub.ts';
+import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
+import type { Run } from '../../shared/runs/view.ts';
+import { ApiClient } from '../support/api-client.ts';
+import { quietly } from '../support/mute-logs.ts';
+import { exampleRequest, seedScenario } from '../support/scenario.ts';
+import { startSandbox, type Sandbox } from '../support/deployed-sandbox.ts';
 import { delaysAfterDelivery, outputOf } from './critical-path.ts';
 import { assumptions } from './prices.ts';
 

@@ -1,6 +1,6 @@
-import { quietly } from '../quiet.ts';
-import type { Tally } from '../steps/publication-tally.ts';
-import { keyOf, PublicationWorld } from '../steps/publication-world.ts';
+import { quietly } from '../support/mute-logs.ts';
+import type { Tally } from '../support/publication-tally.ts';
+import { keyOf, PublicationWorld } from '../support/publication-world.ts';
 
 export interface MeasuredPublication extends Tally {
   /** Runs for one target that come to publish, evenly within so many simulated seconds. */

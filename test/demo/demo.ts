@@ -1,12 +1,20 @@
 import { parseArgs } from 'node:util';
-import { maskForeign } from '../../shared/cloud-integration.ts';
-import type { Run } from '../../shared/run-view.ts';
-import { startSandbox } from '../sandbox/hub.ts';
-import { ApiClient } from './api-client.ts';
+import { maskForeign } from '../../shared/integration-file/merge.ts';
+import type { Run } from '../../shared/runs/view.ts';
+import { startSandbox } from '../support/deployed-sandbox.ts';
+import { ApiClient } from '../support/api-client.ts';
 import { fleetDemo } from './fleet-demo.ts';
-import { clusterArn, clusters, exampleRequest, examples, generations, readSecret, seedScenario } from './scenario.ts';
+import {
+  clusterArn,
+  clusters,
+  exampleRequest,
+  examples,
+  generations,
+  readSecret,
+  seedScenario,
+} from '../support/scenario.ts';
 import { connectionStatuses } from '../sandbox/kubernetes/consumer.ts';
-import { quietly } from '../quiet.ts';
+import { quietly } from '../support/mute-logs.ts';
 import { elapsed, progressLines, timelineOf, timelineText } from './text.ts';
 
 const startMs = Date.parse('2026-11-23T08:00:00Z');

@@ -1,12 +1,12 @@
-import type { Batch } from '../../shared/batch-view.ts';
-import type { Run } from '../../shared/run-view.ts';
-import { startSandbox, type Sandbox } from '../sandbox/hub.ts';
-import { ApiClient } from './api-client.ts';
-import { parseIntegrationFile } from '../../shared/cloud-integration.ts';
+import type { Batch } from '../../shared/batches/view.ts';
+import type { Run } from '../../shared/runs/view.ts';
+import { startSandbox, type Sandbox } from '../support/deployed-sandbox.ts';
+import { ApiClient } from '../support/api-client.ts';
+import { parseIntegrationFile } from '../../shared/integration-file/merge.ts';
 import { connectionStatuses } from '../sandbox/kubernetes/consumer.ts';
-import { fleetClusters, fleetRequests, seedFleet } from './fleet.ts';
-import { runsOfBatch, untilBatchRests } from './fleet-run.ts';
-import { clusterArn, readSecret } from './scenario.ts';
+import { fleetClusters, fleetRequests, seedFleet } from '../support/fleet.ts';
+import { runsOfBatch, untilBatchRests } from '../support/fleet-run.ts';
+import { clusterArn, readSecret } from '../support/scenario.ts';
 import { elapsed } from './text.ts';
 
 const startMs = Date.parse('2026-11-23T08:00:00Z');

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
-import { hubAccountId, hubRegion, startSandbox } from '../sandbox/hub.ts';
-import { clusters, exampleRequest, examples, seedScenario } from './scenario.ts';
+import { hubAccountId, hubRegion, startSandbox } from '../support/deployed-sandbox.ts';
+import { clusters, exampleRequest, examples, seedScenario } from '../support/scenario.ts';
 
 const usage = `npm start [-- --no-signing]
 

@@ -1,4 +1,4 @@
-import type { Run } from '../../shared/run-view.ts';
+import type { Run } from '../../shared/runs/view.ts';
 
 type StepView = Run['steps'][number];
 

@@ -3,10 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { parameters, vpcProblem } from '../../.ci/deploy.ts';
 import { deployedFunctions } from '../../.ci/functions.ts';
 import { staleFiles } from '../../.ci/generate.ts';
-import { errorCatalogue } from '../../shared/error-catalogue.ts';
-import { detailTypes, eventSource } from '../../shared/run-event.ts';
-import { exampleEvent } from '../../shared/run-event-example.ts';
-import { httpRoutes, readServerlessFile, resourceOf } from '../sandbox/serverless-file.ts';
+import { errorCatalogue } from '../../shared/errors/catalogue.ts';
+import { detailTypes, eventSource } from '../../shared/model/run-event.ts';
+import { exampleEvent } from '../../shared/model/run-event-example.ts';
+import { httpRoutes, readServerlessFile, resourceOf } from '../support/serverless-file.ts';
 
 const file = readServerlessFile();
 

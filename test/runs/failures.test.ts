@@ -2,12 +2,12 @@ import { SFNClient, StopExecutionCommand } from '@aws-sdk/client-sfn';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { newClient } from '../../shared/aws/clients.ts';
 import { payerRoleName } from '../../shared/aws/names.ts';
-import type { ErrorCode } from '../../shared/error-catalogue.ts';
-import type { StepName } from '../../shared/step-names.ts';
-import { clusterArn, clusters, exampleRequest, readSecret } from '../demo/scenario.ts';
-import { hubAccountId, hubRegion } from '../sandbox/hub.ts';
-import type { Example } from '../steps/stage.ts';
-import { Board, minutesOf, putFile, stepOf } from './board.ts';
+import type { ErrorCode } from '../../shared/errors/catalogue.ts';
+import type { StepName } from '../../shared/model/step-names.ts';
+import { clusterArn, clusters, exampleRequest, readSecret } from '../support/scenario.ts';
+import { hubAccountId, hubRegion } from '../support/deployed-sandbox.ts';
+import type { Example } from '../support/step-harness.ts';
+import { Board, minutesOf, putFile, stepOf } from '../support/run-harness.ts';
 
 let board: Board;
 beforeEach(async () => {

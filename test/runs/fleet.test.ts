@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { parseIntegrationFile } from '../../shared/cloud-integration.ts';
-import { ApiClient } from '../demo/api-client.ts';
-import { fleetClusters, fleetRequests } from '../demo/fleet.ts';
-import { untilBatchRests } from '../demo/fleet-run.ts';
-import { readSecret } from '../demo/scenario.ts';
-import { startSandbox, type Sandbox } from '../sandbox/hub.ts';
-import { brokenPayers, repairFleet, seedBrokenFleet } from './broken-fleet.ts';
-import { accountAt } from './payers.ts';
+import { parseIntegrationFile } from '../../shared/integration-file/merge.ts';
+import { ApiClient } from '../support/api-client.ts';
+import { fleetClusters, fleetRequests } from '../support/fleet.ts';
+import { untilBatchRests } from '../support/fleet-run.ts';
+import { readSecret } from '../support/scenario.ts';
+import { startSandbox, type Sandbox } from '../support/deployed-sandbox.ts';
+import { brokenPayers, repairFleet, seedBrokenFleet } from '../support/broken-fleet.ts';
+import { accountAt } from '../support/seed-payers.ts';
 
 let sandbox: Sandbox;
 let api: ApiClient;

@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { defaultNames } from '../../shared/cluster-role.ts';
-import type { OnboardingRequestInput } from '../../shared/request.ts';
-import type { Run } from '../../shared/run-view.ts';
-import { listOpenWindows } from '../../shared/target-store.ts';
-import { ApiClient } from '../demo/api-client.ts';
-import { startSandbox, type Sandbox } from '../sandbox/hub.ts';
-import { applyManifest, enterByHand } from '../sandbox/owner.ts';
-import { deployProvisioner } from '../sandbox/provisioners.ts';
+import { defaultNames } from '../../shared/cluster/provisioner-role.ts';
+import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
+import type { Run } from '../../shared/runs/view.ts';
+import { listOpenWindows } from '../../shared/targets/target-payers.ts';
+import { ApiClient } from '../support/api-client.ts';
+import { startSandbox, type Sandbox } from '../support/deployed-sandbox.ts';
+import { applyManifest, enterByHand } from '../support/cluster-owner.ts';
+import { deployProvisioner } from '../support/provisioners.ts';
 import type { Cluster } from '../sandbox/services/eks.ts';
-import { stepOf } from './board.ts';
-import { accountAt, seedPayerWithTable } from './payers.ts';
+import { stepOf } from '../support/run-harness.ts';
+import { accountAt, seedPayerWithTable } from '../support/seed-payers.ts';
 
 const region = 'eu-west-1';
 const provisioner = 'role/kubecost-payer-onboarding/kubecost-cluster-provisioner';

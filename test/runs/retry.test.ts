@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { curBucketName } from '../../shared/aws/names.ts';
-import type { OnboardingRequestInput } from '../../shared/request.ts';
-import type { Run } from '../../shared/run-view.ts';
+import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
+import type { Run } from '../../shared/runs/view.ts';
 import { functionKey } from '../../state-machines/states.ts';
-import { ApiClient } from '../demo/api-client.ts';
-import { startSandbox, type Sandbox } from '../sandbox/hub.ts';
-import { deployProvisioner } from '../sandbox/provisioners.ts';
+import { ApiClient } from '../support/api-client.ts';
+import { startSandbox, type Sandbox } from '../support/deployed-sandbox.ts';
+import { deployProvisioner } from '../support/provisioners.ts';
 import type { Cluster } from '../sandbox/services/eks.ts';
-import { writesOf } from '../steps/stage.ts';
-import { stepOf } from './board.ts';
-import { accountAt, seedPayerWithTable } from './payers.ts';
+import { writesOf } from '../support/step-harness.ts';
+import { stepOf } from '../support/run-harness.ts';
+import { accountAt, seedPayerWithTable } from '../support/seed-payers.ts';
 
 let sandbox: Sandbox;
 beforeAll(async () => {

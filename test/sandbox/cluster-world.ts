@@ -1,5 +1,5 @@
 import { request } from 'node:https';
-import { eksToken } from '../../shared/eks-token.ts';
+import { eksToken } from '../../shared/aws/eks-token.ts';
 import { installVirtualDate } from './clock.ts';
 import { coreWorld, policy, serve, type Credentials } from './core-world.ts';
 import { EksState, type Cluster } from './services/eks.ts';

@@ -1,7 +1,7 @@
 import { CreatePodIdentityAssociationCommand, EKSClient } from '@aws-sdk/client-eks';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { assumeRoleForPodIdentity } from '../../shared/eks-auth.ts';
+import { assumeRoleForPodIdentity } from '../../shared/aws/eks-auth.ts';
 import { clusterAccount, clusterWorld, home } from './cluster-world.ts';
 import { errorOf, policy, rootOf, sessionOf } from './core-world.ts';
 

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
-import type { HttpRoute } from './serverless-file.ts';
+import type { HttpRoute } from '../support/serverless-file.ts';
 import type { World } from './world.ts';
 
 interface HttpApiOptions {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { onboardingStepNames, stepPhases, type StepName } from '../../shared/step-names.ts';
-import type { StepAnswer } from '../../shared/step-handler.ts';
+import { onboardingStepNames, stepPhases, type StepName } from '../../shared/model/step-names.ts';
+import type { StepAnswer } from '../../shared/step-runner/handler.ts';
 import { functionKey } from '../../state-machines/states.ts';
 import { VirtualClock } from '../sandbox/clock.ts';
 import type { Json, StateMachine } from '../sandbox/step-functions/definition.ts';

@@ -3,7 +3,7 @@ import validateAsl from 'asl-validator';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { provisionDefinition } from '../../state-machines/provision.ts';
-import { readServerlessFile, resourceOf } from '../sandbox/serverless-file.ts';
+import { readServerlessFile, resourceOf } from '../support/serverless-file.ts';
 
 const deployed = readFileSync('state-machines/provision.asl', 'utf8');
 const filled = () =>

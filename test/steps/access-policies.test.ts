@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { payerRolesGrant, payerTrust, podIdentityTrust, webIdentityTrust } from '../../shared/aws/access-policies.ts';
-import { policyOf } from '../../shared/aws/policy.ts';
-import { permits, trusts } from '../../shared/aws/trust.ts';
+import { payerRolesGrant, payerTrust, podIdentityTrust, webIdentityTrust } from '../../shared/access/pod-trust.ts';
+import { policyOf } from '../../shared/aws/policy-document.ts';
+import { permits, trusts } from '../../shared/aws/trust-policy.ts';
 
 const pod = {
   clusterArn: 'arn:aws:eks:eu-west-1:222233334444:cluster/finops',

@@ -1,15 +1,22 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { podRoleOf, type RunRecord } from '../../shared/run.ts';
-import { readRun } from '../../shared/run-store.ts';
+import { podRoleOf, type RunRecord } from '../../shared/model/run.ts';
+import { readRun } from '../../shared/runs/run-table.ts';
 import {
   listOpenWindows,
   markGranted,
   markRemoving,
   markUnloaded,
   readTargetSettings,
-} from '../../shared/target-store.ts';
-import { AccessWorld, clusterAccountId, payerAccountId, region, type AccessStep, type Taken } from './access-world.ts';
-import type { PolicyDocument } from '../../shared/aws/policy.ts';
+} from '../../shared/targets/target-payers.ts';
+import {
+  AccessWorld,
+  clusterAccountId,
+  payerAccountId,
+  region,
+  type AccessStep,
+  type Taken,
+} from '../support/access-world.ts';
+import type { PolicyDocument } from '../../shared/aws/policy-document.ts';
 
 let world: AccessWorld;
 beforeEach(async () => {

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { artifactsOf } from '../../shared/artifacts.ts';
-import { decodePolicy, samePolicy, type PolicyDocument } from '../../shared/aws/policy.ts';
+import { artifactsOf } from '../../shared/artifacts/artifacts.ts';
+import { decodePolicy, samePolicy, type PolicyDocument } from '../../shared/aws/policy-document.ts';
 import { parseRoleArn } from '../../shared/aws/role.ts';
-import { Stage, stepsOf } from './stage.ts';
+import { Stage, stepsOf } from '../support/step-harness.ts';
 
 let stage: Stage;
 beforeAll(async () => {

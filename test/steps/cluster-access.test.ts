@@ -1,10 +1,17 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { steps } from '../../functions/steps/index.ts';
-import { defaultNames, givesRight, mergeRules, rightsOf, rules, rulesFor } from '../../shared/cluster-role.ts';
-import { listOpenWindows, markWindowOpen } from '../../shared/target-store.ts';
-import { applyManifest, enterByHand } from '../sandbox/owner.ts';
-import { AccessWorld, clusterAccountId, region } from './access-world.ts';
-import type { KubernetesRule, Step } from '../../shared/step.ts';
+import {
+  defaultNames,
+  givesRight,
+  mergeRules,
+  rightsOf,
+  rules,
+  rulesFor,
+} from '../../shared/cluster/provisioner-role.ts';
+import { listOpenWindows, markWindowOpen } from '../../shared/targets/target-payers.ts';
+import { applyManifest, enterByHand } from '../support/cluster-owner.ts';
+import { AccessWorld, clusterAccountId, region } from '../support/access-world.ts';
+import type { KubernetesRule, Step } from '../../shared/step/contract.ts';
 
 const principalArn = `arn:aws:iam::${clusterAccountId}:role/kubecost-payer-onboarding/kubecost-cluster-provisioner`;
 const viewPolicyArn = 'arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy';

@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { steps } from '../../functions/steps/index.ts';
-import { errorCatalogue } from '../../shared/error-catalogue.ts';
-import { isKnownError, type KnownError } from '../../shared/errors.ts';
-import { outputs } from '../../shared/outputs.ts';
-import type { StepRecord } from '../../shared/run.ts';
-import type { StepName } from '../../shared/step-names.ts';
-import { examples } from '../demo/scenario.ts';
+import { errorCatalogue } from '../../shared/errors/catalogue.ts';
+import { isKnownError, type KnownError } from '../../shared/errors/errors.ts';
+import { outputs } from '../../shared/model/step-outputs.ts';
+import type { StepRecord } from '../../shared/model/run.ts';
+import type { StepName } from '../../shared/model/step-names.ts';
+import { examples } from '../support/scenario.ts';
 import { crashAfterWrite, type FaultRule } from '../sandbox/faults.ts';
 import type { CallRecord } from '../sandbox/world.ts';
-import { landscape } from './landscape.ts';
-import { Stage, stepsOf, writesOf, type Example, type OneRun } from './stage.ts';
+import { landscape } from '../support/world-snapshot.ts';
+import { Stage, stepsOf, writesOf, type Example, type OneRun } from '../support/step-harness.ts';
 
 /** Both identity modes, both crawlers. */
 const created: readonly Example[] = ['new-irsa', 'new-pod-identity'];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { inspectCrawlerTemplate, isRetiredRuntime } from '../../shared/aws/crawler-template.ts';
+import { inspectCrawlerTemplate, isRetiredRuntime } from '../../shared/billing/crawler-template.ts';
 import { crawlerTemplate } from '../sandbox/services/crawler-template.ts';
 import type { ReportDefinition } from '../sandbox/services/cur.ts';
 

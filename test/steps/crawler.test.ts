@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { crawlerStackName, curBucketName } from '../../shared/aws/names.ts';
-import { outputs } from '../../shared/outputs.ts';
-import type { OnboardingRequestInput } from '../../shared/request.ts';
+import { outputs } from '../../shared/model/step-outputs.ts';
+import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
 import type { Stack } from '../sandbox/services/cloudformation.ts';
-import { BillingWorld, refusalOf } from './billing-world.ts';
-import type { OneRun, Taken } from './stage.ts';
+import { BillingWorld, refusalOf } from '../support/payer-accounts.ts';
+import type { OneRun, Taken } from '../support/step-harness.ts';
 
 let billing: BillingWorld;
 beforeAll(async () => {

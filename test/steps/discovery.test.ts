@@ -1,12 +1,18 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { discovery } from '../../functions/steps/discovery.ts';
-import { endStep } from '../api/requests.ts';
-import { fixTargetSettings } from '../../shared/target-store.ts';
-import { agents, costReaders, type Landscape, type Service, type Workload } from '../../shared/workload.ts';
-import type { Situation } from '../../shared/step.ts';
+import { endStep } from '../support/stored-runs.ts';
+import { fixTargetSettings } from '../../shared/targets/target-payers.ts';
+import {
+  agents,
+  costReaders,
+  type Landscape,
+  type Service,
+  type Workload,
+} from '../../shared/kubecost/installation.ts';
+import type { Situation } from '../../shared/step/contract.ts';
 import { kubecostObjects, type Generation, type KubecostInstallation } from '../sandbox/kubernetes/kubecost.ts';
 import type { SeedObject } from '../sandbox/kubernetes/objects.ts';
-import { AccessWorld } from './access-world.ts';
+import { AccessWorld } from '../support/access-world.ts';
 
 const service = (name: string, ports: number[], selector: Record<string, string>): Service => ({
   metadata: { name },

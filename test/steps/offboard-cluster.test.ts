@@ -3,31 +3,31 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { removeAccess } from '../../functions/steps/remove-access.ts';
 import { removeGrant } from '../../functions/steps/remove-grant.ts';
 import { removePodRole } from '../../functions/steps/remove-pod-role.ts';
-import { roleAnnotation } from '../../shared/aws/access-policies.ts';
+import { roleAnnotation } from '../../shared/access/pod-trust.ts';
 import { grantPolicyName, podRoleName } from '../../shared/aws/names.ts';
-import { payerRolesOf } from '../../shared/aws/grant-policy.ts';
-import { classify } from '../../shared/errors.ts';
-import { now } from '../../shared/clock.ts';
-import { ownerLabels } from '../../shared/kubernetes-owner.ts';
-import type { OffboardingRequestInput, OnboardingRequestInput } from '../../shared/request.ts';
-import { targetOf, type StepRecord, type Target } from '../../shared/run.ts';
-import { readRun } from '../../shared/run-store.ts';
-import { stepHandler, type StepAnswer } from '../../shared/step-handler.ts';
+import { payerRolesOf } from '../../shared/access/grant-policy.ts';
+import { classify } from '../../shared/errors/errors.ts';
+import { now } from '../../shared/platform/clock.ts';
+import { ownerLabels } from '../../shared/kubernetes/ownership-labels.ts';
+import type { OffboardingRequestInput, OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
+import { targetOf, type StepRecord, type Target } from '../../shared/model/run.ts';
+import { readRun } from '../../shared/runs/run-table.ts';
+import { stepHandler, type StepAnswer } from '../../shared/step-runner/handler.ts';
 import {
   deleteTargetPayer,
   listOpenWindows,
   listTargetPayers,
   markRemoving,
   readTargetSettings,
-} from '../../shared/target-store.ts';
-import type { Removal } from '../../shared/outputs.ts';
-import { storedRun } from '../api/requests.ts';
+} from '../../shared/targets/target-payers.ts';
+import type { Removal } from '../../shared/model/step-outputs.ts';
+import { storedRun } from '../support/stored-runs.ts';
 import { crashAfterWrite } from '../sandbox/faults.ts';
 import { typeOfKind } from '../sandbox/kubernetes/objects.ts';
-import { deployProvisioner } from '../sandbox/provisioners.ts';
+import { deployProvisioner } from '../support/provisioners.ts';
 import { History } from '../sandbox/services/iam-history.ts';
 import { shownTrust } from '../sandbox/services/iam-trust.ts';
-import { AccessWorld, clusterAccountId, payerAccountId } from './access-world.ts';
+import { AccessWorld, clusterAccountId, payerAccountId } from '../support/access-world.ts';
 
 const secondPayer = '111122223344';
 const groupName = 'kubecost-payer-onboarding';

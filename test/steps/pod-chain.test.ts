@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { AccessWorld, payerAccountId } from './access-world.ts';
+import { AccessWorld, payerAccountId } from '../support/access-world.ts';
 
 const podIdentity = { identity: { mode: 'pod-identity' as const } };
 

@@ -1,15 +1,15 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { BatchWriteCommand, DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { maxPayersPerTarget } from '../../shared/aws/grant-policy.ts';
+import { maxPayersPerTarget } from '../../shared/access/grant-policy.ts';
 import { targetId } from '../../shared/aws/names.ts';
-import type { RunError } from '../../shared/run.ts';
-import { targetOf } from '../../shared/run.ts';
-import type { TargetPayer } from '../../shared/target-store.ts';
-import { clusterArn, clusters } from '../demo/scenario.ts';
-import { tableName } from '../sandbox/hub.ts';
+import type { RunError } from '../../shared/model/run.ts';
+import { targetOf } from '../../shared/model/run.ts';
+import type { TargetPayer } from '../../shared/targets/target-payers.ts';
+import { clusterArn, clusters } from '../support/scenario.ts';
+import { tableName } from '../support/deployed-sandbox.ts';
 import type { NewCluster } from '../sandbox/services/eks.ts';
-import { Stage, writesOf, type OneRun } from './stage.ts';
+import { Stage, writesOf, type OneRun } from '../support/step-harness.ts';
 
 const [home] = clusters;
 

@@ -4,12 +4,12 @@ import { DeleteCommand, DynamoDBDocumentClient, PutCommand, ScanCommand } from '
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { targetId } from '../../shared/aws/names.ts';
-import { scanJson, type JsonMember } from '../../shared/json-text.ts';
-import { takeLease } from '../../shared/lease.ts';
-import { markRemoving } from '../../shared/target-store.ts';
-import { tableName } from '../sandbox/hub.ts';
-import { spacedJson } from '../shared/json-arbitrary.ts';
-import { keyOf, PublicationWorld } from './publication-world.ts';
+import { scanJson, type JsonMember } from '../../shared/text/json-text.ts';
+import { takeLease } from '../../shared/table/lease.ts';
+import { markRemoving } from '../../shared/targets/target-payers.ts';
+import { tableName } from '../support/deployed-sandbox.ts';
+import { spacedJson } from '../support/json-arbitrary.ts';
+import { keyOf, PublicationWorld } from '../support/publication-world.ts';
 
 const payers = ['300000000001', '300000000002', '300000000003', '300000000004'] as const;
 /** Never leaves, so that somebody publishes last. */

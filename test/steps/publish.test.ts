@@ -1,13 +1,13 @@
 /** What many payers share in one cluster: the secret, and the pods that read it. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { targetId } from '../../shared/aws/names.ts';
-import { readDeployment } from '../../shared/deployment.ts';
-import { ownerLabels } from '../../shared/kubernetes-owner.ts';
-import { takeLease } from '../../shared/lease.ts';
-import { readRun } from '../../shared/run-store.ts';
-import { fixTargetSettings, listTargetPayers, markRemoving } from '../../shared/target-store.ts';
+import { readDeployment } from '../../shared/platform/settings.ts';
+import { ownerLabels } from '../../shared/kubernetes/ownership-labels.ts';
+import { takeLease } from '../../shared/table/lease.ts';
+import { readRun } from '../../shared/runs/run-table.ts';
+import { fixTargetSettings, listTargetPayers, markRemoving } from '../../shared/targets/target-payers.ts';
 import { measurePublication } from '../bench/publication.ts';
-import { keyOf, PublicationWorld } from './publication-world.ts';
+import { keyOf, PublicationWorld } from '../support/publication-world.ts';
 import type { Generation } from '../sandbox/kubernetes/kubecost.ts';
 
 const [one, two, three] = ['300000000001', '300000000002', '300000000003'] as const;

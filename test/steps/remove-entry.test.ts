@@ -1,11 +1,11 @@
 /** The first thing that an offboarding does: the entry goes, and the consumer lets go of it. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { readRun } from '../../shared/run-store.ts';
-import { deleteTargetPayer, listTargetPayers, markRemoving, markUnloaded } from '../../shared/target-store.ts';
+import { readRun } from '../../shared/runs/run-table.ts';
+import { deleteTargetPayer, listTargetPayers, markRemoving, markUnloaded } from '../../shared/targets/target-payers.ts';
 import { connectionStatuses } from '../sandbox/kubernetes/consumer.ts';
 import type { Generation } from '../sandbox/kubernetes/kubecost.ts';
-import type { Taken } from './access-world.ts';
-import { keyOf, PublicationWorld } from './publication-world.ts';
+import type { Taken } from '../support/access-world.ts';
+import { keyOf, PublicationWorld } from '../support/publication-world.ts';
 
 const [one, two, three] = ['300000000001', '300000000002', '300000000003'] as const;
 

@@ -1,16 +1,16 @@
 /** Many runs that share a payer's role or a target's policies, at once. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { podIdentityTrust } from '../../shared/aws/access-policies.ts';
+import { podIdentityTrust } from '../../shared/access/pod-trust.ts';
 import { payerRoleName, podRoleName } from '../../shared/aws/names.ts';
-import { policyOf, type PolicyDocument } from '../../shared/aws/policy.ts';
-import { defaultNames } from '../../shared/cluster-role.ts';
-import { endStep } from '../api/requests.ts';
-import { applyManifest, enterByHand } from '../sandbox/owner.ts';
-import { deployProvisioner } from '../sandbox/provisioners.ts';
+import { policyOf, type PolicyDocument } from '../../shared/aws/policy-document.ts';
+import { defaultNames } from '../../shared/cluster/provisioner-role.ts';
+import { endStep } from '../support/stored-runs.ts';
+import { applyManifest, enterByHand } from '../support/cluster-owner.ts';
+import { deployProvisioner } from '../support/provisioners.ts';
 import type { Cluster } from '../sandbox/services/eks.ts';
-import { accountAt } from '../runs/payers.ts';
-import { seedChance } from '../chance.ts';
-import { AccessWorld, region } from './access-world.ts';
+import { accountAt } from '../support/seed-payers.ts';
+import { seedChance } from '../support/seeded-random.ts';
+import { AccessWorld, region } from '../support/access-world.ts';
 
 const serviceAccount = 'kubecost-serviceaccount';
 const scope = { namespace: 'kubecost', secretName: 'cloud-integration', ...defaultNames };

@@ -2,10 +2,10 @@
 import { describe, expect, it } from 'vitest';
 import { grant } from '../../functions/steps/grant.ts';
 import { payerRole } from '../../functions/steps/payer-role.ts';
-import { payerRolesGrant, payerTrust } from '../../shared/aws/access-policies.ts';
-import { policyCharacters, policyOf, type PolicyDocument } from '../../shared/aws/policy.ts';
-import type { Situation } from '../../shared/step.ts';
-import type { PayerTarget, TargetPayer, TargetSettings } from '../../shared/target-store.ts';
+import { payerRolesGrant, payerTrust } from '../../shared/access/pod-trust.ts';
+import { policyCharacters, policyOf, type PolicyDocument } from '../../shared/aws/policy-document.ts';
+import type { Situation } from '../../shared/step/contract.ts';
+import type { PayerTarget, TargetPayer, TargetSettings } from '../../shared/targets/target-payers.ts';
 
 const situation = { run: { request: { dryRun: false } } } as Situation;
 const cluster = '222233334444';

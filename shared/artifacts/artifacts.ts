@@ -1,0 +1,116 @@
+import * as z from 'zod';
+import { ArtifactCommand, commands } from './commands.ts';
+import { Helm, helmArtifacts } from './helm-values.ts';
+import { IamDocument, iamDocuments, podRoleStep } from './iam-documents.ts';
+import { roleAnnotation } from '../access/pod-trust.ts';
+import { entryKey, entryOf, mergeEntries, renderEntry, type IntegrationEntry } from '../integration-file/merge.ts';
+import { renderClusterManifest } from '../cluster/provisioner-manifest.ts';
+import { coveredNames, groupName } from '../cluster/provisioner-role.ts';
+import { KnownOutputs } from '../model/known-outputs.ts';
+import { podRoleOf, StepNameView, type RunRecord } from '../model/run.ts';
+import { commandLine } from '../text/shell-quoting.ts';
+import { writeYaml } from '../text/yaml-text.ts';
+
+const Entry = z
+  .object({
+    key: z.string().meta({ description: 'Under which the consumer keeps and reports the entry' }),
+    legacy: z.record(z.string(), z.unknown()).meta({ description: 'For the list `aws`' }),
+    configurations: z.record(z.string(), z.unknown()).meta({ description: 'For the list `aws.athena`' }),
+    files: z
+      .object({ legacy: z.string(), configurations: z.string() })
+      .meta({ description: 'cloud-integration.json with this payer alone, for where there is no file yet' }),
+  })
+  .meta({
+    id: 'EntryArtifacts',
+    description: 'The payer’s entry in both formats; it goes into a file in the format that file has, never the other',
+  });
+
+const Cluster = z
+  .object({
+    manifest: z.string().meta({ description: 'Namespace, Role and RoleBinding, for owners who grant by hand' }),
+    accessEntry: z
+      .object({ command: z.string(), cloudFormation: z.string() })
+      .meta({ description: 'Lets the deployment’s role in, with the Kubernetes group that the RoleBinding names' }),
+    serviceAccount: z
+      .string()
+      .nullable()
+      .meta({ description: 'Manifest of the service account the pod’s role trusts' }),
+  })
+  .meta({ id: 'ClusterArtifacts' });
+
+export const Artifacts = z
+  .object({
+    runId: z.string(),
+    missing: z.array(StepNameView).meta({ description: 'Steps that are still to tell what is null here' }),
+    entry: Entry.nullable(),
+    helm: Helm,
+    iam: z.array(IamDocument),
+    cluster: Cluster,
+    commands: z.array(ArtifactCommand).meta({ description: 'In the order of a run' }),
+  })
+  .meta({
+    id: 'Artifacts',
+    description:
+      'What one would have edited by hand, from what the run knows: as files to save and commands to run. Of a dry run: as it would be',
+  });
+
+/** @param provisionerArn role with which the deployment enters the cluster's account */
+export function artifactsOf(run: RunRecord, provisionerArn: string): z.input<typeof Artifacts> {
+  const known = new KnownOutputs(run);
+  const parts = {
+    entry: known.when(['athena-results', 'crawler-table', 'payer-role'], () => entryArtifacts(entryOf(run))),
+    helm: helmArtifacts(run, known),
+    iam: iamDocuments(run, known),
+    cluster: {
+      manifest: renderClusterManifest({ ...run.request.kubecost, ...coveredNames(run) }),
+      accessEntry: accessEntry(run, provisionerArn),
+      serviceAccount: known.when([podRoleStep(run)], () => serviceAccount(run)),
+    },
+    commands: commands(run, known),
+  };
+  return { runId: run.runId, missing: known.missing, ...parts };
+}
+
+function entryArtifacts(entry: IntegrationEntry): z.input<typeof Entry> {
+  const inFormat = (format: 'legacy' | 'configurations') =>
+    JSON.parse(renderEntry(entry, format)) as Record<string, unknown>;
+  const alone = (format: 'legacy' | 'configurations') => {
+    const file = mergeEntries(undefined, [entry], { format, takeOver: false, ownedKeys: new Set() });
+    if (file.kind === 'refused') throw new Error(`an entry alone does not make a file: ${file.detail}`);
+    return file.text;
+  };
+  return {
+    key: entryKey(entry),
+    legacy: inFormat('legacy'),
+    configurations: inFormat('configurations'),
+    files: { legacy: alone('legacy'), configurations: alone('configurations') },
+  };
+}
+
+function accessEntry({ request: { cluster } }: RunRecord, provisionerArn: string) {
+  return {
+    command: commandLine(
+      ...['aws', 'eks', 'create-access-entry', '--cluster-name', cluster.name, '--region', cluster.region],
+      ...['--principal-arn', provisionerArn, '--kubernetes-groups', groupName],
+    ),
+    cloudFormation: writeYaml({
+      Resources: {
+        KubecostOnboardingAccess: {
+          Type: 'AWS::EKS::AccessEntry',
+          Properties: { ClusterName: cluster.name, PrincipalArn: provisionerArn, KubernetesGroups: [groupName] },
+        },
+      },
+    }),
+  };
+}
+
+function serviceAccount(run: RunRecord): string {
+  const { identity, kubecost } = run.request;
+  const { podRoleArn, serviceAccount: name } = podRoleOf(run);
+  const annotations = identity.mode === 'irsa' ? { [roleAnnotation]: podRoleArn } : undefined;
+  return writeYaml({
+    apiVersion: 'v1',
+    kind: 'ServiceAccount',
+    metadata: { name, namespace: kubecost.namespace, annotations },
+  });
+}

@@ -1,0 +1,215 @@
+import * as z from 'zod';
+import { roleAnnotation } from '../access/pod-trust.ts';
+import { podRoleStep } from './iam-documents.ts';
+import type { KnownOutputs } from '../model/known-outputs.ts';
+import { outputOf, podRoleOf, type RunRecord } from '../model/run.ts';
+import { commandLine } from '../text/shell-quoting.ts';
+import { writeYaml } from '../text/yaml-text.ts';
+
+const generations = ['kubecost-1', 'kubecost-2', 'kubecost-2-statefulset', 'kubecost-3', 'opencost'] as const;
+type Generation = (typeof generations)[number];
+
+const Chart = z
+  .object({
+    generation: z.enum(generations),
+    fits: z.boolean().meta({ description: 'True for what is installed; all false if nothing is, or not known yet' }),
+    chart: z.string(),
+    repository: z.string(),
+    serviceAccount: z
+      .enum(['existing', 'chart'])
+      .nullable()
+      .meta({ description: 'Which values fit: existing where the run has made the service account, else chart' }),
+    values: z
+      .object({
+        existing: z.string().meta({ description: 'The service account exists: the chart is not to make it' }),
+        chart: z.string().meta({ description: 'The chart makes the service account that the role trusts' }),
+      })
+      .nullable()
+      .meta({ description: 'values.yaml, one or the other; for an installed release: keys to add to its own values' }),
+    ciValues: z.string().nullable().meta({
+      description:
+        'ci-values.yaml for Argo CD and everything else that renders without the cluster; null if not needed',
+    }),
+    install: z.string().meta({ description: 'Reads values.yaml; the secret has to exist before' }),
+  })
+  .meta({ id: 'ChartArtifacts' });
+
+export const Helm = z
+  .object({
+    detected: z
+      .enum(generations)
+      .nullable()
+      .meta({ description: 'What discovery has found; null if nothing is installed, or not known yet' }),
+    charts: z
+      .array(Chart)
+      .meta({ description: 'One for each generation that can be used; 1.x cannot with EKS Pod Identity' }),
+  })
+  .meta({
+    id: 'HelmArtifacts',
+    description: 'How to tell the chart about secret and service account, in its own keys',
+  });
+
+interface Keys {
+  secretName: string;
+  clusterName: string;
+  /** An account for the one pod that reads the bill; absent: all pods share one. */
+  ownAccount: string | undefined;
+}
+
+interface ChartFacts {
+  chart: string;
+  repository: string;
+  release: string;
+  /** Constraint of `helm install --version`. */
+  version?: string;
+  defaultServiceAccount: string;
+  /** The bill's reader has a pod of its own, and a key for that pod's account, which the chart then makes too. */
+  ownAccount?: true;
+  /** Its templates look the secret up in the cluster unless told not to. */
+  checksCluster?: true;
+  values: (keys: Keys) => object;
+  comments: Record<string, string>;
+}
+
+const costAnalyzer = {
+  chart: 'cost-analyzer',
+  repository: 'https://kubecost.github.io/cost-analyzer/',
+  release: 'kubecost',
+  defaultServiceAccount: 'kubecost-cost-analyzer',
+  values: ({ secretName }: Keys): object => ({ kubecostProductConfigs: { cloudIntegrationSecret: secretName } }),
+} as const;
+
+const secretComment = 'The Secret has to exist in the namespace of the release, with the key cloud-integration.json.';
+
+/**
+ * Keys and defaults as the charts have them: kubecost/kubecost v1.108.1 and v2.8.7 (chart cost-analyzer), v3.2.1 (chart kubecost),
+ * opencost/opencost-helm-chart. Names are those of a release called `kubecost` or `opencost`.
+ */
+const charts: Record<Generation, ChartFacts> = {
+  'kubecost-1': {
+    ...costAnalyzer,
+    version: '~1.108.0',
+    comments: { 'kubecostProductConfigs.cloudIntegrationSecret': secretComment },
+  },
+  'kubecost-2': {
+    ...costAnalyzer,
+    version: '~2.8.0',
+    checksCluster: true,
+    comments: {
+      'kubecostProductConfigs.cloudIntegrationSecret': `${secretComment}\nThe chart looks for it, and fails without it.`,
+    },
+  },
+  'kubecost-2-statefulset': {
+    ...costAnalyzer,
+    version: '~2.8.0',
+    ownAccount: true,
+    checksCluster: true,
+    values: ({ ownAccount, ...keys }) => ({
+      ...costAnalyzer.values({ ownAccount, ...keys }),
+      kubecostAggregator: {
+        deployMethod: 'statefulset',
+        ...(ownAccount !== undefined && { cloudCost: { serviceAccountName: ownAccount } }),
+      },
+    }),
+    comments: {
+      'kubecostProductConfigs.cloudIntegrationSecret': `${secretComment}\nThe chart looks for it, and fails without it.`,
+      'kubecostAggregator.cloudCost': 'Only the pod that reads the bill runs as this account; the chart makes it.',
+    },
+  },
+  'kubecost-3': {
+    chart: 'kubecost',
+    repository: 'https://kubecost.github.io/kubecost/',
+    release: 'kubecost',
+    version: '^3.0.0',
+    defaultServiceAccount: 'kubecost',
+    ownAccount: true,
+    checksCluster: true,
+    values: ({ secretName, clusterName, ownAccount }) => ({
+      global: { clusterId: clusterName },
+      cloudCost: { cloudIntegrationSecret: secretName, serviceAccountName: ownAccount },
+    }),
+    comments: {
+      'global.clusterId':
+        'Required, and different for every cluster. An installed Kubecost keeps its own: data is stored under it.',
+      'cloudCost.cloudIntegrationSecret': `${secretComment}\nThe pod does not start without it, and after a change of its content has to be restarted.`,
+      'cloudCost.serviceAccountName': 'Only the pod that reads the bill runs as this account; the chart makes it.',
+    },
+  },
+  opencost: {
+    chart: 'opencost',
+    repository: 'https://opencost.github.io/opencost-helm-chart',
+    release: 'opencost',
+    defaultServiceAccount: 'opencost',
+    values: ({ secretName }) => ({ opencost: { cloudIntegrationSecret: secretName, cloudCost: { enabled: true } } }),
+    comments: {
+      'opencost.cloudIntegrationSecret': `${secretComment}\nNot with OpenCost 1.121.2, which crashes on any such file (opencost/opencost#4029).`,
+      'opencost.cloudCost': 'Without it nothing reads the secret.',
+    },
+  },
+};
+
+/** Templates that would look into the cluster fail in tools that render without it (kubecost/kubecost#3106). */
+const ciValues = writeYaml(
+  { global: { platforms: { cicd: { enabled: true, skipSanityChecks: true } } } },
+  { 'global.platforms': 'For tools that render the chart without the cluster: the chart checks for no secret.' },
+);
+
+export function helmArtifacts(run: RunRecord, known: KnownOutputs): z.input<typeof Helm> {
+  const irsa = run.request.identity.mode === 'irsa';
+  const found = known.find('discovery')?.installation;
+  const detected = found === undefined || found === 'none' || found === 'unknown' ? null : found;
+  const usable = generations.filter((generation) => irsa || generation !== 'kubecost-1');
+  return { detected, charts: usable.map((generation) => chartArtifacts(generation, generation === detected)) };
+
+  function chartArtifacts(generation: Generation, fits: boolean): z.input<typeof Chart> {
+    const facts = charts[generation];
+    const { chart, repository, release, version } = facts;
+    const { namespace } = run.request.kubecost;
+    const needs = irsa ? (['discovery', podRoleStep(run)] as const) : (['discovery'] as const);
+    return {
+      generation,
+      fits,
+      chart,
+      repository,
+      serviceAccount: known.when(needs, () => (hasAccount(run) ? 'existing' : 'chart')),
+      values: known.when(needs, () => ({ existing: valuesOf('existing', facts), chart: valuesOf('chart', facts) })),
+      ciValues: facts.checksCluster ? ciValues : null,
+      install: commandLine(
+        ...['helm', 'install', release, chart, '--repo', repository],
+        ...(version ? ['--version', version] : []),
+        ...['--namespace', namespace, '-f', 'values.yaml'],
+      ),
+    };
+  }
+
+  function valuesOf(variant: 'existing' | 'chart', facts: ChartFacts): string {
+    const { serviceAccount: name } = outputOf(run, 'discovery');
+    const { secretName } = run.request.kubecost;
+    const own = variant === 'chart' && !irsa && facts.ownAccount && name !== facts.defaultServiceAccount;
+    const values = facts.values({
+      secretName,
+      clusterName: run.request.cluster.name,
+      ownAccount: own ? name : undefined,
+    });
+    if (variant === 'existing')
+      return writeYaml(
+        { ...values, serviceAccount: { create: false, name } },
+        { ...facts.comments, serviceAccount: 'The service account exists: the chart is not to make it.' },
+      );
+    const serviceAccount = {
+      create: true,
+      name: own || name === facts.defaultServiceAccount ? undefined : name,
+      annotations: irsa ? { [roleAnnotation]: podRoleOf(run).podRoleArn } : undefined,
+    };
+    return writeYaml(
+      { ...values, serviceAccount },
+      { ...facts.comments, serviceAccount: `The chart makes ${name}, the service account that the role trusts.` },
+    );
+  }
+}
+
+/** With IRSA the run makes the service account where no chart has; with EKS Pod Identity it makes none. */
+function hasAccount(run: RunRecord): boolean {
+  const made = run.steps['pod-role']?.changes.some((change) => change.do === 'create-service-account');
+  return Boolean(made) || (run.request.identity.mode === 'irsa' && outputOf(run, 'discovery').installation === 'none');
+}

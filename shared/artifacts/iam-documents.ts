@@ -1,0 +1,113 @@
+import * as z from 'zod';
+import { payerRolesGrant, payerTrust, podIdentityTrust, webIdentityTrust } from '../access/pod-trust.ts';
+import { billingStatements } from '../billing/cur-bucket-policy.ts';
+import { tlsOnlyStatement } from '../aws/bucket.ts';
+import { dataPolicyName, grantPolicyName, tagsPolicyName } from '../aws/names.ts';
+import { dataPolicy, payerDataOf, tagsPolicy } from '../access/payer-policy.ts';
+import { policyOf, type PolicyDocument, type Statement } from '../aws/policy-document.ts';
+import type { KnownOutputs } from '../model/known-outputs.ts';
+import { clusterArnOf, outputOf, podRoleOf, type RunRecord } from '../model/run.ts';
+import type { StepName } from '../model/step-names.ts';
+
+export const IamDocument = z
+  .object({
+    file: z.string().meta({ description: 'Name under which the commands read the document' }),
+    accountId: z.string().meta({ description: 'Account it belongs in' }),
+    kind: z.enum(['trust-policy', 'managed-policy', 'inline-policy', 'bucket-policy']),
+    policyName: z.string().nullable().meta({ description: 'Of a managed or inline policy' }),
+    attachedTo: z.string().nullable().meta({ description: 'ARN of the role or bucket' }),
+    document: z
+      .record(z.string(), z.unknown())
+      .nullable()
+      .meta({ description: 'This run’s own statements; what else stands in a shared document stays' }),
+  })
+  .meta({ id: 'IamDocument' });
+type IamDocument = z.infer<typeof IamDocument>;
+
+/** The step that gives the pod its role in this run's identity mode. */
+export function podRoleStep({ request }: Pick<RunRecord, 'request'>): StepName {
+  return request.identity.mode === 'irsa' ? 'pod-role' : 'pod-identity';
+}
+
+/** Every document of the run, by the very functions that the steps write with. */
+export function iamDocuments(run: RunRecord, known: KnownOutputs): IamDocument[] {
+  const { payerAccountId, cluster } = run.request;
+  const podStep = podRoleStep(run);
+  const podRoleArn = known.when([podStep], () => podRoleOf(run).podRoleArn);
+  const payerRoleArn = known.when(['payer-role'], () => outputOf(run, 'payer-role').payerRoleArn);
+  const inCluster = (needs: StepName[], render: () => PolicyDocument) => ({
+    accountId: cluster.accountId,
+    attachedTo: podRoleArn,
+    document: known.when(needs, () => ({ ...render() })),
+  });
+  const inPayer = (needs: StepName[], render: () => PolicyDocument) => ({
+    accountId: payerAccountId,
+    attachedTo: payerRoleArn,
+    document: known.when(needs, () => ({ ...render() })),
+  });
+  return [
+    {
+      file: 'pod-role-trust.json',
+      kind: 'trust-policy',
+      policyName: null,
+      ...inCluster([podStep], () => policyOf(podTrust(run))),
+    },
+    {
+      file: 'pod-role-grant.json',
+      kind: 'managed-policy',
+      policyName: known.when([podStep], () => grantPolicyName(...podOf(run))),
+      ...inCluster(['payer-role'], () => policyOf(payerRolesGrant([outputOf(run, 'payer-role').payerRoleArn]))),
+    },
+    {
+      file: 'payer-role-trust.json',
+      kind: 'trust-policy',
+      policyName: null,
+      ...inPayer([podStep], () => policyOf(payerTrust(cluster.accountId, [podRoleOf(run).podRoleArn]))),
+    },
+    {
+      file: 'payer-role-data.json',
+      kind: 'inline-policy',
+      policyName: dataPolicyName,
+      ...inPayer(['cur-bucket', 'cur-report', 'crawler-table', 'athena-results'], () => dataPolicy(payerDataOf(run))),
+    },
+    {
+      file: 'payer-role-tags.json',
+      kind: 'inline-policy',
+      policyName: tagsPolicyName,
+      ...inPayer([], () => tagsPolicy),
+    },
+    ...bucketPolicies(run, known),
+  ];
+}
+
+function podOf(run: RunRecord): [clusterArn: string, namespace: string, serviceAccount: string] {
+  return [clusterArnOf(run.request), run.request.kubecost.namespace, podRoleOf(run).serviceAccount];
+}
+
+function podTrust(run: RunRecord): Statement {
+  const [clusterArn, namespace, serviceAccount] = podOf(run);
+  const pod = { clusterArn, namespace, serviceAccount };
+  if (run.request.identity.mode === 'pod-identity') return podIdentityTrust(pod);
+  const { oidcProviderArn } = outputOf(run, 'pod-role');
+  return webIdentityTrust(pod, oidcProviderArn, oidcProviderArn.split(':oidc-provider/')[1] ?? '');
+}
+
+/** None for an adopted bucket, which the run leaves as it is. */
+function bucketPolicies(run: RunRecord, known: KnownOutputs): IamDocument[] {
+  const found = known.find('cur-bucket');
+  if (found?.adopted) return [];
+  const accountId = run.request.payerAccountId;
+  return [
+    {
+      file: 'cur-bucket-policy.json',
+      accountId,
+      kind: 'bucket-policy',
+      policyName: null,
+      attachedTo: found ? `arn:aws:s3:::${found.bucket}` : null,
+      document: known.when(['cur-bucket'], () => {
+        const { bucket } = outputOf(run, 'cur-bucket');
+        return { ...policyOf(...billingStatements(bucket, accountId), tlsOnlyStatement(bucket)) };
+      }),
+    },
+  ];
+}

@@ -1,0 +1,103 @@
+import {
+  GetBucketNotificationConfigurationCommand,
+  PutBucketNotificationConfigurationCommand,
+  S3Client,
+  type LambdaFunctionConfiguration,
+  type NotificationConfiguration,
+} from '@aws-sdk/client-s3';
+import { absentIf } from '../errors/errors.ts';
+import type { TargetAccount } from './target-account.ts';
+
+/** The rules of a bucket's notification; AWS's template replaces all of them, so others' are saved and put back. */
+export type Notifications = Pick<
+  NotificationConfiguration,
+  'EventBridgeConfiguration' | 'LambdaFunctionConfigurations' | 'QueueConfigurations' | 'TopicConfigurations'
+>;
+
+interface Place {
+  bucket: string;
+  region: string;
+}
+
+const lists = ['LambdaFunctionConfigurations', 'QueueConfigurations', 'TopicConfigurations'] as const;
+
+export async function readNotifications(payer: TargetAccount, { bucket, region }: Place): Promise<Notifications> {
+  const answer = await absentIf(['NoSuchBucket'], () =>
+    payer
+      .client(S3Client, region)
+      .send(new GetBucketNotificationConfigurationCommand({ Bucket: bucket, ExpectedBucketOwner: payer.accountId })),
+  );
+  const { EventBridgeConfiguration: eventBridge } = answer ?? {};
+  return {
+    ...(eventBridge && { EventBridgeConfiguration: eventBridge }),
+    ...Object.fromEntries(lists.flatMap((list) => (answer?.[list]?.length ? [[list, answer[list]]] : []))),
+  };
+}
+
+/** Those that our stack did not make: functions of a stack without names of their own are called after it. */
+export function othersAmong(all: Notifications): Notifications {
+  const { LambdaFunctionConfigurations: lambdas = [], ...rest } = all;
+  const others = lambdas.filter(({ LambdaFunctionArn: arn }) => !arn?.includes(':function:kubecost-crawler-'));
+  return { ...rest, ...(others.length > 0 && { LambdaFunctionConfigurations: others }) };
+}
+
+export function isEmpty(notifications: Notifications): boolean {
+  return Object.keys(notifications).length === 0;
+}
+
+/** What of the saved ones is missing now. */
+export function lostAmong(saved: Notifications, now: Notifications): Notifications {
+  return {
+    ...(saved.EventBridgeConfiguration && !now.EventBridgeConfiguration && { EventBridgeConfiguration: {} }),
+    ...Object.fromEntries(
+      lists.flatMap((list) => {
+        const present = new Set((now[list] ?? []).map(({ Id }) => Id));
+        const rules: Rule[] = saved[list] ?? [];
+        const lost = rules.filter(({ Id }) => !present.has(Id));
+        return lost.length > 0 ? [[list, lost]] : [];
+      }),
+    ),
+  };
+}
+
+/** S3 refuses two rules for the same event on overlapping prefixes, so such a rule could not be put back beside the template's. */
+export function overlapping(others: Notifications, dataPath: string): string[] {
+  return rulesOf(others)
+    .filter(({ Events = [], Filter }) => {
+      const prefix = Filter?.Key?.FilterRules?.find(({ Name }) => Name?.toLowerCase() === 'prefix')?.Value ?? '';
+      const creation = Events.some((event) => event.startsWith('s3:ObjectCreated:'));
+      return creation && (prefix.startsWith(dataPath) || dataPath.startsWith(prefix));
+    })
+    .map(({ Id = '' }) => Id);
+}
+
+type Rule = Pick<LambdaFunctionConfiguration, 'Id' | 'Events' | 'Filter'>;
+
+function rulesOf(notifications: Notifications): Rule[] {
+  return lists.flatMap((list): Rule[] => notifications[list] ?? []);
+}
+
+/** Destinations are not validated: they worked before, and whether they do now is not ours to judge. */
+export async function putNotifications(
+  payer: TargetAccount,
+  { bucket, region }: Place,
+  now: Notifications,
+  added: Notifications,
+): Promise<void> {
+  const merged = lists.flatMap((list) => {
+    const rules = [...(now[list] ?? []), ...(added[list] ?? [])];
+    return rules.length > 0 ? [[list, rules]] : [];
+  });
+  const eventBridge = now.EventBridgeConfiguration ?? added.EventBridgeConfiguration;
+  await payer.client(S3Client, region).send(
+    new PutBucketNotificationConfigurationCommand({
+      Bucket: bucket,
+      ExpectedBucketOwner: payer.accountId,
+      SkipDestinationValidation: true,
+      NotificationConfiguration: {
+        ...(Object.fromEntries(merged) as Notifications),
+        ...(eventBridge && { EventBridgeConfiguration: eventBridge }),
+      },
+    }),
+  );
+}

@@ -1,0 +1,88 @@
+import { HttpRequest } from '@smithy/core/protocols';
+import { SignatureV4 } from '@smithy/signature-v4';
+import type { AwsCredentialIdentity } from '@smithy/types';
+import { httpHandler } from './clients.ts';
+import { toIdentity } from './target-account.ts';
+import { now } from '../platform/clock.ts';
+import { Sha256 } from '../platform/sha256.ts';
+
+/** An error of EKS Auth under AWS's name for it. */
+class EksAuthError extends Error {
+  readonly $metadata: { httpStatusCode: number };
+
+  constructor(name: string, message: string, httpStatusCode: number) {
+    super(message);
+    this.name = name;
+    this.$metadata = { httpStatusCode };
+  }
+}
+
+/** The fields we read of AssumeRoleForPodIdentity's answer; `expiration` in seconds since the epoch. */
+interface Answer {
+  credentials?: { accessKeyId: string; secretAccessKey: string; sessionToken: string; expiration: number };
+  message?: string;
+}
+
+/**
+ * EKS Auth's AssumeRoleForPodIdentity: what the Pod Identity agent of a node calls for a pod (EKS API reference, "Amazon EKS Auth").
+ * @param token of the pod's service account, bound to the pod, for the audience `pods.eks.amazonaws.com`
+ * @throws an Error under AWS's name: AccessDeniedException, InvalidTokenException, ResourceNotFoundException, ThrottlingException, ...; under `Unreachable`
+ *   where no network leads there
+ */
+export async function assumeRoleForPodIdentity(
+  { name, region }: { name: string; region: string },
+  token: string,
+  credentials: AwsCredentialIdentity,
+): Promise<AwsCredentialIdentity> {
+  const endpoint = endpointOf(region);
+  const signer = new SignatureV4({ service: 'eks-auth', region, credentials, sha256: Sha256 });
+  const request = await signer.sign(
+    new HttpRequest({
+      method: 'POST',
+      protocol: endpoint.protocol,
+      hostname: endpoint.hostname,
+      ...(endpoint.port && { port: Number(endpoint.port) }),
+      path: `/clusters/${name}/assume-role-for-pod-identity`,
+      headers: { host: endpoint.host, 'content-type': 'application/json' },
+      body: JSON.stringify({ token }),
+    }),
+    { signingDate: new Date(now()) },
+  );
+  const { response } = await httpHandler.handle(new HttpRequest(request)).catch(unlessUnreachable);
+  const answer = await readAnswer(response.body as AsyncIterable<Buffer>);
+  if (response.statusCode >= 300) {
+    const [type = ''] = (response.headers['x-amzn-errortype'] ?? '').split(':');
+    throw new EksAuthError(type || `Http${response.statusCode}`, answer.message ?? '', response.statusCode);
+  }
+  const { accessKeyId, secretAccessKey, sessionToken, expiration = 0 } = answer.credentials ?? {};
+  return toIdentity({
+    AccessKeyId: accessKeyId,
+    SecretAccessKey: secretAccessKey,
+    SessionToken: sessionToken,
+    Expiration: new Date(expiration * 1000),
+  });
+}
+
+/** No way leads from the hub's network to the service, and none will in a minute. */
+function unlessUnreachable(error: unknown): never {
+  const { code = '' } = error as { code?: string };
+  if (!['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND'].includes(code)) throw error;
+  throw new EksAuthError('Unreachable', `EKS Auth cannot be reached: ${code}`, 0);
+}
+
+/** As the SDK's clients find theirs: no client for this service is among our dependencies. */
+function endpointOf(region: string): URL {
+  const { AWS_ENDPOINT_URL_EKS_AUTH, AWS_ENDPOINT_URL } = process.env;
+  return new URL(AWS_ENDPOINT_URL_EKS_AUTH ?? AWS_ENDPOINT_URL ?? `https://eks-auth.${region}.api.aws`);
+}
+
+/** Whatever else stands between us and the service may answer with something that is no JSON. */
+async function readAnswer(body: AsyncIterable<Buffer>): Promise<Answer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of body) chunks.push(chunk);
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString()) as Answer;
+  } catch {
+    return {};
+  }
+}

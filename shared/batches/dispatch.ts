@@ -1,0 +1,199 @@
+import { randomUUID } from 'node:crypto';
+import { cancelItem, isRetryable, retryItem, startItem } from './item.ts';
+import { toleratedOf } from './request.ts';
+import {
+  countRuns,
+  knock,
+  listAtWork,
+  listBatchRuns,
+  pageOfRuns,
+  readBatch,
+  readRequests,
+  updateBatch,
+  type BatchRecord,
+} from './batch-table.ts';
+import { iso, now } from '../platform/clock.ts';
+import { releaseLease, takeLease } from '../table/lease.ts';
+import { log } from '../platform/logger.ts';
+import { endedStatuses } from '../model/run.ts';
+import { listKeyOf, readRun } from '../runs/run-table.ts';
+
+/** At a time, each of some five calls: below the 150 executions a second that Step Functions starts in the smaller regions. */
+const groupSize = 10;
+/**
+ * Executions that a batch stops: so many at once and, from then on, in a second. A little less than Step Functions does in the smaller
+ * regions (its guide, "Quotas related to API action throttling": 500 and 25).
+ */
+const stops = { atOnce: 400, perSecond: 20 };
+/** Indexes follow a write within a second as a rule (DynamoDB guide, "Using global secondary indexes"); this is generous. */
+const indexLagMs = 5_000;
+
+/**
+ * Starts as many of the batch's onboardings as find a place, or does what else its state asks for. Anybody may call it at any time, and
+ * however often: one caller is at work, and does what the others came for as well.
+ * @param untilMs nothing is begun any more then, milliseconds since the epoch
+ */
+export async function dispatch(batchId: string, untilMs: number): Promise<void> {
+  const holder = randomUUID();
+  let hasKnocked = false;
+  while (now() < untilMs) {
+    const lease = await takeLease(`batch#${batchId}`, holder, untilMs - now());
+    if (lease) {
+      let knocks: number | undefined;
+      try {
+        knocks = await work(batchId, untilMs);
+      } finally {
+        await releaseLease(lease);
+      }
+      if ((await readBatch(batchId))?.knocks === knocks) return;
+    } else if (hasKnocked) {
+      return;
+    } else {
+      // Then the lease is asked for once more: its holder may have listened for the last time.
+      await knock(batchId);
+      hasKnocked = true;
+    }
+  }
+}
+
+/** @returns the knocks heard before the last look, after which nothing was left to do */
+async function work(batchId: string, untilMs: number): Promise<number | undefined> {
+  let knocks: number | undefined;
+  let batch = await readBatch(batchId);
+  while (batch) {
+    knocks = batch.knocks;
+    if (now() >= untilMs) break;
+    batch = await turn(batch, untilMs);
+  }
+  return knocks;
+}
+
+/** One group of what is to be done, and the batch after it; undefined if nothing can be done now. */
+async function turn(batch: BatchRecord, untilMs: number): Promise<BatchRecord | undefined> {
+  switch (batch.state) {
+    case 'running':
+      if (batch.retryBefore !== undefined) return retrySome(batch, batch.retryBefore);
+      return batch.next < batch.size ? startSome(batch) : endIfDone(batch);
+    case 'cancelled':
+      await cancelAll(batch, untilMs);
+      return endIfDone(batch);
+    case 'paused':
+    case 'held':
+    case 'ended':
+      return endIfDone(batch);
+  }
+}
+
+async function startSome(batch: BatchRecord): Promise<BatchRecord | undefined> {
+  const { batchId, next, gate, size, options } = batch;
+  const failed = await countRuns(batchId, 'failed');
+  if (failed > batch.failureLimit) {
+    const held = `${failed} ${failed === 1 ? 'run has' : 'runs have'} failed, ${batch.failureLimit} are tolerated${gate < size ? ' of the canaries' : ''}`;
+    log('batch held', { batchId, failed });
+    return updateBatch(batchId, { state: 'held', held }, { state: 'running' });
+  }
+  if (next >= gate) {
+    if (await hasActiveRuns(batch)) return undefined;
+    return updateBatch(batchId, { gate: size, failureLimit: toleratedOf(options, size) }, { gate });
+  }
+  const to = next + Math.min(groupSize, gate - next, await freePlaces(batch));
+  if (to <= next) return undefined;
+  const requests = await readRequests(batchId, next, to);
+  const runIds = await allOf(requests.map((request, index) => startItem(batchId, next + index, request)));
+  return updateBatch(batchId, { next: to, recent: [...lately(batch), ...startedNow(runIds)] }, { next });
+}
+
+async function retrySome(batch: BatchRecord, retryBefore: string): Promise<BatchRecord | undefined> {
+  const { batchId } = batch;
+  const places = Math.min(groupSize, await freePlaces(batch));
+  if (places <= 0) return undefined;
+  const { runs, isLast } = await pageOfRuns(batchId, batch.retryAfter, 50);
+  const due = runs.filter((run) => isRetryable(run, retryBefore));
+  const group = due.slice(0, places);
+  const isWholePage = group.length === due.length;
+  await allOf(group.map(({ runId }) => retryItem(runId, retryBefore)));
+  const last = (isWholePage ? runs : group).at(-1);
+  const isOver = last === undefined || (isLast && isWholePage);
+  return updateBatch(
+    batchId,
+    {
+      ...(isOver ? { retryBefore: undefined, retryAfter: undefined } : { retryAfter: listKeyOf(last) }),
+      recent: [...lately(batch), ...startedNow(group.map(({ runId }) => runId))],
+    },
+    { retryBefore },
+  );
+}
+
+/** As many as time and Step Functions allow: the rest is left to the next call. */
+async function cancelAll(batch: BatchRecord, untilMs: number): Promise<void> {
+  if (batch.endedAt !== undefined) return;
+  const { batchId } = batch;
+  const [cancelled, ...shown] = await Promise.all([
+    countRuns(batchId, 'cancelled'),
+    listBatchRuns(batchId, 'queued'),
+    listBatchRuns(batchId, 'running'),
+  ]);
+  const active = shown.flat();
+  const others = active.filter(({ cancelRequestedAt }) => cancelRequestedAt === undefined);
+  const stopped = cancelled + active.length - others.length;
+  const due = new Set([...others, ...lately(batch)].map(({ runId }) => runId));
+  const runIds = [...due].slice(0, Math.max(0, stopsBy(batch) - stopped));
+  for (let from = 0; from < runIds.length && now() < untilMs; from += groupSize)
+    await allOf(runIds.slice(from, from + groupSize).map(cancelItem));
+}
+
+/** How many executions may have been stopped by now. */
+function stopsBy({ cancelledAt }: BatchRecord): number {
+  const seconds = cancelledAt === undefined ? 0 : (now() - Date.parse(cancelledAt)) / 1000;
+  return Math.floor(stops.atOnce + seconds * stops.perSecond);
+}
+
+/** Each comes to its end before the failure of one is thrown, so that nothing goes on behind a function that has ended. */
+async function allOf<Result>(works: readonly Promise<Result>[]): Promise<Result[]> {
+  await Promise.allSettled(works);
+  return Promise.all(works);
+}
+
+/** The batch has ended with the last of its runs. */
+async function endIfDone(batch: BatchRecord): Promise<undefined> {
+  const { batchId, state, next, size, retryBefore, endedAt } = batch;
+  if (endedAt !== undefined) return;
+  if (state !== 'cancelled' && (next < size || retryBefore !== undefined)) return;
+  if (await hasActiveRuns(batch)) return;
+  await updateBatch(
+    batchId,
+    {
+      state: state === 'cancelled' ? state : 'ended',
+      endedAt: iso(now()),
+      held: undefined,
+      pendingKey: undefined,
+      recent: [],
+    },
+    { state },
+  );
+}
+
+async function hasActiveRuns(batch: BatchRecord): Promise<boolean> {
+  const counts = await Promise.all((['queued', 'running'] as const).map((status) => countRuns(batch.batchId, status)));
+  return counts.some((count) => count > 0) || (await countActive(lately(batch).map(({ runId }) => runId))) > 0;
+}
+
+/** Places that no run takes: not those that wait for hours, nor what the index does not show yet. */
+async function freePlaces(batch: BatchRecord): Promise<number> {
+  const shown = await listAtWork(batch.batchId);
+  const late = lately(batch).flatMap(({ runId }) => (shown.includes(runId) ? [] : [runId]));
+  return batch.options.concurrency - shown.length - (await countActive(late));
+}
+
+async function countActive(runIds: readonly string[]): Promise<number> {
+  const runs = await Promise.all(runIds.map(readRun));
+  return runs.filter((run) => run && !endedStatuses.includes(run.status)).length;
+}
+
+function lately({ recent }: BatchRecord): BatchRecord['recent'] {
+  return recent.filter(({ at }) => now() - at < indexLagMs);
+}
+
+function startedNow(runIds: readonly string[]): BatchRecord['recent'] {
+  return runIds.map((runId) => ({ runId, at: now() }));
+}

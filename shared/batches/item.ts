@@ -1,0 +1,73 @@
+import { iso, now } from '../platform/clock.ts';
+import { classify } from '../errors/errors.ts';
+import { log } from '../platform/logger.ts';
+import { Refusal } from '../errors/problem.ts';
+import { OnboardingRequest } from '../model/onboarding-request.ts';
+import { runErrorOf, type AnyRun } from '../model/run.ts';
+import { endRun } from '../runs/end.ts';
+import { runIdAt } from '../model/run-id.ts';
+import { cancelRun } from '../runs/cancel.ts';
+import { retryRun } from '../runs/retry.ts';
+import { completeStart, refuseIfTargetDiffers } from '../runs/start.ts';
+import { createRun, readRun, type NewRun } from '../runs/run-table.ts';
+
+/**
+ * Makes the batch's onboarding at a place a run and starts it; safe to repeat. One that cannot be started becomes a run that has failed
+ * with the reason, so that it counts, says what to do, and can be retried.
+ * @param stored as the batch was sent, perhaps to an earlier release
+ */
+export async function startItem(batchId: string, index: number, stored: OnboardingRequest): Promise<string> {
+  const run: NewRun = {
+    runId: runIdAt(batchId, index),
+    kind: 'onboarding',
+    attempt: 1,
+    status: 'queued',
+    batchId,
+    createdAt: iso(now()),
+    request: OnboardingRequest.safeParse(stored).data ?? stored,
+  };
+  const known = (await createRun(run)) ? undefined : await readRun(run.runId);
+  if (known && known.status !== 'queued') return run.runId;
+  try {
+    await refuseIfTargetDiffers(run);
+    await completeStart(known ?? run);
+  } catch (thrown) {
+    const error = classify(thrown);
+    if (error.name === 'RetryableError') throw error;
+    const created = await readRun(run.runId);
+    const message = error instanceof Refusal ? wordsOf(error) : error.message;
+    if (created) await endRun(created, 'failed', runErrorOf({ code: error.code, message }, null));
+  }
+  return run.runId;
+}
+
+/** A run has no list of fields to show. */
+function wordsOf({ message, errors = [] }: Refusal): string {
+  return [message, ...errors.map(({ pointer, detail }) => `${pointer ?? ''} ${detail}.`)].join(' ');
+}
+
+/** True for a run that a round of retries takes up. */
+export function isRetryable({ status, endedAt }: Pick<AnyRun, 'status' | 'endedAt'>, before: string): boolean {
+  return (status === 'failed' || status === 'cancelled') && endedAt !== undefined && endedAt <= before;
+}
+
+/** A new attempt, unless the run has begun one since the index showed it. One that is refused stays as it ended. */
+export async function retryItem(runId: string, before: string): Promise<void> {
+  const run = await readRun(runId);
+  if (run && isRetryable(run, before)) await unlessRefused('not retried', run, () => retryRun(run));
+}
+
+export async function cancelItem(runId: string): Promise<void> {
+  const run = await readRun(runId);
+  if (run) await unlessRefused('not cancelled', run, () => cancelRun(run));
+}
+
+async function unlessRefused(what: string, { runId }: AnyRun, work: () => Promise<unknown>): Promise<void> {
+  try {
+    await work();
+  } catch (thrown) {
+    const error = classify(thrown);
+    if (error.name === 'RetryableError') throw error;
+    log(what, { runId, step: 'batch', code: error.code, detail: error.message });
+  }
+}

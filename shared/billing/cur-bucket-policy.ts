@@ -1,0 +1,89 @@
+import { listOf, type PolicyDocument, type Statement } from '../aws/policy-document.ts';
+
+const service = 'billingreports.amazonaws.com';
+
+export const billingSids = ['KubecostBillingReportsRead', 'KubecostBillingReportsWrite'] as const;
+
+/**
+ * What AWS asks for to deliver a report. It sends the literal `definition/*` as source ARN, so a policy that names one report
+ * may never match; StringLike matches the literal and a concrete ARN. The grant must cover the whole bucket: AWS verifies it by
+ * writing an object at the root. Source: CUR User Guide, "Setting up an Amazon S3 bucket".
+ */
+export function billingStatements(bucket: string, accountId: string): Statement[] {
+  const Condition = {
+    StringLike: {
+      'aws:SourceAccount': accountId,
+      'aws:SourceArn': `arn:aws:cur:us-east-1:${accountId}:definition/*`,
+    },
+  };
+  const Principal = { Service: service };
+  return [
+    {
+      Sid: billingSids[0],
+      Effect: 'Allow',
+      Principal,
+      Action: ['s3:GetBucketAcl', 's3:GetBucketPolicy'],
+      Resource: `arn:aws:s3:::${bucket}`,
+      Condition,
+    },
+    {
+      Sid: billingSids[1],
+      Effect: 'Allow',
+      Principal,
+      Action: 's3:PutObject',
+      Resource: `arn:aws:s3:::${bucket}/*`,
+      Condition,
+    },
+  ];
+}
+
+/** Actions AWS needs to deliver and the policy does not give it; conditions other than AWS's own two count as not given. */
+export function missingBillingRights(policy: PolicyDocument | undefined, bucket: string, accountId: string): string[] {
+  const needed = [
+    ['s3:GetBucketPolicy', `arn:aws:s3:::${bucket}`],
+    ['s3:PutObject', `arn:aws:s3:::${bucket}/aws-programmatic-access-test-object`],
+  ] as const;
+  const statements = policy?.Statement ?? [];
+  const covers = (effect: Statement['Effect'], action: string, resource: string) =>
+    statements.some(
+      (statement) =>
+        statement.Effect === effect &&
+        namesBilling(statement) &&
+        matchesAny(listOf(statement.Action), action.toLowerCase(), true) &&
+        matchesAny(listOf(statement.Resource), resource) &&
+        conditionsHold(statement, accountId),
+    );
+  return needed
+    .filter(([action, resource]) => !covers('Allow', action, resource) || covers('Deny', action, resource))
+    .map(([action]) => action);
+}
+
+function namesBilling({ Principal }: Statement): boolean {
+  if (Principal === '*') return true;
+  return listOf(Principal?.Service).includes(service);
+}
+
+function conditionsHold({ Condition = {} }: Statement, accountId: string): boolean {
+  const sent: Record<string, string> = {
+    'aws:sourceaccount': accountId,
+    'aws:sourcearn': `arn:aws:cur:us-east-1:${accountId}:definition/*`,
+  };
+  return Object.entries(Condition).every(
+    ([operator, keys]) =>
+      /^(String|Arn)(Equals|Like)$/.test(operator) &&
+      Object.entries(keys).every(([key, wanted]) => {
+        const value = sent[key.toLowerCase()];
+        return value !== undefined && matchesAny(listOf(wanted), value);
+      }),
+  );
+}
+
+function matchesAny(patterns: string[], value: string, ignoreCase = false): boolean {
+  return patterns.some((pattern) => {
+    const source = pattern
+      .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+      .replaceAll('*', '.*')
+      .replaceAll('?', '.');
+    return new RegExp(`^${source}$`, ignoreCase ? 'is' : 's').test(value);
+  });
+}

@@ -1,0 +1,86 @@
+import { DescribeClusterCommand, EKSClient, type Cluster } from '@aws-sdk/client-eks';
+import type { TargetAccount } from '../aws/target-account.ts';
+import type { Deployment } from '../platform/settings.ts';
+import { absentIf } from '../errors/errors.ts';
+import type { Findings, Problem } from '../step/problem-list.ts';
+import { probeEndpoint } from '../kubernetes/client.ts';
+import type { Permission, Wait } from '../step/contract.ts';
+
+export const describeClusterPermission: Permission = {
+  actions: ['eks:DescribeCluster'],
+  resources: ['arn:${AWS::Partition}:eks:*:${AWS::AccountId}:cluster/${Cluster}'],
+};
+
+/** `gone` if EKS knows no such cluster; undefined if we may not look. */
+export async function findCluster(
+  account: TargetAccount,
+  { region, name }: { region: string; name: string },
+  findings: Findings,
+): Promise<Cluster | 'gone' | undefined> {
+  return findings.look(async () => {
+    const answer = await absentIf(['ResourceNotFoundException'], () =>
+      account.client(EKSClient, region).send(new DescribeClusterCommand({ name })),
+    );
+    return answer?.cluster ?? 'gone';
+  });
+}
+
+/** Where the cluster's own API answers, and whose certificates vouch for it. */
+export function apiServerOf({ endpoint = '', certificateAuthority, identity }: Cluster) {
+  return {
+    endpoint,
+    certificateAuthority: certificateAuthority?.data ?? '',
+    oidcIssuer: identity?.oidc?.issuer ?? '',
+  };
+}
+
+/** Whether we could work in the cluster: active, with access entries, at an endpoint that we may ask and that answers. */
+export async function judgeCluster(
+  { allowedHostSuffixes, inVpc }: Pick<Deployment, 'allowedHostSuffixes' | 'inVpc'>,
+  cluster: Cluster,
+  arn: string,
+  findings: Findings,
+): Promise<void> {
+  const { status, accessConfig, resourcesVpcConfig: network, endpoint, certificateAuthority } = cluster;
+  if (status !== 'ACTIVE') {
+    findings.add('cluster-not-active', `cluster ${arn} is ${status ?? 'in an unknown state'}`);
+    return;
+  }
+  if (accessConfig?.authenticationMode === 'CONFIG_MAP')
+    findings.add('cluster-auth-mode', `cluster ${arn} has authentication mode CONFIG_MAP`);
+  if (network?.endpointPublicAccess === false && !inVpc) {
+    findings.add('cluster-endpoint-private', `cluster ${arn}`);
+    return;
+  }
+  const cidrs = network?.publicAccessCidrs ?? [];
+  if (cidrs.length > 0 && !cidrs.includes('0.0.0.0/0') && !inVpc)
+    findings.warnings.push(
+      `the cluster’s endpoint is open to ${cidrs.join(', ')} only; the hub’s functions have no fixed address outside a VPC`,
+    );
+  if (!endpoint || !isAllowedHost(new URL(endpoint).hostname, allowedHostSuffixes)) {
+    findings.add('cluster-endpoint-not-allowed', `endpoint ${endpoint ?? 'missing'} of cluster ${arn}`);
+    return;
+  }
+  const unreachable = await probeEndpoint(endpoint, certificateAuthority?.data ?? '');
+  if (unreachable !== undefined) findings.add('cluster-unreachable', `${endpoint}: ${unreachable}`);
+}
+
+/** How long an endpoint that does not answer is probed again. */
+const probeMs = 60_000;
+
+/** A connection that breaks once says little; whatever else stands in the way is said at once. */
+export function untilAnswered(problems: readonly Problem[], endpoint: string, elapsedMs: number): Wait | undefined {
+  const [first, ...others] = problems;
+  if (first?.code !== 'cluster-unreachable' || others.length > 0 || elapsedMs >= probeMs) return undefined;
+  return {
+    reason: `${endpoint} to answer`,
+    seconds: 10,
+    deadlineSeconds: 120,
+    overdue: 'cluster-unreachable',
+  };
+}
+
+/** A suffix is a whole name or begins at a dot, so that `evil-eks.amazonaws.com` is not taken for `eks.amazonaws.com`. */
+function isAllowedHost(host: string, suffixes: readonly string[]): boolean {
+  return suffixes.some((suffix) => host === suffix || host.endsWith(suffix.startsWith('.') ? suffix : `.${suffix}`));
+}

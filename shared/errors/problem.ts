@@ -1,0 +1,107 @@
+import * as z from 'zod';
+import type { ErrorCode } from './catalogue.ts';
+import { adviceFor, classify, UserError } from './errors.ts';
+
+/** Where a problem lies in the request: a JSON pointer into the body, a query parameter or a header. */
+export const FieldError = z
+  .object({
+    pointer: z.string().optional().meta({ description: 'JSON pointer into the body' }),
+    parameter: z.string().optional().meta({ description: 'Name of a query parameter' }),
+    header: z.string().optional().meta({ description: 'Name of a header' }),
+    detail: z.string(),
+  })
+  .meta({ id: 'FieldError', description: 'One problem of the request, and where it lies' });
+export type FieldError = z.infer<typeof FieldError>;
+
+export const Problem = z
+  .object({
+    type: z.string().meta({ description: 'Link to the code’s description' }),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    code: z.string().meta({ description: 'Stable, from the error catalogue' }),
+    instance: z.string().meta({ description: 'Path of the request' }),
+    actor: z.string().meta({ description: 'Who acts' }),
+    remedy: z.string(),
+    errors: z.array(FieldError).optional().meta({ description: 'Every problem of the request' }),
+    links: z.object({ run: z.string() }).optional().meta({ description: 'The active run' }),
+  })
+  .meta({ id: 'Problem', description: 'RFC 9457 problem details' });
+export type Problem = z.infer<typeof Problem>;
+
+/** Statuses of the codes that a request can be answered with. */
+export const problemStatus = {
+  'invalid-request': 400,
+  'run-not-found': 404,
+  'run-active': 409,
+  'run-not-retryable': 409,
+  'run-ended': 409,
+  'batch-not-found': 404,
+  'batch-ended': 409,
+  'batch-not-retryable': 409,
+  'target-differs': 409,
+  'idempotency-key-reused': 422,
+  throttled: 503,
+  'aws-unavailable': 503,
+  unexpected: 500,
+} as const satisfies Partial<Record<ErrorCode, number>>;
+
+export type RefusalCode =
+  | 'invalid-request'
+  | 'run-not-found'
+  | 'run-active'
+  | 'run-not-retryable'
+  | 'run-ended'
+  | 'batch-not-found'
+  | 'batch-ended'
+  | 'batch-not-retryable'
+  | 'target-differs'
+  | 'idempotency-key-reused';
+
+/** The request cannot be served as it is; the caller sees everything in here. */
+export class Refusal extends UserError {
+  readonly status: number;
+  readonly errors: readonly FieldError[] | undefined;
+  readonly links: Problem['links'];
+
+  constructor(
+    code: RefusalCode,
+    detail: string,
+    more: { status?: 413 | 415; errors?: readonly FieldError[]; links?: Problem['links'] } = {},
+  ) {
+    super(code, detail);
+    this.status = more.status ?? problemStatus[code];
+    this.errors = more.errors;
+    this.links = more.links;
+  }
+}
+
+export function runLink(runId: string): string {
+  return `/v1/runs/${runId}`;
+}
+
+/** Any thrown value as a problem document. What is not a refusal names no detail of ours: that is in the log. */
+export function problemFor(thrown: unknown, instance: string, requestId: string): Problem {
+  if (thrown instanceof Refusal) {
+    const { errors, links } = thrown;
+    return {
+      ...problem(thrown.code, thrown.status, thrown.message, instance),
+      ...(errors && { errors: [...errors] }),
+      ...(links && { links }),
+    };
+  }
+  const { code, name } = classify(thrown);
+  const shown =
+    name === 'RetryableError' && code === 'throttled'
+      ? code
+      : name === 'RetryableError'
+        ? 'aws-unavailable'
+        : 'unexpected';
+  const detail = `The request could not be served; the log has the reason under request id ${requestId}.`;
+  return problem(shown, problemStatus[shown], detail, instance);
+}
+
+function problem(code: ErrorCode, status: number, detail: string, instance: string): Problem {
+  const { title, actor, remedy } = adviceFor(code);
+  return { type: `/docs#error-${code}`, title, status, detail, code, instance, actor, remedy };
+}

@@ -1,0 +1,118 @@
+import { authorizerFields, type Authorizer, type EntryKind, type Values } from './schema.ts';
+import { pointer, type JsonNode, type Path } from '../text/json-text.ts';
+
+/** The consumer drops the whole file, or dies of it. The text names keys and places, never values. */
+export class RejectedFile extends Error {
+  override readonly name = 'RejectedFile';
+  readonly path: Path;
+  readonly crash: boolean;
+
+  constructor(path: Path, problem: string, crash = false) {
+    super(problem);
+    this.path = path;
+    this.crash = crash;
+  }
+
+  get pointer(): string {
+    return pointer(this.path);
+  }
+}
+
+type Fields = Record<string, unknown>;
+
+/** Fills `values` in the consumer's order, up to the first thing it stumbles over. Inner keys are case-sensitive. */
+export function readConfiguration(text: string, kind: EntryKind, item: JsonNode, path: Path, values: Values): Fields {
+  // Go: a nil pointer is asked for its key; a type assertion without a second result.
+  if (item.kind !== 'object') throw new RejectedFile(path, 'must be an object: the consumer crashes', true);
+  const entry = JSON.parse(text.slice(item.start, item.end)) as Fields;
+  for (const field of kind.required) values[field] = stringAt(entry, field, path);
+  for (const field of kind.optional ?? [])
+    if (Object.hasOwn(entry, field)) values[field] = stringAt(entry, field, path);
+  if (!Object.hasOwn(entry, 'authorizer')) throw new RejectedFile(path, 'has no authorizer');
+  return entry;
+}
+
+/** Null is read, and later called invalid. */
+export function readAuthorizer(value: unknown, allowed: readonly string[], path: Path): Authorizer | null {
+  if (value === null) return null;
+  if (!isFields(value)) throw new RejectedFile(path, 'must be an object');
+  const type = stringAt(value, 'authorizerType', path);
+  if (!allowed.includes(type)) {
+    throw new RejectedFile([...path, 'authorizerType'], `must be one of ${allowed.join(', ')}`);
+  }
+  if (type === 'AWSAssumeRole') return readAssumeRole(value, allowed, path);
+  if (type === 'AWSWebIdentity') return readWebIdentity(value, path);
+  if (type === 'GCPServiceAccountKey') return readServiceAccountKey(value, path);
+  // All types are checked before anything is called invalid.
+  const missing = (authorizerFields[type] ?? []).filter((field) => lenientString(value, field, path) === '')[0];
+  const emptyPassphrase = type === 'OCIRawConfigProvider' && hasEmptyPassphrase(value, path);
+  if (missing !== undefined) return { type, problem: `${type} without ${missing}` };
+  return emptyPassphrase ? { type, problem: `${type} with an empty privateKeyPassphrase` } : { type };
+}
+
+function readAssumeRole(fields: Fields, allowed: readonly string[], path: Path): Authorizer {
+  const roleArn = stringAt(fields, 'roleARN', path);
+  if (!Object.hasOwn(fields, 'authorizer')) throw new RejectedFile(path, 'has no authorizer');
+  const base = readAuthorizer(fields['authorizer'], allowed, [...path, 'authorizer']);
+  if (base === null) return { type: 'AWSAssumeRole', roleArn, problem: 'AWSAssumeRole without authorizer' };
+  const problem = base.problem ?? (roleArn === '' ? 'AWSAssumeRole without roleARN' : undefined);
+  return { type: 'AWSAssumeRole', roleArn, base, ...(problem === undefined ? {} : { problem }) };
+}
+
+function readWebIdentity(fields: Fields, path: Path): Authorizer {
+  const roleArn = stringAt(fields, 'roleARN', path);
+  const identityProvider = stringAt(fields, 'identityProvider', path);
+  const retriever = fields['tokenRetriever'];
+  if (identityProvider !== 'Google') throw new RejectedFile([...path, 'identityProvider'], 'must be Google');
+  if (!isFields(retriever)) throw new RejectedFile([...path, 'tokenRetriever'], 'must be an object');
+  const audience = lenientString(retriever, 'aud', [...path, 'tokenRetriever']);
+  const problem = roleArn === '' ? 'without roleARN' : audience === '' ? 'without aud' : undefined;
+  return {
+    type: 'AWSWebIdentity',
+    roleArn,
+    ...(problem === undefined ? {} : { problem: `AWSWebIdentity ${problem}` }),
+  };
+}
+
+function readServiceAccountKey(fields: Fields, path: Path): Authorizer {
+  const type = 'GCPServiceAccountKey';
+  let count = 0;
+  for (const key of lenient(fields, 'key')) {
+    if (key !== null && !isFields(key)) throw new RejectedFile([...path, 'key'], 'must be an object');
+    const bad = Object.entries(key ?? {}).find(([, value]) => value !== null && typeof value !== 'string');
+    if (bad) throw new RejectedFile([...path, 'key', bad[0]], 'must be a string');
+    count = Object.keys(key ?? {}).length;
+  }
+  return count > 0 ? { type } : { type, problem: `${type} without key` };
+}
+
+function hasEmptyPassphrase(fields: Fields, path: Path): boolean {
+  const values = lenient(fields, 'privateKeyPassphrase');
+  if (values.some((value) => value !== null && typeof value !== 'string'))
+    throw new RejectedFile([...path, 'privateKeyPassphrase'], 'must be a string or null');
+  return values.at(-1) === '';
+}
+
+function stringAt(fields: Fields, field: string, path: Path): string {
+  if (!Object.hasOwn(fields, field)) throw new RejectedFile(path, `has no ${field}`);
+  const value = fields[field];
+  if (typeof value !== 'string') throw new RejectedFile([...path, field], 'must be a string');
+  return value;
+}
+
+/** Plain Go structs: any case, missing and null are empty. */
+function lenientString(fields: Fields, field: string, path: Path): string {
+  const values = lenient(fields, field).map((value) => value ?? '');
+  if (!values.every((value) => typeof value === 'string')) throw new RejectedFile([...path, field], 'must be a string');
+  return values.at(-1) ?? '';
+}
+
+/** The consumer sorts the keys before it reads them a second time: all are read, the last in that order counts. */
+function lenient(fields: Fields, field: string): unknown[] {
+  const names = Object.keys(fields).filter((key) => key.toLowerCase() === field.toLowerCase());
+  return names.sort().map((name) => fields[name]);
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,126 @@
+import { fold, type Integration, type IntegrationFormat } from './parser.ts';
+import { legacyLists } from './schema.ts';
+import { draftOf, newDocument, writeDraft, type Draft, type Plain } from '../text/json-text-layout.ts';
+import type { JsonObject } from '../text/json-text.ts';
+import { outputOf, type RunRecord } from '../model/run.ts';
+
+/** One payer's integration. */
+export interface IntegrationEntry {
+  payerAccountId: string;
+  /** `s3://bucket[/path]`, verbatim: it is part of the entry's key. */
+  athenaResultsLocation: string;
+  athenaRegion: string;
+  athenaDatabase: string;
+  athenaTable: string;
+  athenaWorkgroup: string;
+  payerRoleArn: string;
+}
+
+/** This run's payer, from what its steps have found. */
+export function entryOf(run: RunRecord): IntegrationEntry {
+  const { athenaWorkgroup, athenaResultsLocation, athenaRegion } = outputOf(run, 'athena-results');
+  const { athenaDatabase, athenaTable } = outputOf(run, 'crawler-table');
+  return {
+    payerAccountId: run.request.payerAccountId,
+    athenaResultsLocation,
+    athenaRegion,
+    athenaDatabase,
+    athenaTable,
+    athenaWorkgroup,
+    payerRoleArn: outputOf(run, 'payer-role').payerRoleArn,
+  };
+}
+
+/** The key under which the consumer keeps and reports the integration. */
+export function entryKey(entry: Pick<IntegrationEntry, 'payerAccountId' | 'athenaResultsLocation'>): string {
+  return `${entry.payerAccountId}/${entry.athenaResultsLocation}`;
+}
+
+/** One entry as JSON text. */
+export function renderEntry(entry: IntegrationEntry, format: IntegrationFormat): string {
+  return writeDraft(entryDraft(entry, format), newDocument);
+}
+
+export function entryDraft(entry: IntegrationEntry, format: IntegrationFormat): { members: [string, Draft][] } {
+  const fields = format === 'legacy' ? legacyEntry(entry) : configurationsEntry(entry);
+  return { members: Object.entries(fields).map(([key, value]) => [key, draftOf(value)]) };
+}
+
+/** The entry in place of `existing`; fields that no version of the consumer knows stay, as they are written. */
+export function replacementDraft(
+  text: string,
+  existing: JsonObject,
+  entry: IntegrationEntry,
+  format: IntegrationFormat,
+): Draft {
+  const draft = entryDraft(entry, format);
+  const kept = existing.children.filter(({ key }) => !isEntryField(key, format));
+  return {
+    members: [
+      ...draft.members,
+      ...kept.map(({ key, value }): [string, Draft] => [key, text.slice(value.start, value.end)]),
+    ],
+  };
+}
+
+/** True if the consumer would do the same with both. Athena's own defaults count as written out. */
+export function hasContent({ kind, values, authorizer }: Integration, entry: IntegrationEntry): boolean {
+  return (
+    kind === 'athena' &&
+    values['account'] === entry.payerAccountId &&
+    values['bucket'] === entry.athenaResultsLocation &&
+    values['region'] === entry.athenaRegion &&
+    values['database'] === entry.athenaDatabase &&
+    values['table'] === entry.athenaTable &&
+    (values['workgroup'] || 'primary') === entry.athenaWorkgroup &&
+    (values['catalog'] || 'AwsDataCatalog') === 'AwsDataCatalog' &&
+    authorizer?.type === 'AWSAssumeRole' &&
+    authorizer.roleArn === entry.payerRoleArn &&
+    authorizer.base?.type === 'AWSServiceAccount'
+  );
+}
+
+/** Never any serviceKey field: with one of them the consumer turns from the pod's role to access keys. */
+function legacyEntry(entry: IntegrationEntry): Record<string, Plain> {
+  return {
+    athenaBucketName: entry.athenaResultsLocation,
+    athenaRegion: entry.athenaRegion,
+    athenaDatabase: entry.athenaDatabase,
+    athenaTable: entry.athenaTable,
+    athenaWorkgroup: entry.athenaWorkgroup,
+    projectID: entry.payerAccountId,
+    masterPayerARN: entry.payerRoleArn,
+  };
+}
+
+function configurationsEntry(entry: IntegrationEntry): Record<string, Plain> {
+  return {
+    bucket: entry.athenaResultsLocation,
+    region: entry.athenaRegion,
+    database: entry.athenaDatabase,
+    table: entry.athenaTable,
+    workgroup: entry.athenaWorkgroup,
+    account: entry.payerAccountId,
+    authorizer: {
+      authorizerType: 'AWSAssumeRole',
+      roleARN: entry.payerRoleArn,
+      authorizer: { authorizerType: 'AWSServiceAccount' },
+    },
+  };
+}
+
+const configurationsFields = new Set([
+  'bucket',
+  'region',
+  'database',
+  'catalog',
+  'table',
+  'workgroup',
+  'account',
+  'authorizer',
+]);
+const legacyFields = new Set(legacyLists['aws']?.fields.map(fold));
+
+function isEntryField(key: string, format: IntegrationFormat): boolean {
+  return format === 'legacy' ? legacyFields.has(fold(key)) : configurationsFields.has(key);
+}

@@ -1,0 +1,16 @@
+import type { KubernetesClient } from '../kubernetes/client.ts';
+import type { Landscape, Service, Workload } from './installation.ts';
+
+/** What runs in the namespace, as far as cloud costs are concerned. */
+export async function readLandscape(kubernetes: KubernetesClient, namespace: string): Promise<Landscape> {
+  const listed = async (kind: string) => {
+    const objects = await kubernetes.list<Workload>(`/apis/apps/v1/namespaces/${namespace}/${kind}s`);
+    return objects.map((object) => ({ kind, object }));
+  };
+  const [deployments, statefulSets, services] = await Promise.all([
+    listed('deployment'),
+    listed('statefulset'),
+    kubernetes.list<Service>(`/api/v1/namespaces/${namespace}/services`),
+  ]);
+  return { workloads: [...deployments, ...statefulSets], services };
+}

@@ -1,0 +1,152 @@
+import * as z from 'zod';
+import { assumptions, prices } from '../model/prices.ts';
+import { outputs } from '../model/step-outputs.ts';
+import type { AnyRun, RunRecord } from '../model/run.ts';
+import type { StepName } from '../model/step-names.ts';
+
+const CostLine = z
+  .object({
+    what: z.string(),
+    usd: z.number(),
+    per: z.enum(['run', 'month']),
+    assumption: z.string().meta({ description: 'What the figure rests on' }),
+  })
+  .meta({ id: 'CostLine' });
+type CostLine = z.infer<typeof CostLine>;
+
+export const PlannedCost = z
+  .object({
+    once: z.number().meta({ description: 'For the run itself' }),
+    perMonth: z.number().meta({ description: 'What the run leaves behind costs every month; negative: what it saves' }),
+    lines: z.array(CostLine),
+  })
+  .meta({ id: 'PlannedCost', description: `USD, list prices of us-east-1 as of ${prices.asOf}, without free tiers` });
+type PlannedCost = z.infer<typeof PlannedCost>;
+
+/** What a run of minutes takes, as `npm run bench` measures it, rounded up. */
+const work = {
+  onboarding: { transitions: 110, invocations: 45, tableWrites: 170 },
+  offboarding: { transitions: 60, invocations: 25, tableWrites: 90 },
+} as const;
+/** One more look at a delivery that has not come: wait, task, choice. */
+const poll = { transitions: 3, invocations: 1, tableWrites: 2 } as const;
+const deliveryHours = 24;
+
+export function plannedCost(run: AnyRun): PlannedCost {
+  const lines = [...orchestration(run), ...(run.kind === 'onboarding' ? onboardingLines(run) : offboardingLines(run))];
+  return { once: sumOf(lines, 'run'), perMonth: sumOf(lines, 'month'), lines };
+}
+
+/** True unless the run saw that the report's first delivery is there. */
+export function awaitsDelivery({ steps }: Pick<AnyRun, 'steps'>): boolean {
+  return steps['first-delivery']?.status !== 'succeeded';
+}
+
+function orchestration(run: AnyRun): CostLine[] {
+  const polls =
+    run.kind === 'onboarding' && awaitsDelivery(run) ? (deliveryHours * 60) / run.request.wait.intervalMinutes : 0;
+  const total = (unit: keyof typeof poll) => work[run.kind][unit] + polls * poll[unit];
+  const transitions = total('transitions');
+  const invocations = total('invocations');
+  const tableWrites = total('tableWrites');
+  const { lambdaMilliseconds, lambdaGb, tableWriteUnits } = assumptions;
+  const gbSeconds = (invocations * lambdaMilliseconds * lambdaGb) / 1000;
+  return [
+    line(
+      'Step Functions',
+      'run',
+      transitions * prices.stateTransition,
+      polls > 0
+        ? `${transitions} state transitions: a first delivery after ${deliveryHours} hours, looked for every ${run.kind === 'onboarding' ? run.request.wait.intervalMinutes : 0} minutes`
+        : `${transitions} state transitions`,
+    ),
+    line(
+      'Lambda',
+      'run',
+      invocations * prices.lambdaRequest + gbSeconds * prices.lambdaGbSecond,
+      `${invocations} invocations of ${lambdaMilliseconds} ms with ${lambdaGb} GB`,
+    ),
+    line(
+      'DynamoDB',
+      'run',
+      tableWrites * tableWriteUnits * prices.dynamoWriteUnit,
+      `${tableWrites} writes of ${tableWriteUnits} units`,
+    ),
+  ];
+}
+
+/** What cannot be seen yet is taken to be made. */
+function onboardingLines({ steps }: RunRecord): CostLine[] {
+  const isPlanned = (name: StepName) => steps[name]?.status !== 'succeeded';
+  const choice = outputs['report-choice'].safeParse(steps['report-choice']?.output).data?.choice;
+  const isCreated = choice !== 'adopt' && isPlanned('cur-report');
+  return [
+    ...(isPlanned('crawler-table') ? [crawls(1, 'run')] : []),
+    queries(2, 'run', 'the two queries of the proof'),
+    ...(isPlanned('crawler-stack') ? [crawls(assumptions.crawlsPerMonth, 'month')] : []),
+    ...(isCreated ? [storage(1)] : []),
+    ...(isPlanned('publish')
+      ? [queries(assumptions.queriesPerMonth, 'month', 'the consumer asks every six hours')]
+      : []),
+  ];
+}
+
+function offboardingLines({ request, steps }: RunRecord<'offboarding'>): CostLine[] {
+  const plans = (name: StepName) => (steps[name]?.changes ?? []).length > 0;
+  return [
+    ...(plans('remove-crawler-stack') ? [crawls(-assumptions.crawlsPerMonth, 'month')] : []),
+    ...(plans('remove-report') && request.purge.includes('data') ? [storage(-1)] : []),
+    ...(plans('remove-entry')
+      ? [queries(-assumptions.queriesPerMonth, 'month', 'the consumer asked every six hours')]
+      : []),
+  ];
+}
+
+function crawls(count: number, per: CostLine['per']): CostLine {
+  const { glueCrawlHours, glueCrawlDpus, glueDpuHour } = prices;
+  return line(
+    'Glue crawler',
+    per,
+    count * glueCrawlHours * glueCrawlDpus * glueDpuHour,
+    `${counted(Math.abs(count), 'crawl')} of ten minutes on two DPUs, one for each delivery`,
+  );
+}
+
+function storage(sign: 1 | -1): CostLine {
+  const { reportGb } = assumptions;
+  return line(
+    'S3, the report',
+    'month',
+    sign * reportGb * prices.s3GbMonth,
+    `${reportGb} GB kept; it grows by the month`,
+  );
+}
+
+function queries(count: number, per: CostLine['per'], reason: string): CostLine {
+  const { scannedBytesPerQuery } = assumptions;
+  const bytes = Math.max(scannedBytesPerQuery, prices.athenaMinimumBytes);
+  const megabytes = scannedBytesPerQuery / 1_000_000;
+  return line(
+    'Athena',
+    per,
+    count * (bytes / 1e12) * prices.athenaTbScanned,
+    `${counted(Math.abs(count), 'query', 'queries')} over ${megabytes} MB: ${reason}`,
+  );
+}
+
+function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
+function line(what: string, per: CostLine['per'], usd: number, assumption: string): CostLine {
+  return { what, usd: rounded(usd), per, assumption };
+}
+
+function sumOf(lines: readonly CostLine[], per: CostLine['per']): number {
+  return rounded(lines.reduce((sum, next) => sum + (next.per === per ? next.usd : 0), 0));
+}
+
+/** To a millionth: the smallest line is some ten of them. */
+function rounded(usd: number): number {
+  return Math.round(usd * 1e6) / 1e6;
+}

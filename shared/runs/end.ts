@@ -1,0 +1,53 @@
+import { iso, now } from '../platform/clock.ts';
+import { log } from '../platform/logger.ts';
+import { planSummaryOf } from './dry-run-plan.ts';
+import { runEvent } from '../model/run-event.ts';
+import { clusterArnOf, endedStatuses, type AnyRun, type RunError, type RunStatus } from '../model/run.ts';
+import { releaseLock } from './lock.ts';
+import { statusWrites, updateRun, whileActive } from './run-table-update.ts';
+import { readWindow } from '../targets/target-payers.ts';
+
+/** Sets the end of a run once; undefined if it had ended before or another attempt is the current one. */
+export function endRun(run: AnyRun, status: RunStatus, error?: RunError): Promise<AnyRun | undefined> {
+  const at = iso(now());
+  return updateRun(
+    run,
+    [
+      ...statusWrites(run, status),
+      { at: ['endedAt'], to: at },
+      { at: ['error'], to: error },
+      { at: ['planned'], to: status === 'planned' ? planSummaryOf(run) : undefined },
+      { at: ['atWorkKey'], to: undefined },
+    ],
+    whileActive(run.attempt),
+    [
+      // The first step may have died between its two writes.
+      ...(run.status === 'running' && run.announced !== run.attempt ? [runEvent(run, 'running', at)] : []),
+      runEvent(run, status, at, error),
+    ],
+  );
+}
+
+/** True while an invocation may still write for the run: its end is recorded, or its time has run out. */
+export function isAtWork({ steps }: Pick<AnyRun, 'steps'>): boolean {
+  return Object.values(steps).some(({ busyUntil }) => busyUntil !== undefined && Date.parse(busyUntil) > now());
+}
+
+/** True between the request to end the run and its end. */
+export function isCancelling({ status, cancelRequestedAt }: Pick<AnyRun, 'status' | 'cancelRequestedAt'>): boolean {
+  return cancelRequestedAt !== undefined && !endedStatuses.includes(status);
+}
+
+/**
+ * Ends a run that is to be cancelled, once none of its steps can still write. Undefined if one can, or if the run is the cluster's
+ * administrator, for only `close` can shut that window.
+ * @param run as it was read after its end was asked for: no step begins since then
+ */
+export async function settleCancel(run: AnyRun): Promise<AnyRun | undefined> {
+  if (!isCancelling(run) || isAtWork(run)) return undefined;
+  if ((await readWindow(clusterArnOf(run.request)))?.runId === run.runId) return undefined;
+  const ended = await endRun(run, 'cancelled');
+  await releaseLock(run);
+  if (ended) log('run ended', { runId: run.runId, step: 'cancel', status: 'cancelled' });
+  return ended;
+}

@@ -1,0 +1,65 @@
+import { DeleteCommand, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
+import { createHash } from 'node:crypto';
+import { now } from '../platform/clock.ts';
+import { readDeployment } from '../platform/settings.ts';
+import { RetryableError } from '../errors/errors.ts';
+import { Refusal } from '../errors/problem.ts';
+import type { AnyRun } from '../model/run.ts';
+import { documentClient, holds } from '../table/document-table.ts';
+
+const honouredMs = 24 * 60 * 60 * 1000;
+
+/** What a key stands for: a run that may not be written yet. */
+export type Claim = Pick<AnyRun, 'runId' | 'createdAt'>;
+
+const tableName = () => readDeployment().tableName;
+const itemKey = (key: string) => ({ pk: `key#${key}`, sk: 'key' });
+
+/** Binds the key to `fresh`, or answers what an earlier request with this key and body bound it to. @throws Refusal */
+export async function claimKey(key: string, request: object, fresh: Claim): Promise<Claim> {
+  const requestHash = hashOf(request);
+  const at = now();
+  const expiresAt = at + honouredMs;
+  for (let round = 0; round < 5; round++) {
+    const claimed = await holds(() =>
+      documentClient().send(
+        new PutCommand({
+          TableName: tableName(),
+          Item: { ...itemKey(key), ...fresh, requestHash, expiresAt, ttl: Math.ceil(expiresAt / 1000) },
+          // DynamoDB may delete an expired item days late.
+          ConditionExpression: 'attribute_not_exists(pk) OR expiresAt <= :now',
+          ExpressionAttributeValues: { ':now': at },
+        }),
+      ),
+    );
+    if (claimed) return fresh;
+    const { Item } = await documentClient().send(
+      new GetCommand({ TableName: tableName(), Key: itemKey(key), ConsistentRead: true }),
+    );
+    if (!Item) continue;
+    if (Item.requestHash !== requestHash) {
+      throw new Refusal('idempotency-key-reused', 'This Idempotency-Key was sent with another body within 24 hours.');
+    }
+    return { runId: String(Item.runId), createdAt: String(Item.createdAt) };
+  }
+  throw new RetryableError('aws-unavailable', 'the idempotency key changes hands too quickly');
+}
+
+/** Takes a key back whose run was refused, so that the same request may be sent again. */
+export async function releaseKey(key: string, runId: string): Promise<void> {
+  await holds(() =>
+    documentClient().send(
+      new DeleteCommand({
+        TableName: tableName(),
+        Key: itemKey(key),
+        ConditionExpression: 'runId = :runId',
+        ExpressionAttributeValues: { ':runId': runId },
+      }),
+    ),
+  );
+}
+
+/** A parsed request has its fields in the schema's order and every default filled in: equal requests are equal texts. */
+function hashOf(request: object): string {
+  return createHash('sha256').update(JSON.stringify(request)).digest('hex');
+}

@@ -1,0 +1,263 @@
+import { randomUUID } from 'node:crypto';
+import middy from '@middy/core';
+import type { Context } from 'aws-lambda';
+import * as z from 'zod';
+import { clusterAccount, payerAccount } from '../targets/provisioner-accounts.ts';
+import { announce, hasNews } from '../runs/publish-events.ts';
+import { iso, now } from '../platform/clock.ts';
+import { readDeployment } from '../platform/settings.ts';
+import { classify, UserError, type KnownError } from '../errors/errors.ts';
+import { releaseLease, takeLease, type Lease } from '../table/lease.ts';
+import { log, type LogFields } from '../platform/logger.ts';
+import { preview, type Preview } from './dry-run.ts';
+import { runErrorOf, targetOf, type AnyRun, type StepRecord, type Waiting } from '../model/run.ts';
+import { settleCancel } from '../runs/end.ts';
+import { StepStore } from './step-record.ts';
+import { alreadyDone, converge, type Step, type StepContext, type StepResult, type Wait } from '../step/contract.ts';
+import type { RunKind, StepName } from '../model/step-names.ts';
+import { targetId } from '../aws/names.ts';
+
+/** What the state machine hands to every step: ids only. */
+const StepEvent = z.object({ runId: z.string(), attempt: z.int() });
+type StepEvent = z.infer<typeof StepEvent>;
+
+/** What every step hands back; the state machine looks at `status`, while waiting at `seconds`, then at `outdated`. Stable across deployments. */
+export interface StepAnswer {
+  status: 'succeeded' | 'planned' | 'waiting';
+  seconds: number;
+  /** The earlier step that has to be taken again; empty if none. */
+  outdated: StepName | '';
+}
+
+/** Queueing for a lease that other runs hold: hundreds may stand in one line, and a history holds 25,000 events (10 a look). */
+function leaseWait({ waiting }: StepRecord): Wait {
+  const reason = 'its turn: others write the same resources';
+  const waited = waiting?.for === reason ? (now() - Date.parse(waiting.since)) / 1000 : 0;
+  return {
+    reason,
+    seconds: Math.ceil(Math.min(30, Math.max(3, waited / 4))),
+    deadlineSeconds: 4 * 3600,
+    overdue: 'aws-unavailable',
+  };
+}
+
+/** IAM usually shows a change everywhere within ten seconds; asked earlier it only denies. */
+const settlingMs = 10_000;
+
+function settlingWait({ after = [] }: Step, { steps }: AnyRun): Wait | undefined {
+  const changes = after.flatMap((name) => steps[name]?.changes ?? []);
+  const last = Math.max(0, ...changes.map(({ at }) => (at ? Date.parse(at) : 0)));
+  const left = last + settlingMs - now();
+  if (left <= 0) return undefined;
+  return {
+    reason: 'IAM to show the latest changes everywhere',
+    seconds: Math.ceil(left / 1000),
+    deadlineSeconds: 60,
+    overdue: 'aws-unavailable',
+  };
+}
+
+/** Wraps a step for Lambda: errors leave with one of the three names that the state machine matches. */
+export function stepHandler(step: Step) {
+  return middy<unknown, StepAnswer>()
+    .onError((request) => {
+      request.error = classify(request.error);
+    })
+    .handler((event, context) => runStep(step, StepEvent.parse(event), context));
+}
+
+/** One invocation of a step, and then its news to the event bus. */
+async function runStep(
+  step: Step,
+  { runId, attempt }: StepEvent,
+  context: Pick<Context, 'getRemainingTimeInMillis'>,
+): Promise<StepAnswer> {
+  const store = new StepStore(runId, attempt, step.name);
+  try {
+    return await takeStep(step, runId, store, context);
+  } finally {
+    const run = store.run && ((await endIfCancelled(store.run)) ?? store.run);
+    if (run && hasNews(run)) await announce(run);
+  }
+}
+
+/** The last invocation of a cancelled run ends it; where it cannot, the sweeper does. */
+async function endIfCancelled(run: AnyRun): Promise<AnyRun | undefined> {
+  try {
+    return await settleCancel(run);
+  } catch (error) {
+    log('cancelled run not ended', { runId: run.runId, step: 'cancel', detail: classify(error).message });
+    return undefined;
+  }
+}
+
+/** Begin, converge under its lease, record what came of it. */
+async function takeStep(
+  step: Step,
+  runId: string,
+  store: StepStore,
+  context: Pick<Context, 'getRemainingTimeInMillis'>,
+): Promise<StepAnswer> {
+  const run = await store.begin(now() + context.getRemainingTimeInMillis());
+  const record = recordOf(run, step);
+  const fields = { runId, step: step.name };
+  try {
+    const cx = contextOf(run, step, record, store);
+    if (run.request.dryRun) return await endPreview(step, run, store, await preview(step, cx));
+    const settling = settlingWait(step, run);
+    if (settling) return await park(store, record, settling);
+    const gathering = await step.enlist?.(cx, step.input(cx));
+    if (gathering) return await park(store, record, gathering);
+    const lease = step.lease ? await leaseFor(step.lease, run, step, context) : undefined;
+    if (lease === 'busy') {
+      const done = await alreadyDone(step, cx);
+      return done ? await end(step, run, store, done) : await park(store, record, leaseWait(record));
+    }
+    try {
+      const result = await converge(
+        step,
+        cx,
+        {
+          changed: async (change) => {
+            const { do: what, resource, note } = change;
+            log('change', { ...fields, change: what, resource });
+            // A proof asks questions; what it writes to ask them changes nothing a person would look after.
+            if (step.proof) return;
+            const made = { do: what, resource, ...(note && { note }), at: iso(now()) };
+            cx.changes = [...cx.changes, made];
+            await store.recordChange(made);
+          },
+        },
+        lease,
+      );
+      return result.status === 'waiting' ? await park(store, record, result.plan) : await end(step, run, store, result);
+    } finally {
+      if (lease) await giveBack(lease, fields);
+    }
+  } catch (thrown) {
+    const error = classify(thrown);
+    log('step error', { ...fields, error: error.name, code: error.code, detail: error.message });
+    if (error.code !== 'stale-attempt') await recordError(store, record, error, step);
+    throw error;
+  }
+}
+
+async function end(
+  step: Step,
+  run: AnyRun,
+  store: StepStore,
+  result: Exclude<StepResult, { status: 'waiting' }>,
+): Promise<StepAnswer> {
+  const { output, warnings } = result;
+  await store.finish({ status: 'succeeded', output: output as Record<string, unknown>, warnings });
+  log('step ended', { runId: run.runId, step: step.name, status: 'succeeded' });
+  return { status: 'succeeded', seconds: 0, outdated: step.outdates?.(run, output as never) ?? '' };
+}
+
+/** The machine goes on whatever was found: a dry run takes every step. */
+async function endPreview(
+  step: Step,
+  run: AnyRun,
+  store: StepStore,
+  { status, output, changes, warnings, refusals, quotas }: Preview,
+): Promise<StepAnswer> {
+  const [error] = refusals;
+  await store.finish(
+    {
+      status,
+      warnings,
+      ...(output && { output: output as Record<string, unknown> }),
+      ...(error && { error }),
+      preview: { summary: step.summary, refusals, quotas },
+    },
+    changes,
+  );
+  log('step ended', { runId: run.runId, step: step.name, status });
+  const outdated = (output && step.outdates?.(run, output as never)) ?? '';
+  // A step that could not tell the first time cannot the second time.
+  const isWorthIt = outdated !== '' && run.steps[outdated]?.output !== undefined;
+  return { status: 'planned', seconds: 0, outdated: isWorthIt ? outdated : '' };
+}
+
+function recordOf(run: AnyRun, step: Step): StepRecord {
+  return run.steps[step.name] ?? { status: 'running', invocations: 1, changes: [], warnings: [] };
+}
+
+/** Notes of releases before 0.3 name no attempt: a run had one. */
+function notesOf({ memo = {} }: StepRecord, { keeps = [] }: Step, run: AnyRun): Record<string, unknown> {
+  const { attempt = 1, ...notes } = memo;
+  if (attempt === run.attempt) return notes;
+  return Object.fromEntries(Object.entries(notes).filter(([name]) => keeps.includes(name)));
+}
+
+function contextOf(run: AnyRun, step: Step, record: StepRecord, store: StepStore): StepContext<RunKind> {
+  const deployment = readDeployment();
+  const { payerAccountId, cluster } = run.request;
+  const at = now();
+  return {
+    run,
+    deployment,
+    owner: { deploymentId: deployment.deploymentId, runId: run.runId },
+    payer: payerAccount(payerAccountId, run.runId),
+    cluster: clusterAccount(cluster.accountId, run.runId),
+    now: at,
+    since: record.startedAt ? Date.parse(record.startedAt) : at,
+    memo: notesOf(record, step, run),
+    changes: record.changes,
+    async remember(memo) {
+      this.memo = { ...this.memo, ...memo };
+      await store.remember({ ...this.memo, attempt: run.attempt });
+    },
+  };
+}
+
+/** Each invocation holds by itself: one that the state machine gave up on may still be writing when the next one starts. */
+async function leaseFor(
+  kind: NonNullable<Step['lease']>,
+  run: AnyRun,
+  step: Step,
+  context: Pick<Context, 'getRemainingTimeInMillis'>,
+): Promise<Lease | 'busy'> {
+  const scope = kind === 'target' ? `target#${targetId(targetOf(run.request))}` : `payer#${run.request.payerAccountId}`;
+  const holder = `${run.runId}-${run.attempt}-${step.name}-${randomUUID()}`;
+  return (await takeLease(scope, holder, context.getRemainingTimeInMillis())) ?? 'busy';
+}
+
+/** A lease that cannot be given back ends by itself; what the step came to stands. */
+async function giveBack(lease: Lease, fields: LogFields): Promise<void> {
+  try {
+    await releaseLease(lease);
+  } catch (error) {
+    log('lease not given back', { ...fields, scope: lease.scope, detail: classify(error).message });
+  }
+}
+
+/** @throws UserError with the plan's `overdue` code once the deadline of this wait has passed */
+async function park(store: StepStore, record: StepRecord, plan: Wait): Promise<StepAnswer> {
+  const at = now();
+  const since = record.waiting?.for === plan.reason ? Date.parse(record.waiting.since) : at;
+  const deadline = since + plan.deadlineSeconds * 1000;
+  if (at >= deadline)
+    throw new UserError(plan.overdue, `waited ${Math.round((at - since) / 1000)} s for ${plan.reason}`);
+  const seconds = Math.max(1, Math.min(plan.seconds, Math.ceil((deadline - at) / 1000)));
+  const waiting: Waiting = {
+    for: plan.reason,
+    since: iso(since),
+    expectedBy: plan.expectedSeconds === undefined ? null : iso(since + plan.expectedSeconds * 1000),
+    deadline: iso(deadline),
+    next: iso(at + seconds * 1000),
+  };
+  await store.finish({ status: 'waiting', waiting, warnings: [] });
+  return { status: 'waiting', seconds, outdated: '' };
+}
+
+/**
+ * A retryable error leaves the step running: the state machine tries again, and `close` finds the error if it gives up. What the step
+ * was waiting for stays, for the deadline counts from the first wait.
+ */
+async function recordError(store: StepStore, record: StepRecord, error: KnownError, step: Step): Promise<void> {
+  const { warnings, waiting } = record;
+  const ending: Pick<StepRecord, 'status' | 'waiting'> =
+    error.name === 'RetryableError' ? { status: 'running', ...(waiting && { waiting }) } : { status: 'failed' };
+  await store.finish({ ...ending, warnings, error: runErrorOf(error, step.name) });
+}

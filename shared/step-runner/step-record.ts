@@ -1,0 +1,141 @@
+import { iso, now } from '../platform/clock.ts';
+import { TerminalError } from '../errors/errors.ts';
+import { runEvent, stepEvent, type RunEvent, type StepTransition } from '../model/run-event.ts';
+import type { AnyRun, Change, StepRecord } from '../model/run.ts';
+import { statusWrites, updateRun, whileActive, type RunWrite } from '../runs/run-table-update.ts';
+import type { StepName } from '../model/step-names.ts';
+
+/** A wait this long is no work: it gives the run's place in its batch to another one. */
+const idleSeconds = 300;
+
+/** What an invocation leaves of a step: how it ended, or what it waits for. */
+export type StepEnd = Pick<StepRecord, 'status' | 'waiting' | 'warnings' | 'output' | 'error' | 'preview'>;
+
+/** One step's part of a run record. Every write holds only while the run is active and this attempt is the current one. */
+export class StepStore {
+  readonly #runId: string;
+  readonly #attempt: number;
+  readonly #step: StepName;
+  #run: AnyRun | undefined;
+
+  constructor(runId: string, attempt: number, step: StepName) {
+    this.#runId = runId;
+    this.#attempt = attempt;
+    this.#step = step;
+  }
+
+  /** The run as this store wrote it last; undefined before it began. */
+  get run(): AnyRun | undefined {
+    return this.#run;
+  }
+
+  /**
+   * Counts the invocation and reads the run it belongs to. A step that had ended, or that an earlier attempt left, starts anew.
+   * @param busyUntil when this invocation is over at the latest, milliseconds since the epoch
+   * @throws TerminalError stale-attempt, also once the run is to be cancelled
+   */
+  async begin(busyUntil: number): Promise<AnyRun> {
+    const at = iso(now());
+    const notCancelled = ' AND attribute_not_exists(cancelRequestedAt)';
+    const run = await this.#update(
+      [
+        { at: ['status'], to: 'running' },
+        { at: ['startedAt'], ifAbsent: at },
+        { at: this.#at('status'), to: 'running' },
+        { at: this.#at('startedAt'), ifAbsent: at },
+        { at: this.#at('invocations'), plus: 1 },
+        { at: this.#at('busyUntil'), to: iso(busyUntil) },
+      ],
+      [],
+      notCancelled,
+    );
+    const begins: RunWrite[] =
+      run.announced === this.#attempt
+        ? []
+        : [...statusWrites(run, 'running'), { at: ['announced'], to: this.#attempt }];
+    const { endedAt, announced } = run.steps[this.#step] ?? {};
+    const startsAnew: RunWrite[] =
+      endedAt === undefined && (announced === undefined || this.#isOurs(announced))
+        ? []
+        : [
+            { at: this.#at('startedAt'), to: at },
+            { at: this.#at('endedAt'), to: undefined },
+            { at: this.#at('announced'), to: undefined },
+          ];
+    const events = begins.length > 0 ? [runEvent(run, 'running', at)] : [];
+    const writes = [...begins, ...startsAnew];
+    return writes.length > 0 ? this.#update(writes, events) : run;
+  }
+
+  async recordChange(change: Change): Promise<void> {
+    await this.#update([{ at: this.#at('changes'), append: [change] }]);
+  }
+
+  async remember(memo: Record<string, unknown>): Promise<void> {
+    await this.#update([{ at: this.#at('memo'), to: memo }]);
+  }
+
+  /** Ends or parks the step: everything but what earlier invocations wrote (start, invocations, changes, memo). */
+  async finish({ status, waiting, warnings, output, error, preview }: StepEnd, planned?: Change[]): Promise<AnyRun> {
+    const at = iso(now());
+    const ended = status !== 'waiting' && status !== 'running';
+    const { events, announced } = this.#transitions({ status, waiting, error }, at);
+    const idles = waiting && Date.parse(waiting.next) - now() >= idleSeconds * 1000;
+    return this.#update(
+      [
+        ...Object.entries({ status, waiting, warnings, output, error, preview }).map(([name, to]) => ({
+          at: this.#at(name),
+          to,
+        })),
+        { at: this.#at('endedAt'), to: ended ? at : undefined },
+        { at: this.#at('busyUntil'), to: undefined },
+        { at: this.#at('announced'), to: announced },
+        ...(planned ? [{ at: this.#at('changes'), to: planned }] : []),
+        ...(idles ? [{ at: ['atWorkKey'], to: undefined }] : []),
+      ],
+      events,
+    );
+  }
+
+  /**
+   * What is still to be told: that the step began, for which a write of its own would cost more than the news is worth, and what it has
+   * come to. A repeated wait for the same thing is no transition, nor is an error that the state machine tries again. A step that is
+   * skipped never begins, and so is never told of.
+   */
+  #transitions(end: StepTransition, at: string): { events: RunEvent[]; announced: string } {
+    const run = this.#run;
+    const before = run?.steps[this.#step];
+    if (!run || !before) throw new TerminalError('unexpected', `step ${this.#step} has not begun`);
+    const { announced, startedAt = at } = before;
+    const begins = announced !== undefined && this.#isOurs(announced) ? undefined : announcementOf(this.#attempt);
+    const reached = end.status === 'running' ? (begins ?? announced ?? '') : announcementOf(this.#attempt, end);
+    const events = [
+      ...(begins ? [stepEvent(run, this.#step, { status: 'running' }, startedAt)] : []),
+      ...(end.status === 'running' || announced === reached ? [] : [stepEvent(run, this.#step, end, at)]),
+    ];
+    return { events, announced: reached };
+  }
+
+  /** True if it was this attempt that told it. */
+  #isOurs(announced: string): boolean {
+    return announced.startsWith(`${this.#attempt} `);
+  }
+
+  #at(field: string): [string, string, string] {
+    return ['steps', this.#step, field];
+  }
+
+  async #update(writes: readonly RunWrite[], events: readonly RunEvent[] = [], also = ''): Promise<AnyRun> {
+    const condition = whileActive(this.#attempt);
+    const run = await updateRun({ runId: this.#runId }, writes, { ...condition, text: condition.text + also }, events);
+    if (!run)
+      throw new TerminalError('stale-attempt', `run ${this.#runId} is not in attempt ${this.#attempt} any more`);
+    this.#run = run;
+    return run;
+  }
+}
+
+/** A transition as a step's record remembers it: attempt, status, what it waits for. */
+function announcementOf(attempt: number, { status, waiting }: StepTransition = { status: 'running' }): string {
+  return [attempt, status, ...(waiting ? [waiting.for] : [])].join(' ');
+}

@@ -1,0 +1,268 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { handler } from '../../functions/close.ts';
+import { RetryableError, TerminalError, UserError, type KnownError } from '../../shared/errors/errors.ts';
+import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
+import { runErrorOf } from '../../shared/model/run.ts';
+import { endRun } from '../../shared/runs/end.ts';
+import { StepStore } from '../../shared/step-runner/step-record.ts';
+import { takeLock } from '../../shared/runs/lock.ts';
+import type { StepName } from '../../shared/model/step-names.ts';
+import { listOpenWindows } from '../../shared/targets/target-payers.ts';
+import { Hub } from '../support/hub-services.ts';
+import { givenRun, smallest, storedRun } from '../support/stored-runs.ts';
+import { logLines } from '../support/log-lines.ts';
+import { AccessWorld } from '../support/access-world.ts';
+import { ApiClient } from '../support/api-client.ts';
+
+const close = (event: unknown) => handler(event, {} as never) as Promise<{ status: string }>;
+
+/** As a Lambda task fails: the error's name, and its message in JSON text. */
+const failure = ({ name, message }: Pick<Error, 'name' | 'message'>) => ({
+  Error: name,
+  Cause: JSON.stringify({ errorType: name, errorMessage: message, trace: [] }),
+});
+
+/** As EventBridge tells of an execution. */
+const statusChange = (runId: string, status: 'FAILED' | 'TIMED_OUT' | 'ABORTED', attempt = 1) => ({
+  'detail-type': 'Step Functions Execution Status Change',
+  source: 'aws.states',
+  detail: { status, input: JSON.stringify({ runId, attempt, identityMode: 'irsa' }), output: null },
+});
+
+describe('the end of a run', () => {
+  let hub: Hub;
+  let lines: () => Record<string, unknown>[];
+  beforeEach(async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.parse('2026-03-01T00:00:00Z') });
+    lines = logLines();
+    hub = new Hub();
+    await hub.start();
+  });
+  afterEach(async () => {
+    vi.restoreAllMocks();
+    vi.useRealTimers();
+    await hub.stop();
+  });
+
+  /** A run that has its lock and has begun. */
+  async function begun(request: Partial<OnboardingRequestInput> = {}): Promise<string> {
+    const runId = await givenRun({ status: 'running', request: { ...smallest, ...request } });
+    await takeLock(await storedRun(runId));
+    return runId;
+  }
+
+  async function stepEnds(runId: string, name: StepName, error?: KnownError): Promise<void> {
+    const store = new StepStore(runId, 1, name);
+    await store.begin(Date.now() + 60_000);
+    if (!error) await store.finish({ status: 'succeeded', output: {}, warnings: [] });
+    else {
+      const status = error.name === 'RetryableError' ? 'running' : 'failed';
+      await store.finish({ status, warnings: [], error: runErrorOf(error, name) });
+    }
+  }
+
+  it('is succeeded when nothing failed, and gives the lock back', async () => {
+    const runId = await begun();
+    expect(await close({ runId, attempt: 1, identityMode: 'irsa', answer: { status: 'succeeded' } })).toEqual({
+      status: 'succeeded',
+    });
+    expect(await storedRun(runId)).toMatchObject({ status: 'succeeded', endedAt: '2026-03-01T00:00:00.000Z' });
+    expect(await storedRun(runId)).not.toHaveProperty('error');
+    expect(await hub.items('lock#')).toEqual([]);
+    expect(lines()).toMatchObject([{ message: 'run ended', runId, step: 'close', status: 'succeeded' }]);
+  });
+
+  it('is planned after a dry run', async () => {
+    const runId = await begun({ dryRun: true });
+    expect(await close({ runId, attempt: 1 })).toEqual({ status: 'planned' });
+  });
+
+  it('is failed with what the failing step recorded', async () => {
+    const runId = await begun();
+    const refused = new UserError('bucket-not-ours', 'bucket cur');
+    await stepEnds(runId, 'cur-bucket', refused);
+    expect(await close({ runId, attempt: 1, failure: failure(refused) })).toEqual({ status: 'failed' });
+    expect((await storedRun(runId)).error).toEqual(runErrorOf(refused, 'cur-bucket'));
+    expect(await hub.items('lock#')).toEqual([]);
+  });
+
+  it('is failed with the error that was retried in vain, not with another branch’s that may pass', async () => {
+    const runId = await begun();
+    const gaveUp = new RetryableError('throttled', 'SlowDown: again');
+    await stepEnds(runId, 'cur-bucket', new RetryableError('aws-unavailable', 'InternalError: once'));
+    await stepEnds(runId, 'pod-role', gaveUp);
+    await close({ runId, attempt: 1, failure: failure(gaveUp) });
+    expect((await storedRun(runId)).error).toEqual(runErrorOf(gaveUp, 'pod-role'));
+  });
+
+  it('names the step that was running when a function died without a record', async () => {
+    const runId = await begun();
+    await stepEnds(runId, 'preflight');
+    await new StepStore(runId, 1, 'discovery').begin(Date.now() + 60_000);
+    const died = { name: 'Sandbox.Timedout', message: 'Task timed out after 60.00 seconds' };
+    await close({ runId, attempt: 1, failure: failure(died) });
+    expect((await storedRun(runId)).error).toMatchObject({
+      code: 'step-crashed',
+      step: 'discovery',
+      message: 'Sandbox.Timedout: Task timed out after 60.00 seconds',
+    });
+  });
+
+  it('blames no step when several may have died', async () => {
+    const runId = await begun();
+    await new StepStore(runId, 1, 'discovery').begin(Date.now() + 60_000);
+    await stepEnds(runId, 'cur-bucket', new RetryableError('throttled', 'SlowDown: about to pass'));
+    await close({ runId, attempt: 1, failure: { Error: 'States.Runtime', Cause: 'not JSON' } });
+    expect((await storedRun(runId)).error).toMatchObject({
+      code: 'step-crashed',
+      step: null,
+      message: 'States.Runtime: not JSON',
+    });
+  });
+
+  it('is failed when the execution was stopped from outside', async () => {
+    const runId = await begun();
+    await new StepStore(runId, 1, 'discovery').begin(Date.now() + 60_000);
+    expect(await close(statusChange(runId, 'ABORTED'))).toEqual({ status: 'failed' });
+    expect((await storedRun(runId)).error).toMatchObject({
+      code: 'execution-stopped',
+      step: null,
+      message: 'the execution ended ABORTED',
+    });
+    expect(await hub.items('lock#')).toEqual([]);
+  });
+
+  it('is failed with the failing step’s error also if only EventBridge tells of it', async () => {
+    const runId = await begun();
+    const bug = new TerminalError('unexpected', 'TypeError: a bug');
+    await stepEnds(runId, 'grant', bug);
+    await close(statusChange(runId, 'FAILED'));
+    expect((await storedRun(runId)).error).toEqual(runErrorOf(bug, 'grant'));
+  });
+
+  it('stays cancelled when the stopped execution reports', async () => {
+    const runId = await begun();
+    await endRun(await storedRun(runId), 'cancelled');
+    expect(await close(statusChange(runId, 'ABORTED'))).toEqual({ status: 'cancelled' });
+    expect(await storedRun(runId)).not.toHaveProperty('error');
+    expect(await hub.items('lock#')).toEqual([]);
+  });
+
+  it('is set once, however often it is reported', async () => {
+    const runId = await begun();
+    const refused = new UserError('bucket-not-ours', 'bucket cur');
+    await stepEnds(runId, 'cur-bucket', refused);
+    await close({ runId, attempt: 1, failure: failure(refused) });
+    const ended = await hub.items();
+    vi.setSystemTime(Date.now() + 60_000);
+    expect(await close({ runId, attempt: 1 })).toEqual({ status: 'failed' });
+    expect(await close(statusChange(runId, 'FAILED'))).toEqual({ status: 'failed' });
+    expect(await hub.items()).toEqual(ended);
+    expect(lines().filter(({ message }) => message === 'run ended')).toHaveLength(1);
+  });
+
+  it('is not brought by an older attempt', async () => {
+    const runId = await begun();
+    const [item] = await hub.items('run#');
+    await hub.put({ ...item, attempt: 2 });
+    const before = await hub.items();
+    expect(await close(statusChange(runId, 'ABORTED', 1))).toEqual({ status: 'running' });
+    expect(await hub.items()).toEqual(before);
+  });
+
+  it('leaves a lock that is another run’s by now', async () => {
+    const runId = await begun();
+    const [lock] = await hub.items('lock#');
+    await hub.put({ ...lock, runId: 'another' });
+    await close({ runId, attempt: 1 });
+    expect((await hub.items('lock#')).map((item) => item.runId)).toEqual(['another']);
+  });
+
+  // Status, lock.
+  for (const atWrite of [1, 2]) {
+    for (const applied of [false, true]) {
+      it(`is completed by a repeat if it dies at a write (${atWrite}, ${applied ? 'applied' : 'not applied'})`, async () => {
+        const runId = await begun();
+        hub.crash({ atWrite, applied });
+        await expect(close({ runId, attempt: 1 })).rejects.toThrow();
+        hub.crash(undefined);
+        expect(await close({ runId, attempt: 1 })).toEqual({ status: 'succeeded' });
+        expect((await hub.items()).map(({ sk }) => sk)).toEqual(['run']);
+      });
+    }
+  }
+
+  it('is an error where there is no run', async () => {
+    await expect(close({ runId: 'none', attempt: 1 })).rejects.toMatchObject({ name: 'TerminalError' });
+    await expect(close({ hello: 'world' })).rejects.toMatchObject({ name: 'TerminalError' });
+  });
+});
+
+describe('the end of a run that died as the cluster’s administrator', () => {
+  let world: AccessWorld;
+  let lines: () => Record<string, unknown>[];
+  let runId: string;
+  beforeEach(async () => {
+    lines = logLines();
+    world = await AccessWorld.start();
+    runId = await world.newRun();
+    await world.invoke(runId, 'cluster-access');
+    await world.world.clock.sleep(60_000);
+    await world.crash(runId, 'cluster-access', 1);
+    expect(policies()).toHaveLength(1);
+  });
+  afterEach(async () => {
+    await world.close();
+    vi.restoreAllMocks();
+  });
+
+  const policies = () => [...world.cluster.accessEntries.values()].flatMap((entry) => [...entry.policies.keys()]);
+  const end = () => world.sandbox.invoke('close', statusChange(runId, 'TIMED_OUT'));
+
+  it('gives the right back', async () => {
+    await end();
+    expect(policies()).toEqual([]);
+    expect(await listOpenWindows()).toEqual([]);
+    expect((await storedRun(runId)).status).toBe('failed');
+  });
+
+  it('gives the right back also if the run is cancelled, which does not end before', async () => {
+    const api = new ApiClient(world.sandbox.apiUrl);
+    const answer = await api.fetch('POST', `/v1/runs/${runId}/cancel`);
+    expect(await answer.json()).toMatchObject({ status: 'running', cancelling: true });
+    await world.sandbox.invoke('close', statusChange(runId, 'ABORTED'));
+    expect((await storedRun(runId)).status).toBe('cancelled');
+    expect(policies()).toEqual([]);
+    expect(await listOpenWindows()).toEqual([]);
+  });
+
+  it('leaves another run’s window open', async () => {
+    const other = await world.newRun();
+    await world.sandbox.invoke('close', statusChange(other, 'TIMED_OUT'));
+    expect(policies()).toHaveLength(1);
+    expect(await listOpenWindows()).toMatchObject([{ runId }]);
+  });
+
+  it('leaves the mark for the sweeper where the cluster cannot be entered any more', async () => {
+    world.world.faults.push({ service: 'sts', operation: 'AssumeRole', kind: 'denied' });
+    await end();
+    expect((await storedRun(runId)).status).toBe('failed');
+    expect(await listOpenWindows()).toMatchObject([{ runId }]);
+    expect(lines()).toContainEqual(expect.objectContaining({ message: 'admin window still open', runId }));
+    world.world.faults.length = 0;
+    await world.world.clock.sleep(11 * 60_000);
+    await world.sandbox.invoke('sweep', {});
+    expect(policies()).toEqual([]);
+    expect(await listOpenWindows()).toEqual([]);
+  });
+
+  it('comes also while the cluster does not answer, and the next try shuts the window', async () => {
+    world.world.faults.push({ service: 'eks', operation: 'DisassociateAccessPolicy', kind: '500', times: 3 });
+    await expect(end()).rejects.toMatchObject({ name: 'RetryableError' });
+    expect((await storedRun(runId)).status).toBe('failed');
+    expect(policies()).toHaveLength(1);
+    await end();
+    expect(policies()).toEqual([]);
+    expect(await listOpenWindows()).toEqual([]);
+  });
+});

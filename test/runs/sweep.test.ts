@@ -1,0 +1,141 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { sweep } from '../../functions/sweep.ts';
+import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
+import { readRun } from '../../shared/runs/run-table.ts';
+import { takeLock } from '../../shared/runs/lock.ts';
+import { Hub } from '../support/hub-services.ts';
+import { givenRun, smallest } from '../support/stored-runs.ts';
+import { logLines } from '../support/log-lines.ts';
+
+const created = Date.parse('2026-03-01T00:00:00Z');
+
+let hub: Hub;
+let lines: () => Record<string, unknown>[];
+beforeEach(async () => {
+  vi.useFakeTimers({ toFake: ['Date'], now: created });
+  lines = logLines();
+  hub = new Hub();
+  await hub.start();
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+  await hub.stop();
+});
+
+const queued = (request: Partial<OnboardingRequestInput> = {}) =>
+  givenRun({ status: 'queued', request: { ...smallest, ...request } });
+const minutes = (after: number) => vi.setSystemTime(created + after * 60_000);
+const started = () => [...hub.executions.keys()];
+
+describe('the sweeper', () => {
+  it('starts a run that has been queued for ten minutes, under its lock', async () => {
+    const runId = await queued();
+    minutes(10);
+    await sweep();
+    expect(started()).toEqual([`${runId}-1`]);
+    expect((await hub.items('lock#')).map((lock) => lock.runId)).toEqual([runId]);
+    expect(lines()).toMatchObject([{ message: 'queued run started', runId, step: 'sweep' }]);
+  });
+
+  it('leaves a run alone whose request may still be at work', async () => {
+    await queued();
+    minutes(9.99);
+    await sweep();
+    expect(started()).toEqual([]);
+    expect(await hub.items('lock#')).toEqual([]);
+  });
+
+  it('leaves runs alone that have begun or ended', async () => {
+    for (const status of ['running', 'succeeded', 'failed', 'cancelled', 'planned'] as const)
+      await givenRun({ status });
+    minutes(60);
+    // Once for their news.
+    await sweep();
+    const before = await hub.items();
+    await sweep();
+    expect(started()).toEqual([]);
+    expect(await hub.items()).toEqual(before);
+  });
+
+  it('tells what nobody has told for two minutes, once', async () => {
+    const runId = await givenRun({ status: 'running' });
+    minutes(1.99);
+    await sweep();
+    expect(hub.events).toEqual([]);
+    minutes(2);
+    await sweep();
+    await sweep();
+    expect(hub.events).toMatchObject([{ runId, step: null }]);
+    expect((await hub.items('run#'))[0]).not.toHaveProperty('pendingKey');
+  });
+
+  it('asks a bus that does not answer once, and tells everything when it does', async () => {
+    const runs = [await givenRun({ status: 'running' }), await givenRun({ status: 'running' })];
+    minutes(5);
+    hub.crash({ atWrite: 1, applied: false });
+    await sweep();
+    expect(lines().map(({ message }) => message)).toEqual(['not told yet']);
+    hub.crash(undefined);
+    await sweep();
+    expect(hub.events.map(({ runId }) => runId).sort()).toEqual(runs.toSorted());
+  });
+
+  it('tells of a run that waits to be started, and looks after it all the same', async () => {
+    const runId = await queued();
+    minutes(5);
+    await sweep();
+    expect(hub.events).toMatchObject([{ runId, status: 'queued' }]);
+    minutes(10);
+    await sweep();
+    expect(started()).toEqual([`${runId}-1`]);
+    expect(hub.events).toHaveLength(1);
+  });
+
+  it('starts each run once, however often it comes', async () => {
+    const runId = await queued();
+    minutes(10);
+    await sweep();
+    minutes(15);
+    await sweep();
+    expect(started()).toEqual([`${runId}-1`]);
+  });
+
+  it('takes a run back if another one is active for its payer and target', async () => {
+    const [active, left] = [await givenRun({ status: 'running' }), await queued()];
+    const run = await readRun(active);
+    if (run) await takeLock(run);
+    minutes(10);
+    await sweep();
+    expect(started()).toEqual([]);
+    expect(await readRun(left)).toBeUndefined();
+  });
+
+  it('finds the oldest behind more than a hundred that were queued since', async () => {
+    const runId = await queued();
+    const [item] = await hub.items('run#');
+    await Promise.all(
+      Array.from({ length: 120 }, (_, number) => {
+        const listKey = `2026-03-01T00:09:00.000Z#${number}`;
+        return hub.put({ ...item, pk: `run#${number}`, runId: `${number}`, listKey, createdAt: listKey.split('#')[0] });
+      }),
+    );
+    minutes(10);
+    await sweep();
+    expect(started()).toEqual([`${runId}-1`]);
+  });
+
+  it('goes on with the next run if one cannot be started', async () => {
+    const first = await queued();
+    const [item] = await hub.items('run#');
+    const listKey = '2026-02-28T23:59:59.000Z#unreadable';
+    await hub.put({ ...item, pk: 'run#unreadable', runId: 'unreadable', listKey, request: {} });
+    minutes(11);
+    await sweep();
+    expect(started()).toEqual([`${first}-1`]);
+    expect(lines()).toMatchObject([
+      { message: 'not yet: queued run started', runId: 'unreadable' },
+      { message: 'queued run started', runId: first },
+    ]);
+  });
+});

@@ -1,2 +1,0 @@
-// Vitest runs this file before each test file, but what it imports once in a process that runs many.
-import './once-per-process.ts';

@@ -1,0 +1,28 @@
+import type { Batch } from '../../shared/batches/view.ts';
+import type { Run } from '../../shared/runs/view.ts';
+import type { ApiClient } from './api-client.ts';
+
+/** Real milliseconds between looks: each takes time from the simulation, and the longer the more runs there are. */
+const everyMs = ({ size }: Batch) => Math.min(2000, 50 + 10 * size);
+
+/** Resolves once no run of the batch is under way and none will be started, though some may be left; `look` sees every state on the way. */
+export async function untilBatchRests(api: ApiClient, batchId: string, look?: (batch: Batch) => void): Promise<Batch> {
+  for (;;) {
+    const batch = await api.batch(batchId);
+    look?.(batch);
+    const { queued, running } = batch.counts;
+    if (batch.status !== 'running' && queued + running === 0) return batch;
+    await new Promise((resolve) => setTimeout(resolve, everyMs(batch)));
+  }
+}
+
+/** Every run of the batch with all its steps, newest first. */
+export async function runsOfBatch(api: ApiClient, { links }: Batch): Promise<Run[]> {
+  const runs: Run[] = [];
+  for (let cursor: string | null = ''; cursor !== null;) {
+    const page = await api.runs(`${links.runs}&limit=100${cursor && `&cursor=${cursor}`}`);
+    runs.push(...(await Promise.all(page.runs.map(({ runId }) => api.run(runId)))));
+    cursor = page.nextCursor;
+  }
+  return runs;
+}

@@ -1,0 +1,167 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { BatchWriteCommand, DynamoDBDocumentClient, PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
+import dynalite from 'dynalite';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { buffer } from 'node:stream/consumers';
+import { RunEvent } from '../../shared/model/run-event.ts';
+import { createTable } from '../sandbox/table.ts';
+
+export interface Fault {
+  /** The nth write of the process, counted from 1, is its last call: everything after it fails. */
+  atWrite: number;
+  /** Whether that write still reached AWS. */
+  applied: boolean;
+}
+
+type Item = Record<string, unknown>;
+
+/** The services the hub's functions talk to: a real table, executions by name as Step Functions keeps them, and the event bus. */
+export class Hub {
+  readonly executions = new Map<string, { input: string; ended: boolean }>();
+  /** What the bus was given, in order. */
+  readonly events: RunEvent[] = [];
+  #fault: Fault | undefined;
+  #writes = 0;
+  readonly #table = dynalite({ createTableMs: 0 });
+  readonly #gateway = createServer((request, response) => {
+    void this.#serve(request, response);
+  });
+  #client: DynamoDBDocumentClient | undefined;
+
+  async start(): Promise<void> {
+    const tableEndpoint = await listen(this.#table);
+    await createTable(tableEndpoint, 'runs');
+    const endpoint = await listen(this.#gateway);
+    Object.assign(process.env, {
+      AWS_REGION: 'us-east-1',
+      AWS_ACCESS_KEY_ID: 'hub',
+      AWS_SECRET_ACCESS_KEY: 'hub',
+      AWS_ENDPOINT_URL: endpoint,
+      TABLE_NAME: 'runs',
+      DEPLOYMENT_ID: 'test',
+      PROVISIONER_PATH: '/kubecost-payer-onboarding/',
+      PAYER_PROVISIONER_NAME: 'kubecost-payer-provisioner',
+      CLUSTER_PROVISIONER_NAME: 'kubecost-cluster-provisioner',
+      ALLOWED_HOST_SUFFIXES: '.eks.amazonaws.com',
+      ALLOWED_NAMESPACES: 'kubecost,opencost',
+      VPC_SUBNET_IDS: '',
+      EVENT_BUS_NAME: 'runs',
+      PROVISION_STATE_MACHINE_ARN: 'arn:aws:states:us-east-1:999900001111:stateMachine:provision',
+      OFFBOARD_STATE_MACHINE_ARN: 'arn:aws:states:us-east-1:999900001111:stateMachine:offboard',
+    });
+    const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
+    this.#client = DynamoDBDocumentClient.from(
+      new DynamoDBClient({ endpoint: tableEndpoint, region: 'us-east-1', credentials }),
+    );
+  }
+
+  async stop(): Promise<void> {
+    this.#client?.destroy();
+    for (const server of [this.#gateway, this.#table]) {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    }
+  }
+
+  /** Lets the process die at a write; undefined brings it back. */
+  crash(fault: Fault | undefined): void {
+    this.#fault = fault;
+    this.#writes = 0;
+  }
+
+  /** Everything in the table whose partition key begins like this. */
+  async items(prefix = ''): Promise<Item[]> {
+    const { Items = [] } = (await this.#client?.send(new ScanCommand({ TableName: 'runs' }))) ?? {};
+    return Items.filter(({ pk }) => String(pk).startsWith(prefix));
+  }
+
+  async put(item: Item): Promise<void> {
+    await this.#client?.send(new PutCommand({ TableName: 'runs', Item: item }));
+  }
+
+  /** Many at once, past the gateway. */
+  async putAll(items: readonly Item[]): Promise<void> {
+    for (let from = 0; from < items.length; from += 25) {
+      const puts = items.slice(from, from + 25).map((item) => ({ PutRequest: { Item: item } }));
+      await this.#client?.send(new BatchWriteCommand({ RequestItems: { runs: puts } }));
+    }
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await buffer(request);
+    const target = String(request.headers['x-amz-target']);
+    const operation = target.split('.').at(-1) ?? '';
+    if (!['GetItem', 'Query'].includes(operation)) this.#writes++;
+    const { atWrite, applied } = this.#fault ?? { atWrite: Infinity, applied: false };
+    const dead = this.#writes >= atWrite;
+    const reaches = !dead || (applied && this.#writes === atWrite && operation !== 'GetItem');
+    const result = reaches ? await this.#forward(operation, target, body) : undefined;
+    // Not an error that the SDK would retry: this process is gone.
+    const { status, text } = dead || !result ? gone : result;
+    response.writeHead(status, { 'content-type': 'application/x-amz-json-1.0' }).end(text);
+  }
+
+  async #forward(operation: string, target: string, body: Buffer): Promise<{ status: number; text: string }> {
+    if (operation === 'StartExecution') return this.#startExecution(body.toString());
+    if (operation === 'StopExecution') return this.#stopExecution(body.toString());
+    if (operation === 'PutEvents') return this.#putEvents(body.toString());
+    const { port } = this.#table.address() as AddressInfo;
+    const answer = await fetch(`http://127.0.0.1:${port}`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/x-amz-json-1.0',
+        'x-amz-target': target,
+        'x-amz-date': '20260101T000000Z',
+        authorization:
+          'AWS4-HMAC-SHA256 Credential=hub/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0',
+      },
+      body: new Uint8Array(body),
+    });
+    return { status: answer.status, text: await answer.text() };
+  }
+
+  #putEvents(text: string): { status: number; text: string } {
+    const { Entries } = JSON.parse(text) as { Entries: { Detail: string }[] };
+    this.events.push(...Entries.map(({ Detail }) => RunEvent.parse(JSON.parse(Detail))));
+    const answers = Entries.map((_, index) => ({ EventId: `event-${index}` }));
+    return { status: 200, text: JSON.stringify({ FailedEntryCount: 0, Entries: answers }) };
+  }
+
+  /** Same name and input while it runs: the same answer. Otherwise a name is used once. */
+  #startExecution(text: string): { status: number; text: string } {
+    const { name, input, stateMachineArn } = JSON.parse(text) as {
+      name: string;
+      input: string;
+      stateMachineArn: string;
+    };
+    const known = this.executions.get(name);
+    if (known && (known.ended || known.input !== input)) {
+      return {
+        status: 400,
+        text: JSON.stringify({ __type: 'ExecutionAlreadyExists', message: `Execution Already Exists: '${name}'` }),
+      };
+    }
+    this.executions.set(name, known ?? { input, ended: false });
+    const executionArn = `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`;
+    return { status: 200, text: JSON.stringify({ executionArn, startDate: Date.now() / 1000 }) };
+  }
+
+  #stopExecution(text: string): { status: number; text: string } {
+    const { executionArn } = JSON.parse(text) as { executionArn: string };
+    const known = this.executions.get(executionArn.split(':').at(-1) ?? '');
+    if (!known) {
+      const message = `Execution Does Not Exist: '${executionArn}'`;
+      return { status: 400, text: JSON.stringify({ __type: 'ExecutionDoesNotExist', message }) };
+    }
+    known.ended = true;
+    return { status: 200, text: JSON.stringify({ stopDate: Date.now() / 1000 }) };
+  }
+}
+
+const gone = { status: 400, text: JSON.stringify({ __type: 'ProcessIsGone', message: 'the function died' }) };
+
+async function listen(server: Server): Promise<string> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}

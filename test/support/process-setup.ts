@@ -1,0 +1,8 @@
+import * as fc from 'fast-check';
+import { muteLogs } from './mute-logs.ts';
+
+// Tests that read log lines listen on their own.
+muteLogs();
+
+// A property that fails is shrunk for a minute, not for hours; one that is too slow to come to its end fails.
+fc.installGlobalPlugin(fc.interruptAfterTimeLimit(90_000, { failOnInterrupt: true }));

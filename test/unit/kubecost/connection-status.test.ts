@@ -1,0 +1,151 @@
+import { describe, expect, it } from 'vitest';
+import { readStatus, statusPath } from '../../../shared/kubecost/connection-status.ts';
+import { entryKey, type IntegrationEntry } from '../../../shared/integration-file/merge.ts';
+
+const entry: IntegrationEntry = {
+  payerAccountId: '111122223333',
+  athenaResultsLocation: 's3://results',
+  athenaRegion: 'us-east-1',
+  athenaDatabase: 'athenacurcfn_kubecost_cur',
+  athenaTable: 'kubecost_cur',
+  athenaWorkgroup: 'primary',
+  payerRoleArn: 'arn:aws:iam::111122223333:role/kubecost-cur-access',
+};
+
+function integration(fields: object = {}) {
+  return {
+    key: entryKey(entry),
+    source: 'multicloud',
+    provider: 'AWS',
+    active: true,
+    valid: true,
+    runs: 1,
+    coverage: '[2026-02-01T00:00:00+0000, 2026-03-03T00:00:00+0000)',
+    connectionStatus: 'Connection Successful',
+    config: {
+      bucket: entry.athenaResultsLocation,
+      region: entry.athenaRegion,
+      database: entry.athenaDatabase,
+      table: entry.athenaTable,
+      workgroup: entry.athenaWorkgroup,
+      account: entry.payerAccountId,
+      authorizer: { authorizerType: 'AWSAssumeRole', roleARN: entry.payerRoleArn },
+    },
+    ...fields,
+  };
+}
+
+const tell = (...data: object[]) => readStatus(JSON.stringify({ code: 200, data }), entry);
+const verdictOf = (fields: object) => tell(integration(fields))?.judgement;
+
+describe('the consumer’s status', () => {
+  it.each([
+    ['Connection Successful', 'proven', undefined],
+    ['SUCCESSFUL_CONNECTION', 'proven', undefined],
+    ['No Connection', 'pending', undefined],
+    ['INITIAL_STATUS', 'pending', undefined],
+    ['Data Missing', 'failing', 'connection-data-missing'],
+    ['MISSING_DATA', 'failing', 'connection-data-missing'],
+    ['Failed Connection', 'failing', 'connection-failed'],
+    ['FAILED_CONNECTION', 'failing', 'connection-failed'],
+    ['Invalid Configuration', 'failing', 'consumer-refuses-entry'],
+    ['INVALID_CONFIGURATION', 'failing', 'consumer-refuses-entry'],
+    ['MISSING_CONFIGURATION', 'failing', 'consumer-refuses-entry'],
+    ['INCOMPLETE_CONFIGURATION', 'failing', 'consumer-refuses-entry'],
+    ['Parse Error', 'failing', 'connection-failed'],
+    ['PARSE_ERROR', 'failing', 'connection-failed'],
+    ['', 'pending', undefined],
+    ['Something New', 'pending', undefined],
+  ])('%j means %s', (connectionStatus, verdict, code) => {
+    const judgement = verdictOf({ connectionStatus });
+    expect(judgement).toMatchObject({ verdict, ...(code && { code }) });
+  });
+
+  it.each([
+    ['Failed Connection', 300],
+    ['Data Missing', 600],
+    ['Invalid Configuration', 0],
+    ['Parse Error', 0],
+  ])('%j counts only once it has lasted for %i s', (connectionStatus, lastsSeconds) => {
+    expect(verdictOf({ connectionStatus })).toMatchObject({ lastsSeconds });
+  });
+
+  it('tells from which day on the bill is covered', () => {
+    expect(verdictOf({})).toEqual({ verdict: 'proven', dataSince: '2026-02-01' });
+    expect(verdictOf({ coverage: undefined })).toEqual({ verdict: 'proven', dataSince: null });
+  });
+
+  it('of an entry that failed to load is final, whatever else it says', () => {
+    const judgement = verdictOf({ connectionStatus: '', valid: false, active: false });
+    expect(judgement).toMatchObject({ code: 'consumer-refuses-entry', lastsSeconds: 0 });
+  });
+
+  it('of an integration that somebody switched off is no success', () => {
+    expect(verdictOf({ active: false })).toMatchObject({ code: 'consumer-not-reading' });
+  });
+
+  it.each([
+    ['table', { ...integration().config, table: 'old_cur' }],
+    ['role', { ...integration().config, authorizer: { roleARN: 'arn:aws:iam::111122223333:role/by-hand' } }],
+  ])('of an entry that the file no longer holds is not taken for the new one’s: another %s', (_, config) => {
+    expect(verdictOf({ config })).toMatchObject({ code: 'consumer-not-reading' });
+  });
+
+  it('takes an older release’s word, which shows no configuration', () => {
+    expect(verdictOf({ config: undefined })).toMatchObject({ verdict: 'proven' });
+  });
+
+  it.each([
+    ['no integration', []],
+    ['another payer’s', [integration({ key: '444455556666/s3://results' })]],
+    ['a longer bucket’s', [integration({ key: `${entryKey(entry)}-2` })]],
+    ['the same key from the settings page', [integration({ source: 'configController' })]],
+  ])('with %s waits three minutes for the entry', (_, data) => {
+    expect(tell(...data)).toMatchObject({
+      status: null,
+      judgement: { code: 'consumer-not-reading', lastsSeconds: 180 },
+    });
+  });
+
+  it('takes the file’s integration where the settings page has one of the same key', () => {
+    const told = tell(
+      integration({ source: 'configController', connectionStatus: 'Failed Connection' }),
+      integration(),
+    );
+    expect(told?.judgement.verdict).toBe('proven');
+  });
+
+  it('of older releases is null where nothing is configured', () => {
+    const told = readStatus('{"code":200,"data":null}', entry);
+    expect(told).toMatchObject({ status: null, judgement: { verdict: 'failing' } });
+  });
+
+  it.each(['<html>Sign in</html>', '{"code":500}', '', 'null'])('is not read into %j', (body) => {
+    expect(readStatus(body, entry)).toBeUndefined();
+  });
+
+  it('never repeats another integration’s data', () => {
+    const other = integration({ key: 'x/s3://y', config: { secret: 'REDACTED-but-foreign' } });
+    expect(JSON.stringify(tell(other, integration({ connectionStatus: 'Failed Connection' })))).not.toContain(
+      'foreign',
+    );
+  });
+});
+
+describe('the path of the status', () => {
+  it.each([
+    ['http:kubecost-cloud-cost:9005', '/proxy/cloudCost/status'],
+    ['http:kubecost-cost-analyzer:9003', '/proxy/cloudCost/status'],
+    ['http:kubecost-frontend:9090', '/proxy/model/cloudCost/status'],
+  ])('at %s ends in %s', (service, end) => {
+    expect(statusPath('kubecost', service)).toBe(`/api/v1/namespaces/kubecost/services/${service}${end}`);
+  });
+
+  it.each(['null', '{"code":200,"data":{"error":"login"}}', '"ok"'])('is not read from %s', (body) => {
+    expect(readStatus(body, entry)).toBeUndefined();
+  });
+
+  it('is read where fields of it are null', () => {
+    expect(verdictOf({ config: null, coverage: null })).toEqual({ verdict: 'proven', dataSince: null });
+  });
+});

@@ -1,0 +1,104 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { endRun } from '../../../shared/runs/end.ts';
+import { deleteQueuedRun, listRuns, readRun, runIndexes, createRun } from '../../../shared/runs/run-table.ts';
+import { OnboardingRequest } from '../../../shared/model/onboarding-request.ts';
+import { Hub } from '../../support/hub-services.ts';
+import { givenRun, smallest, storedRun } from '../../support/stored-runs.ts';
+
+let hub: Hub;
+beforeEach(async () => {
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.parse('2026-03-01T00:00:00Z') });
+  hub = new Hub();
+  await hub.start();
+});
+afterEach(async () => {
+  vi.useRealTimers();
+  await hub.stop();
+});
+
+const later = (seconds: number) => vi.setSystemTime(Date.now() + seconds * 1000);
+const finop = 'arn:aws:eks:eu-west-1:222233334444:cluster/finops';
+
+describe('a run', () => {
+  it('is written once, with the other identity mode’s step skipped', async () => {
+    const run = {
+      runId: 'a',
+      kind: 'onboarding',
+      attempt: 1,
+      status: 'queued',
+      createdAt: '2026-03-01T00:00:00.000Z',
+      request: OnboardingRequest.parse(smallest),
+    } as const;
+    expect(await createRun(run)).toBe(true);
+    expect(await createRun({ ...run, attempt: 7 })).toBe(false);
+    const { steps, outbox, ...rest } = await storedRun('a');
+    expect(rest).toEqual(run);
+    expect(Object.values(outbox ?? {})).toMatchObject([{ step: null, status: 'queued', at: run.createdAt }]);
+    expect(steps['pod-identity']?.status).toBe('skipped');
+    expect(steps['pod-role']?.status).toBe('pending');
+  });
+
+  it('is taken back only while it is queued', async () => {
+    const [queued, running] = [await givenRun({ status: 'queued' }), await givenRun({ status: 'running' })];
+    await deleteQueuedRun(queued);
+    await deleteQueuedRun(running);
+    expect(await readRun(queued)).toBeUndefined();
+    expect(await readRun(running)).toBeDefined();
+  });
+
+  it('ends once, whoever else wants to end it', async () => {
+    const runId = await givenRun({ status: 'running' });
+    const error = { code: 'unexpected', step: null, title: 't', message: 'm', actor: 'operator', remedy: 'r' };
+    const ended = await Promise.all([
+      endRun(await storedRun(runId), 'failed', error),
+      endRun(await storedRun(runId), 'failed', error),
+      endRun(await storedRun(runId), 'failed', error),
+    ]);
+    expect(ended.filter(Boolean)).toHaveLength(1);
+    later(60);
+    expect(await endRun(await storedRun(runId), 'succeeded')).toBeUndefined();
+    expect(await storedRun(runId)).toMatchObject({ status: 'failed', error, endedAt: '2026-03-01T00:00:00.000Z' });
+  });
+
+  it('is not ended by an older attempt', async () => {
+    const runId = await givenRun({ status: 'running' });
+    expect(await endRun({ ...(await storedRun(runId)), attempt: 0 }, 'failed')).toBeUndefined();
+    expect((await storedRun(runId)).status).toBe('running');
+  });
+});
+
+describe('a list of runs', () => {
+  const values: Record<keyof typeof runIndexes, string> = {
+    all: 'runs',
+    status: 'queued',
+    batchId: 'fleet',
+    batchStatus: 'fleet#queued',
+    payerAccountId: '111122223333',
+    cluster: finop,
+  };
+
+  it.each(Object.keys(runIndexes) as (keyof typeof runIndexes)[])(
+    'comes newest first and page by page: %s',
+    async (by) => {
+      const ids: string[] = [];
+      for (const day of [1, 2, 3, 4, 5])
+        ids.unshift(await givenRun({ status: 'queued', createdAt: `2026-03-0${day}T00:00:00.000Z`, batchId: 'fleet' }));
+      const seen: string[] = [];
+      let start: Record<string, unknown> | undefined;
+      do {
+        const page = await listRuns({ by, value: values[by] }, 2, start);
+        expect(page.runs.length).toBeLessThanOrEqual(2);
+        seen.push(...page.runs.map(({ runId }) => runId));
+        start = page.next;
+      } while (start);
+      expect(seen).toEqual(ids);
+    },
+  );
+
+  it('shows what a start needs to be completed', async () => {
+    const runId = await givenRun({ status: 'queued' });
+    const { steps, outbox, ...rest } = await storedRun(runId);
+    expect([steps, outbox]).not.toContain(undefined);
+    expect((await listRuns({ by: 'status', value: 'queued' }, 1)).runs).toEqual([rest]);
+  });
+});

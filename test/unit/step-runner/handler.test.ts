@@ -1,0 +1,556 @@
+import type { Context } from 'aws-lambda';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { RetryableError, TerminalError, UserError } from '../../../shared/errors/errors.ts';
+import { takeLease } from '../../../shared/table/lease.ts';
+import type { OnboardingRequestInput } from '../../../shared/model/onboarding-request.ts';
+import { outputOf, type StepRecord } from '../../../shared/model/run.ts';
+import { endRun } from '../../../shared/runs/end.ts';
+import { readRun } from '../../../shared/runs/run-table.ts';
+import type { Step, Wait } from '../../../shared/step/contract.ts';
+import { stepHandler, type StepAnswer } from '../../../shared/step-runner/handler.ts';
+import { Hub } from '../../support/hub-services.ts';
+import { givenRun, smallest, storedRun } from '../../support/stored-runs.ts';
+import { Board, boardOutput, type BoardPlan } from '../../support/notes-step.ts';
+import { logLines } from '../../support/log-lines.ts';
+
+let hub: Hub;
+let lines: () => Record<string, unknown>[];
+let runId: string;
+beforeEach(async () => {
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.parse('2026-03-01T00:00:00Z') });
+  lines = logLines();
+  hub = new Hub();
+  await hub.start();
+  runId = await queued();
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+  await hub.stop();
+});
+
+const queued = (request: Partial<OnboardingRequestInput> = {}) =>
+  givenRun({ status: 'queued', request: { ...smallest, ...request } });
+const later = (seconds: number) => vi.setSystemTime(Date.now() + seconds * 1000);
+const context = { getRemainingTimeInMillis: () => 60_000 } as Context;
+
+function invoke(board: Board, event: unknown = { runId, attempt: 1 }): Promise<StepAnswer> {
+  return stepHandler(board.step)(event, context);
+}
+
+async function record(): Promise<StepRecord | undefined> {
+  return (await readRun(runId))?.steps['payer-policy'];
+}
+
+/** An error as the SDK throws it. */
+const awsError = (name: string) => Object.assign(new Error('in AWS’s words'), { name });
+
+const waitFor = (reason: string): BoardPlan => ({
+  kind: 'wait',
+  reason,
+  seconds: 900,
+  deadlineSeconds: 3000,
+  expectedSeconds: 1800,
+  overdue: 'delivery-overdue',
+  expected: boardOutput,
+});
+
+describe('a step’s invocation', () => {
+  it('ends in its record: status, output, warnings and each change with its time', async () => {
+    const board = new Board();
+    expect(await invoke(board)).toEqual({ status: 'succeeded', seconds: 0, outdated: '' });
+    const at = '2026-03-01T00:00:00.000Z';
+    const changes = ['bucket', 'policy', 'tags'].map((resource) => ({
+      do: 'put-note',
+      resource,
+      note: `${resource} note`,
+      at,
+    }));
+    expect(await record()).toEqual({
+      status: 'succeeded',
+      startedAt: at,
+      endedAt: at,
+      invocations: 1,
+      output: boardOutput,
+      warnings: ['nearly full'],
+      changes,
+      announced: '1 succeeded',
+    });
+  });
+
+  it('leaves one log line for each change and one for its end, and no document in either', async () => {
+    await invoke(new Board());
+    const fields = { runId, step: 'payer-policy', time: '2026-03-01T00:00:00.000Z' };
+    expect(lines()).toEqual([
+      ...['bucket', 'policy', 'tags'].map((resource) => ({
+        ...fields,
+        message: 'change',
+        change: 'put-note',
+        resource,
+      })),
+      { ...fields, message: 'step ended', status: 'succeeded' },
+    ]);
+    expect(JSON.stringify([lines(), await hub.items()])).not.toContain('not for logs');
+  });
+
+  it('changes and records nothing more when it is repeated', async () => {
+    const board = new Board();
+    await invoke(board);
+    await invoke(board);
+    expect(board.written).toHaveLength(3);
+    const { changes, invocations } = (await record()) ?? {};
+    expect(changes).toHaveLength(3);
+    expect(invocations).toBe(2);
+  });
+
+  // Begin, the run's begin, lease, three changes, end, lease given back, news told, news forgotten.
+  for (const atWrite of [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]) {
+    for (const applied of [false, true]) {
+      it(`is completed by the next one if it dies at a write (${atWrite}, ${applied ? 'applied' : 'not applied'})`, async () => {
+        const board = new Board({ lease: 'payer' });
+        hub.crash({ atWrite, applied });
+        await invoke(board).catch(() => undefined);
+        hub.crash(undefined);
+        later(91);
+        expect((await invoke(board)).status).toBe('succeeded');
+        expect(board.written).toEqual(['bucket', 'policy', 'tags']);
+        expect(await record()).toMatchObject({ status: 'succeeded', output: boardOutput });
+        expect(await record()).not.toHaveProperty('error');
+        expect(await hub.items('lease#')).toEqual([]);
+      });
+    }
+  }
+});
+
+describe('a step that waits', () => {
+  it('parks with its reason, since when, until when, and when it looks next', async () => {
+    const board = new Board({ plan: () => waitFor('the delivery') });
+    expect(await invoke(board)).toEqual({ status: 'waiting', seconds: 900, outdated: '' });
+    expect(await record()).toMatchObject({
+      status: 'waiting',
+      waiting: {
+        for: 'the delivery',
+        since: '2026-03-01T00:00:00.000Z',
+        expectedBy: '2026-03-01T00:30:00.000Z',
+        deadline: '2026-03-01T00:50:00.000Z',
+        next: '2026-03-01T00:15:00.000Z',
+      },
+    });
+  });
+
+  it('looks last at its deadline and fails then with the code of that wait', async () => {
+    const board = new Board({ plan: () => waitFor('the delivery') });
+    const seconds: number[] = [];
+    for (let look = 0; look < 4; look++) {
+      seconds.push((await invoke(board)).seconds);
+      later(seconds.at(-1) ?? 0);
+    }
+    expect(seconds).toEqual([900, 900, 900, 300]);
+    await expect(invoke(board)).rejects.toMatchObject({ name: 'UserError', code: 'delivery-overdue' });
+    expect(await record()).toMatchObject({
+      status: 'failed',
+      invocations: 5,
+      error: { code: 'delivery-overdue', step: 'payer-policy', message: 'waited 3000 s for the delivery' },
+    });
+    expect(await record()).not.toHaveProperty('waiting');
+  });
+
+  it('counts from the first wait also if an error came between', async () => {
+    const board = new Board({ plan: () => waitFor('the delivery') });
+    await invoke(board);
+    later(900);
+    board.beforeLook = () => {
+      throw awsError('SlowDown');
+    };
+    await expect(invoke(board)).rejects.toMatchObject({ name: 'RetryableError' });
+    board.beforeLook = () => undefined;
+    await invoke(board);
+    expect((await record())?.waiting).toMatchObject({ since: '2026-03-01T00:00:00.000Z' });
+    later(2100);
+    await expect(invoke(board)).rejects.toMatchObject({ code: 'delivery-overdue' });
+  });
+
+  it('counts anew for another reason', async () => {
+    let reason = 'the delivery';
+    const board = new Board({ plan: () => waitFor(reason) });
+    await invoke(board);
+    later(900);
+    reason = 'the table';
+    await invoke(board);
+    expect((await record())?.waiting).toMatchObject({ for: 'the table', since: '2026-03-01T00:15:00.000Z' });
+  });
+
+  it('forgets what it waited for when that has come', async () => {
+    let come = false;
+    const board = new Board({ plan: () => (come ? undefined : waitFor('the delivery')) });
+    await invoke(board);
+    come = true;
+    expect((await invoke(board)).status).toBe('succeeded');
+    expect(await record()).not.toHaveProperty('waiting');
+  });
+
+  it('fails if a change it makes never holds', async () => {
+    const board = new Board();
+    board.holds = false;
+    expect(await invoke(board)).toEqual({ status: 'waiting', seconds: 5, outdated: '' });
+    later(235);
+    expect(await invoke(board)).toEqual({ status: 'waiting', seconds: 5, outdated: '' });
+    later(5);
+    await expect(invoke(board)).rejects.toMatchObject({ name: 'UserError', code: 'change-does-not-hold' });
+    expect((await record())?.error?.message).toBe('waited 240 s for put-note bucket to take effect');
+  });
+});
+
+describe('a step that fails', () => {
+  it('is recorded with code, who acts and the remedy if it refuses', async () => {
+    const board = new Board({ plan: () => ({ kind: 'refuse', code: 'bucket-not-ours', detail: 'bucket cur' }) });
+    await expect(invoke(board)).rejects.toMatchObject({ name: 'UserError' });
+    expect(await record()).toMatchObject({
+      status: 'failed',
+      endedAt: '2026-03-01T00:00:00.000Z',
+      error: { code: 'bucket-not-ours', step: 'payer-policy', message: 'bucket cur', actor: 'caller' },
+    });
+    expect(lines()).toMatchObject([{ message: 'step error', runId, step: 'payer-policy', code: 'bucket-not-ours' }]);
+  });
+
+  it('stays running with its last error while the state machine retries', async () => {
+    const board = new Board();
+    board.beforeLook = () => {
+      throw awsError('ThrottlingException');
+    };
+    await expect(invoke(board)).rejects.toMatchObject({ name: 'RetryableError' });
+    expect(await record()).toMatchObject({ status: 'running', error: { code: 'throttled', step: 'payer-policy' } });
+    expect(await record()).not.toHaveProperty('endedAt');
+    board.beforeLook = () => undefined;
+    await invoke(board);
+    expect(await record()).not.toHaveProperty('error');
+  });
+
+  it.each([
+    ['RetryableError', awsError('ThrottlingException')],
+    ['RetryableError', awsError('InternalFailure')],
+    ['UserError', awsError('AccessDenied')],
+    ['UserError', new UserError('report-differs', 'daily')],
+    ['TerminalError', awsError('ValidationException')],
+    ['TerminalError', new TypeError('a bug')],
+    ['TerminalError', new TerminalError('unexpected', 'odd')],
+  ])('leaves the function under a name the state machine knows: %s', async (name, thrown) => {
+    const board = new Board();
+    board.beforeLook = () => {
+      throw thrown;
+    };
+    await expect(invoke(board)).rejects.toMatchObject({ name });
+  });
+
+  it('is terminal if it was called with something else than ids', async () => {
+    await expect(invoke(new Board(), { runId })).rejects.toMatchObject({ name: 'TerminalError', code: 'unexpected' });
+  });
+
+  it('keeps what it changed before', async () => {
+    const board = new Board();
+    board.afterWrite = (resource) => {
+      if (resource === 'tags') throw new TypeError('a bug');
+    };
+    await expect(invoke(board)).rejects.toMatchObject({ name: 'TerminalError' });
+    expect((await record())?.changes.map(({ resource }) => resource)).toEqual(['bucket', 'policy']);
+  });
+});
+
+describe('a step of an attempt that is over', () => {
+  it('neither looks nor writes', async () => {
+    const board = new Board();
+    await endRun(await storedRun(runId), 'cancelled');
+    await expect(invoke(board)).rejects.toMatchObject({ name: 'TerminalError', code: 'stale-attempt' });
+    expect(board.written).toEqual([]);
+    expect((await record())?.status).toBe('pending');
+  });
+
+  it('stops at its next write, and leaves the record alone', async () => {
+    const board = new Board();
+    board.afterWrite = async (resource) => {
+      if (resource === 'policy') await endRun(await storedRun(runId), 'cancelled');
+    };
+    await expect(invoke(board)).rejects.toMatchObject({ name: 'TerminalError', code: 'stale-attempt' });
+    expect(board.written).toEqual(['bucket', 'policy']);
+    expect(await record()).toMatchObject({ status: 'running', changes: [{ resource: 'bucket' }] });
+  });
+});
+
+describe('a dry run', () => {
+  beforeEach(async () => {
+    runId = await queued({ dryRun: true });
+  });
+
+  const planned = { status: 'planned', seconds: 0, outdated: '' };
+
+  it('records what it would change and writes nothing', async () => {
+    const board = new Board({ lease: 'target' });
+    expect(await invoke(board)).toEqual(planned);
+    expect(board.written).toEqual([]);
+    expect(await record()).toMatchObject({
+      status: 'planned',
+      output: boardOutput,
+      changes: [{ do: 'put-note', resource: 'bucket', note: 'bucket note' }],
+    });
+    expect(await hub.items('lease#')).toEqual([]);
+    expect(JSON.stringify(await hub.items())).not.toContain('not for logs');
+  });
+
+  it('repeats its plan instead of adding to it', async () => {
+    const board = new Board();
+    await invoke(board);
+    await invoke(board);
+    expect((await record())?.changes).toHaveLength(1);
+  });
+
+  it('says what it would wait for, and goes on as if it had come', async () => {
+    expect(await invoke(new Board({ plan: () => waitFor('the delivery') }))).toEqual(planned);
+    expect(await record()).toMatchObject({
+      status: 'planned',
+      output: boardOutput,
+      changes: [],
+      warnings: ['will wait for the delivery'],
+    });
+  });
+
+  it('leaves proofs out, and says so', async () => {
+    const board = new Board({ proof: true });
+    board.beforeLook = () => {
+      throw new TypeError('must not look');
+    };
+    expect(await invoke(board)).toEqual(planned);
+    const { status, changes, warnings } = (await record()) ?? {};
+    expect({ status, changes }).toEqual({ status: 'planned', changes: [] });
+    expect(warnings?.join()).toContain('a dry run leaves it out');
+  });
+
+  it('notes what would be refused, and goes on from what the step would leave', async () => {
+    const refusal = { kind: 'refuse', code: 'bucket-not-ours', detail: 'bucket cur', expected: boardOutput } as const;
+    expect(await invoke(new Board({ plan: () => refusal }))).toEqual(planned);
+    const found = await record();
+    expect(found).toMatchObject({ status: 'failed', error: { code: 'bucket-not-ours' }, output: boardOutput });
+    expect(found?.preview?.refusals).toEqual([found?.error]);
+  });
+
+  it('notes an unknown failure like a refusal', async () => {
+    const board = new Board();
+    board.beforeLook = () => {
+      throw new TypeError('a bug');
+    };
+    expect(await invoke(board)).toEqual(planned);
+    expect(await record()).toMatchObject({ status: 'failed', error: { code: 'unexpected' } });
+  });
+
+  it('refuses nothing for want of access that nobody has given yet', async () => {
+    const board = new Board();
+    board.beforeLook = () => {
+      throw new UserError('payer-access-denied', 'role cannot be assumed');
+    };
+    expect(await invoke(board)).toEqual(planned);
+    const found = await record();
+    expect(found).toMatchObject({ status: 'not-visible', preview: { summary: 'Puts notes on a board', refusals: [] } });
+    expect(found?.error).toBeUndefined();
+  });
+
+  it('cannot see what follows from a step that could not tell', async () => {
+    const board = new Board({ plan: (_, { run }) => ({ kind: 'ready', output: outputOf(run, 'payer-policy') }) });
+    expect(await invoke(board)).toEqual(planned);
+    expect(await record()).toMatchObject({
+      status: 'not-visible',
+      warnings: ['payer-policy could not tell what this needs'],
+    });
+  });
+
+  it('tries again what may soon work', async () => {
+    const board = new Board();
+    board.beforeLook = () => {
+      throw new RetryableError('throttled', 'too many calls');
+    };
+    await expect(invoke(board)).rejects.toMatchObject({ name: 'RetryableError', code: 'throttled' });
+  });
+});
+
+describe('the news of an invocation', () => {
+  const told = () => hub.events.map(({ step, status }) => `${step ?? 'run'} ${status}`);
+
+  it('reach the event bus with it', async () => {
+    await invoke(new Board());
+    expect(told().sort()).toEqual(['payer-policy running', 'payer-policy succeeded', 'run queued', 'run running']);
+    const [run] = await hub.items('run#');
+    expect(run).toMatchObject({ outbox: {} });
+    expect(run).not.toHaveProperty('pendingKey');
+  });
+
+  it('are none while it only waits on', async () => {
+    const board = new Board({ plan: () => waitFor('the delivery') });
+    await invoke(board);
+    const before = hub.events.length;
+    for (let look = 0; look < 3; look++) {
+      later(900);
+      await invoke(board);
+    }
+    expect(hub.events).toHaveLength(before);
+  });
+
+  it('do not fail it where the bus cannot be reached, and come with the next one', async () => {
+    let come = false;
+    const board = new Board({ plan: () => (come ? undefined : waitFor('the delivery')) });
+    hub.crash({ atWrite: 4, applied: false });
+    expect((await invoke(board)).status).toBe('waiting');
+    hub.crash(undefined);
+    expect(hub.events).toEqual([]);
+    expect(lines().filter(({ message }) => message === 'not told yet')).toHaveLength(1);
+    come = true;
+    await invoke(board);
+    expect(told().sort()).toEqual([
+      'payer-policy running',
+      'payer-policy succeeded',
+      'payer-policy waiting',
+      'run queued',
+      'run running',
+    ]);
+  });
+
+  it('leave a run pending whose end somebody asked for', async () => {
+    const board = new Board();
+    board.afterWrite = async (resource) => {
+      const [item] = await hub.items('run#');
+      if (resource === 'tags') await hub.put({ ...item, cancelRequestedAt: '2026-03-01T00:00:00.000Z' });
+      if (resource === 'tags') throw new TypeError('a bug');
+    };
+    await expect(invoke(board)).rejects.toThrow();
+    expect((await hub.items('run#'))[0]).toMatchObject({ status: 'cancelled', outbox: {} });
+  });
+});
+
+describe('a step that outdates an earlier one', () => {
+  it('says which one each time it is asked, for its answer may get lost', async () => {
+    const board = new Board({ outdates: () => 'cluster-access' });
+    const answer = { status: 'succeeded', seconds: 0, outdated: 'cluster-access' };
+    expect(await invoke(board)).toEqual(answer);
+    expect(await invoke(board)).toEqual(answer);
+  });
+});
+
+describe('a step under a lease', () => {
+  const scope = 'payer#111122223333';
+
+  it('waits while another run has it, ever less often, and goes on when it is free', async () => {
+    await takeLease(scope, 'other', 3_600_000);
+    const board = new Board({ lease: 'payer' });
+    const seconds: number[] = [];
+    for (let look = 0; look < 16; look++) {
+      const answer = await invoke(board);
+      expect(answer.status).toBe('waiting');
+      seconds.push(answer.seconds);
+      later(answer.seconds);
+    }
+    expect(seconds).toEqual(seconds.toSorted((a, b) => a - b));
+    expect([seconds[0], seconds.at(-1)]).toEqual([3, 30]);
+    expect(board.written).toEqual([]);
+    expect((await record())?.waiting?.for).toBe('its turn: others write the same resources');
+    later(3700);
+    expect((await invoke(board)).status).toBe('succeeded');
+    expect(await hub.items('lease#')).toEqual([]);
+  });
+
+  it('ends without it if whoever has it has left nothing to do', async () => {
+    await takeLease(scope, 'other', 3_600_000);
+    const board = new Board({ lease: 'payer' });
+    for (const resource of ['bucket', 'policy', 'tags']) board.notes.set(resource, 'by the other run');
+    expect((await invoke(board)).status).toBe('succeeded');
+    expect(board.written).toEqual([]);
+    expect(await record()).toMatchObject({ output: boardOutput, changes: [] });
+    expect(await hub.items('lease#')).toHaveLength(1);
+  });
+
+  it('enlists before it asks for it, so that its holder may do the work', async () => {
+    await takeLease(scope, 'other', 3_600_000);
+    const enlisted: string[] = [];
+    const enlist: Step['enlist'] = ({ run }) => {
+      enlisted.push(run.runId);
+      return Promise.resolve(undefined);
+    };
+    expect((await invoke(new Board({ lease: 'payer', enlist }))).status).toBe('waiting');
+    expect(enlisted).toEqual([runId]);
+  });
+
+  it('lets others enlist first, without keeping the lease meanwhile', async () => {
+    const wait: Wait = { reason: 'others to join', seconds: 15, deadlineSeconds: 60, overdue: 'aws-unavailable' };
+    let asked = 0;
+    const board = new Board({ lease: 'payer', enlist: () => Promise.resolve(asked++ === 0 ? wait : undefined) });
+    expect(await invoke(board)).toEqual({ status: 'waiting', seconds: 15, outdated: '' });
+    expect((await record())?.waiting?.for).toBe('others to join');
+    expect(await hub.items('lease#')).toEqual([]);
+    expect((await invoke(board)).status).toBe('succeeded');
+  });
+
+  it('gives up after hours of waiting for it', async () => {
+    await takeLease(scope, 'other', 24 * 3_600_000);
+    const board = new Board({ lease: 'payer' });
+    await invoke(board);
+    later(4 * 3600);
+    await expect(invoke(board)).rejects.toMatchObject({ name: 'UserError', code: 'aws-unavailable' });
+  });
+
+  it('is alone in it, even if the state machine starts it again while it still runs', async () => {
+    const board = new Board({ lease: 'payer' });
+    let second: Promise<StepAnswer> | undefined;
+    board.beforeLook = async () => {
+      if (second) return;
+      second = invoke(board);
+      expect((await second).status).toBe('waiting');
+      expect(board.written).toEqual([]);
+    };
+    expect((await invoke(board)).status).toBe('succeeded');
+    expect(board.written).toEqual(['bucket', 'policy', 'tags']);
+  });
+
+  it('gives it back also when it fails or waits', async () => {
+    const refusing = new Board({
+      lease: 'payer',
+      plan: () => ({ kind: 'refuse', code: 'bucket-not-ours', detail: 'bucket cur' }),
+    });
+    await expect(invoke(refusing)).rejects.toThrow();
+    expect(await hub.items('lease#')).toEqual([]);
+    await invoke(new Board({ lease: 'payer', plan: () => waitFor('the delivery') }));
+    expect(await hub.items('lease#')).toEqual([]);
+  });
+
+  it('ends as it ended even if the lease cannot be given back', async () => {
+    const board = new Board({ lease: 'payer' });
+    hub.crash({ atWrite: 8, applied: false });
+    expect(await invoke(board)).toEqual({ status: 'succeeded', seconds: 0, outdated: '' });
+    hub.crash(undefined);
+    expect((await record())?.status).toBe('succeeded');
+    expect(lines()).toContainEqual(
+      expect.objectContaining({ message: 'lease not given back', scope, step: 'payer-policy' }),
+    );
+  });
+
+  it('writes nothing once the lease is about to end', async () => {
+    const board = new Board({ lease: 'payer' });
+    let looks = 0;
+    board.beforeLook = () => {
+      if (++looks === 2) later(85);
+    };
+    await expect(invoke(board)).rejects.toMatchObject({ name: 'RetryableError' });
+    expect(board.written).toEqual(['bucket']);
+    expect(await record()).toMatchObject({ status: 'running', changes: [{ resource: 'bucket' }] });
+  });
+
+  it('shares it with runs for the same target, and not with other targets', async () => {
+    const board = new Board({ lease: 'target' });
+    let busy: string | undefined;
+    let free: string | undefined;
+    board.beforeLook = async () => {
+      board.beforeLook = () => undefined;
+      const other = await queued({ payerAccountId: '444455556666' });
+      busy = (await invoke(board, { runId: other, attempt: 1 })).status;
+      const elsewhere = await queued({ kubecost: { namespace: 'opencost' } });
+      free = (await invoke(new Board({ lease: 'target' }), { runId: elsewhere, attempt: 1 })).status;
+    };
+    await invoke(board);
+    expect([busy, free]).toEqual(['waiting', 'succeeded']);
+  });
+});

@@ -1,0 +1,167 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { TargetAccount } from '../../../shared/aws/target-account.ts';
+import { readDeployment } from '../../../shared/platform/settings.ts';
+import type { Lease } from '../../../shared/table/lease.ts';
+import { OnboardingRequest } from '../../../shared/model/onboarding-request.ts';
+import { converge, type StepChange, type StepContext } from '../../../shared/step/contract.ts';
+import { smallest } from '../../support/stored-runs.ts';
+import { Board, boardOutput, put, type BoardPlan } from '../../support/notes-step.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.parse('2026-03-01T00:00:00Z') });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const deployment = readDeployment({
+  TABLE_NAME: 'runs',
+  DEPLOYMENT_ID: 'test',
+  PROVISIONER_PATH: '/',
+  PAYER_PROVISIONER_NAME: 'payer',
+  CLUSTER_PROVISIONER_NAME: 'cluster',
+  ALLOWED_HOST_SUFFIXES: '.eks.amazonaws.com',
+  ALLOWED_NAMESPACES: 'kubecost, opencost,',
+  EVENT_BUS_NAME: 'runs',
+  VPC_SUBNET_IDS: '',
+});
+
+function context(): StepContext {
+  const request = OnboardingRequest.parse(smallest);
+  const account = (id: string) => new TargetAccount(id, { roleArn: id, sessionName: 'a' }, 'payer-access-denied');
+  return {
+    run: {
+      runId: 'a',
+      kind: 'onboarding',
+      attempt: 1,
+      status: 'running',
+      createdAt: '2026-03-01T00:00:00.000Z',
+      request,
+      steps: {},
+    },
+    deployment,
+    owner: { deploymentId: 'test', runId: 'a' },
+    payer: account(request.payerAccountId),
+    cluster: account(request.cluster.accountId),
+    now: Date.now(),
+    since: Date.now(),
+    memo: {},
+    changes: [],
+    remember: () => Promise.resolve(),
+  };
+}
+
+/** Converges the board; `recorded` gets what was recorded until the end or the crash. */
+function run(board: Board, { recorded = [], lease }: RunOptions = {}) {
+  const changed = ({ resource }: StepChange) => Promise.resolve(void recorded.push(resource));
+  return converge(board.step, context(), { changed }, lease);
+}
+interface RunOptions {
+  recorded?: string[];
+  lease?: Lease;
+}
+
+const done = { status: 'succeeded', output: boardOutput, warnings: ['nearly full'] };
+
+describe('a step', () => {
+  it('makes what is missing, round by round, and records each write', async () => {
+    const board = new Board();
+    const recorded: string[] = [];
+    expect(await run(board, { recorded })).toEqual(done);
+    expect(board.written).toEqual(['bucket', 'policy', 'tags']);
+    expect(recorded).toEqual(board.written);
+  });
+
+  it('writes nothing when it runs again', async () => {
+    const board = new Board();
+    await run(board);
+    board.written.length = 0;
+    expect(await run(board)).toEqual(done);
+    expect(board.written).toEqual([]);
+  });
+
+  it('makes again what has disappeared behind its back, and only that', async () => {
+    const board = new Board();
+    await run(board);
+    board.written.length = 0;
+    board.notes.delete('policy');
+    expect(await run(board)).toEqual(done);
+    expect(board.written).toEqual(['policy']);
+  });
+
+  it.each([1, 2, 3])('goes on where a crash right after write %i left it', async (last) => {
+    const board = new Board();
+    const recorded: string[] = [];
+    board.afterWrite = () => {
+      if (board.written.length === last) throw new Error('the function died');
+    };
+    await expect(run(board, { recorded })).rejects.toThrow('the function died');
+    expect(recorded).toHaveLength(last - 1);
+    board.afterWrite = () => undefined;
+    expect(await run(board)).toEqual(done);
+    expect(board.written).toEqual(['bucket', 'policy', 'tags']);
+  });
+
+  it('waits for a change it made and cannot see, instead of making it for ever', async () => {
+    const board = new Board();
+    board.holds = false;
+    expect(await run(board)).toMatchObject({
+      status: 'waiting',
+      plan: { reason: 'put-note bucket to take effect', seconds: 5, overdue: 'change-does-not-hold' },
+    });
+    expect(board.written).toEqual(['bucket']);
+  });
+
+  it('waits when its changes undo each other', async () => {
+    const turn = (resource: string): BoardPlan => ({ kind: 'change', changes: [put(resource)], expected: boardOutput });
+    const board: Board = new Board({ plan: () => turn(['a', 'b', 'c'][board.written.length % 3] ?? '') });
+    expect(await run(board)).toMatchObject({ status: 'waiting', plan: { reason: 'put-note a to take effect' } });
+    expect(board.written).toEqual(['a', 'b', 'c']);
+  });
+
+  it('makes no more than eight rounds of changes in one invocation', async () => {
+    const board: Board = new Board({
+      plan: (notes) => ({ kind: 'change', changes: [put(`note-${notes.size}`)], expected: boardOutput }),
+    });
+    expect(await run(board)).toMatchObject({ status: 'waiting' });
+    expect(board.written).toHaveLength(8);
+  });
+
+  it('hands on what it waits for', async () => {
+    const wait: BoardPlan = {
+      kind: 'wait',
+      reason: 'the delivery',
+      seconds: 900,
+      deadlineSeconds: 172_800,
+      overdue: 'delivery-overdue',
+      expected: boardOutput,
+    };
+    expect(await run(new Board({ plan: () => wait }))).toEqual({ status: 'waiting', plan: wait });
+  });
+
+  it('refuses with a code and the reason, having written nothing', async () => {
+    const board = new Board({ plan: () => ({ kind: 'refuse', code: 'bucket-not-ours', detail: 'bucket cur' }) });
+    await expect(run(board)).rejects.toMatchObject({
+      name: 'UserError',
+      code: 'bucket-not-ours',
+      message: 'bucket cur',
+    });
+    expect(board.written).toEqual([]);
+  });
+
+  it('starts no write when its lease is about to end', async () => {
+    const board = new Board();
+    const lease = { scope: 'target#a', holder: 'a', expiresAt: Date.now() + 60_000 };
+    board.afterWrite = (resource) => {
+      if (resource === 'policy') vi.setSystemTime(Date.now() + 50_000);
+    };
+    await expect(run(board, { lease })).rejects.toMatchObject({ name: 'RetryableError' });
+    expect(board.written).toEqual(['bucket', 'policy']);
+  });
+});
+
+describe('the deployment’s lists', () => {
+  it('may be written with spaces and a last comma', () => {
+    expect(deployment.allowedNamespaces).toEqual(['kubecost', 'opencost']);
+  });
+});

@@ -1,0 +1,236 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { IntegrationEntry } from '../../../shared/integration-file/merge.ts';
+import {
+  addPayerTarget,
+  deleteTargetPayer,
+  deleteTargetSettings,
+  fixTargetSettings,
+  listOpenWindows,
+  listOtherTargets,
+  listServiceAccountPayers,
+  listPayerTargets,
+  listTargetPayers,
+  markGranted,
+  markProven,
+  markPublished,
+  markRemoving,
+  markUnloaded,
+  markWindowOpen,
+  markWindowShut,
+  moveServiceAccount,
+  needsTarget,
+  readTargetSettings,
+  readWindow,
+  type AdminWindow,
+} from '../../../shared/targets/target-payers.ts';
+import { Hub } from '../../support/hub-services.ts';
+
+let hub: Hub;
+beforeEach(async () => {
+  hub = new Hub();
+  await hub.start();
+});
+afterEach(() => hub.stop());
+
+const clusterArn = 'arn:aws:eks:eu-west-1:222233334444:cluster/finops';
+const target = { clusterArn, namespace: 'kubecost', secretName: 'cloud-integration' };
+const payer = '111122223333';
+const roleArn = `arn:aws:iam::${payer}:role/kubecost-cur-access`;
+const roles = { payerRoleArn: roleArn, podRoleArn: 'arn:aws:iam::222233334444:role/kubecost-pod' };
+const entry: IntegrationEntry = {
+  payerAccountId: payer,
+  athenaResultsLocation: 's3://results',
+  athenaRegion: 'us-east-1',
+  athenaDatabase: 'athenacurcfn_kubecost_cur',
+  athenaTable: 'kubecost_cur',
+  athenaWorkgroup: 'primary',
+  payerRoleArn: roleArn,
+};
+
+describe('a payer that leaves a target', () => {
+  const item = async () => (await listTargetPayers(target))[0];
+
+  it('needs the target until its entry is proven gone, and again once it is back', async () => {
+    await markGranted(target, payer, roles);
+    await markUnloaded(target, payer);
+    expect(await item()).not.toHaveProperty('unloaded');
+    await markRemoving(target, payer);
+    expect([await item()].map((one) => one && needsTarget(one))).toEqual([true]);
+    await markUnloaded(target, payer);
+    expect([await item()].map((one) => one && needsTarget(one))).toEqual([false]);
+    await markGranted(target, payer, roles);
+    await markRemoving(target, payer);
+    expect([await item()].map((one) => one && needsTarget(one))).toEqual([true]);
+  });
+
+  it('is forgotten only while it is leaving', async () => {
+    await markGranted(target, payer, roles);
+    await deleteTargetPayer(target, payer);
+    expect(await listTargetPayers(target)).toHaveLength(1);
+    await markRemoving(target, payer);
+    await deleteTargetPayer(target, payer);
+    await deleteTargetPayer(target, payer);
+    expect(await listTargetPayers(target)).toEqual([]);
+  });
+});
+
+describe('the targets of a cluster', () => {
+  it('are listed from their first run to their last, with the payers whose pods share a service account', async () => {
+    const settings = { identityMode: 'irsa', serviceAccount: 'kubecost', format: 'auto' } as const;
+    const second = { ...target, secretName: 'second' };
+    const elsewhere = { ...target, namespace: 'opencost' };
+    for (const one of [target, second, elsewhere]) {
+      await fixTargetSettings(one, settings);
+      await markGranted(one, payer, roles);
+    }
+    expect(await listOtherTargets(target)).toEqual([second, elsewhere]);
+    expect((await listServiceAccountPayers(target, 'kubecost')).map((one) => one.target)).toEqual([target, second]);
+    expect((await listServiceAccountPayers(target, 'other')).map((one) => one.target)).toEqual([target]);
+    await deleteTargetSettings(second);
+    expect(await readTargetSettings(second)).toBeUndefined();
+    expect(await listOtherTargets(target)).toEqual([elsewhere]);
+  });
+});
+
+describe('the settings of a target', () => {
+  it('are those of the first run that fixes them', async () => {
+    expect(await readTargetSettings(target)).toBeUndefined();
+    const answers = await Promise.all([
+      fixTargetSettings(target, { identityMode: 'irsa', serviceAccount: 'one', format: 'auto' }),
+      fixTargetSettings(target, { identityMode: 'pod-identity', serviceAccount: 'two', format: 'legacy' }),
+      fixTargetSettings(target, { identityMode: 'irsa', serviceAccount: 'three', format: 'auto' }),
+    ]);
+    const fixed = await readTargetSettings(target);
+    expect(fixed).toMatchObject({ serviceAccount: expect.stringMatching(/one|two|three/) as string });
+    for (const answer of answers) expect(fixed).toMatchObject(answer);
+    expect(await fixTargetSettings(target, { identityMode: 'irsa', serviceAccount: 'four', format: 'auto' })).toEqual(
+      fixed,
+    );
+    expect(await readTargetSettings({ ...target, secretName: 'other' })).toBeUndefined();
+  });
+
+  it('follow a service account that moves, from where they stand and as often as asked', async () => {
+    await fixTargetSettings(target, { identityMode: 'irsa', serviceAccount: 'one', format: 'auto' });
+    await moveServiceAccount(target, 'one', 'two');
+    await moveServiceAccount(target, 'one', 'two');
+    const retryable = { name: 'RetryableError' };
+    await expect(moveServiceAccount(target, 'one', 'three'), 'from a stale look').rejects.toMatchObject(retryable);
+    expect(await readTargetSettings(target)).toMatchObject({ identityMode: 'irsa', serviceAccount: 'two' });
+    const other = { ...target, secretName: 'other' };
+    await expect(moveServiceAccount(other, 'one', 'two'), 'never fixed').rejects.toMatchObject(retryable);
+    expect(await readTargetSettings(other)).toBeUndefined();
+  });
+});
+
+describe('a payer at a target', () => {
+  const states = async () =>
+    (await listTargetPayers(target)).map(({ payerAccountId, state }) => [payerAccountId, state]);
+
+  it('is granted, then proven, and stays proven', async () => {
+    await markGranted(target, payer, roles);
+    expect(await states()).toEqual([[payer, 'granted']]);
+    await markProven(target, entry, { takeOver: false });
+    await markGranted(target, payer, { ...roles, payerRoleArn: `${roleArn}-2` });
+    expect(await listTargetPayers(target)).toMatchObject([
+      { payerAccountId: payer, state: 'proven', payerRoleArn: `${roleArn}-2`, entry },
+    ]);
+  });
+
+  it('keeps the key its entry stands under until the entry is published again', async () => {
+    await markProven(target, entry, { takeOver: true });
+    await markPublished(target, payer, 'one');
+    await markGranted(target, payer, roles);
+    await markProven(target, { ...entry, athenaTable: 'other' }, { takeOver: false });
+    expect(await listTargetPayers(target)).toMatchObject([
+      { state: 'proven', publishedKey: 'one', takeOver: false, entry: { athenaTable: 'other' } },
+    ]);
+    await markPublished(target, payer, 'two');
+    expect(await listTargetPayers(target)).toMatchObject([{ publishedKey: 'two' }]);
+  });
+
+  it('is not brought back by a publication once the table has lost it', async () => {
+    await markPublished(target, payer, 'one');
+    expect(await listTargetPayers(target)).toEqual([]);
+  });
+
+  it('can leave, also when the table has lost it', async () => {
+    await markRemoving(target, payer, 'one');
+    expect(await listTargetPayers(target)).toMatchObject([
+      { payerAccountId: payer, state: 'removing', payerRoleArn: roleArn, publishedKey: 'one' },
+    ]);
+    const other = { ...target, namespace: 'opencost' };
+    await markProven(other, { ...entry, payerRoleArn: `${roleArn}-2` }, { takeOver: false });
+    await markPublished(other, payer, 'two');
+    await markRemoving(other, payer);
+    expect(await listTargetPayers(other)).toMatchObject([
+      { state: 'removing', payerRoleArn: `${roleArn}-2`, publishedKey: 'two', entry: { payerAccountId: payer } },
+    ]);
+  });
+
+  it('is granted and proven again if it was to be removed', async () => {
+    await markRemoving(target, payer, 'one');
+    await markGranted(target, payer, roles);
+    expect(await states()).toEqual([[payer, 'granted']]);
+    await markRemoving(target, payer);
+    await markProven(target, entry, { takeOver: false });
+    expect(await states()).toEqual([[payer, 'proven']]);
+    expect(await listTargetPayers(target)).toMatchObject([{ publishedKey: 'one' }]);
+  });
+
+  it('is listed among all others, however many there are', async () => {
+    await markGranted(target, payer, roles);
+    const [item] = await hub.items('target#');
+    // More than one page: a query answers at most 1 MB.
+    for (const number of [1, 2, 3, 4, 5])
+      await hub.put({ ...item, sk: `payer#00000000000${number}`, entry: 'x'.repeat(300_000) });
+    expect(await listTargetPayers(target)).toHaveLength(6);
+    expect(await listTargetPayers({ ...target, namespace: 'opencost' })).toEqual([]);
+  });
+});
+
+describe('a target of a payer', () => {
+  it('is listed once, with every pod role that was registered for it', async () => {
+    const podRole = (name: string) => `arn:aws:iam::222233334444:role/${name}`;
+    await Promise.all(['b', 'a', 'b'].map((name) => addPayerTarget(payer, target, podRole(name))));
+    await addPayerTarget(payer, { ...target, namespace: 'opencost' }, podRole('c'));
+    expect(await listPayerTargets(payer)).toEqual([
+      {
+        targetId: `${clusterArn}|kubecost|cloud-integration`,
+        podRoleArns: [podRole('a'), podRole('b')],
+        state: 'active',
+      },
+      { targetId: `${clusterArn}|opencost|cloud-integration`, podRoleArns: [podRole('c')], state: 'active' },
+    ]);
+  });
+});
+
+describe('the mark of an admin window', () => {
+  const window: AdminWindow = {
+    clusterAccountId: '222233334444',
+    region: 'eu-west-1',
+    clusterName: 'finops',
+    principalArn: 'arn:aws:iam::222233334444:role/kubecost-payer-onboarding/kubecost-cluster-provisioner',
+    runId: 'a',
+    openedAt: 1,
+  };
+
+  it('is read by its cluster and listed until the window is shut', async () => {
+    await markWindowOpen(clusterArn, window);
+    expect(await readWindow(clusterArn)).toMatchObject(window);
+    expect(await listOpenWindows()).toMatchObject([{ ...window, clusterArn }]);
+    await markWindowShut(clusterArn, 'another');
+    expect(await readWindow(clusterArn), 'another run’s mark stays').toMatchObject(window);
+    await markWindowShut(clusterArn, 'a');
+    expect(await readWindow(clusterArn)).toBeUndefined();
+    expect(await listOpenWindows()).toEqual([]);
+  });
+
+  it('is renewed by its run and never replaced by another’s', async () => {
+    await markWindowOpen(clusterArn, window);
+    await markWindowOpen(clusterArn, { ...window, openedAt: 2 });
+    await expect(markWindowOpen(clusterArn, { ...window, runId: 'b' })).rejects.toMatchObject({
+      name: 'RetryableError',
+    });
+    expect(await readWindow(clusterArn)).toMatchObject({ runId: 'a', openedAt: 2 });
+  });
+});
