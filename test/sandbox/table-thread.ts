@@ -1,7 +1,7 @@
-import dynalite from 'dynalite';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { parentPort } from 'node:worker_threads';
+import dynalite from 'dynalite';
 
 /** Empty tables on loopback in a thread of their own: beside the SDK, the table is what costs most of a simulated day. */
 export interface TableRequest {
