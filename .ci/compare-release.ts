@@ -31,8 +31,12 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 function documentOf(path: string, text: string): unknown {
-  if (/\.(asl|json)$/.test(path)) return JSON.parse(text);
-  return parseAllDocuments(text).map((document): unknown => document.toJS());
+  if (/\.(asl|json)$/.test(path)) return JSON.parse(text) as unknown;
+  return parseAllDocuments(text).map((document) => document.toJS() as unknown);
+}
+
+function shown(value: unknown): string {
+  return value === undefined ? '(nothing)' : JSON.stringify(value).slice(0, 200);
 }
 
 function git(...args: string[]): string {
@@ -75,9 +79,7 @@ for (const path of paths) {
       }
     }
     unexplained++;
-    console.log(
-      `${path}${at}\n  was ${JSON.stringify(was)?.slice(0, 200)}\n  is  ${JSON.stringify(is)?.slice(0, 200)}`,
-    );
+    console.log(`${path}${at}\n  was ${shown(was)}\n  is  ${shown(is)}`);
   }
 }
 if (values.update) {
