@@ -3,11 +3,13 @@ import { cancelBatch } from '../../shared/batches/commands.ts';
 import { Batch, batchLink, batchView } from '../../shared/batches/view.ts';
 import { apiHandler } from '../../shared/http/api-handler.ts';
 import type { Route } from '../../shared/http/route.ts';
+import { dispatchRights } from '../../shared/model/rights.ts';
 
 export const route = {
   method: 'POST',
   path: '/v1/batches/{batchId}/cancel',
   operationId: 'cancelBatch',
+  permissions: dispatchRights,
   summary: 'Stop a batch and its runs',
   description:
     'Nothing more is started, and every run that is active is cancelled; the batch has ended, as its `endedAt` tells, when none of them can still write. ' +

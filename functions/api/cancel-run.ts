@@ -12,6 +12,7 @@ export const route = {
   method: 'POST',
   path: '/v1/runs/{runId}/cancel',
   operationId: 'cancelRun',
+  permissions: { table: ['DeleteItem', 'GetItem', 'UpdateItem'], stopsExecutions: true },
   summary: 'Stop a run',
   description:
     'No step begins any more. The run is `cancelled` once none of its steps can still write: at once if it only waits, else when the ' +

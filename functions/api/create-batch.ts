@@ -3,12 +3,14 @@ import { BatchRequest } from '../../shared/batches/request.ts';
 import { Batch, batchLink, batchView } from '../../shared/batches/view.ts';
 import { apiHandler } from '../../shared/http/api-handler.ts';
 import type { Route } from '../../shared/http/route.ts';
+import { dispatchRights } from '../../shared/model/rights.ts';
 import { startHeaders } from './start-contract.ts';
 
 export const route = {
   method: 'POST',
   path: '/v1/batches',
   operationId: 'createBatch',
+  permissions: dispatchRights,
   summary: 'Bring many payer accounts’ bills into Kubecost or OpenCost',
   description:
     'Up to 1,000 onboardings with shared defaults. All of them are checked first: one answer names every problem of every onboarding. Then so many ' +

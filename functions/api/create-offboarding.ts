@@ -2,6 +2,7 @@ import { apiHandler } from '../../shared/http/api-handler.ts';
 import type { Route } from '../../shared/http/route.ts';
 import { runLink } from '../../shared/model/links.ts';
 import { OffboardingRequest } from '../../shared/model/onboarding-request.ts';
+import { startRights } from '../../shared/model/rights.ts';
 import { startRun } from '../../shared/runs/start.ts';
 import { runView } from '../../shared/runs/view.ts';
 import { startHeaders, startResponses } from './start-contract.ts';
@@ -10,6 +11,7 @@ export const route = {
   method: 'POST',
   path: '/v1/offboardings',
   operationId: 'createOffboarding',
+  permissions: startRights,
   summary: 'Take a payer account’s bill out of Kubecost or OpenCost',
   description:
     'Starts a run that removes what onboardings made for this payer and target (cluster, namespace, secret), the entry first, and answers at once. ' +

@@ -2,6 +2,7 @@ import { apiHandler } from '../../shared/http/api-handler.ts';
 import type { Route } from '../../shared/http/route.ts';
 import { runLink } from '../../shared/model/links.ts';
 import { OnboardingRequest } from '../../shared/model/onboarding-request.ts';
+import { startRights } from '../../shared/model/rights.ts';
 import { startRun } from '../../shared/runs/start.ts';
 import { runView } from '../../shared/runs/view.ts';
 import { startHeaders, startResponses } from './start-contract.ts';
@@ -10,6 +11,7 @@ export const route = {
   method: 'POST',
   path: '/v1/onboardings',
   operationId: 'createOnboarding',
+  permissions: startRights,
   summary: 'Bring a payer account’s bill into Kubecost or OpenCost',
   description:
     'Starts a run and answers at once; the run takes minutes where a report exists, about a day where AWS has to deliver one first. ' +

@@ -11,6 +11,7 @@ export const route = {
   method: 'GET',
   path: '/v1/runs/{runId}/artifacts',
   operationId: 'getArtifacts',
+  permissions: { table: ['GetItem'] },
   summary: 'Read what one would have edited by hand',
   description:
     'This payer’s entry in both formats, Helm values in each chart generation’s own keys, every IAM document, the cluster’s manifest ' +

@@ -10,6 +10,7 @@ export const route = {
   method: 'GET',
   path: '/v1/runs/{runId}',
   operationId: 'getRun',
+  permissions: { table: ['GetItem'] },
   summary: 'Read a run',
   description:
     'Where the run is, what it waits for and until when, every step with its changes, and the evidence at the end.',

@@ -20,6 +20,7 @@ export const route = {
   method: 'GET',
   path: '/v1/runs',
   operationId: 'listRuns',
+  permissions: { table: ['Query'], indexes: true },
   summary: 'List runs, newest first',
   description:
     'All runs, or those of one status, payer, cluster or batch: one filter at a time, but for a batch’s runs of one status.',

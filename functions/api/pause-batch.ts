@@ -8,6 +8,7 @@ export const route = {
   method: 'POST',
   path: '/v1/batches/{batchId}/pause',
   operationId: 'pauseBatch',
+  permissions: { table: ['GetItem', 'Query', 'UpdateItem'], indexes: true },
   summary: 'Start nothing more of a batch for now',
   description: 'What runs goes on; resume or retry starts the others. Safe to repeat.',
   params: z.object({ batchId: z.string().meta({ description: 'As the batch’s Location names it' }) }),

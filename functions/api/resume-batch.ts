@@ -3,11 +3,13 @@ import { resumeBatch } from '../../shared/batches/commands.ts';
 import { Batch, batchLink, batchView } from '../../shared/batches/view.ts';
 import { apiHandler } from '../../shared/http/api-handler.ts';
 import type { Route } from '../../shared/http/route.ts';
+import { dispatchRights } from '../../shared/model/rights.ts';
 
 export const route = {
   method: 'POST',
   path: '/v1/batches/{batchId}/resume',
   operationId: 'resumeBatch',
+  permissions: dispatchRights,
   summary: 'Go on with a batch that is paused or held',
   description:
     'Of a batch that is held, what has failed by now no longer counts against `failureTolerance`, and canaries are no longer waited for. Safe to repeat.',

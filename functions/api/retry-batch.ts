@@ -3,11 +3,13 @@ import { retryBatch } from '../../shared/batches/commands.ts';
 import { Batch, batchLink, batchView } from '../../shared/batches/view.ts';
 import { apiHandler } from '../../shared/http/api-handler.ts';
 import type { Route } from '../../shared/http/route.ts';
+import { dispatchRights } from '../../shared/model/rights.ts';
 
 export const route = {
   method: 'POST',
   path: '/v1/batches/{batchId}/retry',
   operationId: 'retryBatch',
+  permissions: dispatchRights,
   summary: 'Take up again what a batch did not bring to its end',
   description:
     'Every run that has failed or was cancelled gets a new attempt, as places become free; then what was never started is. Whatever the batch was, it is running then. ' +

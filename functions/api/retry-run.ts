@@ -3,6 +3,7 @@ import { Refusal } from '../../shared/errors/problem.ts';
 import { apiHandler } from '../../shared/http/api-handler.ts';
 import type { Route } from '../../shared/http/route.ts';
 import { runLink } from '../../shared/model/links.ts';
+import { startRights } from '../../shared/model/rights.ts';
 import { isRunId } from '../../shared/model/run-id.ts';
 import { retryRun } from '../../shared/runs/retry.ts';
 import { readRun } from '../../shared/runs/run-table.ts';
@@ -12,6 +13,7 @@ export const route = {
   method: 'POST',
   path: '/v1/runs/{runId}/retry',
   operationId: 'retryRun',
+  permissions: startRights,
   summary: 'Take a run up again',
   description:
     'A new attempt of a run that has failed or was cancelled, however long ago: finished steps only look, the others are taken. ' +

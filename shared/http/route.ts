@@ -1,5 +1,6 @@
 import type * as z from 'zod';
 import type { RefusalCode } from '../errors/problem.ts';
+import type { Rights } from '../model/rights.ts';
 
 interface RouteResponse {
   description: string;
@@ -18,6 +19,8 @@ export interface Route {
   operationId: string;
   summary: string;
   description?: string;
+  /** @default none */
+  permissions?: Rights;
   /** True for a route that asks for no signature. */
   open?: true;
   params?: z.ZodObject;
