@@ -1,10 +1,16 @@
 import { loadAwsServiceSpecSync } from '@aws-cdk/aws-service-spec';
+import * as z from 'zod';
 import { deployedFunctions } from './registry.ts';
 
-export interface Template {
-  Parameters?: Record<string, unknown>;
-  Resources: Record<string, { Type: string; Properties?: Record<string, unknown> }>;
-}
+/** A CloudFormation template, as far as this check reads it. */
+const Template = z.looseObject({
+  Parameters: z.record(z.string(), z.unknown()).optional(),
+  Resources: z.record(
+    z.string(),
+    z.looseObject({ Type: z.string(), Properties: z.record(z.string(), z.unknown()).optional() }),
+  ),
+});
+type Template = z.infer<typeof Template>;
 
 /** Property types as AWS's own service specification describes them; only the shapes this check follows. */
 type SpecType = { type: string; reference?: { $ref: string }; element?: SpecType; types?: SpecType[] };
@@ -20,8 +26,12 @@ const pseudoParameters = new Set([
   'AWS::URLSuffix',
 ]);
 
-/** Everything wrong with a CloudFormation template as AWS's resource specification and our own rules see it. */
-export function templateProblems(template: Template): string[] {
+/**
+ * Everything in a CloudFormation template that AWS's resource specification or our own rules forbid.
+ * @throws if it is no template
+ */
+export function templateProblems(content: unknown): string[] {
+  const template = Template.parse(content);
   return [...referenceProblems(template), ...specProblems(template), ...routeProblems(template)];
 }
 
@@ -47,7 +57,7 @@ function referenceProblems(template: Template): string[] {
               ? String(Array.isArray(item) ? item[0] : item)
               : undefined;
         const isReference = name !== undefined && (key === 'Fn::GetAtt' || typeof item === 'string');
-        if (isReference && !known.has(name)) problems.push(`${path}: ${key} ${name} dangles`);
+        if (isReference && !known.has(name)) problems.push(`${path}: ${key} names ${name}, which is neither a resource nor a parameter`);
         visit(item, `${path}/${key}`);
       }
     }
@@ -64,19 +74,17 @@ function specProblems(template: Template): string[] {
     if (type.type === 'array' && Array.isArray(value) && type.element) {
       for (const [index, item] of value.entries()) checkType(item, type.element, `${path}/${index}`);
     } else if (type.type === 'ref' && type.reference) {
-      const definition = spec.get('typeDefinition', type.reference.$ref) as unknown as {
-        properties: SpecProperties;
-      };
-      checkProperties(value, definition.properties, path);
+      checkProperties(value, spec.get('typeDefinition', type.reference.$ref).properties, path);
     }
   };
   const checkProperties = (value: unknown, properties: SpecProperties, path: string): void => {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return;
-    const names = Object.keys(value);
+    const given = new Map<string, unknown>(Object.entries(value));
+    const names = [...given.keys()];
     if (names.some((name) => name === 'Ref' || name.startsWith('Fn::'))) return;
     for (const name of names) {
       const property = properties[name];
-      if (property) checkType((value as Record<string, unknown>)[name], property.type, `${path}/${name}`);
+      if (property) checkType(given.get(name), property.type, `${path}/${name}`);
       else problems.push(`${path}: unknown property ${name}`);
     }
     for (const [name, property] of Object.entries(properties)) {

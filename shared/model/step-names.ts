@@ -9,7 +9,7 @@ export type StepName = OnboardingStepName | OffboardingStepName;
 /** Every step of an onboarding in the order a run shows it. */
 export const onboardingStepNames = z.object(onboardingSteps).keyof().options;
 
-/** Every step of an offboarding, one after the other. */
+/** Every step of an offboarding, in sequence. */
 export const offboardingStepNames = z.object(offboardingSteps).keyof().options;
 
 export const stepNames = [...onboardingStepNames, ...offboardingStepNames] as const;
