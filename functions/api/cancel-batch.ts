@@ -9,7 +9,6 @@ export const route = {
   method: 'POST',
   path: '/v1/batches/{batchId}/cancel',
   operationId: 'cancelBatch',
-  permissions: dispatchRights,
   summary: 'Stop a batch and its runs',
   description:
     'Nothing more is started, and every run that is active is cancelled; the batch has ended, as its `endedAt` tells, when none of them can still write. ' +
@@ -17,6 +16,7 @@ export const route = {
   params: z.object({ batchId: z.string().meta({ description: 'As the batch’s Location names it' }) }),
   responses: { 202: { description: 'The batch', schema: Batch, headers: { Location: 'Path of the batch' } } },
   refusals: ['batch-not-found', 'batch-ended'],
+  permissions: dispatchRights,
 } as const satisfies Route;
 
 export const handler = apiHandler(route, async ({ params: { batchId } }) => {

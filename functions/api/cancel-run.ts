@@ -12,7 +12,6 @@ export const route = {
   method: 'POST',
   path: '/v1/runs/{runId}/cancel',
   operationId: 'cancelRun',
-  permissions: { table: ['DeleteItem', 'GetItem', 'UpdateItem'], stopsExecutions: true },
   summary: 'Stop a run',
   description:
     'No step begins any more. The run is `cancelled` once none of its steps can still write: at once if it only waits, else when the ' +
@@ -27,6 +26,7 @@ export const route = {
     },
   },
   refusals: ['run-not-found', 'run-ended'],
+  permissions: { table: ['DeleteItem', 'GetItem', 'UpdateItem'], stopsExecutions: true },
 } as const satisfies Route;
 
 export const handler = apiHandler(route, async ({ params: { runId } }) => {

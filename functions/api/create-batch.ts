@@ -10,7 +10,6 @@ export const route = {
   method: 'POST',
   path: '/v1/batches',
   operationId: 'createBatch',
-  permissions: dispatchRights,
   summary: 'Bring many payer accounts’ bills into Kubecost or OpenCost',
   description:
     'Up to 1,000 onboardings with shared defaults. All of them are checked first: one answer names every problem of every onboarding. Then so many ' +
@@ -27,6 +26,7 @@ export const route = {
     },
   },
   refusals: ['invalid-request', 'idempotency-key-reused'],
+  permissions: dispatchRights,
 } as const satisfies Route;
 
 export const handler = apiHandler(route, async ({ headers, body }) => {

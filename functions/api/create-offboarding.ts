@@ -11,7 +11,6 @@ export const route = {
   method: 'POST',
   path: '/v1/offboardings',
   operationId: 'createOffboarding',
-  permissions: startRights,
   summary: 'Take a payer account’s bill out of Kubecost or OpenCost',
   description:
     'Starts a run that removes what onboardings made for this payer and target (cluster, namespace, secret), the entry first, and answers at once. ' +
@@ -21,6 +20,7 @@ export const route = {
   body: OffboardingRequest,
   responses: startResponses,
   refusals: ['invalid-request', 'run-active', 'idempotency-key-reused'],
+  permissions: startRights,
 } as const satisfies Route;
 
 export const handler = apiHandler(route, async ({ headers, body }) => {

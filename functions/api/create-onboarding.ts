@@ -11,7 +11,6 @@ export const route = {
   method: 'POST',
   path: '/v1/onboardings',
   operationId: 'createOnboarding',
-  permissions: startRights,
   summary: 'Bring a payer account’s bill into Kubecost or OpenCost',
   description:
     'Starts a run and answers at once; the run takes minutes where a report exists, about a day where AWS has to deliver one first. ' +
@@ -20,6 +19,7 @@ export const route = {
   body: OnboardingRequest,
   responses: startResponses,
   refusals: ['invalid-request', 'run-active', 'target-differs', 'idempotency-key-reused'],
+  permissions: startRights,
 } as const satisfies Route;
 
 export const handler = apiHandler(route, async ({ headers, body }) => {

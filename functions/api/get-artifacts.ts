@@ -11,7 +11,6 @@ export const route = {
   method: 'GET',
   path: '/v1/runs/{runId}/artifacts',
   operationId: 'getArtifacts',
-  permissions: { table: ['GetItem'] },
   summary: 'Read what one would have edited by hand',
   description:
     'This payer’s entry in both formats, Helm values in each chart generation’s own keys, every IAM document, the cluster’s manifest ' +
@@ -19,6 +18,7 @@ export const route = {
   params: z.object({ runId: z.string().meta({ description: 'As the run’s Location names it' }) }),
   responses: { 200: { description: 'The artifacts', schema: Artifacts } },
   refusals: ['run-not-found'],
+  permissions: { table: ['GetItem'] },
 } as const satisfies Route;
 
 export const handler = apiHandler(route, async ({ params: { runId } }) => {

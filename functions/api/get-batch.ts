@@ -8,12 +8,12 @@ export const route = {
   method: 'GET',
   path: '/v1/batches/{batchId}',
   operationId: 'getBatch',
-  permissions: { table: ['GetItem', 'Query'], indexes: true },
   summary: 'Read a batch',
   description: 'How far it is, why it is held, what has failed and what to do about it, and what takes longest.',
   params: z.object({ batchId: z.string().meta({ description: 'As the batch’s Location names it' }) }),
   responses: { 200: { description: 'The batch', schema: Batch } },
   refusals: ['batch-not-found'],
+  permissions: { table: ['GetItem', 'Query'], indexes: true },
 } as const satisfies Route;
 
 export const handler = apiHandler(route, async ({ params: { batchId } }) => ({

@@ -10,13 +10,13 @@ export const route = {
   method: 'GET',
   path: '/v1/runs/{runId}',
   operationId: 'getRun',
-  permissions: { table: ['GetItem'] },
   summary: 'Read a run',
   description:
     'Where the run is, what it waits for and until when, every step with its changes, and the evidence at the end.',
   params: z.object({ runId: z.string().meta({ description: 'As the run’s Location names it' }) }),
   responses: { 200: { description: 'The run', schema: Run } },
   refusals: ['run-not-found'],
+  permissions: { table: ['GetItem'] },
 } as const satisfies Route;
 
 export const handler = apiHandler(route, async ({ params: { runId } }) => {

@@ -20,7 +20,6 @@ export const route = {
   method: 'GET',
   path: '/v1/runs',
   operationId: 'listRuns',
-  permissions: { table: ['Query'], indexes: true },
   summary: 'List runs, newest first',
   description:
     'All runs, or those of one status, payer, cluster or batch: one filter at a time, but for a batch’s runs of one status.',
@@ -44,6 +43,7 @@ export const route = {
   }),
   responses: { 200: { description: 'One page', schema: RunList } },
   refusals: ['invalid-request'],
+  permissions: { table: ['Query'], indexes: true },
 } as const satisfies Route;
 
 export const handler = apiHandler(route, async ({ query }) => {

@@ -8,12 +8,12 @@ export const route = {
   method: 'POST',
   path: '/v1/batches/{batchId}/pause',
   operationId: 'pauseBatch',
-  permissions: { table: ['GetItem', 'Query', 'UpdateItem'], indexes: true },
   summary: 'Start nothing more of a batch for now',
   description: 'What runs goes on; resume or retry starts the others. Safe to repeat.',
   params: z.object({ batchId: z.string().meta({ description: 'As the batch’s Location names it' }) }),
   responses: { 202: { description: 'The batch', schema: Batch, headers: { Location: 'Path of the batch' } } },
   refusals: ['batch-not-found', 'batch-ended'],
+  permissions: { table: ['GetItem', 'Query', 'UpdateItem'], indexes: true },
 } as const satisfies Route;
 
 export const handler = apiHandler(route, async ({ params: { batchId } }) => {

@@ -9,13 +9,13 @@ export const route = {
   method: 'POST',
   path: '/v1/batches/{batchId}/resume',
   operationId: 'resumeBatch',
-  permissions: dispatchRights,
   summary: 'Go on with a batch that is paused or held',
   description:
     'Of a batch that is held, what has failed by now no longer counts against `failureTolerance`, and canaries are no longer waited for. Safe to repeat.',
   params: z.object({ batchId: z.string().meta({ description: 'As the batch’s Location names it' }) }),
   responses: { 202: { description: 'The batch', schema: Batch, headers: { Location: 'Path of the batch' } } },
   refusals: ['batch-not-found', 'batch-ended'],
+  permissions: dispatchRights,
 } as const satisfies Route;
 
 export const handler = apiHandler(route, async ({ params: { batchId } }) => {

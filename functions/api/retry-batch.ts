@@ -9,7 +9,6 @@ export const route = {
   method: 'POST',
   path: '/v1/batches/{batchId}/retry',
   operationId: 'retryBatch',
-  permissions: dispatchRights,
   summary: 'Take up again what a batch did not bring to its end',
   description:
     'Every run that has failed or was cancelled gets a new attempt, as places become free; then what was never started is. Whatever the batch was, it is running then. ' +
@@ -17,6 +16,7 @@ export const route = {
   params: z.object({ batchId: z.string().meta({ description: 'As the batch’s Location names it' }) }),
   responses: { 202: { description: 'The batch', schema: Batch, headers: { Location: 'Path of the batch' } } },
   refusals: ['batch-not-found', 'batch-not-retryable'],
+  permissions: dispatchRights,
 } as const satisfies Route;
 
 export const handler = apiHandler(route, async ({ params: { batchId } }) => {

@@ -13,7 +13,6 @@ export const route = {
   method: 'POST',
   path: '/v1/runs/{runId}/retry',
   operationId: 'retryRun',
-  permissions: startRights,
   summary: 'Take a run up again',
   description:
     'A new attempt of a run that has failed or was cancelled, however long ago: finished steps only look, the others are taken. ' +
@@ -24,6 +23,7 @@ export const route = {
     202: { description: 'The run in its new attempt', schema: Run, headers: { Location: 'Path of the run' } },
   },
   refusals: ['run-not-found', 'run-not-retryable', 'run-active'],
+  permissions: startRights,
 } as const satisfies Route;
 
 export const handler = apiHandler(route, async ({ params: { runId } }) => {

@@ -57,7 +57,8 @@ function referenceProblems(template: Template): string[] {
               ? String(Array.isArray(item) ? item[0] : item)
               : undefined;
         const isReference = name !== undefined && (key === 'Fn::GetAtt' || typeof item === 'string');
-        if (isReference && !known.has(name)) problems.push(`${path}: ${key} names ${name}, which is neither a resource nor a parameter`);
+        if (isReference && !known.has(name))
+          problems.push(`${path}: ${key} names ${name}, which is neither a resource nor a parameter`);
         visit(item, `${path}/${key}`);
       }
     }

@@ -19,8 +19,6 @@ export interface Route {
   operationId: string;
   summary: string;
   description?: string;
-  /** @default none */
-  permissions?: Rights;
   /** True for a route that asks for no signature. */
   open?: true;
   params?: z.ZodObject;
@@ -33,6 +31,8 @@ export interface Route {
   responses: Record<number, RouteResponse>;
   /** Refusals this route may answer with. */
   refusals: readonly RefusalCode[];
+  /** @default none */
+  permissions?: Rights;
 }
 
 type Part = 'params' | 'query' | 'headers' | 'body';
