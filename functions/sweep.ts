@@ -12,8 +12,8 @@ import { stopExecution } from '../shared/runs/execution.ts';
 import { announce, isOverdue } from '../shared/runs/publish-events.ts';
 import { listPendingRunIds, readRun } from '../shared/runs/run-table.ts';
 import { completeStart } from '../shared/runs/start.ts';
+import { listOpenWindows } from '../shared/targets/admin-windows.ts';
 import { clusterAccount } from '../shared/targets/provisioner-accounts.ts';
-import { listOpenWindows } from '../shared/targets/target-payers.ts';
 
 /** Longer than any invocation, so that nothing still under way is swept. */
 const leftBehindMs = 10 * 60_000;

@@ -183,7 +183,7 @@ export type OnboardingRequest = z.output<typeof OnboardingRequest>;
 export type OnboardingRequestInput = z.input<typeof OnboardingRequest>;
 
 /** What an offboarding may delete although the run that used it did not make it, or although it is kept by default. */
-const purgeable = ['report', 'data', 'crawler-stack', 'results-bucket', 'payer-role', 'pod-role'] as const;
+export const purgeable = ['report', 'data', 'crawler-stack', 'results-bucket', 'payer-role', 'pod-role'] as const;
 
 export const OffboardingRequest = z
   .strictObject({
