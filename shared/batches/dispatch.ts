@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { endedStatuses } from '../model/run-schemas.ts';
 import { iso, now } from '../platform/clock.ts';
 import { log } from '../platform/logger.ts';
-import { listKeyOf, readRun } from '../runs/run-table.ts';
+import { listKeyOf, readRunHead } from '../runs/run-table.ts';
 import { releaseLease, takeLease } from '../table/lease.ts';
 import type { BatchRecord } from './batch-record.ts';
 import {
@@ -186,7 +186,7 @@ async function freePlaces(batch: BatchRecord): Promise<number> {
 }
 
 async function countActive(runIds: readonly string[]): Promise<number> {
-  const runs = await Promise.all(runIds.map(readRun));
+  const runs = await Promise.all(runIds.map(readRunHead));
   return runs.filter((run) => run && !endedStatuses.includes(run.status)).length;
 }
 

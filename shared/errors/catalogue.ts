@@ -80,7 +80,7 @@ export const errorCatalogue = advice({
     title: 'A record in the table cannot be read',
     actor: 'operator',
     remedy:
-      'The message names the item and the fields. Restore the item from a backup of the table, or deploy the release that wrote it; then start the run again.',
+      'The message or the log names the item and the fields. Restore the item from a backup of the table, or deploy the release that wrote it; then start the run again.',
   },
   'step-crashed': {
     title: 'A step ended without an answer',

@@ -43,6 +43,7 @@ export const problemStatus = {
   'idempotency-key-reused': 422,
   throttled: 503,
   'aws-unavailable': 503,
+  'record-unreadable': 500,
   unexpected: 500,
 } as const satisfies Partial<Record<ErrorCode, number>>;
 

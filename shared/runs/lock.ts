@@ -6,8 +6,7 @@ import { targetId, targetOf } from '../model/target.ts';
 import { iso, now } from '../platform/clock.ts';
 import { deleteItem, putItem, readItem } from '../table/document-table.ts';
 import { absent, allOf, anyOf, equals, isAtMost } from '../table/expressions.ts';
-import { RunHead } from './run-item.ts';
-import { readRun, runKey } from './run-table.ts';
+import { readRun, readRunHead } from './run-table.ts';
 
 type Locked = Pick<AnyRun, 'runId' | 'attempt' | 'request'>;
 
@@ -44,7 +43,7 @@ async function readHolderId(run: Locked): Promise<string | undefined> {
 
 async function readActive(runId: string): Promise<AnyRun | undefined> {
   // An ended run must not keep the lock because the rest of its record cannot be read.
-  const head = await readItem(runKey(runId), RunHead);
+  const head = await readRunHead(runId);
   return head && !endedStatuses.includes(head.status) ? readRun(runId) : undefined;
 }
 

@@ -1,12 +1,12 @@
-import type { AnyRun, RunRecord } from '../model/run.ts';
-import { skips } from '../model/run.ts';
+import type * as z from 'zod';
+import { type AnyRun, type RunRecord, skips } from '../model/run.ts';
 import { runEvent } from '../model/run-event.ts';
 import type { StepRecord } from '../model/run-schemas.ts';
 import { type StepName, stepNamesOf } from '../model/step-names.ts';
 import { clusterArnOf } from '../model/target.ts';
 import { deleteItem, listItems, pageOfItems, putItem, readItem } from '../table/document-table.ts';
 import { absent, allOf, equals } from '../table/expressions.ts';
-import { RunItem, RunKeyItem, type RunSummary, RunSummaryItem } from './run-item.ts';
+import { RunHead, RunItem, RunKeyItem, type RunSummary, RunSummaryItem } from './run-item.ts';
 
 /** The indexes of the table and their key attributes, by the filter each one answers; all sort by `listKey`. */
 export const runIndexes = {
@@ -71,6 +71,11 @@ export async function deleteQueuedRun(runId: string): Promise<void> {
 /** @throws TerminalError record-unreadable */
 export function readRun(runId: string): Promise<AnyRun | undefined> {
   return readItem(runKey(runId), RunItem);
+}
+
+/** What can be said of a run although the rest of its record may be unreadable. */
+export function readRunHead(runId: string): Promise<z.output<typeof RunHead> | undefined> {
+  return readItem(runKey(runId), RunHead);
 }
 
 export interface RunPage {

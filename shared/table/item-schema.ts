@@ -5,6 +5,9 @@ import { log } from '../platform/logger.ts';
 /** An item as DynamoDB answers it. */
 export type Attributes = Record<string, unknown>;
 
+/** Enough to find the damage; a log line has 256 kB (CloudWatch Logs quotas). */
+const shownIssues = 3;
+
 /** The schema for items without the attributes that only place them in the table and its indexes. */
 export function withoutKeys<Value>(names: readonly string[], schema: z.ZodType<Value>): z.ZodType<Value> {
   const isKey = (name: string) => names.includes(name);
@@ -54,5 +57,8 @@ function nameOf({ pk, sk }: Attributes): string {
 }
 
 function problemOf({ issues }: z.ZodError): string {
-  return issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ');
+  return issues
+    .slice(0, shownIssues)
+    .map(({ path, message }) => `${path.join('.')}: ${message}`)
+    .join('; ');
 }
