@@ -106,7 +106,7 @@ const Report = z
     {
       path: ['name'],
       // Also when another field is wrong: every problem belongs in one answer.
-      when: ({ value }) => typeof (value as { name?: unknown } | null)?.name === 'string',
+      when: ({ value }) => z.looseObject({ name: z.string() }).safeParse(value).success,
       error: 'must be lower-case letters, digits and single underscores, starting with a letter, unless mode is adopt',
     },
   )
