@@ -204,7 +204,7 @@ describe('where our rights in the cluster are gone', () => {
     const leaver = await world.newLeaver(one);
     const taken = await world.access.take(leaver, 'remove-entry');
     expect(taken.status).toBe('succeeded');
-    expect(taken.record.warnings).toEqual([expect.stringContaining('was not looked for')]);
+    expect(taken.record.warnings).toEqual([expect.stringContaining('was not checked')]);
     expect((await world.access.take(leaver, 'unload-proof')).record.output).toEqual({ verdict: 'not-seen' });
   });
 

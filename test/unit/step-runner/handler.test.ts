@@ -198,7 +198,7 @@ describe('a step that waits', () => {
     expect(await invoke(board)).toEqual({ status: 'waiting', seconds: 5, outdated: '' });
     later(5);
     await expect(invoke(board)).rejects.toMatchObject({ name: 'UserError', code: 'change-does-not-hold' });
-    expect((await record())?.error?.message).toBe('waited 240 s for put-note bucket to take effect');
+    expect((await record())?.error?.message).toBe('waited 240 s for the change to take effect: put note bucket');
   });
 });
 
@@ -322,7 +322,7 @@ describe('a dry run', () => {
     expect(await invoke(board)).toEqual(planned);
     const { status, changes, warnings } = (await record()) ?? {};
     expect({ status, changes }).toEqual({ status: 'planned', changes: [] });
-    expect(warnings?.join()).toContain('a dry run leaves it out');
+    expect(warnings?.join()).toContain('a dry run leaves this check out');
   });
 
   it('notes what would be refused, and goes on from what the step would leave', async () => {
@@ -358,7 +358,7 @@ describe('a dry run', () => {
     expect(await invoke(board)).toEqual(planned);
     expect(await record()).toMatchObject({
       status: 'not-visible',
-      warnings: ['payer-policy could not tell what this needs'],
+      warnings: ['step payer-policy could not find what this step needs'],
     });
   });
 
