@@ -23,6 +23,7 @@ import {
   withFile,
 } from '../../shared/publication/integration-secret.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
+import { waitFor } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 import { listTargetPayers } from '../../shared/targets/target-payers.ts';
 
@@ -194,14 +195,15 @@ export const chainProof = defineStep({
     if ('refused' in chain) {
       const { code, detail } = chain.refused;
       if (waited < propagationSeconds)
-        return {
-          kind: 'wait',
-          reason: 'IAM to show the roles and policies everywhere',
-          seconds: 5,
-          deadlineSeconds: propagationSeconds + 60,
-          overdue: code,
+        return waitFor(
+          {
+            reason: 'IAM to show the roles and policies everywhere',
+            seconds: 5,
+            deadlineSeconds: propagationSeconds + 60,
+            overdue: code,
+          },
           expected,
-        };
+        );
       return {
         kind: 'refuse',
         code,
@@ -211,14 +213,15 @@ export const chainProof = defineStep({
     const [key] = file.foreignPayerKeys;
     if (key !== undefined && !input.takeOver) {
       if (input.key === undefined && waited < propagationSeconds)
-        return {
-          kind: 'wait',
-          reason: 'athena-results to say under which key the payer belongs',
-          seconds: 5,
-          deadlineSeconds: propagationSeconds + 60,
-          overdue: 'payer-already-integrated',
+        return waitFor(
+          {
+            reason: 'step athena-results to find the key of the payer’s entry',
+            seconds: 5,
+            deadlineSeconds: propagationSeconds + 60,
+            overdue: 'payer-already-integrated',
+          },
           expected,
-        };
+        );
       if (input.key !== undefined && file.foreignPayerKeys.some((foreign) => foreign !== input.key))
         return {
           kind: 'refuse',

@@ -15,6 +15,7 @@ import { dataPath } from '../../shared/billing/report-location.ts';
 import { outputOf } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { defineStep, type Plan, type StepChange } from '../../shared/step/contract.ts';
+import { changesOrReady } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 type Output = Outputs['cur-bucket'];
@@ -113,8 +114,7 @@ export const curBucket = defineStep<'cur-bucket', Input, Observation, Change>({
       changes.push({ action: 'tag-bucket', resource, tags });
     }
     changes.push(...settingChanges(input, seen.bucket, resource));
-    const [first, ...rest] = changes;
-    return first ? { kind: 'change', changes: [first, ...rest], expected: output } : { kind: 'ready', output };
+    return changesOrReady(changes, { output });
   },
 
   async apply(

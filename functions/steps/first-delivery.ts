@@ -7,6 +7,7 @@ import { knownAfter } from '../../shared/model/known-after.ts';
 import { outputOf, type RunRecord } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
+import { waitFor } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 type Output = Outputs['first-delivery'];
@@ -75,26 +76,27 @@ export const firstDelivery = defineStep<'first-delivery', Input, Observation>({
         code: 'delivery-failed',
         detail: `${failure.status}: bucket ${report.bucket} ${failure.bucketProblem}`,
       };
-    // A later attempt comes after somebody's repair: AWS has to try again before its word counts.
+    // A later attempt follows a repair: only a delivery that AWS has tried since then counts.
     const mendedAt = run.attempt === 1 ? input.changedAt : Math.max(input.changedAt, since);
     if (failure && failure.lastDelivery > mendedAt)
       return { kind: 'refuse', code: 'delivery-failed', detail: `${failure.status} for report ${report.reportName}` };
     const unknown = knownAfter('first-delivery');
-    return {
-      kind: 'wait',
-      reason: `the first delivery of report ${report.reportName}`,
-      seconds: templateKey || newest ? Math.min(60, intervalSeconds) : intervalSeconds,
-      deadlineSeconds,
-      expectedSeconds: 24 * 3600,
-      overdue: 'delivery-overdue',
-      expected: {
+    return waitFor(
+      {
+        reason: `the first delivery of report ${report.reportName}`,
+        seconds: templateKey || newest ? Math.min(60, intervalSeconds) : intervalSeconds,
+        deadlineSeconds,
+        expectedSeconds: 24 * 3600,
+        overdue: 'delivery-overdue',
+      },
+      {
         templateKey: `${reportRoot(report)}crawler-cfn.yml`,
         manifestKey: unknown,
         newestPartition: { year: unknown, month: unknown },
         deliveredAt: unknown,
         detectedAt: unknown,
       },
-    };
+    );
   },
 });
 

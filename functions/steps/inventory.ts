@@ -13,6 +13,7 @@ import { targetId } from '../../shared/model/target.ts';
 import { clusterArnOf, targetOf } from '../../shared/model/target.ts';
 import { listRuns, readRun, type RunPage, type RunSummary } from '../../shared/runs/run-table.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
+import { waitFor } from '../../shared/step/plans.ts';
 import { Findings, type Problem, refusalOf } from '../../shared/step/problem-list.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 import {
@@ -64,7 +65,7 @@ export const inventory = defineStep<'inventory', OffboardingRequest, Observation
   plan(request, { problems, cluster, ...known }, { now, since }): Plan<never, Outputs['inventory']> {
     const output = { cluster: cluster ?? null, ...recollect(request, known) };
     const again = cluster && !request.dryRun ? untilAnswered(problems, cluster.endpoint, now - since) : undefined;
-    if (again) return { kind: 'wait', ...again, expected: output };
+    if (again) return waitFor(again, output);
     const refused = refusalOf(problems);
     if (!refused) return { kind: 'ready', output };
     return { kind: 'refuse', ...refused, all: problems, ...(cluster !== undefined && { expected: output }) };

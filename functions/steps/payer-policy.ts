@@ -7,6 +7,7 @@ import { absentIf } from '../../shared/errors/errors.ts';
 import { outputOf } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { defineStep, type Plan, type StepChange, type StepContext } from '../../shared/step/contract.ts';
+import { changesOrReady } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 type Output = Outputs['payer-policy'];
@@ -72,12 +73,12 @@ export const payerPolicy = defineStep<'payer-policy', Input, Observation, Change
     const unions = Object.entries(wanted).map(([name, policy]) => [name, unionWith(policies[name], policy)] as const);
     const data = unions.find(([name]) => name === dataPolicyName)?.[1];
     const output: Output = { policyName: dataPolicyName, characters: data ? policyCharacters(data) : 0 };
-    const [first, ...rest] = unions.flatMap(([policyName, policy]): Change[] => {
+    const changes = unions.flatMap(([policyName, policy]): Change[] => {
       const existing = policies[policyName];
       if (existing && samePolicy(existing, policy)) return [];
       return [{ action: 'put-role-policy', resource: roleArn, note: policyName, policyName, policy }];
     });
-    return first ? { kind: 'change', changes: [first, ...rest], expected: output } : { kind: 'ready', output };
+    return changesOrReady(changes, { output });
   },
 
   async apply(cx, { policyName, policy }, { input: { roleName } }) {

@@ -16,6 +16,7 @@ import { podRoleOf } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { type Target, targetOf } from '../../shared/model/target.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
+import { changesOrReady } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 import { addPayerTarget, listPayerTargets, type PayerTarget } from '../../shared/targets/target-payers.ts';
 
@@ -129,7 +130,6 @@ export const payerRole = defineStep({
         code: 'payer-role-full',
         detail: `the trust policy of ${payerRoleArn} would have ${characters} characters; ${maxTrustCharacters} are allowed`,
       };
-    const [first, ...more] = roleChanges(role, payerRoleArn, trust);
     const used = role ? policyCharacters(role.trust) : 0;
     const quotas = [
       {
@@ -139,9 +139,9 @@ export const payerRole = defineStep({
         limit: maxTrustCharacters,
       },
     ];
-    if (first) return { kind: 'change', changes: [first, ...more], expected: output, quotas };
     const warning = `${payerRoleArn} also trusts the whole account ${clusterAccountId}: remove that statement once nobody else relies on it`;
-    return { kind: 'ready', output, warnings: trustsWholeAccount(trust, clusterAccountId) ? [warning] : [], quotas };
+    const warnings = trustsWholeAccount(trust, clusterAccountId) ? [warning] : [];
+    return changesOrReady(roleChanges(role, payerRoleArn, trust), { output, warnings, quotas });
   },
 
   async apply(cx, change) {

@@ -29,6 +29,7 @@ import { outputOf } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { clusterArnOf } from '../../shared/model/target.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
+import { changesOrReady, waitFor } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 interface Input extends PodIdentity {
@@ -147,20 +148,18 @@ export const podIdentity = defineStep({
     const changes: Change[] = roleChanges(role, roleArn, completeTrust(input, role));
     const youngMs = role ? role.createdAt + roleVisibleMs - now : 0;
     if (!association && changes.length === 0 && youngMs > 0)
-      return {
-        kind: 'wait',
-        reason: `EKS to see role ${roleArn}`,
-        seconds: Math.ceil(youngMs / 1000),
-        deadlineSeconds: 60,
-        overdue: 'aws-unavailable',
-        expected: output,
-      };
+      return waitFor(
+        {
+          reason: `EKS to see role ${roleArn}`,
+          seconds: Math.ceil(youngMs / 1000),
+          deadlineSeconds: 60,
+          overdue: 'aws-unavailable',
+        },
+        output,
+      );
     if (!association && (role ?? run.request.dryRun)) changes.push({ action: 'create-association', resource, roleArn });
     else if (association?.ownership === 'foreign') changes.push({ action: 'tag-association', resource, roleArn });
-    const [first, ...more] = changes;
-    return first
-      ? { kind: 'change', changes: [first, ...more], expected: output }
-      : { kind: 'ready', output, warnings: [] };
+    return changesOrReady(changes, { output });
   },
 
   async apply(cx, change, { input }) {

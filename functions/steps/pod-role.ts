@@ -34,6 +34,7 @@ import { outputOf } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { clusterArnOf } from '../../shared/model/target.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
+import { changesOrReady } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 interface Input extends PodIdentity {
@@ -213,21 +214,19 @@ export const podRole = defineStep({
         action: 'create-service-account',
         resource: account,
         roleArn,
-        note: 'or annotated, if it is there',
+        note: 'or annotated, if it exists',
       });
     else if (!serviceAccount) changes.push({ action: 'create-service-account', resource: account, roleArn });
     else if (!annotatedRole(serviceAccount))
       changes.push({ action: 'annotate-service-account', resource: account, roleArn });
 
-    const [first, ...more] = changes;
-    if (first) return { kind: 'change', changes: [first, ...more], expected: output };
     const overwritten =
       serviceAccount &&
       serviceAccount !== 'hidden' &&
       isHelmManaged(serviceAccount) &&
       serviceAccount.metadata.annotations?.[annotatedBy] === roleArn;
     const warning = `${account} is Helm’s: add the annotation ${roleAnnotation}: ${roleArn} to the values of serviceAccount.annotations, or the next upgrade may drop it`;
-    return { kind: 'ready', output, warnings: overwritten ? [warning] : [] };
+    return changesOrReady(changes, { output, warnings: overwritten ? [warning] : [] });
   },
 
   async apply(cx, change, { input }) {

@@ -16,6 +16,7 @@ import type { OnboardingRequest } from '../../shared/model/onboarding-request.ts
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { clusterArnOf, targetOf } from '../../shared/model/target.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
+import { waitFor } from '../../shared/step/plans.ts';
 import { Findings, type Problem, refusalOf } from '../../shared/step/problem-list.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 import { listTargetPayers } from '../../shared/targets/target-payers.ts';
@@ -82,7 +83,7 @@ export const preflight = defineStep<'preflight', OnboardingRequest, Observation>
 
   plan({ dryRun }, { problems, warnings, payer, cluster, payers }, { now, since }): Plan<never, Output> {
     const again = cluster && !dryRun ? untilAnswered(problems, cluster.endpoint, now - since) : undefined;
-    if (again && cluster) return { kind: 'wait', ...again, expected: { ...cluster, ...payer } };
+    if (again && cluster) return waitFor(again, { ...cluster, ...payer });
     const refused = refusalOf(problems);
     const quotas = [
       { quota: 'payers that the cluster’s pod can read', used: payers, adds: 1, limit: maxPayersPerTarget },

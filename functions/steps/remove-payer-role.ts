@@ -28,6 +28,7 @@ import {
 } from '../../shared/offboarding/payer-usage.ts';
 import { removalOf } from '../../shared/offboarding/removal-output.ts';
 import { defineStep, type Plan, type StepChange, type StepContext } from '../../shared/step/contract.ts';
+import { changesOrReady } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 import { markPayerTargetRemoving } from '../../shared/targets/target-payers.ts';
 
@@ -59,7 +60,7 @@ const adopted = 'adopted: kept unless purge names payer-role';
 
 export const removePayerRole = defineStep<'remove-payer-role', Input, Observation, Change>({
   name: 'remove-payer-role',
-  summary: 'Has the payer role let this target’s pods in no more, and deletes it with the payer’s last target',
+  summary: 'Stops the payer role from trusting this target’s pods, and deletes it with the payer’s last target',
   permissions: {
     table: ['Query', 'UpdateItem'],
     payer: [
@@ -114,10 +115,10 @@ export const removePayerRole = defineStep<'remove-payer-role', Input, Observatio
         : seen.role.takenOver && !input.purge
           ? { changes: letGoChanges(input, seen, seen.role), why: [adopted] }
           : { changes: deletion(seen, seen.role), why: [] };
-    const [first, ...rest] = changes;
-    return first
-      ? { kind: 'change', changes: [first, ...rest], expected: removalOf(made, kept(...why), changes) }
-      : { kind: 'ready', output: removalOf(made, kept(...why)) };
+    return changesOrReady(changes, {
+      output: removalOf(made, kept(...why)),
+      expected: removalOf(made, kept(...why), changes),
+    });
   },
 
   async apply(cx, change) {

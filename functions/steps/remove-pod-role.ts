@@ -36,6 +36,7 @@ import { targetId } from '../../shared/model/target.ts';
 import { type Target, targetOf } from '../../shared/model/target.ts';
 import { removalOf } from '../../shared/offboarding/removal-output.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
+import { changesOrReady } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 import {
   listPayerTargets,
@@ -322,11 +323,13 @@ export const removePodRole = defineStep<'remove-pod-role', Input, Observation, C
       if (verdict.kind === 'release') changes.push(...roleRelease(input, role));
       if (verdict.kind === 'delete') changes.push(...roleRemoval(role));
     }
-    const [first, ...more] = changes;
-    if (first) return { kind: 'change', changes: [first, ...more], expected: removalOf(made, kept, changes) };
     const hidden = serviceAccount === 'hidden' && input.clusterExists;
-    const warning = `we have no rights in namespace ${input.namespace} any more: if service account ${input.serviceAccount} still carries the annotation ${roleAnnotation}, its owner removes it`;
-    return { kind: 'ready', output: removalOf(made, kept), warnings: hidden ? [warning] : [] };
+    const warning = `we no longer have rights in namespace ${input.namespace}: if service account ${input.serviceAccount} still has the annotation ${roleAnnotation}, its owner has to remove it`;
+    return changesOrReady(changes, {
+      output: removalOf(made, kept),
+      expected: removalOf(made, kept, changes),
+      warnings: hidden ? [warning] : [],
+    });
   },
 
   async apply(cx, change, { input }) {

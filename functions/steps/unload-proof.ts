@@ -9,6 +9,7 @@ import { fileOf, readSecret, type Secret } from '../../shared/publication/integr
 import { listSecretReaders, mayReadSecret, type SecretReader } from '../../shared/publication/secret-readers.ts';
 import { holdersOfOldFile } from '../../shared/publication/workload-restart.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
+import { waitFor } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 interface Observation {
@@ -46,7 +47,7 @@ function keysIn(secret: Secret | undefined, payerAccountId: string): string[] {
 function loadedBy({ publishedKey }: Leaver, reader: Watched, watchedMs: number): string | undefined {
   const { workload, mount, stale, lingering } = reader;
   const [key] = lingering ?? [];
-  if (key !== undefined) return `${workload} to let go of ${key}, normally within 2 minutes`;
+  if (key !== undefined) return `${workload} to unload ${key}, normally within 2 minutes`;
   // What others had put into the file is theirs to roll out: of that only the consumer's word counts.
   if (publishedKey === null) return undefined;
   if (stale.length > 0) return `${workload} to replace ${stale.join(', ')}, which read the file before`;
@@ -110,15 +111,16 @@ export const unloadProof = defineStep<'unload-proof', Leaver, Observation>({
     if (reason === undefined) return { kind: 'ready', output };
     if (now - since >= watchMs)
       return { kind: 'refuse', code: 'entry-still-loaded', detail: `after 30 minutes still waiting for ${reason}` };
-    return {
-      kind: 'wait',
-      reason,
-      seconds: now - since < closelyMs ? closeSeconds : calmSeconds,
-      // Only a net: the watch ends first.
-      deadlineSeconds: (2 * watchMs) / 1000,
-      overdue: 'entry-still-loaded',
-      expected: output,
-    };
+    return waitFor(
+      {
+        reason,
+        seconds: now - since < closelyMs ? closeSeconds : calmSeconds,
+        // A backstop: the watch ends first.
+        deadlineSeconds: (2 * watchMs) / 1000,
+        overdue: 'entry-still-loaded',
+      },
+      output,
+    );
   },
 });
 

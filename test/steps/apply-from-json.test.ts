@@ -46,7 +46,7 @@ describe('a step whose apply runs in a fresh module, from JSON alone', () => {
 
     // In this scenario the cluster uses IRSA, the delivery starts the crawler, and the pods' policies go with their role.
     const withoutChanges = ['crawler-table', 'pod-identity', 'remove-grant'];
-    const planning = Object.values(steps).filter(({ name, apply }) => apply && !withoutChanges.includes(name));
+    const planning = Object.values(steps).filter((step) => 'apply' in step && !withoutChanges.includes(step.name));
     expect([...applied].sort()).toEqual(planning.map(({ name }) => name).sort());
   }, 120_000);
 });
@@ -96,7 +96,7 @@ function never(): Applied {
 
 async function freshlyLoaded(name: StepName): Promise<Step> {
   vi.resetModules();
-  const module: Record<string, unknown> = await import(`../../functions/steps/${name}.ts`);
+  const module = (await import(`../../functions/steps/${name}.ts`)) as Record<string, unknown>;
   const step = Object.values(module).find((value): value is Step => value instanceof Object && 'observe' in value);
   if (!step) throw new Error(`functions/steps/${name}.ts exports no step`);
   return step;

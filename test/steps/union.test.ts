@@ -18,7 +18,8 @@ const target = {
 const id = `${target.clusterArn}|kubecost|s`;
 
 const refused = (code: string) => expect.objectContaining({ kind: 'refuse', code }) as unknown;
-const changesOf = (plan: unknown) => (plan as { changes?: { action: string }[] }).changes?.map((change) => change.action) ?? [];
+const changesOf = (plan: unknown) =>
+  (plan as { changes?: { action: string }[] }).changes?.map((change) => change.action) ?? [];
 
 describe('payer-role', () => {
   const arn = 'arn:aws:iam::111122223333:role/kubecost-cur-access';
@@ -174,11 +175,7 @@ describe('grant', () => {
       },
     ] as const;
   const plan = (seen: object, shards: (readonly [number, object])[] = [], more: object = {}) =>
-    grant.plan(
-      { ...input, ...more },
-      { settings, payers: [], otherPolicies: 0, ...seen, shards },
-      situation,
-    );
+    grant.plan({ ...input, ...more }, { settings, payers: [], otherPolicies: 0, ...seen, shards }, situation);
   const documents = (result: unknown) =>
     (result as { changes: { resource: string; document?: PolicyDocument }[] }).changes.flatMap(
       ({ resource, document }) => (document ? [[resource, document.Statement[0]?.Resource]] : []),
