@@ -32,9 +32,10 @@ import {
   defineStep,
   type KubernetesRule,
   type Plan,
+  type Situation,
   type StepContext,
 } from '../../shared/step/contract.ts';
-import { queueWait, waitFor } from '../../shared/step/plans.ts';
+import { firstOf, queueWait, type Rule, waitFor } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 import { type AdminWindow, readWindow } from '../../shared/targets/target-payers.ts';
 
@@ -94,6 +95,7 @@ const Notes = z.object({
 type Notes = z.infer<typeof Notes>;
 
 type AccessPlan = Plan<Change, Outputs['cluster-access'], Notes>;
+type AccessRule = Rule<Facts, AccessPlan>;
 
 /** EKS calls access entries and policies effective after "several seconds". */
 const effectiveSeconds = 180;
@@ -132,8 +134,8 @@ async function readObjects(kubernetes: KubernetesClient, namespace: string): Pro
   }
 }
 
-/** Namespace, Role and RoleBinding as far as they are missing. */
-function planObjects(input: Input, { namespace: exists, role, binding }: Objects): Change[] {
+/** Creates namespace, Role and RoleBinding as far as they are missing. */
+function missingObjects(input: Input, { namespace: exists, role, binding }: Objects): Change[] {
   const { namespace } = input;
   const changes: Change[] = [];
   if (!exists) changes.push({ action: 'create-namespace', resource: namespace });
@@ -162,6 +164,127 @@ function likelyChanges({ clusterArn, namespace, createNamespace }: Input, runId:
 
 const waitUntilEffective = (reason: string, expected: Outputs['cluster-access']): AccessPlan =>
   waitFor({ reason, seconds: 5, deadlineSeconds: effectiveSeconds, overdue: 'cluster-rights-missing' }, expected);
+
+interface Facts {
+  input: Input;
+  seen: Observation;
+  situation: Situation<'onboarding', Notes>;
+}
+
+const expectedOf = ({ principalArn, namespace, covered }: Input) => ({ principalArn, namespace, ...covered });
+
+function closing({ input, seen: { window }, situation: { run } }: Facts) {
+  return {
+    action: 'close-admin-window' as const,
+    resource: input.clusterArn,
+    made: window?.runId === run.runId,
+    runId: window?.runId ?? run.runId,
+  };
+}
+
+const change = ({ input }: Facts, ...changes: [Change, ...Change[]]): Extract<AccessPlan, { kind: 'change' }> => ({
+  kind: 'change',
+  changes,
+  expected: expectedOf(input),
+});
+
+/** Refuses once the window is closed. */
+function refuse(facts: Facts, refusal: Refusal): AccessPlan {
+  return facts.seen.window
+    ? { ...change(facts, { ...closing(facts), made: false }), notes: { refused: refusal } }
+    : { kind: 'refuse', ...refusal, expected: expectedOf(facts.input) };
+}
+
+const refuseNamespaceNotAllowed: AccessRule = ({ input }) =>
+  input.namespaceAllowed ? undefined : { kind: 'refuse', code: 'namespace-not-allowed', detail: input.namespace };
+
+const yieldToOtherAdministrator: AccessRule = (facts) => {
+  const { window } = facts.seen;
+  const { run, now } = facts.situation;
+  if (!window || window.runId === run.runId) return undefined;
+  if (now - window.openedAt > staleWindowMs) return change(facts, closing(facts));
+  const reason = `run ${window.runId} to give up the cluster administrator’s rights`;
+  return waitFor(queueWait(reason, { seconds: 5, deadlineSeconds: 900 }), expectedOf(facts.input));
+};
+
+const refuseAgain: AccessRule = (facts) => {
+  const { refused } = facts.situation.notes;
+  return refused && refuse(facts, refused);
+};
+
+const createAccessEntry: AccessRule = (facts) => {
+  const { input, seen, situation } = facts;
+  if (seen.entry) return undefined;
+  const likely = situation.run.request.dryRun ? likelyChanges(input, situation.run.runId) : [];
+  return change(facts, { action: 'create-access-entry', resource: input.principalArn }, ...likely);
+};
+
+const refuseForeignEntry: AccessRule = ({ input, seen: { entry } }) => {
+  if (entry?.groups.includes(groupName)) return undefined;
+  const groups = entry?.groups.join(', ') || '(none)';
+  const detail = `the access entry of ${input.principalArn} has the groups ${groups}`;
+  return { kind: 'refuse', code: 'access-entry-not-ours', detail, expected: expectedOf(input) };
+};
+
+const waitForEntry: AccessRule = ({ input, seen }) =>
+  seen.missing === 'unknown' ? waitUntilEffective('the access entry to take effect', expectedOf(input)) : undefined;
+
+const endWithAllRights: AccessRule = (facts) => {
+  if (facts.seen.missing?.length !== 0) return undefined;
+  return facts.seen.window ? change(facts, closing(facts)) : { kind: 'ready', output: expectedOf(facts.input) };
+};
+
+const refuseMissingNamespace: AccessRule = (facts) => {
+  const { namespace, clusterArn } = facts.input;
+  if (facts.seen.namespaceExists !== false) return undefined;
+  return refuse(facts, { code: 'namespace-missing', detail: `namespace ${namespace} of cluster ${clusterArn}` });
+};
+
+const waitForRole: AccessRule = ({ input, seen, situation: { notes, run } }) =>
+  !seen.window && notes.made === rightsMade(run, input)
+    ? waitUntilEffective('the Role to take effect', expectedOf(input))
+    : undefined;
+
+const becomeAdministrator: AccessRule = (facts) => {
+  const { input, seen, situation } = facts;
+  if (seen.admin) return undefined;
+  const note = `missing: ${seen.missing === 'unknown' ? '' : (seen.missing ?? []).join(', ')}`;
+  const likely = situation.run.request.dryRun ? likelyChanges(input, situation.run.runId).slice(1) : [];
+  return change(facts, { action: 'open-admin-window', resource: input.clusterArn, note }, ...likely);
+};
+
+/** The first that applies decides. */
+const rulesOfAccess: readonly AccessRule[] = [
+  refuseNamespaceNotAllowed,
+  yieldToOtherAdministrator,
+  refuseAgain,
+  createAccessEntry,
+  refuseForeignEntry,
+  waitForEntry,
+  endWithAllRights,
+  refuseMissingNamespace,
+  waitForRole,
+  becomeAdministrator,
+];
+
+/** As administrator: creates what is missing, and closes the window. */
+function planObjects(facts: Facts): AccessPlan {
+  const { input, seen, situation } = facts;
+  const { namespace } = input;
+  const { objects } = seen;
+  if (!objects || objects === 'hidden')
+    return waitUntilEffective('the administrator’s rights to take effect', expectedOf(input));
+  const { role, binding } = objects;
+  if (role && objectOwnership(role, situation.owner) === 'other-deployment')
+    return refuse(facts, { code: 'owned-by-another-deployment', detail: `Role ${namespace}/${groupName}` });
+  if (binding && !bindsGroup(binding))
+    return refuse(facts, {
+      code: 'cluster-rights-missing',
+      detail: `RoleBinding ${namespace}/${groupName} does not bind the Role to the group ${groupName}`,
+    });
+  const [first, ...more] = [...missingObjects(input, objects), ...(seen.window ? [closing(facts)] : [])];
+  return first ? change(facts, first, ...more) : waitUntilEffective('the Role to take effect', expectedOf(input));
+}
 
 /**
  * Our access to the cluster: an access entry, and a Role in the one namespace that gives its Kubernetes group the rights. Where
@@ -232,76 +355,8 @@ export const clusterAccess = defineStep({
     };
   },
 
-  plan(input, { entry, window, missing, namespaceExists, admin, objects }, { run, owner, now, notes }): AccessPlan {
-    const { principalArn, namespace, clusterArn } = input;
-    const expected = { principalArn, namespace, ...input.covered };
-    const closing = {
-      action: 'close-admin-window' as const,
-      resource: clusterArn,
-      made: window?.runId === run.runId,
-      runId: window?.runId ?? run.runId,
-    };
-    if (!input.namespaceAllowed) return { kind: 'refuse', code: 'namespace-not-allowed', detail: namespace };
-    if (window && window.runId !== run.runId) {
-      return now - window.openedAt > staleWindowMs
-        ? { kind: 'change', changes: [closing], expected }
-        : waitFor(
-            queueWait(`run ${window.runId} to give up the cluster administrator’s rights`, {
-              seconds: 5,
-              deadlineSeconds: 900,
-            }),
-            expected,
-          );
-    }
-    const refuse = (refusal: Refusal): AccessPlan =>
-      window
-        ? { kind: 'change', changes: [{ ...closing, made: false }], expected, notes: { refused: refusal } }
-        : { kind: 'refuse', ...refusal, expected };
-    if (notes.refused) return refuse(notes.refused);
-    const likely = run.request.dryRun ? likelyChanges(input, run.runId) : [];
-    if (!entry)
-      return {
-        kind: 'change',
-        changes: [{ action: 'create-access-entry', resource: principalArn }, ...likely],
-        expected,
-      };
-    if (!entry.groups.includes(groupName))
-      return {
-        kind: 'refuse',
-        code: 'access-entry-not-ours',
-        detail: `the access entry of ${principalArn} has the groups ${entry.groups.join(', ') || '(none)'}`,
-        expected,
-      };
-    if (missing === 'unknown') return waitUntilEffective('the access entry to take effect', expected);
-    if (missing?.length === 0)
-      return window ? { kind: 'change', changes: [closing], expected } : { kind: 'ready', output: expected };
-    if (namespaceExists === false)
-      return refuse({ code: 'namespace-missing', detail: `namespace ${namespace} of cluster ${clusterArn}` });
-    if (!window && notes.made === rightsMade(run, input))
-      return waitUntilEffective('the Role to take effect', expected);
-    if (!admin) {
-      const note = `missing: ${(missing ?? []).join(', ')}`;
-      const changes: [Change, ...Change[]] = [
-        { action: 'open-admin-window', resource: clusterArn, note },
-        ...likely.slice(1),
-      ];
-      return { kind: 'change', changes, expected };
-    }
-    if (!objects || objects === 'hidden')
-      return waitUntilEffective('the administrator’s rights to take effect', expected);
-    const { role, binding } = objects;
-    if (role && objectOwnership(role, owner) === 'other-deployment')
-      return refuse({ code: 'owned-by-another-deployment', detail: `Role ${namespace}/${groupName}` });
-    if (binding && !bindsGroup(binding))
-      return refuse({
-        code: 'cluster-rights-missing',
-        detail: `RoleBinding ${namespace}/${groupName} does not bind the Role to the group ${groupName}`,
-      });
-    const [first, ...more] = [...planObjects(input, objects), ...(window ? [closing] : [])];
-    return first
-      ? { kind: 'change', changes: [first, ...more], expected }
-      : waitUntilEffective('the Role to take effect', expected);
-  },
+  plan: (input, seen, situation) =>
+    firstOf(rulesOfAccess, { input, seen, situation }) ?? planObjects({ input, seen, situation }),
 
   async apply(cx, change, { input }) {
     const { clusterArn, clusterName, clusterAccountId, region, principalArn, namespace } = input;

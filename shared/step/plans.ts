@@ -36,3 +36,15 @@ export function waitFor<Output, Notes extends object = object>(
 export function queueWait(reason: string, times: Pick<Wait, 'seconds' | 'deadlineSeconds'>): Wait {
   return { reason, ...times, overdue: 'run-queue-overdue' };
 }
+
+/** A named rule of a plan. It answers undefined where it does not apply. */
+export type Rule<Facts, P> = (facts: Facts) => P | undefined;
+
+/** The plan of the first rule that applies. */
+export function firstOf<Facts, P>(rules: readonly Rule<Facts, P>[], facts: Facts): P | undefined {
+  for (const rule of rules) {
+    const plan = rule(facts);
+    if (plan) return plan;
+  }
+  return undefined;
+}
