@@ -5,7 +5,7 @@ import { startServer } from '../sandbox/server.ts';
 import { HttpApi } from '../sandbox/http-api.ts';
 import { busRules, httpRoutes, readServerlessFile, resourceOf, type Environment } from './serverless-file.ts';
 import { installVirtualDate } from '../sandbox/clock.ts';
-import { startTable } from '../sandbox/table-server.ts';
+import { startTable } from './runs-table.ts';
 import { startTracing, trace } from '../sandbox/tracing.ts';
 import type { World } from '../sandbox/world.ts';
 
