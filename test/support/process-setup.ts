@@ -1,5 +1,8 @@
 import * as fc from 'fast-check';
+import { useInProcessHttp } from './in-process-http.ts';
 import { muteLogs } from './mute-logs.ts';
+
+useInProcessHttp();
 
 // Tests that read log lines listen on their own.
 muteLogs();
