@@ -1,5 +1,5 @@
-import { build, type Plugin } from 'esbuild';
 import { rm } from 'node:fs/promises';
+import { build, type Plugin } from 'esbuild';
 import { deployedFunctions } from './functions.ts';
 
 export const bundleFolder = 'dist';

@@ -1,5 +1,5 @@
-import { loadAwsServiceSpecSync } from '@aws-cdk/aws-service-spec';
 import { readFile } from 'node:fs/promises';
+import { loadAwsServiceSpecSync } from '@aws-cdk/aws-service-spec';
 
 interface Template {
   Parameters?: Record<string, unknown>;

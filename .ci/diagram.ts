@@ -1,5 +1,5 @@
-import { provisionDefinition } from '../state-machines/provision.ts';
 import { onboardingStepNames } from '../shared/model/step-names.ts';
+import { provisionDefinition } from '../state-machines/provision.ts';
 import { stateName } from '../state-machines/states.ts';
 
 interface StateLike {

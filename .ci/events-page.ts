@@ -1,7 +1,7 @@
 import * as z from 'zod';
-import { StepNameView } from '../shared/model/run.ts';
 import { detailTypes, eventSource, RunEvent } from '../shared/model/run-event.ts';
 import { exampleEvent } from '../shared/model/run-event-example.ts';
+import { StepNameView } from '../shared/model/run-schemas.ts';
 
 const block = (language: string, text: string) => `\`\`\`${language}\n${text}\n\`\`\``;
 const json = (value: unknown) => block('json', JSON.stringify(value, null, 2));

@@ -1,7 +1,7 @@
 import { steps } from '../functions/steps/index.ts';
-import { functionKey } from '../state-machines/states.ts';
 import { stepNames } from '../shared/model/step-names.ts';
 import type { Step, TableAction } from '../shared/step/contract.ts';
+import { functionKey } from '../state-machines/states.ts';
 
 /** What a function may do beside writing its own log; the source of its role. */
 export interface DeployedFunction {

@@ -2,16 +2,17 @@ import { readFileSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
-import { renderAccessTemplate } from './access-templates.ts';
-import { renderErrorPage } from './error-page.ts';
-import { renderEventsPage } from './events-page.ts';
-import { renderDiagram } from './diagram.ts';
-import { functionRoles } from './roles.ts';
+import { routes } from '../functions/api/index.ts';
+import { openapiDocument } from '../shared/api-document/openapi.ts';
 import { renderClusterManifest } from '../shared/cluster/provisioner-manifest.ts';
 import { defaultNames } from '../shared/cluster/provisioner-role.ts';
-import { openapiDocument } from '../shared/api-document/openapi.ts';
 import { offboardDefinition } from '../state-machines/offboard.ts';
 import { provisionDefinition } from '../state-machines/provision.ts';
+import { renderAccessTemplate } from './access-templates.ts';
+import { renderDiagram } from './diagram.ts';
+import { renderErrorPage } from './error-page.ts';
+import { renderEventsPage } from './events-page.ts';
+import { functionRoles } from './roles.ts';
 
 const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
 
@@ -21,7 +22,7 @@ export function generatedFiles(): Record<string, string> {
     'state-machines/provision.asl': json(provisionDefinition()),
     'state-machines/offboard.asl': json(offboardDefinition()),
     'functions/roles.json': json(functionRoles()),
-    'docs/openapi.json': json(openapiDocument()),
+    'docs/openapi.json': json(openapiDocument(routes)),
     'docs/access/payer-provisioner.yaml': renderAccessTemplate('payer'),
     'docs/access/cluster-provisioner.yaml': renderAccessTemplate('cluster'),
     'docs/access/cluster-manifest.yaml': renderClusterManifest({

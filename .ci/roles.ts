@@ -1,5 +1,5 @@
-import { deployedFunctions, type DeployedFunction } from './functions.ts';
 import type { Statement } from '../shared/aws/policy-document.ts';
+import { type DeployedFunction, deployedFunctions } from './functions.ts';
 
 type Resource = { Type: string; Properties: Record<string, unknown> };
 

@@ -1,7 +1,7 @@
 import middy from '@middy/core';
 import * as z from 'zod';
 import { classify, TerminalError } from '../shared/errors/errors.ts';
-import type { RunStatus } from '../shared/model/run.ts';
+import type { RunStatus } from '../shared/model/run-schemas.ts';
 import { closeRun, type Failure } from '../shared/runs/close.ts';
 import { readRun } from '../shared/runs/run-table.ts';
 

@@ -2,8 +2,8 @@ import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
 import * as z from 'zod';
 import { dispatch } from '../shared/batches/dispatch.ts';
-import { now } from '../shared/platform/clock.ts';
 import { classify } from '../shared/errors/errors.ts';
+import { now } from '../shared/platform/clock.ts';
 
 /** A transition of a batch's run that leaves its place to another one, from the event bus. */
 const PlaceLeft = z.object({ detail: z.object({ batchId: z.string() }) });

@@ -1,18 +1,18 @@
 import middy from '@middy/core';
-import { clusterAccount } from '../shared/targets/provisioner-accounts.ts';
-import { closeAdminWindow } from '../shared/cluster/admin-window.ts';
-import { announce, isOverdue } from '../shared/runs/publish-events.ts';
-import { dispatch } from '../shared/batches/dispatch.ts';
 import { listOpenBatchIds } from '../shared/batches/batch-table.ts';
-import { now } from '../shared/platform/clock.ts';
+import { dispatch } from '../shared/batches/dispatch.ts';
+import { closeAdminWindow } from '../shared/cluster/admin-window.ts';
 import { classify } from '../shared/errors/errors.ts';
-import { stopExecution } from '../shared/runs/execution.ts';
-import { log, type LogFields } from '../shared/platform/logger.ts';
 import type { AnyRun } from '../shared/model/run.ts';
+import { now } from '../shared/platform/clock.ts';
+import { log, type LogFields } from '../shared/platform/logger.ts';
 import { closeRun } from '../shared/runs/close.ts';
 import { isCancelling } from '../shared/runs/end.ts';
-import { completeStart } from '../shared/runs/start.ts';
+import { stopExecution } from '../shared/runs/execution.ts';
+import { announce, isOverdue } from '../shared/runs/publish-events.ts';
 import { listPendingRunIds, readRun } from '../shared/runs/run-table.ts';
+import { completeStart } from '../shared/runs/start.ts';
+import { clusterAccount } from '../shared/targets/provisioner-accounts.ts';
 import { listOpenWindows } from '../shared/targets/target-payers.ts';
 
 /** Longer than any invocation, so that nothing still under way is swept. */

@@ -1,5 +1,5 @@
-import { onboardingStepNames, stepPhases, type OnboardingStepName, type StepName } from '../shared/model/step-names.ts';
-import { chain, closingStates, stateName, stepStates, type ChainOptions, type States } from './states.ts';
+import { type OnboardingStepName, onboardingStepNames, type StepName, stepPhases } from '../shared/model/step-names.ts';
+import { chain, type ChainOptions, closingStates, stateName, type States, stepStates } from './states.ts';
 
 type Phase = (typeof stepPhases)[OnboardingStepName];
 

@@ -1,9 +1,10 @@
 import * as z from 'zod';
+import { Refusal } from '../../shared/errors/problem.ts';
 import { apiHandler } from '../../shared/http/api-handler.ts';
-import { Refusal, runLink } from '../../shared/errors/problem.ts';
 import type { Route } from '../../shared/http/route.ts';
-import { cancelRun } from '../../shared/runs/cancel.ts';
+import { runLink } from '../../shared/model/links.ts';
 import { isRunId } from '../../shared/model/run-id.ts';
+import { cancelRun } from '../../shared/runs/cancel.ts';
 import { readRun } from '../../shared/runs/run-table.ts';
 import { Run, runView } from '../../shared/runs/view.ts';
 

@@ -1,7 +1,7 @@
-import { apiHandler } from '../../shared/http/api-handler.ts';
 import { startBatch } from '../../shared/batches/commands.ts';
 import { BatchRequest } from '../../shared/batches/request.ts';
 import { Batch, batchLink, batchView } from '../../shared/batches/view.ts';
+import { apiHandler } from '../../shared/http/api-handler.ts';
 import type { Route } from '../../shared/http/route.ts';
 import { startHeaders } from './start-contract.ts';
 

@@ -1,7 +1,7 @@
 import { apiHandler } from '../../shared/http/api-handler.ts';
-import { runLink } from '../../shared/errors/problem.ts';
-import { OnboardingRequest } from '../../shared/model/onboarding-request.ts';
 import type { Route } from '../../shared/http/route.ts';
+import { runLink } from '../../shared/model/links.ts';
+import { OnboardingRequest } from '../../shared/model/onboarding-request.ts';
 import { startRun } from '../../shared/runs/start.ts';
 import { runView } from '../../shared/runs/view.ts';
 import { startHeaders, startResponses } from './start-contract.ts';

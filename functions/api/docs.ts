@@ -1,6 +1,6 @@
-import { apiHandler } from '../../shared/http/api-handler.ts';
 import { docsPage } from '../../shared/api-document/docs-page.ts';
-import type { OpenapiDocument } from '../../shared/api-document/openapi.ts';
+import type { OpenapiDocument } from '../../shared/api-document/openapi-types.ts';
+import { apiHandler } from '../../shared/http/api-handler.ts';
 import type { Route } from '../../shared/http/route.ts';
 
 export const route = {

@@ -1,10 +1,10 @@
 import * as z from 'zod';
-import { apiHandler } from '../../shared/http/api-handler.ts';
 import { Artifacts, artifactsOf } from '../../shared/artifacts/artifacts.ts';
-import { readDeployment } from '../../shared/platform/settings.ts';
 import { Refusal } from '../../shared/errors/problem.ts';
+import { apiHandler } from '../../shared/http/api-handler.ts';
 import type { Route } from '../../shared/http/route.ts';
 import { isRunId } from '../../shared/model/run-id.ts';
+import { readDeployment } from '../../shared/platform/settings.ts';
 import { readRun } from '../../shared/runs/run-table.ts';
 
 export const route = {

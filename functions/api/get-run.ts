@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { apiHandler } from '../../shared/http/api-handler.ts';
 import { Refusal } from '../../shared/errors/problem.ts';
+import { apiHandler } from '../../shared/http/api-handler.ts';
 import type { Route } from '../../shared/http/route.ts';
 import { isRunId } from '../../shared/model/run-id.ts';
 import { readRun } from '../../shared/runs/run-table.ts';

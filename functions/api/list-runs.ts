@@ -1,9 +1,9 @@
 import * as z from 'zod';
-import { apiHandler } from '../../shared/http/api-handler.ts';
 import { Refusal } from '../../shared/errors/problem.ts';
+import { apiHandler } from '../../shared/http/api-handler.ts';
 import type { Route } from '../../shared/http/route.ts';
-import { runStatuses } from '../../shared/model/run.ts';
 import { isRunId } from '../../shared/model/run-id.ts';
+import { runStatuses } from '../../shared/model/run-schemas.ts';
 import { listRuns, runIndexes } from '../../shared/runs/run-table.ts';
 import { RunSummary, runSummary } from '../../shared/runs/view.ts';
 

@@ -1,7 +1,7 @@
 import * as z from 'zod';
-import { apiHandler } from '../../shared/http/api-handler.ts';
 import { pauseBatch } from '../../shared/batches/commands.ts';
 import { Batch, batchLink, batchView } from '../../shared/batches/view.ts';
+import { apiHandler } from '../../shared/http/api-handler.ts';
 import type { Route } from '../../shared/http/route.ts';
 
 export const route = {

@@ -1,7 +1,8 @@
 import * as z from 'zod';
+import { Refusal } from '../../shared/errors/problem.ts';
 import { apiHandler } from '../../shared/http/api-handler.ts';
-import { Refusal, runLink } from '../../shared/errors/problem.ts';
 import type { Route } from '../../shared/http/route.ts';
+import { runLink } from '../../shared/model/links.ts';
 import { isRunId } from '../../shared/model/run-id.ts';
 import { retryRun } from '../../shared/runs/retry.ts';
 import { readRun } from '../../shared/runs/run-table.ts';

@@ -4,19 +4,19 @@ import { findWorkgroup, locationOf } from '../../shared/aws/athena.ts';
 import {
   AccountBucket,
   bucketActions,
+  type BucketLocation,
+  type BucketSeen,
   hasExpiry,
   newBucket,
   tlsOnlyStatement,
-  type BucketLocation,
-  type BucketSeen,
 } from '../../shared/aws/bucket.ts';
 import { athenaResultsBucketName } from '../../shared/aws/names.ts';
-import { mergeStatements, samePolicy, type PolicyDocument } from '../../shared/aws/policy-document.ts';
+import { mergeStatements, type PolicyDocument, samePolicy } from '../../shared/aws/policy-document.ts';
 import { ownership, ownerTags, toTagList } from '../../shared/aws/tags.ts';
-import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { outputOf } from '../../shared/model/run.ts';
-import { stepHandler } from '../../shared/step-runner/handler.ts';
+import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { defineStep, type Plan, type StepChange } from '../../shared/step/contract.ts';
+import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 type Output = Outputs['athena-results'];
 

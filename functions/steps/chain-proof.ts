@@ -1,30 +1,31 @@
 import { IAMClient } from '@aws-sdk/client-iam';
+import { identityAtEnd, podChainPermission, walkPodChain } from '../../shared/access/credential-chain.ts';
 import { assumeActions, podIdentityContext } from '../../shared/access/pod-trust.ts';
 import { findManagedPolicy } from '../../shared/aws/managed-policy.ts';
 import { findRole, iamRegion, parseRoleArn } from '../../shared/aws/role.ts';
-import type { Owner } from '../../shared/aws/tags.ts';
 import { permits, trusts } from '../../shared/aws/trust-policy.ts';
-import { iso } from '../../shared/platform/clock.ts';
+import { connectKubernetes } from '../../shared/cluster/connection.ts';
 import { rules } from '../../shared/cluster/provisioner-role.ts';
 import { entryKey, findPayer, parseIntegrationFile } from '../../shared/integration-file/merge.ts';
+import type { OnboardingRequest } from '../../shared/model/onboarding-request.ts';
+import type { Owner } from '../../shared/model/ownership.ts';
+import { outputOf, podRoleOf } from '../../shared/model/run.ts';
+import type { Outputs } from '../../shared/model/step-outputs.ts';
+import { type Target, targetOf } from '../../shared/model/target.ts';
+import { iso } from '../../shared/platform/clock.ts';
 import {
   fileOf,
   readSecret,
+  type Refusal,
   rehearse,
+  type Secret,
   unreadable,
   unwritable,
   withFile,
-  type Refusal,
-  type Secret,
 } from '../../shared/publication/integration-secret.ts';
-import { connectKubernetes } from '../../shared/kubernetes/client.ts';
-import { identityAtEnd, podChainPermission, walkPodChain } from '../../shared/access/credential-chain.ts';
-import { outputOf, podRoleOf, targetOf, type Target } from '../../shared/model/run.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 import { listTargetPayers } from '../../shared/targets/target-payers.ts';
-import type { OnboardingRequest } from '../../shared/model/onboarding-request.ts';
-import type { Outputs } from '../../shared/model/step-outputs.ts';
 
 interface Input {
   target: Target;

@@ -1,34 +1,36 @@
-import * as z from 'zod';
 import { CreateAccessEntryCommand, EKSClient } from '@aws-sdk/client-eks';
-import { findAccessEntry, type AccessEntry } from '../../shared/cluster/access-entry.ts';
-import { closeAdminWindow, hasAdminPolicy, openAdminWindow } from '../../shared/cluster/admin-window.ts';
+import * as z from 'zod';
 import { ownerTags } from '../../shared/aws/tags.ts';
+import { type AccessEntry, findAccessEntry } from '../../shared/cluster/access-entry.ts';
+import { missingRights } from '../../shared/cluster/access-review.ts';
+import { closeAdminWindow, hasAdminPolicy, openAdminWindow } from '../../shared/cluster/admin-window.ts';
+import { connectKubernetes } from '../../shared/cluster/connection.ts';
 import {
   bindsGroup,
+  type CoveredNames,
   coveredNames,
   givesRight,
   groupName,
   mergeRules,
   namespaceObject,
   rightsOf,
+  type Role,
+  type RoleBinding,
   roleBindingObject,
   roleObject,
   rules,
   rulesFor,
-  type CoveredNames,
-  type Role,
-  type RoleBinding,
 } from '../../shared/cluster/provisioner-role.ts';
 import { isAwsError, RetryableError, unlessTaken, UserError } from '../../shared/errors/errors.ts';
 import { isDeniedByPolicy } from '../../shared/errors/kubernetes-error.ts';
-import { missingRights } from '../../shared/cluster/access-review.ts';
-import { connectKubernetes, type KubernetesClient } from '../../shared/kubernetes/client.ts';
+import type { KubernetesClient } from '../../shared/kubernetes/client.ts';
 import { objectOwnership, ownerLabels } from '../../shared/kubernetes/ownership-labels.ts';
-import { clusterArnOf, type RunRecord } from '../../shared/model/run.ts';
-import { defineStep, rejected, type KubernetesRule, type Plan, type StepContext } from '../../shared/step/contract.ts';
-import { stepHandler } from '../../shared/step-runner/handler.ts';
-import { readWindow, type AdminWindow } from '../../shared/targets/target-payers.ts';
+import type { RunRecord } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
+import { clusterArnOf } from '../../shared/model/target.ts';
+import { defineStep, type KubernetesRule, type Plan, rejected, type StepContext } from '../../shared/step/contract.ts';
+import { stepHandler } from '../../shared/step-runner/handler.ts';
+import { type AdminWindow, readWindow } from '../../shared/targets/target-payers.ts';
 
 interface Input {
   clusterArn: string;

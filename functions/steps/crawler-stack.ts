@@ -7,29 +7,28 @@ import {
 import { GetCrawlerCommand, GlueClient } from '@aws-sdk/client-glue';
 import { GetAccountSettingsCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
-import { crawlerStackPermissions } from '../../shared/billing/crawler-permissions.ts';
-import { inspectCrawlerTemplate, isRetiredRuntime, type Inspection } from '../../shared/billing/crawler-template.ts';
-import { crawlerStackName } from '../../shared/aws/names.ts';
-import { nativeCrawlerTemplate } from '../../shared/billing/own-crawler-template.ts';
 import {
   isEmpty,
   lostAmong,
+  type Notifications,
   othersAmong,
   overlapping,
   putNotifications,
   readNotifications,
-  type Notifications,
 } from '../../shared/aws/bucket-notifications.ts';
-import { databaseNames, tablesOfReport, type ReportTable } from '../../shared/billing/report-table.ts';
-import { crawlerDatabase, crawlerName, dataPath } from '../../shared/billing/report-location.ts';
+import { crawlerStackName } from '../../shared/aws/names.ts';
 import { describeStack, rootCause, stackResources } from '../../shared/aws/stack.ts';
 import { fromTagList, ownership, ownerTags, toTagList } from '../../shared/aws/tags.ts';
+import { crawlerStackPermissions } from '../../shared/billing/crawler-permissions.ts';
+import { inspectCrawlerTemplate, type Inspection, isRetiredRuntime } from '../../shared/billing/crawler-template.ts';
+import { nativeCrawlerTemplate } from '../../shared/billing/own-crawler-template.ts';
+import { crawlerDatabase, crawlerName, dataPath } from '../../shared/billing/report-location.ts';
+import { databaseNames, type ReportTable, tablesOfReport } from '../../shared/billing/report-table.ts';
 import { absentIf, isAwsError } from '../../shared/errors/errors.ts';
 import { knownAfter } from '../../shared/model/known-after.ts';
-import type { Outputs } from '../../shared/model/step-outputs.ts';
 import type { OnboardingRequest } from '../../shared/model/onboarding-request.ts';
 import { outputOf } from '../../shared/model/run.ts';
-import { stepHandler } from '../../shared/step-runner/handler.ts';
+import type { Outputs } from '../../shared/model/step-outputs.ts';
 import {
   defineStep,
   type Plan,
@@ -37,6 +36,7 @@ import {
   type StepChange,
   type StepContext,
 } from '../../shared/step/contract.ts';
+import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 type Output = Outputs['crawler-stack'];
 type Kind = 'template' | 'native';

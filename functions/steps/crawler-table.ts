@@ -1,12 +1,12 @@
-import { GetCrawlerCommand, GlueClient, StartCrawlerCommand, type Crawler } from '@aws-sdk/client-glue';
-import { hasPartition, tablesOfReport, type ReportTable } from '../../shared/billing/report-table.ts';
+import { type Crawler, GetCrawlerCommand, GlueClient, StartCrawlerCommand } from '@aws-sdk/client-glue';
 import { dataLocation } from '../../shared/billing/report-location.ts';
+import { hasPartition, type ReportTable, tablesOfReport } from '../../shared/billing/report-table.ts';
 import { absentIf, isAwsError } from '../../shared/errors/errors.ts';
 import { isKnown, knownAfter } from '../../shared/model/known-after.ts';
-import type { Outputs, Partition } from '../../shared/model/step-outputs.ts';
 import { outputOf } from '../../shared/model/run.ts';
+import type { Outputs, Partition } from '../../shared/model/step-outputs.ts';
+import { defineStep, type Plan, rejected, type Situation, type StepChange } from '../../shared/step/contract.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import { defineStep, rejected, type Plan, type Situation, type StepChange } from '../../shared/step/contract.ts';
 
 type Output = Outputs['crawler-table'];
 

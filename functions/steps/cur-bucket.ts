@@ -1,21 +1,21 @@
 import type { LifecycleRule } from '@aws-sdk/client-s3';
-import { billingStatements, missingBillingRights } from '../../shared/billing/cur-bucket-policy.ts';
 import {
   AccountBucket,
   bucketActions,
+  type BucketLocation,
+  type BucketSeen,
   hasExpiry,
   newBucket,
   tlsOnlyStatement,
-  type BucketLocation,
-  type BucketSeen,
 } from '../../shared/aws/bucket.ts';
-import { mergeStatements, samePolicy, type PolicyDocument } from '../../shared/aws/policy-document.ts';
-import { dataPath } from '../../shared/billing/report-location.ts';
+import { mergeStatements, type PolicyDocument, samePolicy } from '../../shared/aws/policy-document.ts';
 import { ownership, ownerTags, takenOverTags } from '../../shared/aws/tags.ts';
-import type { Outputs } from '../../shared/model/step-outputs.ts';
+import { billingStatements, missingBillingRights } from '../../shared/billing/cur-bucket-policy.ts';
+import { dataPath } from '../../shared/billing/report-location.ts';
 import { outputOf } from '../../shared/model/run.ts';
-import { stepHandler } from '../../shared/step-runner/handler.ts';
+import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { defineStep, type Plan, type StepChange } from '../../shared/step/contract.ts';
+import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 type Output = Outputs['cur-bucket'];
 

@@ -1,15 +1,15 @@
 import {
   listReports,
   putReport,
+  type Report,
   reportArn,
   settingProblems,
-  type Report,
 } from '../../shared/billing/report-definition.ts';
 import { isAwsError, UserError } from '../../shared/errors/errors.ts';
-import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { outputOf } from '../../shared/model/run.ts';
+import type { Outputs } from '../../shared/model/step-outputs.ts';
+import { defineStep, type Plan, rejected, type StepChange } from '../../shared/step/contract.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import { defineStep, rejected, type Plan, type StepChange } from '../../shared/step/contract.ts';
 
 type Output = Outputs['cur-report'];
 

@@ -1,13 +1,14 @@
+import { connectKubernetes, unlessHidden } from '../../shared/cluster/connection.ts';
 import { rules } from '../../shared/cluster/provisioner-role.ts';
-import { connectKubernetes, unlessHidden } from '../../shared/kubernetes/client.ts';
+import { agents, type CostReader, costReaders } from '../../shared/kubecost/installation.ts';
 import { readLandscape } from '../../shared/kubecost/read-installation.ts';
-import { outputs, type Outputs } from '../../shared/model/step-outputs.ts';
-import { targetOf, type RunRecord, type Target } from '../../shared/model/run.ts';
+import type { OnboardingRequest } from '../../shared/model/onboarding-request.ts';
+import type { RunRecord } from '../../shared/model/run.ts';
+import { type Outputs, outputs } from '../../shared/model/step-outputs.ts';
+import { type Target, targetOf } from '../../shared/model/target.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 import { readTargetSettings } from '../../shared/targets/target-payers.ts';
-import { agents, costReaders, type CostReader } from '../../shared/kubecost/installation.ts';
-import type { OnboardingRequest } from '../../shared/model/onboarding-request.ts';
 
 interface Input {
   target: Target;

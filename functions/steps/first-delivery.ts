@@ -1,13 +1,13 @@
-import { missingBillingRights } from '../../shared/billing/cur-bucket-policy.ts';
 import { AccountBucket } from '../../shared/aws/bucket.ts';
+import { missingBillingRights } from '../../shared/billing/cur-bucket-policy.ts';
+import { type Delivery, readDelivery } from '../../shared/billing/delivery.ts';
 import { deliveryTime, listReports } from '../../shared/billing/report-definition.ts';
-import { readDelivery, type Delivery } from '../../shared/billing/delivery.ts';
 import { reportRoot } from '../../shared/billing/report-location.ts';
 import { knownAfter } from '../../shared/model/known-after.ts';
-import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { outputOf, type RunRecord } from '../../shared/model/run.ts';
-import { stepHandler } from '../../shared/step-runner/handler.ts';
+import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
+import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 type Output = Outputs['first-delivery'];
 

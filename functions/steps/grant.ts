@@ -1,25 +1,29 @@
 import { IAMClient } from '@aws-sdk/client-iam';
 import {
   maxAttachedPolicies,
+  type Packed,
   packShards,
   payerRolesOf,
   shardArn,
-  type Packed,
 } from '../../shared/access/grant-policy.ts';
 import {
   applyPolicyChange,
   findManagedPolicy,
   listAttachedPolicies,
   policyArnOf,
+  type PolicyChange,
   policyChanges,
   policyRemoval,
-  type PolicyChange,
   type SeenPolicy,
 } from '../../shared/aws/managed-policy.ts';
-import { grantPolicyName, targetId } from '../../shared/aws/names.ts';
+import { grantPolicyName } from '../../shared/aws/names.ts';
 import { iamRegion } from '../../shared/aws/role.ts';
 import { UserError } from '../../shared/errors/errors.ts';
-import { outputOf, podRoleOf, targetOf, type Quota, type Target } from '../../shared/model/run.ts';
+import { outputOf, podRoleOf } from '../../shared/model/run.ts';
+import type { Quota } from '../../shared/model/run-schemas.ts';
+import type { Outputs } from '../../shared/model/step-outputs.ts';
+import { targetId } from '../../shared/model/target.ts';
+import { type Target, targetOf } from '../../shared/model/target.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 import {
@@ -32,7 +36,6 @@ import {
   type TargetPayer,
   type TargetSettings,
 } from '../../shared/targets/target-payers.ts';
-import type { Outputs } from '../../shared/model/step-outputs.ts';
 
 interface Input {
   target: Target;

@@ -1,13 +1,16 @@
+import type { StepName } from '../../shared/model/step-names.ts';
+import type { Step } from '../../shared/step/contract.ts';
+import { athenaResults } from './athena-results.ts';
 import { chainProof } from './chain-proof.ts';
 import { clusterAccess } from './cluster-access.ts';
 import { crawlerStack } from './crawler-stack.ts';
 import { crawlerTable } from './crawler-table.ts';
 import { curBucket } from './cur-bucket.ts';
 import { curReport } from './cur-report.ts';
-import { athenaResults } from './athena-results.ts';
 import { discovery } from './discovery.ts';
 import { firstDelivery } from './first-delivery.ts';
 import { grant } from './grant.ts';
+import { inventory } from './inventory.ts';
 import { loadProof } from './load-proof.ts';
 import { payerPolicy } from './payer-policy.ts';
 import { payerRole } from './payer-role.ts';
@@ -15,20 +18,17 @@ import { podIdentity } from './pod-identity.ts';
 import { podRole } from './pod-role.ts';
 import { preflight } from './preflight.ts';
 import { publish } from './publish.ts';
-import { reportChoice } from './report-choice.ts';
-import { smokeQuery } from './smoke-query.ts';
-import { inventory } from './inventory.ts';
+import { removeAccess } from './remove-access.ts';
+import { removeAthenaResults } from './remove-athena-results.ts';
+import { removeCrawlerStack } from './remove-crawler-stack.ts';
 import { removeEntry } from './remove-entry.ts';
-import { unloadProof } from './unload-proof.ts';
-import { removePodRole } from './remove-pod-role.ts';
 import { removeGrant } from './remove-grant.ts';
 import { removePayerRole } from './remove-payer-role.ts';
-import { removeCrawlerStack } from './remove-crawler-stack.ts';
-import { removeAthenaResults } from './remove-athena-results.ts';
+import { removePodRole } from './remove-pod-role.ts';
 import { removeReport } from './remove-report.ts';
-import { removeAccess } from './remove-access.ts';
-import type { Step } from '../../shared/step/contract.ts';
-import type { StepName } from '../../shared/model/step-names.ts';
+import { reportChoice } from './report-choice.ts';
+import { smokeQuery } from './smoke-query.ts';
+import { unloadProof } from './unload-proof.ts';
 
 /** Every step by name: what the state machine, the function roles and the access templates are generated from. */
 export const steps: Record<StepName, Step> = {

@@ -1,4 +1,4 @@
-import { athenaResultsBucketName, targetId } from '../../shared/aws/names.ts';
+import { athenaResultsBucketName } from '../../shared/aws/names.ts';
 import {
   apiServerOf,
   describeClusterPermission,
@@ -6,13 +6,15 @@ import {
   judgeCluster,
   untilAnswered,
 } from '../../shared/cluster/cluster-check.ts';
-import { Findings, refusalOf, type Problem } from '../../shared/step/problem-list.ts';
-import { outputs, type Outputs } from '../../shared/model/step-outputs.ts';
-import { OnboardingRequest, type OffboardingRequest } from '../../shared/model/onboarding-request.ts';
-import { clusterArnOf, targetOf, type RunRecord } from '../../shared/model/run.ts';
+import { type OffboardingRequest, OnboardingRequest } from '../../shared/model/onboarding-request.ts';
+import type { RunRecord } from '../../shared/model/run.ts';
+import { type Outputs, outputs } from '../../shared/model/step-outputs.ts';
+import { targetId } from '../../shared/model/target.ts';
+import { clusterArnOf, targetOf } from '../../shared/model/target.ts';
 import { listRuns, readRun, type RunPage, type RunSummary } from '../../shared/runs/run-table.ts';
-import { stepHandler } from '../../shared/step-runner/handler.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
+import { Findings, type Problem, refusalOf } from '../../shared/step/problem-list.ts';
+import { stepHandler } from '../../shared/step-runner/handler.ts';
 import {
   listTargetPayers,
   readTargetSettings,

@@ -1,20 +1,21 @@
-import { entryKey, entryOf, findPayer, type IntegrationEntry } from '../../shared/integration-file/merge.ts';
+import { type PodChain, podChainPermission, walkPodChain } from '../../shared/access/credential-chain.ts';
+import { connectKubernetes } from '../../shared/cluster/connection.ts';
 import { rules } from '../../shared/cluster/provisioner-role.ts';
-import { askConsumer, type Word } from '../../shared/kubecost/connection-check.ts';
 import type { ErrorCode } from '../../shared/errors/catalogue.ts';
+import { entryKey, entryOf, findPayer, type IntegrationEntry } from '../../shared/integration-file/merge.ts';
+import { askConsumer, type Word } from '../../shared/kubecost/connection-check.ts';
+import { hasCredentials, listPods } from '../../shared/kubernetes/pods.ts';
+import { type RollingWorkload, type Rollout, rolloutOf } from '../../shared/kubernetes/rollout.ts';
+import { outputOf, podRoleOf, type RunRecord } from '../../shared/model/run.ts';
+import type { Outputs } from '../../shared/model/step-outputs.ts';
+import { type Target, targetOf } from '../../shared/model/target.ts';
 import {
   fileOf,
   readSecret,
-  unreadable,
   type Refusal,
   type Secret,
+  unreadable,
 } from '../../shared/publication/integration-secret.ts';
-import { connectKubernetes } from '../../shared/kubernetes/client.ts';
-import type { Outputs } from '../../shared/model/step-outputs.ts';
-import { podChainPermission, walkPodChain, type PodChain } from '../../shared/access/credential-chain.ts';
-import { hasCredentials, listPods } from '../../shared/kubernetes/pods.ts';
-import { rolloutOf, type Rollout, type RollingWorkload } from '../../shared/kubernetes/rollout.ts';
-import { outputOf, podRoleOf, targetOf, type RunRecord, type Target } from '../../shared/model/run.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 

@@ -1,13 +1,13 @@
 import { GetRoleCommand, GetRolePolicyCommand, IAMClient, PutRolePolicyCommand } from '@aws-sdk/client-iam';
-import { dataPolicyName, tagsPolicyName } from '../../shared/aws/names.ts';
 import { dataPolicy, payerDataOf, tagsPolicy, unionWith } from '../../shared/access/payer-policy.ts';
-import { decodePolicy, policyCharacters, samePolicy, type PolicyDocument } from '../../shared/aws/policy-document.ts';
+import { dataPolicyName, tagsPolicyName } from '../../shared/aws/names.ts';
+import { decodePolicy, policyCharacters, type PolicyDocument, samePolicy } from '../../shared/aws/policy-document.ts';
 import { fromTagList, ownership } from '../../shared/aws/tags.ts';
 import { absentIf } from '../../shared/errors/errors.ts';
-import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { outputOf } from '../../shared/model/run.ts';
-import { stepHandler } from '../../shared/step-runner/handler.ts';
+import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { defineStep, type Plan, type StepChange, type StepContext } from '../../shared/step/contract.ts';
+import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 type Output = Outputs['payer-policy'];
 

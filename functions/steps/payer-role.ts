@@ -1,22 +1,23 @@
 import { IAMClient } from '@aws-sdk/client-iam';
-import { payerRoleName } from '../../shared/aws/names.ts';
 import { withoutRole, withRole } from '../../shared/access/payer-trust.ts';
-import { listOf, policyCharacters, policyOf, type PolicyDocument } from '../../shared/aws/policy-document.ts';
+import { payerRoleName } from '../../shared/aws/names.ts';
+import { listOf, policyCharacters, type PolicyDocument, policyOf } from '../../shared/aws/policy-document.ts';
 import {
   applyRoleChange,
   findRole,
   iamRegion,
   roleArnOf,
-  roleChanges,
   type RoleChange,
+  roleChanges,
   type SeenRole,
 } from '../../shared/aws/role.ts';
 import { trusts } from '../../shared/aws/trust-policy.ts';
-import { podRoleOf, targetOf, type Target } from '../../shared/model/run.ts';
+import { podRoleOf } from '../../shared/model/run.ts';
+import type { Outputs } from '../../shared/model/step-outputs.ts';
+import { type Target, targetOf } from '../../shared/model/target.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 import { addPayerTarget, listPayerTargets, type PayerTarget } from '../../shared/targets/target-payers.ts';
-import type { Outputs } from '../../shared/model/step-outputs.ts';
 
 interface Input {
   payerAccountId: string;

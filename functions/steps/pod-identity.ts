@@ -3,32 +3,33 @@ import { CreatePodIdentityAssociationCommand, EKSClient, TagResourceCommand } fr
 import { IAMClient } from '@aws-sdk/client-iam';
 import {
   assumeActions,
+  type PodIdentity,
   podIdentityContext,
   podIdentityTrust,
-  type PodIdentity,
 } from '../../shared/access/pod-trust.ts';
-import { findAssociation, type Association } from '../../shared/aws/pod-identity-association.ts';
 import { podRoleName } from '../../shared/aws/names.ts';
-import { mergeStatements, policyOf, type PolicyDocument } from '../../shared/aws/policy-document.ts';
+import { type Association, findAssociation } from '../../shared/aws/pod-identity-association.ts';
+import { mergeStatements, type PolicyDocument, policyOf } from '../../shared/aws/policy-document.ts';
 import {
   applyRoleChange,
   findRole,
   iamRegion,
   parseRoleArn,
   roleArnOf,
-  roleChanges,
   type RoleChange,
+  roleChanges,
   type SeenRole,
 } from '../../shared/aws/role.ts';
 import { ownerTags, takenOverTags } from '../../shared/aws/tags.ts';
 import { trusts } from '../../shared/aws/trust-policy.ts';
+import type { ErrorCode } from '../../shared/errors/catalogue.ts';
 import { isAwsError, RetryableError, unlessTaken } from '../../shared/errors/errors.ts';
 import { knownAfter } from '../../shared/model/known-after.ts';
-import { clusterArnOf, outputOf } from '../../shared/model/run.ts';
+import { outputOf } from '../../shared/model/run.ts';
+import type { Outputs } from '../../shared/model/step-outputs.ts';
+import { clusterArnOf } from '../../shared/model/target.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import type { ErrorCode } from '../../shared/errors/catalogue.ts';
-import type { Outputs } from '../../shared/model/step-outputs.ts';
 
 interface Input extends PodIdentity {
   clusterName: string;

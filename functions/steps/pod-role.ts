@@ -6,33 +6,35 @@ import {
 } from '@aws-sdk/client-iam';
 import {
   annotatedBy,
+  type PodIdentity,
   roleAnnotation,
   webIdentityContext,
   webIdentityTrust,
-  type PodIdentity,
 } from '../../shared/access/pod-trust.ts';
 import { podRoleName } from '../../shared/aws/names.ts';
-import { mergeStatements, policyOf, type PolicyDocument } from '../../shared/aws/policy-document.ts';
+import { mergeStatements, type PolicyDocument, policyOf } from '../../shared/aws/policy-document.ts';
 import {
   applyRoleChange,
   findRole,
   iamRegion,
   parseRoleArn,
   roleArnOf,
-  roleChanges,
   type RoleChange,
+  roleChanges,
   type SeenRole,
 } from '../../shared/aws/role.ts';
 import { ownerTags, toTagList } from '../../shared/aws/tags.ts';
 import { trusts } from '../../shared/aws/trust-policy.ts';
+import { connectKubernetes, unlessHidden } from '../../shared/cluster/connection.ts';
 import { rules } from '../../shared/cluster/provisioner-role.ts';
 import { absentIf, unlessTaken } from '../../shared/errors/errors.ts';
-import { connectKubernetes, unlessHidden, type KubernetesObject } from '../../shared/kubernetes/client.ts';
+import type { KubernetesObject } from '../../shared/kubernetes/client.ts';
 import { isHelmManaged, ownerLabels } from '../../shared/kubernetes/ownership-labels.ts';
-import { clusterArnOf, outputOf } from '../../shared/model/run.ts';
+import { outputOf } from '../../shared/model/run.ts';
+import type { Outputs } from '../../shared/model/step-outputs.ts';
+import { clusterArnOf } from '../../shared/model/target.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import type { Outputs } from '../../shared/model/step-outputs.ts';
 
 interface Input extends PodIdentity {
   clusterAccountId: string;

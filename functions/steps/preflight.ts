@@ -2,8 +2,8 @@ import { DescribeAddonCommand, EKSClient } from '@aws-sdk/client-eks';
 import { GetDataLakeSettingsCommand, LakeFormationClient } from '@aws-sdk/client-lakeformation';
 import { GetAccountSettingsCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { DescribeOrganizationCommand, OrganizationsClient } from '@aws-sdk/client-organizations';
-import { listReports } from '../../shared/billing/report-definition.ts';
 import { maxPayersPerTarget } from '../../shared/access/grant-policy.ts';
+import { listReports } from '../../shared/billing/report-definition.ts';
 import {
   apiServerOf,
   describeClusterPermission,
@@ -12,12 +12,12 @@ import {
   untilAnswered,
 } from '../../shared/cluster/cluster-check.ts';
 import { absentIf } from '../../shared/errors/errors.ts';
-import { Findings, refusalOf, type Problem } from '../../shared/step/problem-list.ts';
-import type { Outputs } from '../../shared/model/step-outputs.ts';
 import type { OnboardingRequest } from '../../shared/model/onboarding-request.ts';
-import { clusterArnOf, targetOf } from '../../shared/model/run.ts';
-import { stepHandler } from '../../shared/step-runner/handler.ts';
+import type { Outputs } from '../../shared/model/step-outputs.ts';
+import { clusterArnOf, targetOf } from '../../shared/model/target.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
+import { Findings, type Problem, refusalOf } from '../../shared/step/problem-list.ts';
+import { stepHandler } from '../../shared/step-runner/handler.ts';
 import { listTargetPayers } from '../../shared/targets/target-payers.ts';
 
 type Output = Outputs['preflight'];

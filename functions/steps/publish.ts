@@ -1,39 +1,42 @@
 import { createHash } from 'node:crypto';
+import { connectKubernetes, unlessHidden } from '../../shared/cluster/connection.ts';
+import { rules } from '../../shared/cluster/provisioner-role.ts';
 import {
   entryKey,
   entryOf,
   foreignKeys,
+  type IntegrationEntry,
   parseIntegrationFile,
   renderEntry,
-  type IntegrationEntry,
 } from '../../shared/integration-file/merge.ts';
-import { iso, now } from '../../shared/platform/clock.ts';
-import { rules } from '../../shared/cluster/provisioner-role.ts';
-import { readSecret, withFile, type Secret } from '../../shared/publication/integration-secret.ts';
-import { connectKubernetes, unlessHidden } from '../../shared/kubernetes/client.ts';
 import { listPods, type Pod } from '../../shared/kubernetes/pods.ts';
 import { knownAfter } from '../../shared/model/known-after.ts';
-import { mostAtOnce, publicationOf, type OwnEntry } from '../../shared/publication/desired-file.ts';
+import type { OnboardingRequest } from '../../shared/model/onboarding-request.ts';
+import { outputOf, podRoleOf, type RunRecord } from '../../shared/model/run.ts';
+import type { Outputs } from '../../shared/model/step-outputs.ts';
+import { type Target, targetOf } from '../../shared/model/target.ts';
+import { iso, now } from '../../shared/platform/clock.ts';
+import { mostAtOnce, type OwnEntry, publicationOf } from '../../shared/publication/desired-file.ts';
+import { readSecret, type Secret, withFile } from '../../shared/publication/integration-secret.ts';
 import {
   needsRestart,
+  type Reader,
+  type Restartable,
   restartPatch,
   restsUntil,
   restWait,
-  type Reader,
-  type Restartable,
 } from '../../shared/publication/workload-restart.ts';
-import { outputOf, podRoleOf, targetOf, type RunRecord, type Target } from '../../shared/model/run.ts';
 import {
   completeLook,
+  type FileChange,
   fileChanges,
   isHeld,
-  wantedFile,
-  writeFile,
-  type FileChange,
   type SecretLook,
   type WantedFile,
+  wantedFile,
+  writeFile,
 } from '../../shared/publication/write-file.ts';
-import { defineStep, rejected, type Plan, type StepContext, type Wait } from '../../shared/step/contract.ts';
+import { defineStep, type Plan, rejected, type StepContext, type Wait } from '../../shared/step/contract.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 import {
   listTargetPayers,
@@ -42,8 +45,6 @@ import {
   readTargetSettings,
   type TargetPayer,
 } from '../../shared/targets/target-payers.ts';
-import type { OnboardingRequest } from '../../shared/model/onboarding-request.ts';
-import type { Outputs } from '../../shared/model/step-outputs.ts';
 
 interface Input extends OwnEntry {
   target: Target;

@@ -1,28 +1,32 @@
 import { DeleteAccessEntryCommand, EKSClient } from '@aws-sdk/client-eks';
 import * as z from 'zod';
-import { findAccessEntry, type AccessEntry } from '../../shared/cluster/access-entry.ts';
-import { closeAdminWindow, hasAdminPolicy, openAdminWindow } from '../../shared/cluster/admin-window.ts';
-import { targetId } from '../../shared/aws/names.ts';
+import { deleteTagged } from '../../shared/aws/delete-tagged.ts';
 import { taggedOurs } from '../../shared/aws/tags.ts';
+import { type AccessEntry, findAccessEntry } from '../../shared/cluster/access-entry.ts';
 import { rulesIn } from '../../shared/cluster/access-review.ts';
+import { closeAdminWindow, hasAdminPolicy, openAdminWindow } from '../../shared/cluster/admin-window.ts';
+import { connectKubernetes } from '../../shared/cluster/connection.ts';
 import { givesRight, groupName } from '../../shared/cluster/provisioner-role.ts';
 import type { ErrorCode } from '../../shared/errors/catalogue.ts';
 import { absentIf, isAwsError, isKnownError, RetryableError } from '../../shared/errors/errors.ts';
 import { isDeniedByPolicy } from '../../shared/errors/kubernetes-error.ts';
-import { connectKubernetes, type KubernetesClient } from '../../shared/kubernetes/client.ts';
+import type { KubernetesClient } from '../../shared/kubernetes/client.ts';
+import { outputOf } from '../../shared/model/run.ts';
+import type { Outputs, Removal } from '../../shared/model/step-outputs.ts';
+import { targetId } from '../../shared/model/target.ts';
+import { type Target, targetOf } from '../../shared/model/target.ts';
 import {
   judgeObjects,
-  readObjects,
   type Neighbour,
   type ObjectChange,
   type Objects,
+  readObjects,
 } from '../../shared/offboarding/namespace-objects.ts';
-import type { Outputs, Removal } from '../../shared/model/step-outputs.ts';
-import { deleteTagged, removalOf } from '../../shared/offboarding/removal-output.ts';
-import { outputOf, targetOf, type Target } from '../../shared/model/run.ts';
-import { defineStep, rejected, type Plan, type Situation, type StepContext } from '../../shared/step/contract.ts';
+import { removalOf } from '../../shared/offboarding/removal-output.ts';
+import { defineStep, type Plan, rejected, type Situation, type StepContext } from '../../shared/step/contract.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 import {
+  type AdminWindow,
   deleteTargetPayer,
   deleteTargetSettings,
   listOtherTargets,
@@ -30,7 +34,6 @@ import {
   needsTarget,
   readTargetSettings,
   readWindow,
-  type AdminWindow,
   type TargetPayer,
 } from '../../shared/targets/target-payers.ts';
 

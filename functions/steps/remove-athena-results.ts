@@ -7,21 +7,23 @@ import {
 } from '@aws-sdk/client-athena';
 import { findWorkgroup, locationOf, unlessMissing } from '../../shared/aws/athena.ts';
 import { AccountBucket } from '../../shared/aws/bucket.ts';
+import { deleteTagged } from '../../shared/aws/delete-tagged.ts';
 import { athenaResultsBucketName } from '../../shared/aws/names.ts';
-import { fromTagList, ownership, taggedOurs, type Ownership } from '../../shared/aws/tags.ts';
+import { fromTagList, ownership, taggedOurs } from '../../shared/aws/tags.ts';
 import { absentIf } from '../../shared/errors/errors.ts';
+import type { Ownership } from '../../shared/model/ownership.ts';
+import { outputOf } from '../../shared/model/run.ts';
 import type { Outputs, Removal } from '../../shared/model/step-outputs.ts';
 import {
+  type Leaving,
   leavingOf,
+  type PayerUsers,
   readPayerUsers,
   reasonsToStay,
-  type Leaving,
-  type PayerUsers,
 } from '../../shared/offboarding/payer-usage.ts';
-import { deleteTagged, removalOf } from '../../shared/offboarding/removal-output.ts';
-import { outputOf } from '../../shared/model/run.ts';
+import { removalOf } from '../../shared/offboarding/removal-output.ts';
+import { defineStep, type Plan, rejected, type StepChange, type StepContext } from '../../shared/step/contract.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import { defineStep, rejected, type Plan, type StepChange, type StepContext } from '../../shared/step/contract.ts';
 
 type Output = Outputs['remove-athena-results'];
 

@@ -1,32 +1,31 @@
 import { CloudFormationClient, DeleteStackCommand, type Stack } from '@aws-sdk/client-cloudformation';
 import { GetCrawlerCommand, GlueClient } from '@aws-sdk/client-glue';
 import { AccountBucket } from '../../shared/aws/bucket.ts';
-import { crawlerStackPermissions } from '../../shared/billing/crawler-permissions.ts';
-import { crawlerStackName } from '../../shared/aws/names.ts';
 import {
   isEmpty,
   lostAmong,
+  type Notifications,
   othersAmong,
   putNotifications,
   readNotifications,
-  type Notifications,
 } from '../../shared/aws/bucket-notifications.ts';
-import { foreignTables, tablesOfReport } from '../../shared/billing/report-table.ts';
-import { crawlerDatabase, crawlerName } from '../../shared/billing/report-location.ts';
+import { crawlerStackName } from '../../shared/aws/names.ts';
 import { describeStack, rootCause, stackResources } from '../../shared/aws/stack.ts';
 import { fromTagList, ownership } from '../../shared/aws/tags.ts';
+import { crawlerStackPermissions } from '../../shared/billing/crawler-permissions.ts';
+import { crawlerDatabase, crawlerName } from '../../shared/billing/report-location.ts';
+import { foreignTables, tablesOfReport } from '../../shared/billing/report-table.ts';
 import { absentIf, isAwsError, UserError } from '../../shared/errors/errors.ts';
+import { outputOf } from '../../shared/model/run.ts';
 import type { Outputs, Removal } from '../../shared/model/step-outputs.ts';
 import {
+  type Leaving,
   leavingOf,
+  type PayerUsers,
   readPayerUsers,
   reasonsToStay,
-  type Leaving,
-  type PayerUsers,
 } from '../../shared/offboarding/payer-usage.ts';
 import { removalOf } from '../../shared/offboarding/removal-output.ts';
-import { outputOf } from '../../shared/model/run.ts';
-import { stepHandler } from '../../shared/step-runner/handler.ts';
 import {
   defineStep,
   type Plan,
@@ -34,6 +33,7 @@ import {
   type StepChange,
   type StepContext,
 } from '../../shared/step/contract.ts';
+import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 type Output = Outputs['remove-crawler-stack'];
 

@@ -1,26 +1,26 @@
 import { payerRoleName } from '../../shared/aws/names.ts';
 import { roleArnOf } from '../../shared/aws/role.ts';
-import { iso, now } from '../../shared/platform/clock.ts';
-import { findPayer, foreignKeys } from '../../shared/integration-file/merge.ts';
+import { connectKubernetes } from '../../shared/cluster/connection.ts';
 import { rules } from '../../shared/cluster/provisioner-role.ts';
-import { readSecret, unwritable, withFile } from '../../shared/publication/integration-secret.ts';
-import { connectKubernetes } from '../../shared/kubernetes/client.ts';
+import { findPayer, foreignKeys } from '../../shared/integration-file/merge.ts';
 import type { Outputs, Removal } from '../../shared/model/step-outputs.ts';
+import type { Target } from '../../shared/model/target.ts';
+import { type Leaver, leaverOf } from '../../shared/offboarding/departing-payer.ts';
+import { iso, now } from '../../shared/platform/clock.ts';
 import { mostAtOnce, publicationOf } from '../../shared/publication/desired-file.ts';
+import { readSecret, unwritable, withFile } from '../../shared/publication/integration-secret.ts';
+import { listSecretReaders, mayReadSecret, type SecretReader } from '../../shared/publication/secret-readers.ts';
 import { keepsOldFile, restartPatch, restsUntil, restWait } from '../../shared/publication/workload-restart.ts';
-import { leaverOf, type Leaver } from '../../shared/offboarding/departing-payer.ts';
-import type { Target } from '../../shared/model/run.ts';
 import {
   completeLook,
+  type FileChange,
   fileChanges,
   isHeld,
-  wantedFile,
-  writeFile,
-  type FileChange,
   type SecretLook,
   type WantedFile,
+  wantedFile,
+  writeFile,
 } from '../../shared/publication/write-file.ts';
-import { listSecretReaders, mayReadSecret, type SecretReader } from '../../shared/publication/secret-readers.ts';
 import { defineStep, type Plan, type Situation } from '../../shared/step/contract.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 import {

@@ -1,26 +1,27 @@
 import { IAMClient } from '@aws-sdk/client-iam';
 import {
   maxAttachedPolicies,
+  type Packed,
   packShards,
   payerRolesOf,
   shardArn,
-  type Packed,
 } from '../../shared/access/grant-policy.ts';
 import {
   applyPolicyChange,
   findManagedPolicy,
   listAttachedRoles,
   policyArnOf,
+  type PolicyChange,
   policyChanges,
   policyRemoval,
-  type PolicyChange,
   type SeenPolicy,
 } from '../../shared/aws/managed-policy.ts';
 import { grantPolicyName } from '../../shared/aws/names.ts';
 import { iamRegion, parseRoleArn, roleArnOf } from '../../shared/aws/role.ts';
+import { outputOf } from '../../shared/model/run.ts';
 import type { Outputs, Removal } from '../../shared/model/step-outputs.ts';
+import { type Target, targetOf } from '../../shared/model/target.ts';
 import { removalOf } from '../../shared/offboarding/removal-output.ts';
-import { outputOf, targetOf, type Target } from '../../shared/model/run.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 import { listServiceAccountPayers, needsTarget, type TargetPayer } from '../../shared/targets/target-payers.ts';

@@ -10,22 +10,23 @@ import {
   UntagRoleCommand,
   UpdateAssumeRolePolicyCommand,
 } from '@aws-sdk/client-iam';
-import { dataPolicyName, payerRoleName, tagsPolicyName } from '../../shared/aws/names.ts';
 import { withoutOurs } from '../../shared/access/payer-policy.ts';
-import { decodePolicy, samePolicy, type PolicyDocument } from '../../shared/aws/policy-document.ts';
+import { deleteTagged } from '../../shared/aws/delete-tagged.ts';
+import { dataPolicyName, payerRoleName, tagsPolicyName } from '../../shared/aws/names.ts';
+import { decodePolicy, type PolicyDocument, samePolicy } from '../../shared/aws/policy-document.ts';
 import { findRole, iamRegion, type SeenRole } from '../../shared/aws/role.ts';
 import { ownerTags, taggedOurs, takenOverTags } from '../../shared/aws/tags.ts';
 import { absentIf, isAwsError, RetryableError } from '../../shared/errors/errors.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import {
+  type Leaving,
   leavingOf,
+  type PayerUsers,
   readPayerUsers,
   reasonsToStay,
   remainingTrust,
-  type Leaving,
-  type PayerUsers,
 } from '../../shared/offboarding/payer-usage.ts';
-import { deleteTagged, removalOf } from '../../shared/offboarding/removal-output.ts';
+import { removalOf } from '../../shared/offboarding/removal-output.ts';
 import { defineStep, type Plan, type StepChange, type StepContext } from '../../shared/step/contract.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 import { markPayerTargetRemoving } from '../../shared/targets/target-payers.ts';

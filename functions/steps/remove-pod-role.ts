@@ -1,18 +1,18 @@
 import { DeletePodIdentityAssociationCommand, EKSClient, UntagResourceCommand } from '@aws-sdk/client-eks';
 import { IAMClient } from '@aws-sdk/client-iam';
-import { findAccessEntry } from '../../shared/cluster/access-entry.ts';
-import { annotatedBy, podSid, roleAnnotation, type PodIdentity } from '../../shared/access/pod-trust.ts';
-import { findAssociation, type Association } from '../../shared/aws/pod-identity-association.ts';
 import { holdsOnlyGrant, payerRolesOf } from '../../shared/access/grant-policy.ts';
+import { annotatedBy, type PodIdentity, podSid, roleAnnotation } from '../../shared/access/pod-trust.ts';
+import { deleteTagged } from '../../shared/aws/delete-tagged.ts';
 import {
   applyPolicyChange,
   findManagedPolicy,
   listAttachedPolicies,
-  policyRemoval,
   type PolicyChange,
+  policyRemoval,
   type SeenPolicy,
 } from '../../shared/aws/managed-policy.ts';
-import { podRoleName, targetId } from '../../shared/aws/names.ts';
+import { podRoleName } from '../../shared/aws/names.ts';
+import { type Association, findAssociation } from '../../shared/aws/pod-identity-association.ts';
 import {
   applyRoleChange,
   findRole,
@@ -24,13 +24,18 @@ import {
 } from '../../shared/aws/role.ts';
 import { applyRoleRemoval, listInlinePolicies, type RoleRemoval } from '../../shared/aws/role-removal.ts';
 import { ownerTags, taggedOurs, takenOverTags } from '../../shared/aws/tags.ts';
+import { findAccessEntry } from '../../shared/cluster/access-entry.ts';
 import { lacks } from '../../shared/cluster/access-review.ts';
+import { connectKubernetes } from '../../shared/cluster/connection.ts';
 import { rules } from '../../shared/cluster/provisioner-role.ts';
 import { absentIf } from '../../shared/errors/errors.ts';
-import { connectKubernetes, type KubernetesObject } from '../../shared/kubernetes/client.ts';
+import type { KubernetesObject } from '../../shared/kubernetes/client.ts';
+import { outputOf } from '../../shared/model/run.ts';
+import type { Change as Recorded } from '../../shared/model/run-schemas.ts';
 import type { Outputs, Removal } from '../../shared/model/step-outputs.ts';
-import { deleteTagged, removalOf } from '../../shared/offboarding/removal-output.ts';
-import { outputOf, targetOf, type Change as Recorded, type Target } from '../../shared/model/run.ts';
+import { targetId } from '../../shared/model/target.ts';
+import { type Target, targetOf } from '../../shared/model/target.ts';
+import { removalOf } from '../../shared/offboarding/removal-output.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 import {

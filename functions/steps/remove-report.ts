@@ -1,22 +1,23 @@
-import { billingSids } from '../../shared/billing/cur-bucket-policy.ts';
 import { AccountBucket, tlsOnlySid } from '../../shared/aws/bucket.ts';
-import { deleteReport, listReports, reportArn, type Report } from '../../shared/billing/report-definition.ts';
-import { targetId } from '../../shared/aws/names.ts';
 import type { PolicyDocument } from '../../shared/aws/policy-document.ts';
+import { isTakenOver, ownership, ownerTags, takenOverTags } from '../../shared/aws/tags.ts';
+import { billingSids } from '../../shared/billing/cur-bucket-policy.ts';
+import { deleteReport, listReports, type Report, reportArn } from '../../shared/billing/report-definition.ts';
 import { reportRoot } from '../../shared/billing/report-location.ts';
-import { isTakenOver, ownership, ownerTags, takenOverTags, type Ownership } from '../../shared/aws/tags.ts';
+import type { Ownership } from '../../shared/model/ownership.ts';
+import { outputOf } from '../../shared/model/run.ts';
 import type { Outputs, Removal } from '../../shared/model/step-outputs.ts';
+import { targetId } from '../../shared/model/target.ts';
 import {
+  type Leaving,
   leavingOf,
+  type PayerUsers,
   readPayerUsers,
   reasonsToStay,
-  type Leaving,
-  type PayerUsers,
 } from '../../shared/offboarding/payer-usage.ts';
 import { removalOf } from '../../shared/offboarding/removal-output.ts';
-import { outputOf } from '../../shared/model/run.ts';
+import { defineStep, type Plan, rejected, type StepChange, type StepContext } from '../../shared/step/contract.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import { defineStep, rejected, type Plan, type StepChange, type StepContext } from '../../shared/step/contract.ts';
 import { deletePayerTarget, markReportPurged } from '../../shared/targets/target-payers.ts';
 
 type Output = Outputs['remove-report'];

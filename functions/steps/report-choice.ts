@@ -1,15 +1,15 @@
 import { AccountBucket } from '../../shared/aws/bucket.ts';
-import { deliveryTime, listReports, settingProblems, type Report } from '../../shared/billing/report-definition.ts';
 import { curBucketName, defaultReportName } from '../../shared/aws/names.ts';
-import { reportRoot } from '../../shared/billing/report-location.ts';
-import { reportMerits, reportProblems } from '../../shared/billing/report-assessment.ts';
 import { ownership } from '../../shared/aws/tags.ts';
+import { reportMerits, reportProblems } from '../../shared/billing/report-assessment.ts';
+import { deliveryTime, listReports, type Report, settingProblems } from '../../shared/billing/report-definition.ts';
+import { reportRoot } from '../../shared/billing/report-location.ts';
 import { isAwsError } from '../../shared/errors/errors.ts';
 import type { OnboardingRequest } from '../../shared/model/onboarding-request.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
-import { targetOf, type Target } from '../../shared/model/run.ts';
-import { stepHandler } from '../../shared/step-runner/handler.ts';
+import { type Target, targetOf } from '../../shared/model/target.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
+import { stepHandler } from '../../shared/step-runner/handler.ts';
 import { claimPayer, listPurgedReports } from '../../shared/targets/target-payers.ts';
 
 interface Input {

@@ -1,18 +1,18 @@
 import { createHash } from 'node:crypto';
 import { AthenaClient } from '@aws-sdk/client-athena';
 import type { AwsCredentialIdentity } from '@smithy/types';
-import { queryRows, readQuery, startQuery, type QueryPlace, type QuerySeen } from '../../shared/aws/athena.ts';
+import { podChainPermission, walkPodChain } from '../../shared/access/credential-chain.ts';
+import { dataPolicy, type PayerData, payerDataOf } from '../../shared/access/payer-policy.ts';
+import { type QueryPlace, queryRows, type QuerySeen, readQuery, startQuery } from '../../shared/aws/athena.ts';
 import { newClient } from '../../shared/aws/clients.ts';
-import { dataPolicy, payerDataOf, type PayerData } from '../../shared/access/payer-policy.ts';
 import { rules } from '../../shared/cluster/provisioner-role.ts';
 import { isAwsError, UserError } from '../../shared/errors/errors.ts';
 import { columnsQuery, costsQuery, dayToQuery } from '../../shared/kubecost/cost-query.ts';
-import type { Outputs, Partition } from '../../shared/model/step-outputs.ts';
-import { podChainPermission, walkPodChain } from '../../shared/access/credential-chain.ts';
 import { explained } from '../../shared/kubecost/query-symptoms.ts';
 import { outputOf } from '../../shared/model/run.ts';
-import { stepHandler } from '../../shared/step-runner/handler.ts';
+import type { Outputs, Partition } from '../../shared/model/step-outputs.ts';
 import { defineStep, type Plan, type StepChange, type StepContext } from '../../shared/step/contract.ts';
+import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 type Output = Outputs['smoke-query'];
 type Level = Output['level'];

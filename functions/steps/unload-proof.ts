@@ -1,14 +1,14 @@
-import { findPayer } from '../../shared/integration-file/merge.ts';
+import { connectKubernetes } from '../../shared/cluster/connection.ts';
 import { rules } from '../../shared/cluster/provisioner-role.ts';
-import { takenUpSeconds } from '../../shared/kubecost/connection-status.ts';
+import { findPayer } from '../../shared/integration-file/merge.ts';
 import { loadedKeys } from '../../shared/kubecost/connection-check.ts';
-import { fileOf, readSecret, type Secret } from '../../shared/publication/integration-secret.ts';
-import { connectKubernetes } from '../../shared/kubernetes/client.ts';
-import type { Outputs } from '../../shared/model/step-outputs.ts';
+import { takenUpSeconds } from '../../shared/kubecost/connection-status.ts';
 import { isReady } from '../../shared/kubernetes/pods.ts';
+import type { Outputs } from '../../shared/model/step-outputs.ts';
+import { type Leaver, leaverOf } from '../../shared/offboarding/departing-payer.ts';
+import { fileOf, readSecret, type Secret } from '../../shared/publication/integration-secret.ts';
+import { listSecretReaders, mayReadSecret, type SecretReader } from '../../shared/publication/secret-readers.ts';
 import { holdersOfOldFile } from '../../shared/publication/workload-restart.ts';
-import { leaverOf, type Leaver } from '../../shared/offboarding/departing-payer.ts';
-import { mayReadSecret, listSecretReaders, type SecretReader } from '../../shared/publication/secret-readers.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 

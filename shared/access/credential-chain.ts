@@ -6,10 +6,10 @@ import {
 } from '@aws-sdk/client-sts';
 import type { AwsCredentialIdentity } from '@smithy/types';
 import { newClient } from '../aws/clients.ts';
-import { toIdentity } from '../aws/target-account.ts';
 import { assumeRoleForPodIdentity } from '../aws/eks-auth.ts';
+import { toIdentity } from '../aws/target-account.ts';
+import { connectKubernetes } from '../cluster/connection.ts';
 import { isAwsError, TerminalError } from '../errors/errors.ts';
-import { connectKubernetes } from '../kubernetes/client.ts';
 import { listPods, type Pod } from '../kubernetes/pods.ts';
 import { outputOf, podRoleOf } from '../model/run.ts';
 import type { Permission, StepContext } from '../step/contract.ts';

@@ -1,9 +1,9 @@
 /** The pod role's policies that let it assume its payers' roles. One holds some 110 of them, so a target may have several: shards. */
-import { grantSid, payerRolesGrant } from './pod-trust.ts';
 import { maxPolicyCharacters } from '../aws/managed-policy.ts';
 import { payerRoleName } from '../aws/names.ts';
 import { listOf, mergeStatements, policyCharacters, type PolicyDocument } from '../aws/policy-document.ts';
 import { roleArnOf } from '../aws/role.ts';
+import { grantSid, payerRolesGrant } from './pod-trust.ts';
 
 /** Policies a role may have attached, whoever attached them (IAM quota "Managed policies attached to an IAM role"). */
 export const maxAttachedPolicies = 10;

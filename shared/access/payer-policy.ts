@@ -1,6 +1,6 @@
-import { outputOf, type RunRecord } from '../model/run.ts';
-import { listOf, mergeStatements, policyOf, type PolicyDocument, type Statement } from '../aws/policy-document.ts';
+import { listOf, mergeStatements, type PolicyDocument, policyOf, type Statement } from '../aws/policy-document.ts';
 import { dataPath } from '../billing/report-location.ts';
+import { outputOf, type RunRecord } from '../model/run.ts';
 
 /** Names that the payer role's rights are cut down to. */
 export interface PayerData {

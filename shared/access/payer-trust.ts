@@ -1,6 +1,6 @@
-import { payerTrust, payerTrustSid } from './pod-trust.ts';
 import { listOf, mergeStatements, type PolicyDocument, type Statement } from '../aws/policy-document.ts';
 import { parseRoleArn } from '../aws/role.ts';
+import { payerTrust, payerTrustSid } from './pod-trust.ts';
 
 /** The pod roles of one cluster account that the payer role's trust policy lets in. */
 function podRolesOf({ Statement: statements }: PolicyDocument, accountId: string): string[] {

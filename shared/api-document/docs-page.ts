@@ -1,6 +1,6 @@
-import { docsStyle } from './docs-style.ts';
 import { errorCatalogue } from '../errors/catalogue.ts';
-import type { OpenapiDocument, Operation } from './openapi.ts';
+import { docsStyle } from './docs-style.ts';
+import type { OpenapiDocument, Operation } from './openapi-types.ts';
 
 type Json = Record<string, unknown>;
 

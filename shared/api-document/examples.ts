@@ -3,11 +3,12 @@ import type { Batch } from '../batches/view.ts';
 import { adviceFor } from '../errors/errors.ts';
 import {
   OffboardingRequest,
-  OnboardingRequest,
   type OffboardingRequestInput,
+  OnboardingRequest,
   type OnboardingRequestInput,
 } from '../model/onboarding-request.ts';
-import type { RunRecord, StepRecord } from '../model/run.ts';
+import type { RunRecord } from '../model/run.ts';
+import type { StepRecord } from '../model/run-schemas.ts';
 import { runSummary, runView } from '../runs/view.ts';
 
 const request: OnboardingRequestInput = {

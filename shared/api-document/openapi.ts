@@ -1,38 +1,13 @@
 import * as z from 'zod';
-import { routes } from '../../functions/api/index.ts';
-import { examples } from './examples.ts';
 import { Problem, problemStatus } from '../errors/problem.ts';
+import type { Route } from '../http/route.ts';
 import { RunEvent } from '../model/run-event.ts';
 import { exampleEvent } from '../model/run-event-example.ts';
-import type { Route } from '../http/route.ts';
-
-type Json = Record<string, unknown>;
-
-export interface Operation {
-  operationId: string;
-  summary: string;
-  description?: string;
-  security?: readonly Json[];
-  parameters?: { name: string; in: string; required: boolean; description?: string; schema: Json }[];
-  requestBody?: { required: true; content: Record<string, { schema: Json; example: unknown }> };
-  responses: Record<
-    string,
-    { description: string; headers?: Json; content?: Record<string, { schema: Json; example?: unknown }> }
-  >;
-}
-
-export interface OpenapiDocument {
-  openapi: '3.1.0';
-  info: Json & { title: string; version: string; description: string };
-  servers: Json[];
-  security: readonly Json[];
-  paths: Record<string, Record<string, Operation>>;
-  webhooks: Record<string, Record<string, Operation>>;
-  components: { securitySchemes: Json; schemas: Record<string, Json> };
-}
+import { examples } from './examples.ts';
+import type { Json, OpenapiDocument, Operation } from './openapi-types.ts';
 
 /** The document of the whole API, from the very schemas that validate requests. */
-export function openapiDocument(): OpenapiDocument {
+export function openapiDocument(routes: readonly { route: Route }[]): OpenapiDocument {
   const paths: OpenapiDocument['paths'] = {};
   for (const { route } of routes)
     paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: operationOf(route) };

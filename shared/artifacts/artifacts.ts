@@ -1,15 +1,16 @@
 import * as z from 'zod';
+import { roleAnnotation } from '../access/pod-trust.ts';
+import { renderClusterManifest } from '../cluster/provisioner-manifest.ts';
+import { coveredNames, groupName } from '../cluster/provisioner-role.ts';
+import { entryKey, entryOf, type IntegrationEntry, mergeEntries, renderEntry } from '../integration-file/merge.ts';
+import { KnownOutputs } from '../model/known-outputs.ts';
+import { podRoleOf, type RunRecord } from '../model/run.ts';
+import { StepNameView } from '../model/run-schemas.ts';
+import { commandLine } from '../text/shell-quoting.ts';
+import { writeYaml } from '../text/yaml-text.ts';
 import { ArtifactCommand, commands } from './commands.ts';
 import { Helm, helmArtifacts } from './helm-values.ts';
 import { IamDocument, iamDocuments, podRoleStep } from './iam-documents.ts';
-import { roleAnnotation } from '../access/pod-trust.ts';
-import { entryKey, entryOf, mergeEntries, renderEntry, type IntegrationEntry } from '../integration-file/merge.ts';
-import { renderClusterManifest } from '../cluster/provisioner-manifest.ts';
-import { coveredNames, groupName } from '../cluster/provisioner-role.ts';
-import { KnownOutputs } from '../model/known-outputs.ts';
-import { podRoleOf, StepNameView, type RunRecord } from '../model/run.ts';
-import { commandLine } from '../text/shell-quoting.ts';
-import { writeYaml } from '../text/yaml-text.ts';
 
 const Entry = z
   .object({

@@ -1,12 +1,14 @@
 import * as z from 'zod';
 import { roleAnnotation } from '../access/pod-trust.ts';
 import { dataPolicyName, grantPolicyName, tagsPolicyName } from '../aws/names.ts';
-import { podRoleStep } from './iam-documents.ts';
 import { statusRoute } from '../kubecost/connection-status.ts';
 import type { KnownOutputs } from '../model/known-outputs.ts';
-import { clusterArnOf, outputOf, podRoleOf, StepNameView, type RunRecord } from '../model/run.ts';
-import { commandLine, quoted } from '../text/shell-quoting.ts';
+import { outputOf, podRoleOf, type RunRecord } from '../model/run.ts';
+import { StepNameView } from '../model/run-schemas.ts';
 import type { StepName } from '../model/step-names.ts';
+import { clusterArnOf } from '../model/target.ts';
+import { commandLine, quoted } from '../text/shell-quoting.ts';
+import { podRoleStep } from './iam-documents.ts';
 
 const Tool = z.enum(['aws', 'eksctl', 'kubectl', 'curl']);
 

@@ -1,10 +1,10 @@
 import * as z from 'zod';
 import { roleAnnotation } from '../access/pod-trust.ts';
-import { podRoleStep } from './iam-documents.ts';
 import type { KnownOutputs } from '../model/known-outputs.ts';
 import { outputOf, podRoleOf, type RunRecord } from '../model/run.ts';
 import { commandLine } from '../text/shell-quoting.ts';
 import { writeYaml } from '../text/yaml-text.ts';
+import { podRoleStep } from './iam-documents.ts';
 
 const generations = ['kubecost-1', 'kubecost-2', 'kubecost-2-statefulset', 'kubecost-3', 'opencost'] as const;
 type Generation = (typeof generations)[number];

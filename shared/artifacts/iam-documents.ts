@@ -1,13 +1,14 @@
 import * as z from 'zod';
+import { dataPolicy, payerDataOf, tagsPolicy } from '../access/payer-policy.ts';
 import { payerRolesGrant, payerTrust, podIdentityTrust, webIdentityTrust } from '../access/pod-trust.ts';
-import { billingStatements } from '../billing/cur-bucket-policy.ts';
 import { tlsOnlyStatement } from '../aws/bucket.ts';
 import { dataPolicyName, grantPolicyName, tagsPolicyName } from '../aws/names.ts';
-import { dataPolicy, payerDataOf, tagsPolicy } from '../access/payer-policy.ts';
-import { policyOf, type PolicyDocument, type Statement } from '../aws/policy-document.ts';
+import { type PolicyDocument, policyOf, type Statement } from '../aws/policy-document.ts';
+import { billingStatements } from '../billing/cur-bucket-policy.ts';
 import type { KnownOutputs } from '../model/known-outputs.ts';
-import { clusterArnOf, outputOf, podRoleOf, type RunRecord } from '../model/run.ts';
+import { outputOf, podRoleOf, type RunRecord } from '../model/run.ts';
 import type { StepName } from '../model/step-names.ts';
+import { clusterArnOf } from '../model/target.ts';
 
 export const IamDocument = z
   .object({

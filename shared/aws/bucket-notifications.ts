@@ -1,9 +1,9 @@
 import {
   GetBucketNotificationConfigurationCommand,
-  PutBucketNotificationConfigurationCommand,
-  S3Client,
   type LambdaFunctionConfiguration,
   type NotificationConfiguration,
+  PutBucketNotificationConfigurationCommand,
+  S3Client,
 } from '@aws-sdk/client-s3';
 import { absentIf } from '../errors/errors.ts';
 import type { TargetAccount } from './target-account.ts';

@@ -1,4 +1,5 @@
 import {
+  type BucketLocationConstraint,
   CreateBucketCommand,
   DeleteBucketCommand,
   DeleteBucketPolicyCommand,
@@ -10,18 +11,18 @@ import {
   GetBucketPolicyCommand,
   GetBucketTaggingCommand,
   GetPublicAccessBlockCommand,
+  type LifecycleRule,
   ListObjectVersionsCommand,
   PutBucketLifecycleConfigurationCommand,
   PutBucketPolicyCommand,
   PutBucketTaggingCommand,
   PutPublicAccessBlockCommand,
   S3Client,
-  type BucketLocationConstraint,
-  type LifecycleRule,
 } from '@aws-sdk/client-s3';
 import { absentIf, isAwsError, RetryableError, UserError } from '../errors/errors.ts';
+import type { Owner } from '../model/ownership.ts';
 import { decodePolicy, type PolicyDocument, type Statement } from './policy-document.ts';
-import { fromTagList, ownerTags, toTagList, type Owner } from './tags.ts';
+import { fromTagList, ownerTags, toTagList } from './tags.ts';
 import type { TargetAccount } from './target-account.ts';
 
 /** Undefined if there is no bucket of the name, `taken` if another account owns it. */

@@ -1,10 +1,10 @@
 import { HttpRequest } from '@smithy/core/protocols';
 import { SignatureV4 } from '@smithy/signature-v4';
 import type { AwsCredentialIdentity } from '@smithy/types';
-import { httpHandler } from './clients.ts';
-import { toIdentity } from './target-account.ts';
 import { now } from '../platform/clock.ts';
 import { Sha256 } from '../platform/sha256.ts';
+import { httpHandler } from './clients.ts';
+import { toIdentity } from './target-account.ts';
 
 /** An error of EKS Auth under AWS's name for it. */
 class EksAuthError extends Error {

@@ -1,8 +1,8 @@
 import { HttpRequest } from '@smithy/core/protocols';
 import { SignatureV4 } from '@smithy/signature-v4';
 import type { AwsCredentialIdentity } from '@smithy/types';
-import { now } from '../platform/clock.ts';
 import { TerminalError } from '../errors/errors.ts';
+import { now } from '../platform/clock.ts';
 import { Sha256 } from '../platform/sha256.ts';
 
 /** The authenticator in the cluster refuses longer tokens (aws-iam-authenticator, maxTokenLenBytes). */

@@ -7,16 +7,17 @@ import {
   DetachRolePolicyCommand,
   GetPolicyCommand,
   GetPolicyVersionCommand,
+  type IAMClient,
   ListAttachedRolePoliciesCommand,
   ListEntitiesForPolicyCommand,
   ListPolicyVersionsCommand,
   TagPolicyCommand,
-  type IAMClient,
 } from '@aws-sdk/client-iam';
 import { absentIf, isAwsError, RetryableError, TerminalError, unlessTaken, UserError } from '../errors/errors.ts';
-import { decodePolicy, samePolicy, type PolicyDocument } from './policy-document.ts';
+import type { Owner, Ownership } from '../model/ownership.ts';
+import { decodePolicy, type PolicyDocument, samePolicy } from './policy-document.ts';
 import { parseRoleArn } from './role.ts';
-import { fromTagList, ownerTags, ownership, toTagList, type Owner, type Ownership } from './tags.ts';
+import { fromTagList, ownership, ownerTags, toTagList } from './tags.ts';
 
 /** Characters of a managed policy, white space not counted. */
 export const maxPolicyCharacters = 6144;

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import type { Target } from '../model/run.ts';
 
 /** First 8 hex digits of SHA-256 over the parts, joined by a character none of them can hold. */
 function shortHash(...parts: string[]): string {
@@ -23,10 +22,6 @@ export function athenaResultsBucketName(payerAccountId: string, region: string):
 /** Stack names are letters, digits and hyphens, at most 128; report names may hold more, so the hash keeps them apart. */
 export function crawlerStackName(reportName: string): string {
   return `kubecost-crawler-${reportName.replace(/[^0-9A-Za-z]+/g, '-').slice(0, 64)}-${shortHash(reportName)}`;
-}
-
-export function targetId({ clusterArn, namespace, secretName }: Target): string {
-  return [clusterArn, namespace, secretName].join('|');
 }
 
 /** Two clusters may share an account, so names in it end in a hash of (cluster, namespace, service account); at most 64. */

@@ -4,8 +4,9 @@ import {
   ListPodIdentityAssociationsCommand,
 } from '@aws-sdk/client-eks';
 import { absentIf } from '../errors/errors.ts';
+import type { Owner, Ownership } from '../model/ownership.ts';
+import { isTakenOver, ownership } from './tags.ts';
 import type { TargetAccount } from './target-account.ts';
-import { isTakenOver, ownership, type Owner, type Ownership } from './tags.ts';
 
 /** What gives a service account its role through EKS Pod Identity. */
 export interface Association {

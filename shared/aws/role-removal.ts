@@ -1,14 +1,15 @@
 import {
   DeleteRoleCommand,
   DeleteRolePolicyCommand,
+  type IAMClient,
   ListRolePoliciesCommand,
   UntagRoleCommand,
-  type IAMClient,
 } from '@aws-sdk/client-iam';
 import { absentIf, isAwsError, RetryableError } from '../errors/errors.ts';
-import { deleteTagged } from '../offboarding/removal-output.ts';
+import type { Owner } from '../model/ownership.ts';
+import { deleteTagged } from './delete-tagged.ts';
 import { findRole, parseRoleArn } from './role.ts';
-import { ownerTags, takenOverTags, type Owner } from './tags.ts';
+import { ownerTags, takenOverTags } from './tags.ts';
 
 export type RoleRemoval =
   | { do: 'remove-role-policy'; resource: string; note: string; policyName: string }

@@ -1,22 +1,14 @@
 import {
   CreateRoleCommand,
   GetRoleCommand,
+  type IAMClient,
   TagRoleCommand,
   UpdateAssumeRolePolicyCommand,
-  type IAMClient,
 } from '@aws-sdk/client-iam';
 import { absentIf, isAwsError, RetryableError, unlessTaken } from '../errors/errors.ts';
-import { decodePolicy, samePolicy, type PolicyDocument } from './policy-document.ts';
-import {
-  fromTagList,
-  isTakenOver,
-  ownerTags,
-  ownership,
-  takenOverTags,
-  toTagList,
-  type Owner,
-  type Ownership,
-} from './tags.ts';
+import type { Owner, Ownership } from '../model/ownership.ts';
+import { decodePolicy, type PolicyDocument, samePolicy } from './policy-document.ts';
+import { fromTagList, isTakenOver, ownership, ownerTags, takenOverTags, toTagList } from './tags.ts';
 
 export interface SeenRole {
   arn: string;

@@ -1,10 +1,4 @@
-/** What we make carries these three tags; what lacks them is not ours to change. */
-export const managedBy = 'kubecost-payer-onboarding';
-
-export interface Owner {
-  deploymentId: string;
-  runId: string;
-}
+import { managedBy, type Owner, type Ownership } from '../model/ownership.ts';
 
 export function ownerTags({ deploymentId, runId }: Owner): Record<string, string> {
   return { 'managed-by': managedBy, 'deployment-id': deploymentId, 'run-id': runId };
@@ -21,9 +15,6 @@ export const takenOverTags = { 'taken-over': 'true' };
 export function isTakenOver(tags: Record<string, string>): boolean {
   return 'taken-over' in tags;
 }
-
-/** `ours`: this deployment's; `other-deployment`: another one's, refused always; `foreign`: made by someone else. */
-export type Ownership = 'ours' | 'other-deployment' | 'foreign';
 
 export function ownership(tags: Record<string, string>, { deploymentId }: Pick<Owner, 'deploymentId'>): Ownership {
   if (tags['managed-by'] !== managedBy) return 'foreign';

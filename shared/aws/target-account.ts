@@ -1,8 +1,8 @@
-import { AssumeRoleCommand, STSClient, type Credentials } from '@aws-sdk/client-sts';
+import { AssumeRoleCommand, type Credentials, STSClient } from '@aws-sdk/client-sts';
 import type { AwsCredentialIdentity } from '@smithy/types';
 import type { ErrorCode } from '../errors/catalogue.ts';
 import { isAwsError, TerminalError, UserError } from '../errors/errors.ts';
-import { hubClient, newClient, type ClientConstructor } from './clients.ts';
+import { type ClientConstructor, hubClient, newClient } from './clients.ts';
 
 export interface AssumeRole {
   roleArn: string;

@@ -1,12 +1,12 @@
 import { GetCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import type { BatchOptions } from './request.ts';
-import { readDeployment } from '../platform/settings.ts';
 import { Refusal } from '../errors/problem.ts';
 import type { OnboardingRequest } from '../model/onboarding-request.ts';
-import type { RunStatus } from '../model/run.ts';
 import { isRunId } from '../model/run-id.ts';
+import type { RunStatus } from '../model/run-schemas.ts';
+import { readDeployment } from '../platform/settings.ts';
 import { atWorkIndex, fromItem, pendingIndex, runIndexes, type RunSummary } from '../runs/run-table.ts';
 import { documentClient, holds } from '../table/document-table.ts';
+import type { BatchOptions } from './request.ts';
 
 export const batchStates = ['running', 'paused', 'held', 'cancelled', 'ended'] as const;
 type BatchState = (typeof batchStates)[number];

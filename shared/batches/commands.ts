@@ -1,20 +1,20 @@
-import { requestsOf, toleratedOf, type BatchRequest } from './request.ts';
-import { dispatch } from './dispatch.ts';
+import { classify, RetryableError } from '../errors/errors.ts';
+import { Refusal } from '../errors/problem.ts';
+import { newRunId } from '../model/run-id.ts';
+import { iso, now } from '../platform/clock.ts';
+import { log } from '../platform/logger.ts';
+import { claimKey } from '../runs/idempotency-key.ts';
 import {
+  type BatchChange,
+  type BatchRecord,
   countRuns,
   createBatch,
   findBatch,
   readBatch,
   updateBatch,
-  type BatchChange,
-  type BatchRecord,
 } from './batch-table.ts';
-import { iso, now } from '../platform/clock.ts';
-import { classify, RetryableError } from '../errors/errors.ts';
-import { claimKey } from '../runs/idempotency-key.ts';
-import { log } from '../platform/logger.ts';
-import { Refusal } from '../errors/problem.ts';
-import { newRunId } from '../model/run-id.ts';
+import { dispatch } from './dispatch.ts';
+import { type BatchRequest, requestsOf, toleratedOf } from './request.ts';
 
 /** The first runs are started before the request is answered, if that takes no longer. */
 const firstWaveMs = 10_000;

@@ -1,7 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { cancelItem, isRetryable, retryItem, startItem } from './item.ts';
-import { toleratedOf } from './request.ts';
+import { endedStatuses } from '../model/run-schemas.ts';
+import { iso, now } from '../platform/clock.ts';
+import { log } from '../platform/logger.ts';
+import { listKeyOf, readRun } from '../runs/run-table.ts';
+import { releaseLease, takeLease } from '../table/lease.ts';
 import {
+  type BatchRecord,
   countRuns,
   knock,
   listAtWork,
@@ -10,13 +14,9 @@ import {
   readBatch,
   readRequests,
   updateBatch,
-  type BatchRecord,
 } from './batch-table.ts';
-import { iso, now } from '../platform/clock.ts';
-import { releaseLease, takeLease } from '../table/lease.ts';
-import { log } from '../platform/logger.ts';
-import { endedStatuses } from '../model/run.ts';
-import { listKeyOf, readRun } from '../runs/run-table.ts';
+import { cancelItem, isRetryable, retryItem, startItem } from './item.ts';
+import { toleratedOf } from './request.ts';
 
 /** At a time, each of some five calls: below the 150 executions a second that Step Functions starts in the smaller regions. */
 const groupSize = 10;

@@ -1,15 +1,16 @@
-import { iso, now } from '../platform/clock.ts';
 import { classify } from '../errors/errors.ts';
-import { log } from '../platform/logger.ts';
 import { Refusal } from '../errors/problem.ts';
 import { OnboardingRequest } from '../model/onboarding-request.ts';
-import { runErrorOf, type AnyRun } from '../model/run.ts';
-import { endRun } from '../runs/end.ts';
+import type { AnyRun } from '../model/run.ts';
 import { runIdAt } from '../model/run-id.ts';
+import { runErrorOf } from '../model/run-schemas.ts';
+import { iso, now } from '../platform/clock.ts';
+import { log } from '../platform/logger.ts';
 import { cancelRun } from '../runs/cancel.ts';
+import { endRun } from '../runs/end.ts';
 import { retryRun } from '../runs/retry.ts';
+import { createRun, type NewRun, readRun } from '../runs/run-table.ts';
 import { completeStart, refuseIfTargetDiffers } from '../runs/start.ts';
-import { createRun, readRun, type NewRun } from '../runs/run-table.ts';
 
 /**
  * Makes the batch's onboarding at a place a run and starts it; safe to repeat. One that cannot be started becomes a run that has failed

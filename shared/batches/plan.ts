@@ -1,7 +1,7 @@
 import * as z from 'zod';
+import { runLink } from '../model/links.ts';
+import { PlanSummary } from '../model/plan-schemas.ts';
 import type { BatchRecord, ShownRun } from './batch-table.ts';
-import { PlanSummary } from '../runs/dry-run-plan.ts';
-import { runLink } from '../errors/problem.ts';
 
 export const RunOfBatch = z.object({ runId: z.string(), payerAccountId: z.string(), link: z.string() });
 

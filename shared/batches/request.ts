@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { OffboardingRequest, OnboardingRequest } from '../model/onboarding-request.ts';
-import { targetOf } from '../model/run.ts';
+import { targetOf } from '../model/target.ts';
 
 type Json = Record<string, unknown>;
 type Path = readonly PropertyKey[];

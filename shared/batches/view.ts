@@ -1,9 +1,9 @@
 import * as z from 'zod';
-import { batchPlan, BatchPlan, placeMinutes, RunOfBatch, shown } from './plan.ts';
-import { BatchOptions } from './request.ts';
-import { batchStates, listShownRuns, type BatchRecord, type ShownRun } from './batch-table.ts';
+import { RunError, type RunStatus, Timestamp } from '../model/run-schemas.ts';
 import { iso, now } from '../platform/clock.ts';
-import { RunError, Timestamp, type RunStatus } from '../model/run.ts';
+import { type BatchRecord, batchStates, listShownRuns, type ShownRun } from './batch-table.ts';
+import { BatchPlan, batchPlan, placeMinutes, RunOfBatch, shown } from './plan.ts';
+import { BatchOptions } from './request.ts';
 
 const count = z.int().min(0);
 

@@ -1,6 +1,6 @@
-import { parseDocument, visit, type ScalarTag } from 'yaml';
+import { parseDocument, type ScalarTag, visit } from 'yaml';
 import * as z from 'zod';
-import { crawlerDatabase, crawlerName, dataPath, reportRoot, type ReportPlace } from './report-location.ts';
+import { crawlerDatabase, crawlerName, dataPath, type ReportPlace, reportRoot } from './report-location.ts';
 
 export type Inspection =
   | { trusted: false; reason: string }

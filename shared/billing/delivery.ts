@@ -1,9 +1,9 @@
 import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import * as z from 'zod';
+import type { TargetAccount } from '../aws/target-account.ts';
 import { absentIf } from '../errors/errors.ts';
 import type { Partition } from '../model/step-outputs.ts';
-import { manifestKey, monthNumber, reportRoot, type ReportPlace } from './report-location.ts';
-import type { TargetAccount } from '../aws/target-account.ts';
+import { manifestKey, monthNumber, type ReportPlace, reportRoot } from './report-location.ts';
 
 export interface Delivery {
   /** The CloudFormation template AWS leaves beside the report. */

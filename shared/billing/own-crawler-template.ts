@@ -4,8 +4,8 @@ import {
   crawlerName,
   dataLocation,
   dataPath,
-  reportRoot,
   type ReportPlace,
+  reportRoot,
 } from './report-location.ts';
 
 interface NativeCrawler extends ReportPlace {

@@ -1,5 +1,5 @@
 import { curRegions, type OnboardingRequest } from '../model/onboarding-request.ts';
-import { deliveryTime, settingProblems, type Report } from './report-definition.ts';
+import { deliveryTime, type Report, settingProblems } from './report-definition.ts';
 
 type Wanted = OnboardingRequest['report'];
 

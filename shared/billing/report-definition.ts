@@ -5,11 +5,12 @@ import {
   PutReportDefinitionCommand,
   type PutReportDefinitionCommandInput,
 } from '@aws-sdk/client-cost-and-usage-report-service';
-import { absentIf } from '../errors/errors.ts';
 import type { ClientConfig } from '../aws/clients.ts';
-import type { ReportPlace } from './report-location.ts';
-import { ownerTags, toTagList, type Owner } from '../aws/tags.ts';
+import { ownerTags, toTagList } from '../aws/tags.ts';
 import type { TargetAccount } from '../aws/target-account.ts';
+import { absentIf } from '../errors/errors.ts';
+import type { Owner } from '../model/ownership.ts';
+import type { ReportPlace } from './report-location.ts';
 
 /** The API as it is today: the newest SDK client served (2023) knows neither `ReportStatus` nor tags, and passes both through. */
 export interface Report extends ReportPlace {

@@ -1,7 +1,7 @@
 import { GetDatabasesCommand, GetPartitionCommand, GetTablesCommand, type GlueClient } from '@aws-sdk/client-glue';
 import { absentIf } from '../errors/errors.ts';
 import type { Partition } from '../model/step-outputs.ts';
-import { dataLocation, reportRoot, type ReportPlace } from './report-location.ts';
+import { dataLocation, type ReportPlace, reportRoot } from './report-location.ts';
 
 /** A table whose data is the report's and whose partitions are Kubecost's. */
 export interface ReportTable {

@@ -1,6 +1,7 @@
 import { DescribeAccessEntryCommand, EKSClient } from '@aws-sdk/client-eks';
-import { ownership, type Ownership } from '../aws/tags.ts';
+import { ownership } from '../aws/tags.ts';
 import { absentIf } from '../errors/errors.ts';
+import type { Ownership } from '../model/ownership.ts';
 import type { RunKind } from '../model/step-names.ts';
 import type { StepContext } from '../step/contract.ts';
 

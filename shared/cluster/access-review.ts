@@ -1,7 +1,7 @@
-import { describeRight, givesRight, rightsOf, type Right } from './provisioner-role.ts';
 import { isAwsError } from '../errors/errors.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import type { KubernetesRule } from '../step/contract.ts';
+import { describeRight, givesRight, type Right, rightsOf } from './provisioner-role.ts';
 
 interface Scope {
   namespace: string;

@@ -1,10 +1,10 @@
-import { DescribeClusterCommand, EKSClient, type Cluster } from '@aws-sdk/client-eks';
+import { type Cluster, DescribeClusterCommand, EKSClient } from '@aws-sdk/client-eks';
 import type { TargetAccount } from '../aws/target-account.ts';
-import type { Deployment } from '../platform/settings.ts';
 import { absentIf } from '../errors/errors.ts';
-import type { Findings, Problem } from '../step/problem-list.ts';
 import { probeEndpoint } from '../kubernetes/client.ts';
+import type { Deployment } from '../platform/settings.ts';
 import type { Permission, Wait } from '../step/contract.ts';
+import type { Findings, Problem } from '../step/problem-list.ts';
 
 export const describeClusterPermission: Permission = {
   actions: ['eks:DescribeCluster'],

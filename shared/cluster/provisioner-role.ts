@@ -1,7 +1,7 @@
-import { managedBy } from '../aws/tags.ts';
 import type { KubernetesObject } from '../kubernetes/client.ts';
-import { outputs } from '../model/step-outputs.ts';
+import { managedBy } from '../model/ownership.ts';
 import type { RunRecord } from '../model/run.ts';
+import { outputs } from '../model/step-outputs.ts';
 import type { KubernetesRule } from '../step/contract.ts';
 
 /** The Kubernetes group of our access entries, and the Role and RoleBinding that give it its rights. */

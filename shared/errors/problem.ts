@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { ErrorCode } from './catalogue.ts';
-import { adviceFor, classify, UserError } from './errors.ts';
+import { UserError } from './errors.ts';
 
 /** Where a problem lies in the request: a JSON pointer into the body, a query parameter or a header. */
 export const FieldError = z
@@ -74,34 +74,4 @@ export class Refusal extends UserError {
     this.errors = more.errors;
     this.links = more.links;
   }
-}
-
-export function runLink(runId: string): string {
-  return `/v1/runs/${runId}`;
-}
-
-/** Any thrown value as a problem document. What is not a refusal names no detail of ours: that is in the log. */
-export function problemFor(thrown: unknown, instance: string, requestId: string): Problem {
-  if (thrown instanceof Refusal) {
-    const { errors, links } = thrown;
-    return {
-      ...problem(thrown.code, thrown.status, thrown.message, instance),
-      ...(errors && { errors: [...errors] }),
-      ...(links && { links }),
-    };
-  }
-  const { code, name } = classify(thrown);
-  const shown =
-    name === 'RetryableError' && code === 'throttled'
-      ? code
-      : name === 'RetryableError'
-        ? 'aws-unavailable'
-        : 'unexpected';
-  const detail = `The request could not be served; the log has the reason under request id ${requestId}.`;
-  return problem(shown, problemStatus[shown], detail, instance);
-}
-
-function problem(code: ErrorCode, status: number, detail: string, instance: string): Problem {
-  const { title, actor, remedy } = adviceFor(code);
-  return { type: `/docs#error-${code}`, title, status, detail, code, instance, actor, remedy };
 }

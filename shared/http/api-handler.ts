@@ -1,8 +1,9 @@
 import middy, { type MiddlewareObj } from '@middy/core';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
 import { classify } from '../errors/errors.ts';
+import { Refusal } from '../errors/problem.ts';
 import { log } from '../platform/logger.ts';
-import { problemFor, Refusal } from '../errors/problem.ts';
+import { problemFor } from './problem-document.ts';
 import { parseRequest } from './request-parser.ts';
 import type { Route, RouteAnswer, RouteInput } from './route.ts';
 

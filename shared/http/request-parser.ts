@@ -1,6 +1,6 @@
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import type * as z from 'zod';
-import { Refusal, type FieldError } from '../errors/problem.ts';
+import { type FieldError, Refusal } from '../errors/problem.ts';
 import type { Route, RouteInput } from './route.ts';
 
 /** The largest sensible request for one payer has a few kB. */

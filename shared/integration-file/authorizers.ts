@@ -1,5 +1,5 @@
-import { authorizerFields, type Authorizer, type EntryKind, type Values } from './schema.ts';
-import { pointer, type JsonNode, type Path } from '../text/json-text.ts';
+import { type JsonNode, type Path, pointer } from '../text/json-text.ts';
+import { type Authorizer, authorizerFields, type EntryKind, type Values } from './schema.ts';
 
 /** The consumer drops the whole file, or dies of it. The text names keys and places, never values. */
 export class RejectedFile extends Error {

@@ -1,8 +1,8 @@
+import { outputOf, type RunRecord } from '../model/run.ts';
+import type { JsonObject } from '../text/json-text.ts';
+import { type Draft, draftOf, newDocument, type Plain, writeDraft } from '../text/json-text-layout.ts';
 import { fold, type Integration, type IntegrationFormat } from './parser.ts';
 import { legacyLists } from './schema.ts';
-import { draftOf, newDocument, writeDraft, type Draft, type Plain } from '../text/json-text-layout.ts';
-import type { JsonObject } from '../text/json-text.ts';
-import { outputOf, type RunRecord } from '../model/run.ts';
 
 /** One payer's integration. */
 export interface IntegrationEntry {

@@ -1,16 +1,16 @@
 /** Reading cloud-integration.json: what the consumer makes of it, whose entries it holds, what may be shown of it. */
-import { RejectedFile } from './authorizers.ts';
-import { fold, parseAsConsumer, type Integration, type IntegrationFormat, type ParsedFile } from './parser.ts';
 import {
   findDuplicateKey,
-  NotJsonError,
-  pointer,
-  scanJson,
   type JsonMember,
   type JsonNode,
   type JsonObject,
+  NotJsonError,
   type Path,
+  pointer,
+  scanJson,
 } from '../text/json-text.ts';
+import { RejectedFile } from './authorizers.ts';
+import { fold, type Integration, type IntegrationFormat, parseAsConsumer, type ParsedFile } from './parser.ts';
 
 export interface Refused {
   kind: 'refused';

@@ -4,28 +4,28 @@
  * touched, and never made: one bad entry takes down every cloud in it.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { entryDraft, entryKey, hasContent, replacementDraft, type IntegrationEntry } from './entry.ts';
-import { membersLike, payerEntries, readFile, refused, type ReadFile, type Refused } from './file.ts';
-import type { Integration, IntegrationFormat } from './parser.ts';
+import {
+  applySplice,
+  type JsonArray,
+  type JsonNode,
+  nodeAt,
+  type Path,
+  removeItem,
+  type Splice,
+} from '../text/json-text.ts';
 import {
   appendItem,
   appendMember,
+  type Draft,
   newDocument,
   replaceNode,
   writeDraft,
-  type Draft,
 } from '../text/json-text-layout.ts';
-import {
-  applySplice,
-  nodeAt,
-  removeItem,
-  type JsonArray,
-  type JsonNode,
-  type Path,
-  type Splice,
-} from '../text/json-text.ts';
+import { entryDraft, entryKey, hasContent, type IntegrationEntry, replacementDraft } from './entry.ts';
+import { membersLike, payerEntries, type ReadFile, readFile, type Refused, refused } from './file.ts';
+import type { Integration, IntegrationFormat } from './parser.ts';
 
-export { entryKey, entryOf, renderEntry, type IntegrationEntry } from './entry.ts';
+export { entryKey, entryOf, type IntegrationEntry, renderEntry } from './entry.ts';
 export { decodeIntegrationFile, findPayer, foreignKeys, maskForeign, parseIntegrationFile } from './file.ts';
 
 interface Unchanged {

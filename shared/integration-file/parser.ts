@@ -3,9 +3,9 @@
  * every cloud with it. It reads a file as `configurations` first and, on any error, as `legacy`.
  * Source: opencost/opencost pkg/cloud/config/configurations.go; tried against its compiled parser.
  */
-import { readAuthorizer, readConfiguration, RejectedFile } from './authorizers.ts';
-import { configurationLists, legacyLists, type Authorizer, type EntryKind, type Values } from './schema.ts';
 import { type JsonMember, type JsonNode, type Path } from '../text/json-text.ts';
+import { readAuthorizer, readConfiguration, RejectedFile } from './authorizers.ts';
+import { type Authorizer, configurationLists, type EntryKind, legacyLists, type Values } from './schema.ts';
 
 export interface Integration {
   key: string;

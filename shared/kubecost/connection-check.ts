@@ -1,8 +1,8 @@
-import { entryKey, type IntegrationEntry } from '../integration-file/merge.ts';
-import { keysFromFile, readStatus, statusPath, type Judgement } from './connection-status.ts';
-import { failingQuery, judgeLog, readLog, type LogFindings } from './consumer-log.ts';
 import { KubernetesError } from '../errors/kubernetes-error.ts';
+import { entryKey, type IntegrationEntry } from '../integration-file/merge.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
+import { type Judgement, keysFromFile, readStatus, statusPath } from './connection-status.ts';
+import { failingQuery, judgeLog, type LogFindings, readLog } from './consumer-log.ts';
 
 /** Where the consumer runs, and what it is asked about. */
 export interface Question {

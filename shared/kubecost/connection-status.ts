@@ -1,5 +1,5 @@
-import { entryKey, type IntegrationEntry } from '../integration-file/merge.ts';
 import type { ErrorCode } from '../errors/catalogue.ts';
+import { entryKey, type IntegrationEntry } from '../integration-file/merge.ts';
 
 /** What the consumer's words come to, for one entry. */
 export type Judgement =

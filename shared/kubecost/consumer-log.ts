@@ -1,4 +1,4 @@
-import { failing, firstQuery, notTakenUp, type Judgement } from './connection-status.ts';
+import { failing, firstQuery, type Judgement, notTakenUp } from './connection-status.ts';
 import { explained, symptomOf } from './query-symptoms.ts';
 
 /** What a log tells about one key; everything else in it is left alone. */

@@ -1,4 +1,4 @@
-import { managedBy, type Owner, type Ownership } from '../aws/tags.ts';
+import { managedBy, type Owner, type Ownership } from '../model/ownership.ts';
 import type { KubernetesObject } from './client.ts';
 
 const managedByLabel = 'app.kubernetes.io/managed-by';

@@ -1,6 +1,6 @@
-import { outputs, type Outputs } from './step-outputs.ts';
 import type { RunRecord } from './run.ts';
 import { onboardingStepNames, type StepName } from './step-names.ts';
+import { type Outputs, outputs } from './step-outputs.ts';
 
 /** What a run has found out by now; remembers which steps are still to tell what somebody asked for. */
 export class KnownOutputs {

@@ -1,5 +1,5 @@
-import { runErrorOf } from './run.ts';
-import { runEvent, type RunEvent } from './run-event.ts';
+import { type RunEvent, runEvent } from './run-event.ts';
+import { runErrorOf } from './run-schemas.ts';
 
 /** A run that failed, as the documents show it. */
 export const exampleEvent: RunEvent = runEvent(

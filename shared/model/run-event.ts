@@ -1,15 +1,15 @@
 import * as z from 'zod';
 import {
-  clusterArnOf,
+  type RunError,
+  type RunStatus,
   runStatuses,
   StepNameView,
+  type StepRecord,
   stepStatuses,
   Timestamp,
-  type AnyRun,
-  type RunStatus,
-  type StepRecord,
-} from './run.ts';
-import { runKinds, type StepName } from './step-names.ts';
+} from './run-schemas.ts';
+import { type RunKind, runKinds, type StepName } from './step-names.ts';
+import { clusterArnOf } from './target.ts';
 
 /** How EventBridge files the events; rules match on both. */
 export const eventSource = 'kubecost-payer-onboarding';
@@ -44,9 +44,13 @@ export const RunEvent = z
 export type RunEvent = z.infer<typeof RunEvent>;
 
 /** What every event says of its run. */
-export type Subject = Pick<AnyRun, 'runId' | 'attempt' | 'kind' | 'batchId'> & {
-  request: Pick<AnyRun['request'], 'payerAccountId' | 'cluster'>;
-};
+export interface Subject {
+  runId: string;
+  attempt: number;
+  kind: RunKind;
+  batchId?: string;
+  request: { payerAccountId: string; cluster: Parameters<typeof clusterArnOf>[0]['cluster'] };
+}
 
 /** What a step has come to. */
 export interface StepTransition {
@@ -55,7 +59,7 @@ export interface StepTransition {
   error?: StepRecord['error'] | undefined;
 }
 
-export function runEvent(run: Subject, status: RunStatus, at: string, error?: AnyRun['error']): RunEvent {
+export function runEvent(run: Subject, status: RunStatus, at: string, error?: RunError): RunEvent {
   return event(run, { step: null, status, at, waitingFor: null, error });
 }
 
@@ -70,7 +74,7 @@ export function stepEvent(
 
 function event(
   { runId, attempt, kind, batchId, request }: Subject,
-  { error, ...what }: Pick<RunEvent, 'step' | 'status' | 'at' | 'waitingFor'> & { error: AnyRun['error'] | undefined },
+  { error, ...what }: Pick<RunEvent, 'step' | 'status' | 'at' | 'waitingFor'> & { error: RunError | undefined },
 ): RunEvent {
   const { step, status, at } = what;
   return {

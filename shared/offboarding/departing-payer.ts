@@ -1,4 +1,5 @@
-import { outputOf, targetOf, type RunRecord, type Target } from '../model/run.ts';
+import { outputOf, type RunRecord } from '../model/run.ts';
+import { type Target, targetOf } from '../model/target.ts';
 
 /** A payer whose entry leaves a target's file. */
 export interface Leaver {

@@ -1,15 +1,15 @@
 /** What runs have made in a namespace, and what becomes of it with a target's last payer. Read and deleted by an administrator. */
-import { parseIntegrationFile } from '../integration-file/merge.ts';
-import { groupName, secretsOf, withoutSecret, type Role } from '../cluster/provisioner-role.ts';
+import { groupName, type Role, secretsOf, withoutSecret } from '../cluster/provisioner-role.ts';
 import { isAwsError } from '../errors/errors.ts';
-import { fileName, fileOf, previousName, readSecret, type Secret } from '../publication/integration-secret.ts';
-import type { KubernetesClient, KubernetesObject } from '../kubernetes/client.ts';
-import { objectOwnership } from '../kubernetes/ownership-labels.ts';
-import { listNamespaceContent } from '../kubernetes/namespace-content.ts';
-import type { Removal } from '../model/step-outputs.ts';
-import type { Target } from '../model/run.ts';
-import type { StepContext } from '../step/contract.ts';
+import { parseIntegrationFile } from '../integration-file/merge.ts';
 import type { PodSpec, Workload } from '../kubecost/installation.ts';
+import type { KubernetesClient, KubernetesObject } from '../kubernetes/client.ts';
+import { listNamespaceContent } from '../kubernetes/namespace-content.ts';
+import { objectOwnership } from '../kubernetes/ownership-labels.ts';
+import type { Removal } from '../model/step-outputs.ts';
+import type { Target } from '../model/target.ts';
+import { fileName, fileOf, previousName, readSecret, type Secret } from '../publication/integration-secret.ts';
+import type { StepContext } from '../step/contract.ts';
 
 /** Where to look. */
 interface Place {

@@ -1,9 +1,11 @@
 import { IAMClient } from '@aws-sdk/client-iam';
-import { payerRoleName, podRoleName, targetId } from '../aws/names.ts';
 import { admittedBy, isPodStatement, withoutRole } from '../access/payer-trust.ts';
+import { payerRoleName, podRoleName } from '../aws/names.ts';
 import type { PolicyDocument } from '../aws/policy-document.ts';
 import { findRole, iamRegion, roleArnOf, type SeenRole } from '../aws/role.ts';
-import { clusterArnOf, outputOf, targetOf, type RunRecord, type Target } from '../model/run.ts';
+import { outputOf, type RunRecord } from '../model/run.ts';
+import { targetId } from '../model/target.ts';
+import { clusterArnOf, type Target, targetOf } from '../model/target.ts';
 import type { StepContext } from '../step/contract.ts';
 import { listPayerTargets, type PayerTarget } from '../targets/target-payers.ts';
 

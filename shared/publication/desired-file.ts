@@ -1,14 +1,14 @@
+import { readFile } from '../integration-file/file.ts';
 import {
   entriesToMerge,
   entryKey,
-  mergeEntries,
-  removeEntries,
   type IntegrationEntry,
+  mergeEntries,
   type MergeOptions,
+  removeEntries,
 } from '../integration-file/merge.ts';
-import { readFile } from '../integration-file/file.ts';
-import type { Refusal } from './integration-secret.ts';
 import type { TargetPayer } from '../targets/target-payers.ts';
+import type { Refusal } from './integration-secret.ts';
 
 /** The payer whose run looks. */
 export interface OwnEntry {

@@ -1,12 +1,12 @@
-import { decodeIntegrationFile } from '../integration-file/merge.ts';
-import { readFile, type Refused } from '../integration-file/file.ts';
-import { managedBy, type Owner } from '../aws/tags.ts';
 import type { ErrorCode } from '../errors/catalogue.ts';
 import { isAwsError, UserError } from '../errors/errors.ts';
-import type { KubernetesClient, KubernetesObject } from '../kubernetes/client.ts';
 import { isDeniedByPolicy } from '../errors/kubernetes-error.ts';
+import { readFile, type Refused } from '../integration-file/file.ts';
+import { decodeIntegrationFile } from '../integration-file/merge.ts';
+import type { KubernetesClient, KubernetesObject } from '../kubernetes/client.ts';
 import { isHelmManaged, objectOwnership, ownerLabels } from '../kubernetes/ownership-labels.ts';
-import type { Target } from '../model/run.ts';
+import { managedBy, type Owner } from '../model/ownership.ts';
+import type { Target } from '../model/target.ts';
 
 /** The one key that the consumer mounts. */
 export const fileName = 'cloud-integration.json';

@@ -1,12 +1,13 @@
 import { findAccessEntry } from '../cluster/access-entry.ts';
 import { lacks } from '../cluster/access-review.ts';
-import { connectKubernetes, type KubernetesClient } from '../kubernetes/client.ts';
+import { connectKubernetes } from '../cluster/connection.ts';
+import { type CostReader, costReaders } from '../kubecost/installation.ts';
 import { readLandscape } from '../kubecost/read-installation.ts';
+import type { KubernetesClient } from '../kubernetes/client.ts';
 import { listPods, type Pod } from '../kubernetes/pods.ts';
-import type { Restartable } from './workload-restart.ts';
-import type { Target } from '../model/run.ts';
+import type { Target } from '../model/target.ts';
 import type { StepContext } from '../step/contract.ts';
-import { costReaders, type CostReader } from '../kubecost/installation.ts';
+import type { Restartable } from './workload-restart.ts';
 
 /** A workload that mounts a target's secret. */
 export interface SecretReader extends Pick<CostReader, 'workload' | 'statusService'> {

@@ -1,26 +1,26 @@
 /** What onboardings and offboardings do alike to a target's secret: they bring its file to what the target's payers want. */
-import { iso, now } from '../platform/clock.ts';
+import { connectKubernetes } from '../cluster/connection.ts';
 import { TerminalError } from '../errors/errors.ts';
+import { objectOwnership, ownerLabels } from '../kubernetes/ownership-labels.ts';
+import type { RunKind } from '../model/step-names.ts';
+import type { Target } from '../model/target.ts';
+import { iso, now } from '../platform/clock.ts';
+import { rejected, type StepContext } from '../step/contract.ts';
+import { markPublished, type TargetPayer } from '../targets/target-payers.ts';
+import type { Publication } from './desired-file.ts';
 import {
   fileName,
   fileOf,
   hasMarks,
   previousName,
   readSecret,
+  type Refusal,
   saveSecret,
+  type Secret,
   unwritable,
   withFile,
   withoutMarks,
-  type Refusal,
-  type Secret,
 } from './integration-secret.ts';
-import { connectKubernetes } from '../kubernetes/client.ts';
-import { objectOwnership, ownerLabels } from '../kubernetes/ownership-labels.ts';
-import type { Publication } from './desired-file.ts';
-import type { Target } from '../model/run.ts';
-import type { RunKind } from '../model/step-names.ts';
-import { rejected, type StepContext } from '../step/contract.ts';
-import { markPublished, type TargetPayer } from '../targets/target-payers.ts';
 
 /** Lives within one invocation: the secret's content is never put into a change. */
 export interface SecretLook {

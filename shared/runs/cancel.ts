@@ -1,9 +1,10 @@
-import { iso, now } from '../platform/clock.ts';
 import { TerminalError } from '../errors/errors.ts';
-import { stopExecution } from './execution.ts';
 import { Refusal } from '../errors/problem.ts';
-import { endedStatuses, type AnyRun } from '../model/run.ts';
+import type { AnyRun } from '../model/run.ts';
+import { endedStatuses } from '../model/run-schemas.ts';
+import { iso, now } from '../platform/clock.ts';
 import { settleCancel } from './end.ts';
+import { stopExecution } from './execution.ts';
 import { pendingIndex, readRun } from './run-table.ts';
 import { updateRun, whileActive } from './run-table-update.ts';
 

@@ -1,13 +1,15 @@
 import { closeAdminWindow } from '../cluster/admin-window.ts';
-import { clusterAccount } from '../targets/provisioner-accounts.ts';
-import { announce, hasNews } from './publish-events.ts';
 import { classify } from '../errors/errors.ts';
+import type { AnyRun } from '../model/run.ts';
+import { endedStatuses, type RunError, runErrorOf } from '../model/run-schemas.ts';
+import { stepNames } from '../model/step-names.ts';
+import { clusterArnOf } from '../model/target.ts';
 import { log } from '../platform/logger.ts';
-import { clusterArnOf, endedStatuses, runErrorOf, type AnyRun, type RunError } from '../model/run.ts';
+import { clusterAccount } from '../targets/provisioner-accounts.ts';
+import { readWindow } from '../targets/target-payers.ts';
 import { endRun, isAtWork, isCancelling } from './end.ts';
 import { releaseLock } from './lock.ts';
-import { stepNames } from '../model/step-names.ts';
-import { readWindow } from '../targets/target-payers.ts';
+import { announce, hasNews } from './publish-events.ts';
 
 /** Why an execution ended before its work was done, as far as can be told from outside the steps. */
 export interface Failure {

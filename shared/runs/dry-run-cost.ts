@@ -1,27 +1,8 @@
-import * as z from 'zod';
+import type { CostLine, PlannedCost } from '../model/plan-schemas.ts';
 import { assumptions, prices } from '../model/prices.ts';
-import { outputs } from '../model/step-outputs.ts';
 import type { AnyRun, RunRecord } from '../model/run.ts';
 import type { StepName } from '../model/step-names.ts';
-
-const CostLine = z
-  .object({
-    what: z.string(),
-    usd: z.number(),
-    per: z.enum(['run', 'month']),
-    assumption: z.string().meta({ description: 'What the figure rests on' }),
-  })
-  .meta({ id: 'CostLine' });
-type CostLine = z.infer<typeof CostLine>;
-
-export const PlannedCost = z
-  .object({
-    once: z.number().meta({ description: 'For the run itself' }),
-    perMonth: z.number().meta({ description: 'What the run leaves behind costs every month; negative: what it saves' }),
-    lines: z.array(CostLine),
-  })
-  .meta({ id: 'PlannedCost', description: `USD, list prices of us-east-1 as of ${prices.asOf}, without free tiers` });
-type PlannedCost = z.infer<typeof PlannedCost>;
+import { outputs } from '../model/step-outputs.ts';
 
 /** What a run of minutes takes, as `npm run bench` measures it, rounded up. */
 const work = {

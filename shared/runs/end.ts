@@ -1,11 +1,13 @@
+import type { AnyRun } from '../model/run.ts';
+import { runEvent } from '../model/run-event.ts';
+import { endedStatuses, type RunError, type RunStatus } from '../model/run-schemas.ts';
+import { clusterArnOf } from '../model/target.ts';
 import { iso, now } from '../platform/clock.ts';
 import { log } from '../platform/logger.ts';
+import { readWindow } from '../targets/target-payers.ts';
 import { planSummaryOf } from './dry-run-plan.ts';
-import { runEvent } from '../model/run-event.ts';
-import { clusterArnOf, endedStatuses, type AnyRun, type RunError, type RunStatus } from '../model/run.ts';
 import { releaseLock } from './lock.ts';
 import { statusWrites, updateRun, whileActive } from './run-table-update.ts';
-import { readWindow } from '../targets/target-payers.ts';
 
 /** Sets the end of a run once; undefined if it had ended before or another attempt is the current one. */
 export function endRun(run: AnyRun, status: RunStatus, error?: RunError): Promise<AnyRun | undefined> {

@@ -1,10 +1,10 @@
-import { DeleteCommand, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { createHash } from 'node:crypto';
-import { now } from '../platform/clock.ts';
-import { readDeployment } from '../platform/settings.ts';
+import { DeleteCommand, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { RetryableError } from '../errors/errors.ts';
 import { Refusal } from '../errors/problem.ts';
 import type { AnyRun } from '../model/run.ts';
+import { now } from '../platform/clock.ts';
+import { readDeployment } from '../platform/settings.ts';
 import { documentClient, holds } from '../table/document-table.ts';
 
 const honouredMs = 24 * 60 * 60 * 1000;

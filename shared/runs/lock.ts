@@ -1,11 +1,13 @@
 import { DeleteCommand, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
-import { targetId } from '../aws/names.ts';
+import { RetryableError } from '../errors/errors.ts';
+import type { AnyRun } from '../model/run.ts';
+import { endedStatuses } from '../model/run-schemas.ts';
+import { targetId } from '../model/target.ts';
+import { targetOf } from '../model/target.ts';
 import { iso, now } from '../platform/clock.ts';
 import { readDeployment } from '../platform/settings.ts';
-import { RetryableError } from '../errors/errors.ts';
-import { endedStatuses, targetOf, type AnyRun } from '../model/run.ts';
-import { readRun } from './run-table.ts';
 import { documentClient, holds } from '../table/document-table.ts';
+import { readRun } from './run-table.ts';
 
 type Locked = Pick<AnyRun, 'runId' | 'attempt' | 'request'>;
 

@@ -1,13 +1,14 @@
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
-import { hubClient, type ClientConfig } from '../aws/clients.ts';
-import { now } from '../platform/clock.ts';
-import { readDeployment } from '../platform/settings.ts';
+import { type ClientConfig, hubClient } from '../aws/clients.ts';
 import { classify } from '../errors/errors.ts';
-import { log } from '../platform/logger.ts';
-import { endedStatuses, type AnyRun } from '../model/run.ts';
+import type { AnyRun } from '../model/run.ts';
 import { detailTypes, eventSource, type RunEvent } from '../model/run-event.ts';
+import { endedStatuses } from '../model/run-schemas.ts';
+import { now } from '../platform/clock.ts';
+import { log } from '../platform/logger.ts';
+import { readDeployment } from '../platform/settings.ts';
 import { pendingIndex } from './run-table.ts';
-import { updateRun, type RunWrite } from './run-table-update.ts';
+import { type RunWrite, updateRun } from './run-table-update.ts';
 
 /** What PutEvents takes in one call (API reference), and less than a tenth of the 256 kB it takes: an event has about 1 kB. */
 const entriesPerCall = 10;

@@ -1,15 +1,16 @@
-import { iso, now } from '../platform/clock.ts';
 import { RetryableError } from '../errors/errors.ts';
-import { outputs } from '../model/step-outputs.ts';
 import { Refusal } from '../errors/problem.ts';
-import { endedStatuses, type AnyRun, type StepRecord } from '../model/run.ts';
-import { isCancelling } from './end.ts';
+import type { AnyRun } from '../model/run.ts';
 import { runEvent } from '../model/run-event.ts';
+import { endedStatuses, type StepRecord } from '../model/run-schemas.ts';
+import type { StepName } from '../model/step-names.ts';
+import { outputs } from '../model/step-outputs.ts';
+import { iso, now } from '../platform/clock.ts';
+import { isCancelling } from './end.ts';
 import { readRival } from './lock.ts';
-import { completeStart, runActive } from './start.ts';
 import { readRun } from './run-table.ts';
 import { statusWrites, updateRun } from './run-table-update.ts';
-import type { StepName } from '../model/step-names.ts';
+import { completeStart, runActive } from './start.ts';
 
 /**
  * A new attempt of a run that has failed, was cancelled, or ended with less than the consumer's own word: finished steps only look, the

@@ -1,9 +1,9 @@
 import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import { readDeployment } from '../platform/settings.ts';
-import type { RunEvent } from '../model/run-event.ts';
 import type { AnyRun } from '../model/run.ts';
-import { fromItem, pendingIndex, runKey } from './run-table.ts';
+import type { RunEvent } from '../model/run-event.ts';
+import { readDeployment } from '../platform/settings.ts';
 import { documentClient, holds } from '../table/document-table.ts';
+import { fromItem, pendingIndex, runKey } from './run-table.ts';
 
 /** A place in a run's record: `['steps', 'publish', 'status']`. */
 type Path = readonly string[];

@@ -1,8 +1,10 @@
 import { DeleteCommand, GetCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
-import { readDeployment } from '../platform/settings.ts';
+import { type AnyRun, type RunRecord, skips } from '../model/run.ts';
 import { runEvent } from '../model/run-event.ts';
-import { clusterArnOf, skips, type AnyRun, type RunRecord, type StepRecord } from '../model/run.ts';
-import { stepNamesOf, type StepName } from '../model/step-names.ts';
+import type { StepRecord } from '../model/run-schemas.ts';
+import { type StepName, stepNamesOf } from '../model/step-names.ts';
+import { clusterArnOf } from '../model/target.ts';
+import { readDeployment } from '../platform/settings.ts';
 import { documentClient, holds } from '../table/document-table.ts';
 
 /** The indexes of the table and their key attributes, by the filter each one answers; all sort by `listKey`. */

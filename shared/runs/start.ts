@@ -1,15 +1,18 @@
-import { iso, now } from '../platform/clock.ts';
 import { RetryableError } from '../errors/errors.ts';
-import { startExecution, type Startable } from './execution.ts';
-import { claimKey, releaseKey } from './idempotency-key.ts';
-import { Refusal, runLink } from '../errors/problem.ts';
+import { Refusal } from '../errors/problem.ts';
+import { runLink } from '../model/links.ts';
 import type { OffboardingRequest, OnboardingRequest } from '../model/onboarding-request.ts';
-import { runErrorOf, targetOf, type AnyRun } from '../model/run.ts';
-import { endRun, isCancelling } from './end.ts';
+import type { AnyRun } from '../model/run.ts';
 import { newRunId } from '../model/run-id.ts';
-import { takeLock } from './lock.ts';
-import { createRun, deleteQueuedRun, readRun, type NewRun } from './run-table.ts';
+import { runErrorOf } from '../model/run-schemas.ts';
+import { targetOf } from '../model/target.ts';
+import { iso, now } from '../platform/clock.ts';
 import { readTargetSettings } from '../targets/target-payers.ts';
+import { endRun, isCancelling } from './end.ts';
+import { type Startable, startExecution } from './execution.ts';
+import { claimKey, releaseKey } from './idempotency-key.ts';
+import { takeLock } from './lock.ts';
+import { createRun, deleteQueuedRun, type NewRun, readRun } from './run-table.ts';
 
 /** What a run is asked to do. */
 export type Assignment =

@@ -1,25 +1,25 @@
 import * as z from 'zod';
-import { iso, now } from '../platform/clock.ts';
-import { outputs } from '../model/step-outputs.ts';
-import { planOf, RunPlan } from './dry-run-plan.ts';
-import { runLink } from '../errors/problem.ts';
+import { runLink } from '../model/links.ts';
 import { OffboardingRequest, OnboardingRequest } from '../model/onboarding-request.ts';
+import { RunPlan } from '../model/plan-schemas.ts';
+import { type AnyRun, skips } from '../model/run.ts';
 import {
   Change,
-  clusterArnOf,
   endedStatuses,
   RunError,
   runStatuses,
-  skips,
   StepNameView,
+  type StepRecord,
   stepStatuses,
   Timestamp,
   Waiting,
-  type AnyRun,
-  type StepRecord,
-} from '../model/run.ts';
+} from '../model/run-schemas.ts';
+import { runKinds, type StepName, stepNamesOf } from '../model/step-names.ts';
+import { outputs } from '../model/step-outputs.ts';
+import { clusterArnOf } from '../model/target.ts';
+import { iso, now } from '../platform/clock.ts';
+import { planOf } from './dry-run-plan.ts';
 import type { RunSummary as StoredSummary } from './run-table.ts';
-import { runKinds, stepNamesOf, type StepName } from '../model/step-names.ts';
 
 const StepView = z
   .object({

@@ -1,9 +1,10 @@
 import type { ErrorCode } from '../errors/catalogue.ts';
 import { adviceFor, classify } from '../errors/errors.ts';
-import type { Problem } from '../step/problem-list.ts';
-import { MissingOutput, runErrorOf, type Change, type Quota, type RunError } from '../model/run.ts';
+import { MissingOutput } from '../model/run.ts';
+import { type Change, type Quota, type RunError, runErrorOf } from '../model/run-schemas.ts';
 import type { RunKind, StepName } from '../model/step-names.ts';
 import type { Plan, Step, StepChange, StepContext } from '../step/contract.ts';
+import type { Problem } from '../step/problem-list.ts';
 
 /** What a step comes to in a dry run. */
 export interface Preview {

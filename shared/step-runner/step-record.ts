@@ -1,9 +1,10 @@
-import { iso, now } from '../platform/clock.ts';
 import { TerminalError } from '../errors/errors.ts';
-import { runEvent, stepEvent, type RunEvent, type StepTransition } from '../model/run-event.ts';
-import type { AnyRun, Change, StepRecord } from '../model/run.ts';
-import { statusWrites, updateRun, whileActive, type RunWrite } from '../runs/run-table-update.ts';
+import type { AnyRun } from '../model/run.ts';
+import { type RunEvent, runEvent, stepEvent, type StepTransition } from '../model/run-event.ts';
+import type { Change, StepRecord } from '../model/run-schemas.ts';
 import type { StepName } from '../model/step-names.ts';
+import { iso, now } from '../platform/clock.ts';
+import { type RunWrite, statusWrites, updateRun, whileActive } from '../runs/run-table-update.ts';
 
 /** A wait this long is no work: it gives the run's place in its batch to another one. */
 const idleSeconds = 300;

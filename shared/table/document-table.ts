@@ -1,6 +1,6 @@
 import { ConditionalCheckFailedException, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
-import { hubClient, type ClientConfig } from '../aws/clients.ts';
+import { type ClientConfig, hubClient } from '../aws/clients.ts';
 
 /** The document client as a constructor, so that the pool of hub clients keeps one of it. */
 class DocumentClient extends DynamoDBDocumentClient {

@@ -1,11 +1,12 @@
 import { DeleteCommand, GetCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import { payerRoleName, targetId } from '../aws/names.ts';
+import { payerRoleName } from '../aws/names.ts';
 import { roleArnOf } from '../aws/role.ts';
-import { readDeployment } from '../platform/settings.ts';
-import type { IntegrationEntry } from '../integration-file/merge.ts';
 import { RetryableError } from '../errors/errors.ts';
+import type { IntegrationEntry } from '../integration-file/merge.ts';
 import type { OnboardingRequest } from '../model/onboarding-request.ts';
-import type { Target } from '../model/run.ts';
+import type { Target } from '../model/target.ts';
+import { targetId } from '../model/target.ts';
+import { readDeployment } from '../platform/settings.ts';
 import { documentClient, holds } from '../table/document-table.ts';
 
 const tableName = () => readDeployment().tableName;

@@ -1,13 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parse, parseAllDocuments, stringify } from 'yaml';
-import { artifactsOf, Artifacts } from '../../shared/artifacts/artifacts.ts';
+import { Artifacts, artifactsOf } from '../../shared/artifacts/artifacts.ts';
 import { parseIntegrationFile } from '../../shared/integration-file/merge.ts';
-import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { OnboardingRequest, type OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
-import { skips, type RunRecord, type StepRecord } from '../../shared/model/run.ts';
+import { type RunRecord, skips } from '../../shared/model/run.ts';
+import type { StepRecord } from '../../shared/model/run-schemas.ts';
+import { type StepName, stepNames } from '../../shared/model/step-names.ts';
+import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { commandLine } from '../../shared/text/shell-quoting.ts';
-import { stepNames, type StepName } from '../../shared/model/step-names.ts';
 import { writeYaml } from '../../shared/text/yaml-text.ts';
 import { call } from '../support/api-call.ts';
 import { Hub } from '../support/hub-services.ts';

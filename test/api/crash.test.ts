@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { completeStart } from '../../shared/runs/start.ts';
 import { listRuns } from '../../shared/runs/run-table.ts';
+import { completeStart } from '../../shared/runs/start.ts';
 import type { Run } from '../../shared/runs/view.ts';
 import { call } from '../support/api-call.ts';
 import { Hub } from '../support/hub-services.ts';

@@ -1,11 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { runErrorOf, type AnyRun } from '../../shared/model/run.ts';
+import { sweep } from '../../functions/sweep.ts';
+import type { AnyRun } from '../../shared/model/run.ts';
+import { runErrorOf } from '../../shared/model/run-schemas.ts';
 import { endRun } from '../../shared/runs/end.ts';
 import { releaseLock, takeLock } from '../../shared/runs/lock.ts';
 import { readRun } from '../../shared/runs/run-table.ts';
 import type { Run } from '../../shared/runs/view.ts';
 import { StepStore } from '../../shared/step-runner/step-record.ts';
-import { sweep } from '../../functions/sweep.ts';
 import { call } from '../support/api-call.ts';
 import { Hub } from '../support/hub-services.ts';
 import { endStep, givenRun, smallest, storedRun } from '../support/stored-runs.ts';

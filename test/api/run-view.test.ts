@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { OnboardingRequest } from '../../shared/model/onboarding-request.ts';
-import type { RunRecord, StepRecord } from '../../shared/model/run.ts';
+import type { RunRecord } from '../../shared/model/run.ts';
+import type { StepRecord } from '../../shared/model/run-schemas.ts';
+import { onboardingStepNames, type StepName, stepNames } from '../../shared/model/step-names.ts';
 import { Run, runView } from '../../shared/runs/view.ts';
-import { onboardingStepNames, stepNames, type StepName } from '../../shared/model/step-names.ts';
 import { smallest } from '../support/stored-runs.ts';
 
 const started = '2026-03-02T09:00:00.000Z';

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { clusterArnOf } from '../../shared/model/run.ts';
+import { OnboardingRequest, type OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
+import { clusterArnOf } from '../../shared/model/target.ts';
 import { endRun } from '../../shared/runs/end.ts';
 import { releaseLock } from '../../shared/runs/lock.ts';
-import { OnboardingRequest, type OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
 import type { Run } from '../../shared/runs/view.ts';
 import { fixTargetSettings, moveServiceAccount } from '../../shared/targets/target-payers.ts';
 import { call } from '../support/api-call.ts';

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Problem } from '../../shared/errors/problem.ts';
-import { call, type Answer } from '../support/api-call.ts';
+import { type Answer, call } from '../support/api-call.ts';
 import { Hub } from '../support/hub-services.ts';
 import { smallest } from '../support/stored-runs.ts';
 

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { pathToFileURL } from 'node:url';
 import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { bundleFolder } from '../../.ci/build.ts';
 import { deployedFunctions } from '../../.ci/functions.ts';
 

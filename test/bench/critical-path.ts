@@ -1,4 +1,4 @@
-import { outputs, type Outputs } from '../../shared/model/step-outputs.ts';
+import { type Outputs, outputs } from '../../shared/model/step-outputs.ts';
 import type { Run } from '../../shared/runs/view.ts';
 import type { World } from '../sandbox/world.ts';
 import type { MeasuredRun } from './measure.ts';

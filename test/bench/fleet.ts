@@ -1,14 +1,14 @@
 import { parseIntegrationFile } from '../../shared/integration-file/merge.ts';
 import type { Run } from '../../shared/runs/view.ts';
 import { ApiClient } from '../support/api-client.ts';
+import { type InvocationRecord, type Sandbox, startSandbox } from '../support/deployed-sandbox.ts';
 import { fleetClusters, fleetRequests, seedFleet } from '../support/fleet.ts';
 import { runsOfBatch, untilBatchRests } from '../support/fleet-run.ts';
-import { clusterArn, readSecret } from '../support/scenario.ts';
 import { quietly } from '../support/mute-logs.ts';
-import { startSandbox, type InvocationRecord, type Sandbox } from '../support/deployed-sandbox.ts';
-import { tallyPublications, type Tally } from '../support/publication-tally.ts';
+import { type Tally, tallyPublications } from '../support/publication-tally.ts';
+import { clusterArn, readSecret } from '../support/scenario.ts';
 import { costOf } from './cost.ts';
-import { latenciesUnderLoad, type Latencies } from './latency.ts';
+import { type Latencies, latenciesUnderLoad } from './latency.ts';
 
 export interface MeasuredFleet extends Tally {
   payers: number;

@@ -1,9 +1,9 @@
 import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
 import { ApiClient } from '../support/api-client.ts';
+import { startSandbox } from '../support/deployed-sandbox.ts';
 import { fleetClusters } from '../support/fleet.ts';
 import { quietly } from '../support/mute-logs.ts';
 import { accountAt } from '../support/seed-payers.ts';
-import { startSandbox } from '../support/deployed-sandbox.ts';
 
 /** Real milliseconds. */
 export interface Latencies {

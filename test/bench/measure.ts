@@ -1,9 +1,9 @@
 import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
 import type { Run } from '../../shared/runs/view.ts';
 import { ApiClient } from '../support/api-client.ts';
+import { type Sandbox, startSandbox } from '../support/deployed-sandbox.ts';
 import { quietly } from '../support/mute-logs.ts';
 import { exampleRequest, seedScenario } from '../support/scenario.ts';
-import { startSandbox, type Sandbox } from '../support/deployed-sandbox.ts';
 import { delaysAfterDelivery, outputOf } from './critical-path.ts';
 import { assumptions } from './prices.ts';
 

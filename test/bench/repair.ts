@@ -1,10 +1,10 @@
 import type { Batch } from '../../shared/batches/view.ts';
 import { ApiClient } from '../support/api-client.ts';
+import { repairFleet, seedBrokenFleet } from '../support/broken-fleet.ts';
+import { startSandbox } from '../support/deployed-sandbox.ts';
 import { fleetRequests } from '../support/fleet.ts';
 import { untilBatchRests } from '../support/fleet-run.ts';
 import { quietly } from '../support/mute-logs.ts';
-import { repairFleet, seedBrokenFleet } from '../support/broken-fleet.ts';
-import { startSandbox } from '../support/deployed-sandbox.ts';
 
 export interface MeasuredRepair {
   payers: number;

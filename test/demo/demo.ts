@@ -1,9 +1,10 @@
 import { parseArgs } from 'node:util';
 import { maskForeign } from '../../shared/integration-file/merge.ts';
 import type { Run } from '../../shared/runs/view.ts';
-import { startSandbox } from '../support/deployed-sandbox.ts';
+import { connectionStatuses } from '../sandbox/kubernetes/consumer.ts';
 import { ApiClient } from '../support/api-client.ts';
-import { fleetDemo } from './fleet-demo.ts';
+import { startSandbox } from '../support/deployed-sandbox.ts';
+import { quietly } from '../support/mute-logs.ts';
 import {
   clusterArn,
   clusters,
@@ -13,8 +14,7 @@ import {
   readSecret,
   seedScenario,
 } from '../support/scenario.ts';
-import { connectionStatuses } from '../sandbox/kubernetes/consumer.ts';
-import { quietly } from '../support/mute-logs.ts';
+import { fleetDemo } from './fleet-demo.ts';
 import { elapsed, progressLines, timelineOf, timelineText } from './text.ts';
 
 const startMs = Date.parse('2026-11-23T08:00:00Z');

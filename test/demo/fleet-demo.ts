@@ -1,9 +1,9 @@
 import type { Batch } from '../../shared/batches/view.ts';
-import type { Run } from '../../shared/runs/view.ts';
-import { startSandbox, type Sandbox } from '../support/deployed-sandbox.ts';
-import { ApiClient } from '../support/api-client.ts';
 import { parseIntegrationFile } from '../../shared/integration-file/merge.ts';
+import type { Run } from '../../shared/runs/view.ts';
 import { connectionStatuses } from '../sandbox/kubernetes/consumer.ts';
+import { ApiClient } from '../support/api-client.ts';
+import { type Sandbox, startSandbox } from '../support/deployed-sandbox.ts';
 import { fleetClusters, fleetRequests, seedFleet } from '../support/fleet.ts';
 import { runsOfBatch, untilBatchRests } from '../support/fleet-run.ts';
 import { clusterArn, readSecret } from '../support/scenario.ts';

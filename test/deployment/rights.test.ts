@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { deployedFunctions } from '../../.ci/functions.ts';
 import { ApiClient } from '../support/api-client.ts';
+import { type Sandbox, startSandbox } from '../support/deployed-sandbox.ts';
 import { untilBatchRests } from '../support/fleet-run.ts';
 import { quietly } from '../support/mute-logs.ts';
 import { exampleRequest, seedScenario } from '../support/scenario.ts';
-import { startSandbox, type Sandbox } from '../support/deployed-sandbox.ts';
 
 /** Calls every route that starts, stops or takes up runs, on runs that fail at once for nobody lets us in. */
 async function controlEverything(api: ApiClient): Promise<void> {

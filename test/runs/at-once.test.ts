@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { grantPolicyName, payerRoleName, podRoleName } from '../../shared/aws/names.ts';
 import type { Run } from '../../shared/runs/view.ts';
-import { seedChance } from '../support/seeded-random.ts';
+import { Board, type Cluster, entriesOf } from '../support/run-harness.ts';
 import { clusterArn, clusters, exampleRequest, foreignFile, readSecret } from '../support/scenario.ts';
-import { Board, entriesOf, type Cluster } from '../support/run-harness.ts';
+import { seedChance } from '../support/seeded-random.ts';
 
 let board: Board;
 beforeEach(async () => {

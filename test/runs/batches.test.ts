@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Batch } from '../../shared/batches/view.ts';
 import { runsOfBatch, untilBatchRests } from '../support/fleet-run.ts';
-import { clusters, exampleRequest } from '../support/scenario.ts';
 import { Board, entriesOf, stepOf } from '../support/run-harness.ts';
+import { clusters, exampleRequest } from '../support/scenario.ts';
 
 let board: Board;
 beforeEach(async () => {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Run } from '../../shared/runs/view.ts';
-import { clusters, exampleRequest, readSecret } from '../support/scenario.ts';
 import { Board, minutesOf, stepOf } from '../support/run-harness.ts';
+import { clusters, exampleRequest, readSecret } from '../support/scenario.ts';
 
 let board: Board;
 beforeEach(async () => {

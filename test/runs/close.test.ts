@@ -1,18 +1,18 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { handler } from '../../functions/close.ts';
-import { RetryableError, TerminalError, UserError, type KnownError } from '../../shared/errors/errors.ts';
+import { type KnownError, RetryableError, TerminalError, UserError } from '../../shared/errors/errors.ts';
 import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
-import { runErrorOf } from '../../shared/model/run.ts';
-import { endRun } from '../../shared/runs/end.ts';
-import { StepStore } from '../../shared/step-runner/step-record.ts';
-import { takeLock } from '../../shared/runs/lock.ts';
+import { runErrorOf } from '../../shared/model/run-schemas.ts';
 import type { StepName } from '../../shared/model/step-names.ts';
+import { endRun } from '../../shared/runs/end.ts';
+import { takeLock } from '../../shared/runs/lock.ts';
+import { StepStore } from '../../shared/step-runner/step-record.ts';
 import { listOpenWindows } from '../../shared/targets/target-payers.ts';
-import { Hub } from '../support/hub-services.ts';
-import { givenRun, smallest, storedRun } from '../support/stored-runs.ts';
-import { logLines } from '../support/log-lines.ts';
 import { AccessWorld } from '../support/access-world.ts';
 import { ApiClient } from '../support/api-client.ts';
+import { Hub } from '../support/hub-services.ts';
+import { logLines } from '../support/log-lines.ts';
+import { givenRun, smallest, storedRun } from '../support/stored-runs.ts';
 
 const close = (event: unknown) => handler(event, {} as never) as Promise<{ status: string }>;
 

@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { detailTypes, eventSource, RunEvent } from '../../shared/model/run-event.ts';
-import { endedStatuses } from '../../shared/model/run.ts';
+import { endedStatuses } from '../../shared/model/run-schemas.ts';
 import type { Run } from '../../shared/runs/view.ts';
-import { storedRun } from '../support/stored-runs.ts';
-import { eventBusArn } from '../support/deployed-sandbox.ts';
 import type { BusEvent } from '../sandbox/services/events.ts';
-import type { Stage } from '../support/step-harness.ts';
+import { eventBusArn } from '../support/deployed-sandbox.ts';
 import { Board, stepOf } from '../support/run-harness.ts';
+import type { Stage } from '../support/step-harness.ts';
+import { storedRun } from '../support/stored-runs.ts';
 
 let board: Board;
 beforeEach(async () => {

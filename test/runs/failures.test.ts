@@ -4,10 +4,10 @@ import { newClient } from '../../shared/aws/clients.ts';
 import { payerRoleName } from '../../shared/aws/names.ts';
 import type { ErrorCode } from '../../shared/errors/catalogue.ts';
 import type { StepName } from '../../shared/model/step-names.ts';
-import { clusterArn, clusters, exampleRequest, readSecret } from '../support/scenario.ts';
 import { hubAccountId, hubRegion } from '../support/deployed-sandbox.ts';
-import type { Example } from '../support/step-harness.ts';
 import { Board, minutesOf, putFile, stepOf } from '../support/run-harness.ts';
+import { clusterArn, clusters, exampleRequest, readSecret } from '../support/scenario.ts';
+import type { Example } from '../support/step-harness.ts';
 
 let board: Board;
 beforeEach(async () => {

@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { exampleRequest } from '../support/scenario.ts';
 import type { FaultRule } from '../sandbox/faults.ts';
-import { landscape } from '../support/world-snapshot.ts';
-import type { Example } from '../support/step-harness.ts';
 import { Board } from '../support/run-harness.ts';
+import { exampleRequest } from '../support/scenario.ts';
+import type { Example } from '../support/step-harness.ts';
+import { landscape } from '../support/world-snapshot.ts';
 
 beforeAll(() => vi.spyOn(process.stdout, 'write').mockReturnValue(true));
 afterAll(() => vi.restoreAllMocks());

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parseIntegrationFile } from '../../shared/integration-file/merge.ts';
 import { ApiClient } from '../support/api-client.ts';
+import { brokenPayers, repairFleet, seedBrokenFleet } from '../support/broken-fleet.ts';
+import { type Sandbox, startSandbox } from '../support/deployed-sandbox.ts';
 import { fleetClusters, fleetRequests } from '../support/fleet.ts';
 import { untilBatchRests } from '../support/fleet-run.ts';
 import { readSecret } from '../support/scenario.ts';
-import { startSandbox, type Sandbox } from '../support/deployed-sandbox.ts';
-import { brokenPayers, repairFleet, seedBrokenFleet } from '../support/broken-fleet.ts';
 import { accountAt } from '../support/seed-payers.ts';
 
 let sandbox: Sandbox;

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
 import type { Run } from '../../shared/runs/view.ts';
-import { ApiClient } from '../support/api-client.ts';
-import { startSandbox, type Sandbox } from '../support/deployed-sandbox.ts';
 import { connectionStatuses } from '../sandbox/kubernetes/consumer.ts';
 import type { Generation } from '../sandbox/kubernetes/kubecost.ts';
+import { ApiClient } from '../support/api-client.ts';
+import { type Sandbox, startSandbox } from '../support/deployed-sandbox.ts';
 import { deployProvisioner } from '../support/provisioners.ts';
-import { accountAt, seedPayerWithTable } from '../support/seed-payers.ts';
 import { stepOf } from '../support/run-harness.ts';
+import { accountAt, seedPayerWithTable } from '../support/seed-payers.ts';
 
 const startMs = Date.parse('2026-11-23T08:00:00Z');
 const region = 'eu-west-1';

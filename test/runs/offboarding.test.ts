@@ -1,11 +1,11 @@
 /** Whole offboardings, over HTTP and through the deployed state machine. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { OffboardingRequestInput } from '../../shared/model/onboarding-request.ts';
-import { clusterArn, clusters, examples, exampleRequest, foreignFile, readSecret } from '../support/scenario.ts';
 import { connectionStatuses } from '../sandbox/kubernetes/consumer.ts';
-import { landscape } from '../support/world-snapshot.ts';
 import { Board, stepOf } from '../support/run-harness.ts';
-import { writesOf, type Example } from '../support/step-harness.ts';
+import { clusterArn, clusters, exampleRequest, examples, foreignFile, readSecret } from '../support/scenario.ts';
+import { type Example, writesOf } from '../support/step-harness.ts';
+import { landscape } from '../support/world-snapshot.ts';
 
 let board: Board;
 beforeEach(async () => {

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { payerRoleName } from '../../shared/aws/names.ts';
 import { foreignKeys } from '../../shared/integration-file/merge.ts';
-import { clusters, examples, foreignFile, readSecret } from '../support/scenario.ts';
-import { landscape } from '../support/world-snapshot.ts';
-import { writesOf, type Stage } from '../support/step-harness.ts';
 import { Board, entriesOf, stepOf } from '../support/run-harness.ts';
+import { clusters, examples, foreignFile, readSecret } from '../support/scenario.ts';
+import { type Stage, writesOf } from '../support/step-harness.ts';
+import { landscape } from '../support/world-snapshot.ts';
 
 let board: Board;
 let stage: Stage;

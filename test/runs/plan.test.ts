@@ -1,16 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { BatchRequestInput } from '../../shared/batches/request.ts';
 import type { Batch } from '../../shared/batches/view.ts';
-import type { Run } from '../../shared/runs/view.ts';
-import { runsOfBatch, untilBatchRests } from '../support/fleet-run.ts';
-import { clusterArn, clusters, exampleRequest, plantedSecrets } from '../support/scenario.ts';
 import { defaultNames } from '../../shared/cluster/provisioner-role.ts';
-import { applyManifest, enterByHand } from '../support/cluster-owner.ts';
-import { deployProvisioner } from '../support/provisioners.ts';
-import { landscape } from '../support/world-snapshot.ts';
-import type { Stage } from '../support/step-harness.ts';
+import type { Run } from '../../shared/runs/view.ts';
 import { costOf } from '../bench/cost.ts';
+import { applyManifest, enterByHand } from '../support/cluster-owner.ts';
+import { runsOfBatch, untilBatchRests } from '../support/fleet-run.ts';
+import { deployProvisioner } from '../support/provisioners.ts';
 import { Board, minutesOf, putFile, stepOf } from '../support/run-harness.ts';
+import { clusterArn, clusters, exampleRequest, plantedSecrets } from '../support/scenario.ts';
+import type { Stage } from '../support/step-harness.ts';
+import { landscape } from '../support/world-snapshot.ts';
 
 let board: Board;
 let stage: Stage;

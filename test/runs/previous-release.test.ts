@@ -1,15 +1,15 @@
+import { readFileSync } from 'node:fs';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SFNClient, StopExecutionCommand } from '@aws-sdk/client-sfn';
 import { DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb';
-import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { hubClient } from '../../shared/aws/clients.ts';
 import { RunEvent } from '../../shared/model/run-event.ts';
 import { takeLock } from '../../shared/runs/lock.ts';
-import { storedRun } from '../support/stored-runs.ts';
-import { eventBusArn, hubAccountId, hubRegion, tableName } from '../support/deployed-sandbox.ts';
 import type { Execution } from '../sandbox/step-functions/interpreter.ts';
+import { eventBusArn, hubAccountId, hubRegion, tableName } from '../support/deployed-sandbox.ts';
 import { Board, stepOf } from '../support/run-harness.ts';
+import { storedRun } from '../support/stored-runs.ts';
 
 /** What release 0.2.0 deployed. */
 const definition = readFileSync(new URL('../golden/releases/provision-0.2.0.asl', import.meta.url), 'utf8');

@@ -3,11 +3,11 @@ import { defaultNames } from '../../shared/cluster/provisioner-role.ts';
 import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
 import type { Run } from '../../shared/runs/view.ts';
 import { listOpenWindows } from '../../shared/targets/target-payers.ts';
-import { ApiClient } from '../support/api-client.ts';
-import { startSandbox, type Sandbox } from '../support/deployed-sandbox.ts';
-import { applyManifest, enterByHand } from '../support/cluster-owner.ts';
-import { deployProvisioner } from '../support/provisioners.ts';
 import type { Cluster } from '../sandbox/services/eks.ts';
+import { ApiClient } from '../support/api-client.ts';
+import { applyManifest, enterByHand } from '../support/cluster-owner.ts';
+import { type Sandbox, startSandbox } from '../support/deployed-sandbox.ts';
+import { deployProvisioner } from '../support/provisioners.ts';
 import { stepOf } from '../support/run-harness.ts';
 import { accountAt, seedPayerWithTable } from '../support/seed-payers.ts';
 

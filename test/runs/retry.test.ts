@@ -3,13 +3,13 @@ import { curBucketName } from '../../shared/aws/names.ts';
 import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
 import type { Run } from '../../shared/runs/view.ts';
 import { functionKey } from '../../state-machines/states.ts';
-import { ApiClient } from '../support/api-client.ts';
-import { startSandbox, type Sandbox } from '../support/deployed-sandbox.ts';
-import { deployProvisioner } from '../support/provisioners.ts';
 import type { Cluster } from '../sandbox/services/eks.ts';
-import { writesOf } from '../support/step-harness.ts';
+import { ApiClient } from '../support/api-client.ts';
+import { type Sandbox, startSandbox } from '../support/deployed-sandbox.ts';
+import { deployProvisioner } from '../support/provisioners.ts';
 import { stepOf } from '../support/run-harness.ts';
 import { accountAt, seedPayerWithTable } from '../support/seed-payers.ts';
+import { writesOf } from '../support/step-harness.ts';
 
 let sandbox: Sandbox;
 beforeAll(async () => {

@@ -2,9 +2,9 @@ import { GetExecutionHistoryCommand, SFNClient } from '@aws-sdk/client-sfn';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { newClient } from '../../shared/aws/clients.ts';
 import type { Run } from '../../shared/runs/view.ts';
-import { clusters, exampleRequest, foreignFile, plantedSecrets, readSecret } from '../support/scenario.ts';
 import { hubAccountId, hubRegion } from '../support/deployed-sandbox.ts';
 import { Board, putFile } from '../support/run-harness.ts';
+import { clusters, exampleRequest, foreignFile, plantedSecrets, readSecret } from '../support/scenario.ts';
 
 /** Everything that leaves the handlers, as text. */
 const answers: string[] = [];

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { sweep } from '../../functions/sweep.ts';
 import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
-import { readRun } from '../../shared/runs/run-table.ts';
 import { takeLock } from '../../shared/runs/lock.ts';
+import { readRun } from '../../shared/runs/run-table.ts';
 import { Hub } from '../support/hub-services.ts';
-import { givenRun, smallest } from '../support/stored-runs.ts';
 import { logLines } from '../support/log-lines.ts';
+import { givenRun, smallest } from '../support/stored-runs.ts';
 
 const created = Date.parse('2026-03-01T00:00:00Z');
 

@@ -4,8 +4,8 @@ import {
   GetQueryExecutionCommand,
   GetQueryResultsCommand,
   GetWorkGroupCommand,
-  ListTagsForResourceCommand,
   ListTableMetadataCommand,
+  ListTagsForResourceCommand,
   StartQueryExecutionCommand,
   UpdateWorkGroupCommand,
 } from '@aws-sdk/client-athena';

@@ -1,10 +1,10 @@
 import { request } from 'node:https';
 import { eksToken } from '../../shared/aws/eks-token.ts';
 import { installVirtualDate } from './clock.ts';
-import { coreWorld, policy, serve, type Credentials } from './core-world.ts';
-import { EksState, type Cluster } from './services/eks.ts';
-import { eksService } from './services/eks-service.ts';
+import { coreWorld, type Credentials, policy, serve } from './core-world.ts';
+import { type Cluster, EksState } from './services/eks.ts';
 import { eksAuthService } from './services/eks-auth.ts';
+import { eksService } from './services/eks-service.ts';
 import { iamService } from './services/iam-service.ts';
 import { stsService } from './services/sts.ts';
 import type { World } from './world.ts';

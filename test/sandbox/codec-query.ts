@@ -1,6 +1,6 @@
 import type { NormalizedSchema } from '@smithy/core/schema';
 import { members } from './codec-shapes.ts';
-import { readText, type Fields } from './codec-values.ts';
+import { type Fields, readText } from './codec-values.ts';
 
 interface Node {
   text?: string;

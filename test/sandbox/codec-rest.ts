@@ -1,8 +1,8 @@
 import type { NormalizedSchema } from '@smithy/core/schema';
-import { AwsError } from './service.ts';
-import { members, requiredMembers, type OperationShape, type Route, type ServiceShapes } from './codec-shapes.ts';
-import { readText, writeText, type Fields } from './codec-values.ts';
 import type { WireAnswer, WireRequest } from './codec.ts';
+import { members, type OperationShape, requiredMembers, type Route, type ServiceShapes } from './codec-shapes.ts';
+import { type Fields, readText, writeText } from './codec-values.ts';
+import { AwsError } from './service.ts';
 
 /** How a REST protocol writes bodies: JSON for EKS, XML for S3. */
 export interface BodyFormat {

@@ -1,7 +1,7 @@
 import { parseXML } from '@aws-sdk/xml-builder';
 import type { NormalizedSchema } from '@smithy/core/schema';
 import { members } from './codec-shapes.ts';
-import { readText, writeText, type Fields } from './codec-values.ts';
+import { type Fields, readText, writeText } from './codec-values.ts';
 
 /** The content of the document's root element. */
 export function parseRoot(text: string): unknown {

@@ -16,9 +16,9 @@ import * as sfn from '@aws-sdk/client-sfn';
 import * as sts from '@aws-sdk/client-sts';
 import type { NormalizedSchema } from '@smithy/core/schema';
 import { afterAll, describe, expect, it } from 'vitest';
+import { readShapes } from './codec-shapes.ts';
 import { errorOf, payer, region, rootOf, serve } from './core-world.ts';
 import { AwsError, type Operation, type Service } from './service.ts';
-import { readShapes } from './codec-shapes.ts';
 
 type Sdk = Record<string, unknown>;
 type Client = { send(command: unknown): Promise<unknown>; destroy(): void };

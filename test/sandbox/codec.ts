@@ -1,10 +1,10 @@
-import { AwsError, type Service } from './service.ts';
 import { unchunk } from './codec-chunked.ts';
 import { fromQuery } from './codec-query.ts';
-import { findOperation, readRest, writeRest, type BodyFormat } from './codec-rest.ts';
-import { readShapes, type OperationShape, type ServiceShapes } from './codec-shapes.ts';
-import { fromJson, toJson, type Fields } from './codec-values.ts';
+import { type BodyFormat, findOperation, readRest, writeRest } from './codec-rest.ts';
+import { type OperationShape, readShapes, type ServiceShapes } from './codec-shapes.ts';
+import { type Fields, fromJson, toJson } from './codec-values.ts';
 import { element, escapeXml, fromXml, parseRoot, structContent } from './codec-xml.ts';
+import { AwsError, type Service } from './service.ts';
 
 export interface WireRequest {
   method: string;

@@ -3,10 +3,10 @@ import { startServer } from './server.ts';
 import type { Service } from './service.ts';
 import { IamState } from './services/iam.ts';
 import { iamService } from './services/iam-service.ts';
-import { LakeFormationState, lakeformationService } from './services/lakeformation.ts';
-import { LambdaState, lambdaService } from './services/lambda.ts';
-import { OrganizationsState, organizationsService } from './services/organizations.ts';
-import { StsState, stsService } from './services/sts.ts';
+import { lakeformationService, LakeFormationState } from './services/lakeformation.ts';
+import { lambdaService, LambdaState } from './services/lambda.ts';
+import { organizationsService, OrganizationsState } from './services/organizations.ts';
+import { stsService, StsState } from './services/sts.ts';
 import type { World } from './world.ts';
 
 export const payer = '111122223333';

@@ -1,22 +1,22 @@
 import { VirtualClock } from './clock.ts';
 import { AthenaState } from './services/athena.ts';
 import { athenaService } from './services/athena-service.ts';
-import { CloudFormationState, cloudformationService } from './services/cloudformation.ts';
-import { CurState, curService } from './services/cur.ts';
+import { cloudformationService, CloudFormationState } from './services/cloudformation.ts';
+import { curService, CurState } from './services/cur.ts';
 import { EksState } from './services/eks.ts';
-import { eksService } from './services/eks-service.ts';
 import { eksAuthService } from './services/eks-auth.ts';
-import { EventsState, eventsService } from './services/events.ts';
+import { eksService } from './services/eks-service.ts';
+import { eventsService, EventsState } from './services/events.ts';
 import { GlueState } from './services/glue.ts';
 import { glueService } from './services/glue-service.ts';
 import { IamState } from './services/iam.ts';
 import { iamService } from './services/iam-service.ts';
-import { LakeFormationState, lakeformationService } from './services/lakeformation.ts';
-import { LambdaState, lambdaService } from './services/lambda.ts';
-import { OrganizationsState, organizationsService } from './services/organizations.ts';
-import { S3State, s3Service } from './services/s3.ts';
-import { StatesState, statesService } from './services/states.ts';
-import { StsState, stsService } from './services/sts.ts';
+import { lakeformationService, LakeFormationState } from './services/lakeformation.ts';
+import { lambdaService, LambdaState } from './services/lambda.ts';
+import { organizationsService, OrganizationsState } from './services/organizations.ts';
+import { s3Service, S3State } from './services/s3.ts';
+import { statesService, StatesState } from './services/states.ts';
+import { stsService, StsState } from './services/sts.ts';
 import type { World } from './world.ts';
 
 const services = [

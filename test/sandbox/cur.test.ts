@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { ask, billingPolicy, billingWorld, payer } from './billing-world.ts';
 import { parseTemplate } from './services/cloudformation-template.ts';
 import { curService, type ReportDefinition } from './services/cur.ts';
 import { s3Service } from './services/s3.ts';
-import { ask, billingPolicy, billingWorld, payer } from './billing-world.ts';
 import type { World } from './world.ts';
 
 const hour = 3_600_000;

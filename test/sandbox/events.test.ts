@@ -1,7 +1,7 @@
 import { EventBridgeClient, PutEventsCommand, type PutEventsRequestEntry } from '@aws-sdk/client-eventbridge';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { coreWorld, errorOf, hub, region, rootOf, serve, sessionOf } from './core-world.ts';
-import { EventsState, eventsService } from './services/events.ts';
+import { eventsService, EventsState } from './services/events.ts';
 
 const busArn = `arn:aws:events:${region}:${hub}:event-bus/runs`;
 const good: PutEventsRequestEntry = { EventBusName: 'runs', Source: 'us', DetailType: 'News', Detail: '{"a":1}' };

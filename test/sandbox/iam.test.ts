@@ -1,6 +1,6 @@
 import * as iam from '@aws-sdk/client-iam';
-import { GetAccountSettingsCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { GetDataLakeSettingsCommand, LakeFormationClient } from '@aws-sdk/client-lakeformation';
+import { GetAccountSettingsCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { DescribeOrganizationCommand, OrganizationsClient } from '@aws-sdk/client-organizations';
 import { afterAll, describe, expect, it } from 'vitest';
 import { errorOf, hub, lambdaTrust, payer, policy, region, rootOf, serve, sessionOf, trustIn } from './core-world.ts';

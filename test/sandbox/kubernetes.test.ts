@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { call, clusterAccount, clusterWorld, tokenAs, type Answer } from './cluster-world.ts';
-import { History } from './services/iam-history.ts';
+import { type Answer, call, clusterAccount, clusterWorld, tokenAs } from './cluster-world.ts';
 import type { AccessGrant } from './kubernetes/authorize.ts';
+import { History } from './services/iam-history.ts';
 
 let it: Awaited<ReturnType<typeof clusterWorld>>;
 let admin: string;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { call, clusterAccount, clusterWorld, type Answer } from './cluster-world.ts';
+import { type Answer, call, clusterAccount, clusterWorld } from './cluster-world.ts';
 import { coreWorld } from './core-world.ts';
 import { Kubernetes } from './kubernetes/cluster.ts';
 import type { Generation } from './kubernetes/kubecost.ts';

@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import {
-  codecFor,
-  unknownOperation,
   type Codec,
+  codecFor,
   type DecodedCall,
+  unknownOperation,
   type WireAnswer,
   type WireRequest,
 } from './codec.ts';

@@ -2,8 +2,8 @@ import type * as sdk from '@aws-sdk/client-sfn';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { VirtualClock } from './clock.ts';
 import type { CallContext, Operation } from './service.ts';
-import { StatesState, statesService } from './services/states.ts';
 import type { ExecutionStatusChange } from './services/states.ts';
+import { statesService, StatesState } from './services/states.ts';
 import type { World } from './world.ts';
 
 const DAY = 86_400_000;

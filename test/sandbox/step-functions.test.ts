@@ -3,8 +3,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { VirtualClock } from './clock.ts';
 import type { Json, JsonObject, State, StateMachine } from './step-functions/definition.ts';
 import { StatesError } from './step-functions/errors.ts';
-import { start } from './step-functions/interpreter.ts';
 import type { Execution, ExecutionOptions } from './step-functions/interpreter.ts';
+import { start } from './step-functions/interpreter.ts';
 
 const START = Date.UTC(2026, 0, 1);
 const LAMBDA = 'arn:aws:lambda:eu-west-1:999988887777:function:work';

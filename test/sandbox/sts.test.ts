@@ -1,9 +1,10 @@
-import { createHash, createHmac, generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
+import { createHash, createHmac, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { GetRoleCommand, IAMClient, UpdateAssumeRolePolicyCommand } from '@aws-sdk/client-iam';
 import * as sts from '@aws-sdk/client-sts';
 import { SignatureV4 } from '@smithy/signature-v4';
 import { afterAll, describe, expect, it } from 'vitest';
 import {
+  type Credentials,
   errorOf,
   hub,
   lambdaTrust,
@@ -13,7 +14,6 @@ import {
   serve,
   sessionOf,
   trustIn,
-  type Credentials,
 } from './core-world.ts';
 
 const running = await serve();

@@ -1,7 +1,7 @@
-import dynalite from 'dynalite';
-import * as fc from 'fast-check';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import dynalite from 'dynalite';
+import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTables } from './table-server.ts';
 

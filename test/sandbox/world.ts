@@ -1,3 +1,6 @@
+import type { VirtualClock } from './clock.ts';
+import type { FaultRule } from './faults.ts';
+import type { Service } from './service.ts';
 import type { AthenaState } from './services/athena.ts';
 import type { CloudFormationState } from './services/cloudformation.ts';
 import type { CurState } from './services/cur.ts';
@@ -11,9 +14,6 @@ import type { OrganizationsState } from './services/organizations.ts';
 import type { S3State } from './services/s3.ts';
 import type { StatesState } from './services/states.ts';
 import type { StsState } from './services/sts.ts';
-import type { VirtualClock } from './clock.ts';
-import type { FaultRule } from './faults.ts';
-import type { Service } from './service.ts';
 
 /** One line per request the sandbox answered. */
 export interface CallRecord {

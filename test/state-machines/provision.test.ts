@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { onboardingStepNames, stepPhases, type StepName } from '../../shared/model/step-names.ts';
+import { onboardingStepNames, type StepName, stepPhases } from '../../shared/model/step-names.ts';
 import type { StepAnswer } from '../../shared/step-runner/handler.ts';
 import { functionKey } from '../../state-machines/states.ts';
 import { VirtualClock } from '../sandbox/clock.ts';

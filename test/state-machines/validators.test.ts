@@ -1,6 +1,6 @@
+import { readFileSync } from 'node:fs';
 import stateLint from '@wmfs/statelint';
 import validateAsl from 'asl-validator';
-import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { provisionDefinition } from '../../state-machines/provision.ts';
 import { readServerlessFile, resourceOf } from '../support/serverless-file.ts';

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { PolicyDocument } from '../../shared/aws/policy-document.ts';
 import { podRoleOf, type RunRecord } from '../../shared/model/run.ts';
 import { readRun } from '../../shared/runs/run-table.ts';
 import {
@@ -9,14 +10,13 @@ import {
   readTargetSettings,
 } from '../../shared/targets/target-payers.ts';
 import {
+  type AccessStep,
   AccessWorld,
   clusterAccountId,
   payerAccountId,
   region,
-  type AccessStep,
   type Taken,
 } from '../support/access-world.ts';
-import type { PolicyDocument } from '../../shared/aws/policy-document.ts';
 
 let world: AccessWorld;
 beforeEach(async () => {

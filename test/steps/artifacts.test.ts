@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { artifactsOf } from '../../shared/artifacts/artifacts.ts';
-import { decodePolicy, samePolicy, type PolicyDocument } from '../../shared/aws/policy-document.ts';
+import { decodePolicy, type PolicyDocument, samePolicy } from '../../shared/aws/policy-document.ts';
 import { parseRoleArn } from '../../shared/aws/role.ts';
 import { Stage, stepsOf } from '../support/step-harness.ts';
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { billingStatements, missingBillingRights } from '../../shared/billing/cur-bucket-policy.ts';
+import { dataPolicy, type PayerData, tagsPolicy, unionWith } from '../../shared/access/payer-policy.ts';
 import { tlsOnlyStatement } from '../../shared/aws/bucket.ts';
-import { nativeCrawlerTemplate } from '../../shared/billing/own-crawler-template.ts';
-import { dataPolicy, tagsPolicy, unionWith, type PayerData } from '../../shared/access/payer-policy.ts';
 import { policyOf, samePolicy, type Statement } from '../../shared/aws/policy-document.ts';
+import { billingStatements, missingBillingRights } from '../../shared/billing/cur-bucket-policy.ts';
+import { nativeCrawlerTemplate } from '../../shared/billing/own-crawler-template.ts';
 
 const accountId = '111122223333';
 const bucket = 'kubecost-cur-111122223333-eu-west-1';

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { outputs } from '../../shared/model/step-outputs.ts';
 import { curBucketName } from '../../shared/aws/names.ts';
+import { outputs } from '../../shared/model/step-outputs.ts';
 import type { ReportDefinition } from '../sandbox/services/cur.ts';
 import { BillingWorld, refusalOf } from '../support/payer-accounts.ts';
-import { writesOf, type Taken } from '../support/step-harness.ts';
+import { type Taken, writesOf } from '../support/step-harness.ts';
 
 let billing: BillingWorld;
 beforeAll(async () => {

@@ -8,10 +8,10 @@ import {
   rules,
   rulesFor,
 } from '../../shared/cluster/provisioner-role.ts';
-import { listOpenWindows, markWindowOpen } from '../../shared/targets/target-payers.ts';
-import { applyManifest, enterByHand } from '../support/cluster-owner.ts';
-import { AccessWorld, clusterAccountId, region } from '../support/access-world.ts';
 import type { KubernetesRule, Step } from '../../shared/step/contract.ts';
+import { listOpenWindows, markWindowOpen } from '../../shared/targets/target-payers.ts';
+import { AccessWorld, clusterAccountId, region } from '../support/access-world.ts';
+import { applyManifest, enterByHand } from '../support/cluster-owner.ts';
 
 const principalArn = `arn:aws:iam::${clusterAccountId}:role/kubecost-payer-onboarding/kubecost-cluster-provisioner`;
 const viewPolicyArn = 'arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy';

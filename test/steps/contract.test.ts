@@ -2,14 +2,14 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { steps } from '../../functions/steps/index.ts';
 import { errorCatalogue } from '../../shared/errors/catalogue.ts';
 import { isKnownError, type KnownError } from '../../shared/errors/errors.ts';
-import { outputs } from '../../shared/model/step-outputs.ts';
-import type { StepRecord } from '../../shared/model/run.ts';
+import type { StepRecord } from '../../shared/model/run-schemas.ts';
 import type { StepName } from '../../shared/model/step-names.ts';
-import { examples } from '../support/scenario.ts';
+import { outputs } from '../../shared/model/step-outputs.ts';
 import { crashAfterWrite, type FaultRule } from '../sandbox/faults.ts';
 import type { CallRecord } from '../sandbox/world.ts';
+import { examples } from '../support/scenario.ts';
+import { type Example, type OneRun, Stage, stepsOf, writesOf } from '../support/step-harness.ts';
 import { landscape } from '../support/world-snapshot.ts';
-import { Stage, stepsOf, writesOf, type Example, type OneRun } from '../support/step-harness.ts';
 
 /** Both identity modes, both crawlers. */
 const created: readonly Example[] = ['new-irsa', 'new-pod-identity'];

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { crawlerStackName, curBucketName } from '../../shared/aws/names.ts';
-import { outputs } from '../../shared/model/step-outputs.ts';
 import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
+import { outputs } from '../../shared/model/step-outputs.ts';
 import type { Stack } from '../sandbox/services/cloudformation.ts';
 import { BillingWorld, refusalOf } from '../support/payer-accounts.ts';
 import type { OneRun, Taken } from '../support/step-harness.ts';

@@ -1,7 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { discovery } from '../../functions/steps/discovery.ts';
-import { endStep } from '../support/stored-runs.ts';
-import { fixTargetSettings } from '../../shared/targets/target-payers.ts';
 import {
   agents,
   costReaders,
@@ -10,9 +8,11 @@ import {
   type Workload,
 } from '../../shared/kubecost/installation.ts';
 import type { Situation } from '../../shared/step/contract.ts';
-import { kubecostObjects, type Generation, type KubecostInstallation } from '../sandbox/kubernetes/kubecost.ts';
+import { fixTargetSettings } from '../../shared/targets/target-payers.ts';
+import { type Generation, type KubecostInstallation, kubecostObjects } from '../sandbox/kubernetes/kubecost.ts';
 import type { SeedObject } from '../sandbox/kubernetes/objects.ts';
 import { AccessWorld } from '../support/access-world.ts';
+import { endStep } from '../support/stored-runs.ts';
 
 const service = (name: string, ports: number[], selector: Record<string, string>): Service => ({
   metadata: { name },

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { foreignThings } from '../support/foreign-resources.ts';
+import { type OneRun, Stage, stepsOf } from '../support/step-harness.ts';
 import { landscape } from '../support/world-snapshot.ts';
-import { Stage, stepsOf, type OneRun } from '../support/step-harness.ts';
 
 let stage: Stage;
 /** Takes over what it finds, and so arrives at every step. */

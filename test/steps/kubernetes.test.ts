@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eksToken } from '../../shared/aws/eks-token.ts';
 import { classify } from '../../shared/errors/errors.ts';
-import { KubernetesClient, probeEndpoint, type KubernetesObject } from '../../shared/kubernetes/client.ts';
 import { kubernetesError } from '../../shared/errors/kubernetes-error.ts';
+import { KubernetesClient, type KubernetesObject, probeEndpoint } from '../../shared/kubernetes/client.ts';
 import { coreWorld } from '../sandbox/core-world.ts';
 import { Kubernetes } from '../sandbox/kubernetes/cluster.ts';
 

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { readRun } from '../../shared/runs/run-table.ts';
-import { endStep } from '../support/stored-runs.ts';
-import type { Outputs } from '../../shared/model/step-outputs.ts';
 import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
 import type { StepName } from '../../shared/model/step-names.ts';
+import type { Outputs } from '../../shared/model/step-outputs.ts';
+import { readRun } from '../../shared/runs/run-table.ts';
 import type { Answer } from '../sandbox/kubernetes/resource-api.ts';
 import { AccessWorld, type Taken } from '../support/access-world.ts';
+import { endStep } from '../support/stored-runs.ts';
 
 let stage: AccessWorld;
 let published: string;

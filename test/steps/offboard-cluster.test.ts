@@ -3,16 +3,18 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { removeAccess } from '../../functions/steps/remove-access.ts';
 import { removeGrant } from '../../functions/steps/remove-grant.ts';
 import { removePodRole } from '../../functions/steps/remove-pod-role.ts';
+import { payerRolesOf } from '../../shared/access/grant-policy.ts';
 import { roleAnnotation } from '../../shared/access/pod-trust.ts';
 import { grantPolicyName, podRoleName } from '../../shared/aws/names.ts';
-import { payerRolesOf } from '../../shared/access/grant-policy.ts';
 import { classify } from '../../shared/errors/errors.ts';
-import { now } from '../../shared/platform/clock.ts';
 import { ownerLabels } from '../../shared/kubernetes/ownership-labels.ts';
 import type { OffboardingRequestInput, OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
-import { targetOf, type StepRecord, type Target } from '../../shared/model/run.ts';
+import type { StepRecord } from '../../shared/model/run-schemas.ts';
+import type { Removal } from '../../shared/model/step-outputs.ts';
+import { type Target, targetOf } from '../../shared/model/target.ts';
+import { now } from '../../shared/platform/clock.ts';
 import { readRun } from '../../shared/runs/run-table.ts';
-import { stepHandler, type StepAnswer } from '../../shared/step-runner/handler.ts';
+import { type StepAnswer, stepHandler } from '../../shared/step-runner/handler.ts';
 import {
   deleteTargetPayer,
   listOpenWindows,
@@ -20,14 +22,13 @@ import {
   markRemoving,
   readTargetSettings,
 } from '../../shared/targets/target-payers.ts';
-import type { Removal } from '../../shared/model/step-outputs.ts';
-import { storedRun } from '../support/stored-runs.ts';
 import { crashAfterWrite } from '../sandbox/faults.ts';
 import { typeOfKind } from '../sandbox/kubernetes/objects.ts';
-import { deployProvisioner } from '../support/provisioners.ts';
 import { History } from '../sandbox/services/iam-history.ts';
 import { shownTrust } from '../sandbox/services/iam-trust.ts';
 import { AccessWorld, clusterAccountId, payerAccountId } from '../support/access-world.ts';
+import { deployProvisioner } from '../support/provisioners.ts';
+import { storedRun } from '../support/stored-runs.ts';
 
 const secondPayer = '111122223344';
 const groupName = 'kubecost-payer-onboarding';

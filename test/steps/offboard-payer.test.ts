@@ -10,27 +10,28 @@ import {
 } from '../../shared/aws/names.ts';
 import { decodePolicy, policyOf } from '../../shared/aws/policy-document.ts';
 import { roleArnOf } from '../../shared/aws/role.ts';
-import type { Outputs } from '../../shared/model/step-outputs.ts';
 import {
   OffboardingRequest,
   type OffboardingRequestInput,
   type OnboardingRequestInput,
 } from '../../shared/model/onboarding-request.ts';
+import { outputOf, type RunRecord } from '../../shared/model/run.ts';
 import { newRunId } from '../../shared/model/run-id.ts';
-import { createRun, readRun } from '../../shared/runs/run-table.ts';
-import { clusterArnOf, outputOf, type RunRecord } from '../../shared/model/run.ts';
-import type { StepAnswer } from '../../shared/step-runner/handler.ts';
 import type { OffboardingStepName } from '../../shared/model/step-names.ts';
-import { deletePayerTarget, listPayerTargets, markPayerTargetRemoving } from '../../shared/targets/target-payers.ts';
+import type { Outputs } from '../../shared/model/step-outputs.ts';
+import { clusterArnOf } from '../../shared/model/target.ts';
+import { createRun, readRun } from '../../shared/runs/run-table.ts';
+import type { StepAnswer } from '../../shared/step-runner/handler.ts';
 import { documentClient } from '../../shared/table/document-table.ts';
+import { deletePayerTarget, listPayerTargets, markPayerTargetRemoving } from '../../shared/targets/target-payers.ts';
 import { functionKey } from '../../state-machines/states.ts';
-import { endStep } from '../support/stored-runs.ts';
-import { exampleRequest } from '../support/scenario.ts';
 import { crashAfterWrite, type FaultRule } from '../sandbox/faults.ts';
-import { tableName } from '../support/deployed-sandbox.ts';
 import { shownTrust } from '../sandbox/services/iam-trust.ts';
+import { tableName } from '../support/deployed-sandbox.ts';
 import { BillingWorld, refusalOf } from '../support/payer-accounts.ts';
-import { writesOf, type OneRun } from '../support/step-harness.ts';
+import { exampleRequest } from '../support/scenario.ts';
+import { type OneRun, writesOf } from '../support/step-harness.ts';
+import { endStep } from '../support/stored-runs.ts';
 
 let billing: BillingWorld;
 beforeAll(async () => {

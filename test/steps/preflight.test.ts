@@ -2,14 +2,14 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { BatchWriteCommand, DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { maxPayersPerTarget } from '../../shared/access/grant-policy.ts';
-import { targetId } from '../../shared/aws/names.ts';
-import type { RunError } from '../../shared/model/run.ts';
-import { targetOf } from '../../shared/model/run.ts';
+import type { RunError } from '../../shared/model/run-schemas.ts';
+import { targetId } from '../../shared/model/target.ts';
+import { targetOf } from '../../shared/model/target.ts';
 import type { TargetPayer } from '../../shared/targets/target-payers.ts';
-import { clusterArn, clusters } from '../support/scenario.ts';
-import { tableName } from '../support/deployed-sandbox.ts';
 import type { NewCluster } from '../sandbox/services/eks.ts';
-import { Stage, writesOf, type OneRun } from '../support/step-harness.ts';
+import { tableName } from '../support/deployed-sandbox.ts';
+import { clusterArn, clusters } from '../support/scenario.ts';
+import { type OneRun, Stage, writesOf } from '../support/step-harness.ts';
 
 const [home] = clusters;
 

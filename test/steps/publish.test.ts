@@ -1,14 +1,14 @@
 /** What many payers share in one cluster: the secret, and the pods that read it. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { targetId } from '../../shared/aws/names.ts';
-import { readDeployment } from '../../shared/platform/settings.ts';
 import { ownerLabels } from '../../shared/kubernetes/ownership-labels.ts';
-import { takeLease } from '../../shared/table/lease.ts';
+import { targetId } from '../../shared/model/target.ts';
+import { readDeployment } from '../../shared/platform/settings.ts';
 import { readRun } from '../../shared/runs/run-table.ts';
+import { takeLease } from '../../shared/table/lease.ts';
 import { fixTargetSettings, listTargetPayers, markRemoving } from '../../shared/targets/target-payers.ts';
 import { measurePublication } from '../bench/publication.ts';
-import { keyOf, PublicationWorld } from '../support/publication-world.ts';
 import type { Generation } from '../sandbox/kubernetes/kubecost.ts';
+import { keyOf, PublicationWorld } from '../support/publication-world.ts';
 
 const [one, two, three] = ['300000000001', '300000000002', '300000000003'] as const;
 const changedAt = 'kubecost-payer-onboarding/entries-changed-at';

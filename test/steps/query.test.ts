@@ -1,13 +1,13 @@
 import type { WorkGroupConfiguration } from '@aws-sdk/client-athena';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { athenaResultsBucketName, curBucketName, dataPolicyName } from '../../shared/aws/names.ts';
-import { outputs } from '../../shared/model/step-outputs.ts';
 import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
 import { skips } from '../../shared/model/run.ts';
 import { onboardingStepNames } from '../../shared/model/step-names.ts';
+import { outputs } from '../../shared/model/step-outputs.ts';
 import { decodeDataFile, encodeDataFile } from '../sandbox/services/cur-data.ts';
 import { BillingWorld, refusalOf } from '../support/payer-accounts.ts';
-import { writesOf, type OneRun, type Taken } from '../support/step-harness.ts';
+import { type OneRun, type Taken, writesOf } from '../support/step-harness.ts';
 
 let billing: BillingWorld;
 beforeAll(async () => {

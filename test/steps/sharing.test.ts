@@ -2,15 +2,15 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { podIdentityTrust } from '../../shared/access/pod-trust.ts';
 import { payerRoleName, podRoleName } from '../../shared/aws/names.ts';
-import { policyOf, type PolicyDocument } from '../../shared/aws/policy-document.ts';
+import { type PolicyDocument, policyOf } from '../../shared/aws/policy-document.ts';
 import { defaultNames } from '../../shared/cluster/provisioner-role.ts';
-import { endStep } from '../support/stored-runs.ts';
+import type { Cluster } from '../sandbox/services/eks.ts';
+import { AccessWorld, region } from '../support/access-world.ts';
 import { applyManifest, enterByHand } from '../support/cluster-owner.ts';
 import { deployProvisioner } from '../support/provisioners.ts';
-import type { Cluster } from '../sandbox/services/eks.ts';
 import { accountAt } from '../support/seed-payers.ts';
 import { seedChance } from '../support/seeded-random.ts';
-import { AccessWorld, region } from '../support/access-world.ts';
+import { endStep } from '../support/stored-runs.ts';
 
 const serviceAccount = 'kubecost-serviceaccount';
 const scope = { namespace: 'kubecost', secretName: 'cloud-integration', ...defaultNames };

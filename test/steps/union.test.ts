@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { grant } from '../../functions/steps/grant.ts';
 import { payerRole } from '../../functions/steps/payer-role.ts';
 import { payerRolesGrant, payerTrust } from '../../shared/access/pod-trust.ts';
-import { policyCharacters, policyOf, type PolicyDocument } from '../../shared/aws/policy-document.ts';
+import { policyCharacters, type PolicyDocument, policyOf } from '../../shared/aws/policy-document.ts';
 import type { Situation } from '../../shared/step/contract.ts';
 import type { PayerTarget, TargetPayer, TargetSettings } from '../../shared/targets/target-payers.ts';
 

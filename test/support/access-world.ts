@@ -10,27 +10,28 @@ import { podRole } from '../../functions/steps/pod-role.ts';
 import { publish } from '../../functions/steps/publish.ts';
 import { removeEntry } from '../../functions/steps/remove-entry.ts';
 import { unloadProof } from '../../functions/steps/unload-proof.ts';
-import { now, iso } from '../../shared/platform/clock.ts';
-import { runErrorOf, targetOf, type RunError, type StepRecord } from '../../shared/model/run.ts';
-import { createRun, readRun, type NewRun } from '../../shared/runs/run-table.ts';
-import { endStep } from './stored-runs.ts';
-import { stepHandler, type StepAnswer } from '../../shared/step-runner/handler.ts';
+import { classify } from '../../shared/errors/errors.ts';
 import {
   OffboardingRequest,
-  OnboardingRequest,
   type OffboardingRequestInput,
+  OnboardingRequest,
   type OnboardingRequestInput,
 } from '../../shared/model/onboarding-request.ts';
 import { newRunId } from '../../shared/model/run-id.ts';
-import { classify } from '../../shared/errors/errors.ts';
-import { crashAfterWrite } from '../sandbox/faults.ts';
-import type { Outputs } from '../../shared/model/step-outputs.ts';
-import { startSandbox, type Sandbox } from './deployed-sandbox.ts';
-import { deployProvisioner } from './provisioners.ts';
-import type { Step } from '../../shared/step/contract.ts';
+import { type RunError, runErrorOf, type StepRecord } from '../../shared/model/run-schemas.ts';
 import type { StepName } from '../../shared/model/step-names.ts';
+import type { Outputs } from '../../shared/model/step-outputs.ts';
+import { targetOf } from '../../shared/model/target.ts';
+import { iso, now } from '../../shared/platform/clock.ts';
+import { createRun, type NewRun, readRun } from '../../shared/runs/run-table.ts';
+import type { Step } from '../../shared/step/contract.ts';
+import { type StepAnswer, stepHandler } from '../../shared/step-runner/handler.ts';
+import { crashAfterWrite } from '../sandbox/faults.ts';
 import type { Cluster } from '../sandbox/services/eks.ts';
 import type { World } from '../sandbox/world.ts';
+import { type Sandbox, startSandbox } from './deployed-sandbox.ts';
+import { deployProvisioner } from './provisioners.ts';
+import { endStep } from './stored-runs.ts';
 
 export const payerAccountId = '111122223333';
 export const clusterAccountId = '222233334444';

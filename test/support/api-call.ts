@@ -2,7 +2,7 @@ import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context
 import * as z from 'zod';
 import document from '../../docs/openapi.json' with { type: 'json' };
 import { routes } from '../../functions/api/index.ts';
-import type { OpenapiDocument } from '../../shared/api-document/openapi.ts';
+import type { OpenapiDocument } from '../../shared/api-document/openapi-types.ts';
 
 export interface Answer {
   status: number;

@@ -1,9 +1,9 @@
+import { type BinaryLike, createHash, createHmac } from 'node:crypto';
 import { SignatureV4 } from '@smithy/signature-v4';
-import { createHash, createHmac, type BinaryLike } from 'node:crypto';
 import type { BatchRequestInput } from '../../shared/batches/request.ts';
 import type { Batch } from '../../shared/batches/view.ts';
-import type { Run, RunSummary } from '../../shared/runs/view.ts';
 import type { OffboardingRequestInput, OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
+import type { Run, RunSummary } from '../../shared/runs/view.ts';
 import { hubAccountId, hubRegion } from './deployed-sandbox.ts';
 
 /** The hash the signer asks for, from node:crypto. */

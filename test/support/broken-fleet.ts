@@ -2,8 +2,8 @@ import { DeleteRoleCommand, IAMClient } from '@aws-sdk/client-iam';
 import { newClient } from '../../shared/aws/clients.ts';
 import { payerRoleName } from '../../shared/aws/names.ts';
 import type { ErrorCode } from '../../shared/errors/catalogue.ts';
-import { seedFleetClusters } from './fleet.ts';
 import type { World } from '../sandbox/world.ts';
+import { seedFleetClusters } from './fleet.ts';
 import { accountAt, seedPayerWithTable } from './seed-payers.ts';
 
 const uninvited = accountAt('payer', 3);

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { deployedFunctions } from '../../.ci/functions.ts';
-import { createWorld } from '../sandbox/create-world.ts';
-import { startServer } from '../sandbox/server.ts';
-import { HttpApi } from '../sandbox/http-api.ts';
-import { busRules, httpRoutes, readServerlessFile, resourceOf, type Environment } from './serverless-file.ts';
 import { installVirtualDate } from '../sandbox/clock.ts';
-import { startTable } from './runs-table.ts';
+import { createWorld } from '../sandbox/create-world.ts';
+import { HttpApi } from '../sandbox/http-api.ts';
+import { startServer } from '../sandbox/server.ts';
 import { startTracing, trace } from '../sandbox/tracing.ts';
 import type { World } from '../sandbox/world.ts';
+import { startTable } from './runs-table.ts';
+import { busRules, type Environment, httpRoutes, readServerlessFile, resourceOf } from './serverless-file.ts';
 
 export const hubAccountId = '999900001111';
 export const hubRegion = 'us-east-1';

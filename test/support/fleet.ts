@@ -1,8 +1,8 @@
 import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
-import { accountAt, seedPayerWithTable } from './seed-payers.ts';
 import type { Generation } from '../sandbox/kubernetes/kubecost.ts';
-import { deployProvisioner } from './provisioners.ts';
 import type { World } from '../sandbox/world.ts';
+import { deployProvisioner } from './provisioners.ts';
+import { accountAt, seedPayerWithTable } from './seed-payers.ts';
 
 interface FleetCluster {
   accountId: string;

@@ -2,7 +2,7 @@ import { CloudFormationClient, CreateStackCommand, DeleteStackCommand } from '@a
 import { CreateAccessEntryCommand, DeleteAccessEntryCommand, EKSClient } from '@aws-sdk/client-eks';
 import { CreatePolicyCommand, IAMClient } from '@aws-sdk/client-iam';
 import { expect } from 'vitest';
-import { newClient, type ClientConstructor } from '../../shared/aws/clients.ts';
+import { type ClientConstructor, newClient } from '../../shared/aws/clients.ts';
 import {
   athenaResultsBucketName,
   crawlerStackName,
@@ -10,11 +10,11 @@ import {
   grantPolicyName,
   payerRoleName,
 } from '../../shared/aws/names.ts';
-import { managedBy } from '../../shared/aws/tags.ts';
 import type { ErrorCode } from '../../shared/errors/catalogue.ts';
+import { managedBy } from '../../shared/model/ownership.ts';
 import type { StepName } from '../../shared/model/step-names.ts';
-import { clusterArn, clusters, readSecret } from './scenario.ts';
 import { deploymentId } from './deployed-sandbox.ts';
+import { clusterArn, clusters, readSecret } from './scenario.ts';
 import type { Stage } from './step-harness.ts';
 
 const forSpreadsheets = {

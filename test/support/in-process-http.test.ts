@@ -1,14 +1,14 @@
-import { GetRoleCommand, IAMClient, ListRolesCommand } from '@aws-sdk/client-iam';
-import { PutObjectCommand, S3Client, GetObjectCommand, CreateBucketCommand } from '@aws-sdk/client-s3';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { GetRoleCommand, IAMClient, ListRolesCommand } from '@aws-sdk/client-iam';
+import { CreateBucketCommand, GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createWorld } from '../sandbox/create-world.ts';
 import { errorOf, lambdaTrust, rootOf, serve } from '../sandbox/core-world.ts';
-import { landscape } from './world-snapshot.ts';
+import { createWorld } from '../sandbox/create-world.ts';
 import { withSockets } from './in-process-http.ts';
 import { Stage, stepsOf } from './step-harness.ts';
+import { landscape } from './world-snapshot.ts';
 
 /** How many TCP connections `work` opens. */
 async function connectionsOf(work: () => Promise<unknown>): Promise<number> {

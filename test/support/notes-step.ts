@@ -1,5 +1,5 @@
-import { defineStep, type Plan, type Situation, type Step, type StepChange } from '../../shared/step/contract.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
+import { defineStep, type Plan, type Situation, type Step, type StepChange } from '../../shared/step/contract.ts';
 
 type Output = Outputs['payer-policy'];
 type Note = StepChange & { do: 'put-note'; text: string };

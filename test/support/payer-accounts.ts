@@ -1,9 +1,9 @@
-import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
 import type { ErrorCode } from '../../shared/errors/catalogue.ts';
 import { isKnownError, type KnownError } from '../../shared/errors/errors.ts';
-import { onboardingStepNames, stepPhases, type StepName } from '../../shared/model/step-names.ts';
+import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
+import { onboardingStepNames, type StepName, stepPhases } from '../../shared/model/step-names.ts';
 import { deployProvisioner } from './provisioners.ts';
-import { Stage, type OneRun, type Taken } from './step-harness.ts';
+import { type OneRun, Stage, type Taken } from './step-harness.ts';
 
 /** A stage on which every test has a payer account of its own. */
 export class BillingWorld {

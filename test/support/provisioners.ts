@@ -1,7 +1,7 @@
 import { accessTemplate } from '../../.ci/access-templates.ts';
 import type { PolicyDocument } from '../../shared/aws/policy-document.ts';
-import { deploymentId, hubAccountId } from './deployed-sandbox.ts';
 import type { World } from '../sandbox/world.ts';
+import { deploymentId, hubAccountId } from './deployed-sandbox.ts';
 
 interface Template {
   Parameters: Record<string, { Default?: string }>;

@@ -1,12 +1,13 @@
 import { parseIntegrationFile } from '../../shared/integration-file/merge.ts';
-import { endStep, storedRun } from './stored-runs.ts';
-import { markGranted } from '../../shared/targets/target-payers.ts';
 import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
-import { podRoleOf, targetOf, type RunRecord, type Target } from '../../shared/model/run.ts';
+import { podRoleOf, type RunRecord } from '../../shared/model/run.ts';
 import type { StepName } from '../../shared/model/step-names.ts';
+import { type Target, targetOf } from '../../shared/model/target.ts';
+import { markGranted } from '../../shared/targets/target-payers.ts';
 import type { Generation } from '../sandbox/kubernetes/kubecost.ts';
 import { AccessWorld, clusterAccountId, type Taken } from './access-world.ts';
-import { tallyPublications, type Tally } from './publication-tally.ts';
+import { type Tally, tallyPublications } from './publication-tally.ts';
+import { endStep, storedRun } from './stored-runs.ts';
 
 const copied: StepName[] = ['cluster-access', 'discovery', 'pod-role'];
 

@@ -3,7 +3,7 @@ import type { Run } from '../../shared/runs/view.ts';
 import { ApiClient } from './api-client.ts';
 import type { clusters } from './scenario.ts';
 import { clusterArn, exampleRequest, readSecret } from './scenario.ts';
-import { Stage, type Example } from './step-harness.ts';
+import { type Example, Stage } from './step-harness.ts';
 
 type Changes = Partial<Parameters<ApiClient['start']>[0]>;
 export type Cluster = (typeof clusters)[number];

@@ -1,5 +1,5 @@
-import { deployProvisioner } from './provisioners.ts';
 import type { World } from '../sandbox/world.ts';
+import { deployProvisioner } from './provisioners.ts';
 
 const bases = { payer: 111_100_000_000, cluster: 222_200_000_000 };
 

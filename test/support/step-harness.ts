@@ -1,16 +1,17 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient, ScanCommand } from '@aws-sdk/lib-dynamodb';
 import { OnboardingRequest, type OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
-import { skips, type RunRecord, type StepRecord } from '../../shared/model/run.ts';
-import { createRun } from '../../shared/runs/run-table.ts';
-import { endStep, storedRun } from './stored-runs.ts';
+import { type RunRecord, skips } from '../../shared/model/run.ts';
 import { newRunId } from '../../shared/model/run-id.ts';
-import type { StepAnswer } from '../../shared/step-runner/handler.ts';
+import type { StepRecord } from '../../shared/model/run-schemas.ts';
 import { onboardingStepNames, type StepName } from '../../shared/model/step-names.ts';
+import { createRun } from '../../shared/runs/run-table.ts';
+import type { StepAnswer } from '../../shared/step-runner/handler.ts';
 import { functionKey } from '../../state-machines/states.ts';
-import { exampleRequest, seedScenario, type examples } from './scenario.ts';
-import { startSandbox, tableName, type Sandbox } from './deployed-sandbox.ts';
 import type { CallRecord, World } from '../sandbox/world.ts';
+import { type Sandbox, startSandbox, tableName } from './deployed-sandbox.ts';
+import { exampleRequest, type examples, seedScenario } from './scenario.ts';
+import { endStep, storedRun } from './stored-runs.ts';
 
 export type Example = (typeof examples)[number];
 

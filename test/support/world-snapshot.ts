@@ -1,7 +1,7 @@
-import { clusterArn, clusters, examples, exampleRequest } from './scenario.ts';
 import { typeOfKind } from '../sandbox/kubernetes/objects.ts';
 import { shownTrust } from '../sandbox/services/iam-trust.ts';
 import type { World } from '../sandbox/world.ts';
+import { clusterArn, clusters, exampleRequest, examples } from './scenario.ts';
 import type { Stage } from './step-harness.ts';
 
 const payers = examples.map((example) => exampleRequest(example).payerAccountId);

@@ -1,5 +1,5 @@
 import { KubernetesFailure } from './failure.ts';
-import { typeOfKind, type KubernetesObject, type ResourceType } from './objects.ts';
+import { type KubernetesObject, type ResourceType, typeOfKind } from './objects.ts';
 
 export interface AdmissionRule {
   /** Kind that is rejected. */

@@ -2,7 +2,7 @@ import { accessPolicies } from './access-policies.ts';
 import { forbidden, KubernetesFailure } from './failure.ts';
 import type { KubernetesObject } from './objects.ts';
 import { typeOfKind } from './objects.ts';
-import { ruleAllows, type Attributes, type PolicyRule } from './rules.ts';
+import { type Attributes, type PolicyRule, ruleAllows } from './rules.ts';
 import type { ObjectStore } from './store.ts';
 
 export interface User {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { AwsError, type Caller, type Service } from '../service.ts';
-import { podIdentitySession } from '../services/eks-auth.ts';
 import type { Cluster } from '../services/eks.ts';
+import { podIdentitySession } from '../services/eks-auth.ts';
 import { stsService } from '../services/sts.ts';
 import type { World } from '../world.ts';
 import type { Authorizer } from './consumer-authorizers.ts';

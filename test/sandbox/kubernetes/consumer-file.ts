@@ -1,4 +1,4 @@
-import { authorizers, problemOf, readAuthorizer, redacted, type Authorizer } from './consumer-authorizers.ts';
+import { type Authorizer, authorizers, problemOf, readAuthorizer, redacted } from './consumer-authorizers.ts';
 import { isRecord } from './objects.ts';
 
 /** One configuration of the file, as the ingestor keeps it. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { World } from '../world.ts';
-import { SdkError, type PodCredentials } from './consumer-credentials.ts';
-import { shownConfig, type Integration } from './consumer-file.ts';
+import { type PodCredentials, SdkError } from './consumer-credentials.ts';
+import { type Integration, shownConfig } from './consumer-file.ts';
 import { queryCosts, type Window } from './consumer-query.ts';
 import type { LogLine } from './workloads.ts';
 

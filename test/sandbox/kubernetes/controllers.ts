@@ -1,4 +1,4 @@
-import { resourceTypes, typeOfKind, type KubernetesObject } from './objects.ts';
+import { type KubernetesObject, resourceTypes, typeOfKind } from './objects.ts';
 import type { Pace } from './pace.ts';
 import type { ObjectStore } from './store.ts';
 

@@ -1,6 +1,6 @@
 import type { Authorizer, User } from './authorize.ts';
 import { forbidden, notFound } from './failure.ts';
-import { typeOfKind, type KubernetesObject, type ResourceType } from './objects.ts';
+import { type KubernetesObject, type ResourceType, typeOfKind } from './objects.ts';
 import { coversRule, type PolicyRule } from './rules.ts';
 
 /** Nobody grants what they do not hold themselves, unless they have the verbs `escalate` (for roles) or `bind` (for bindings). */

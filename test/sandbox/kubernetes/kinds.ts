@@ -1,4 +1,4 @@
-import { invalid, badRequest } from './failure.ts';
+import { badRequest, invalid } from './failure.ts';
 import { isRecord, type KubernetesObject, type ResourceType } from './objects.ts';
 import type { PolicyRule } from './rules.ts';
 

@@ -1,5 +1,5 @@
 import { badRequest, KubernetesFailure } from './failure.ts';
-import { apiVersionOf, omit, type KubernetesObject, type ResourceType } from './objects.ts';
+import { apiVersionOf, type KubernetesObject, omit, type ResourceType } from './objects.ts';
 import type { Target } from './request.ts';
 import type { ObjectStore } from './store.ts';
 

@@ -3,9 +3,9 @@ import { KubernetesFailure } from './failure.ts';
 import {
   apiVersionOf,
   isRecord,
-  omit,
   type KubernetesObject,
   type ManagedFields,
+  omit,
   type ResourceType,
 } from './objects.ts';
 

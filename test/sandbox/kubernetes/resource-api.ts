@@ -20,16 +20,16 @@ import { applyFields, recordUpdate } from './managed-fields.ts';
 import {
   apiVersionOf,
   isRecord,
-  omit,
-  typeOfKind,
   type KubernetesObject,
   type ManagedFields,
+  omit,
   type ResourceType,
+  typeOfKind,
 } from './objects.ts';
 import { jsonPatch, mergePatch, strategicMergePatch } from './patch.ts';
 import { attributesOf, type RequestInfo, type Target } from './request.ts';
 import { endPod } from './rollouts.ts';
-import { timestamp, type ObjectStore } from './store.ts';
+import { type ObjectStore, timestamp } from './store.ts';
 
 export interface Answer {
   status: number;

@@ -1,11 +1,11 @@
 import { createHash, randomInt } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import { deploymentStatus, isProgressing, statefulSetStatus, type DeploymentStatus } from './rollout-status.ts';
-import { nextSteps } from './rollout-strategy.ts';
-import { typeOfKind, type KubernetesObject } from './objects.ts';
+import { type KubernetesObject, typeOfKind } from './objects.ts';
 import type { Pace } from './pace.ts';
-import { isReady, isStaying, serviceAccountOf, type Pod, type PodSpec } from './pods.ts';
-import { timestamp, type ObjectStore } from './store.ts';
+import { isReady, isStaying, type Pod, type PodSpec, serviceAccountOf } from './pods.ts';
+import { type DeploymentStatus, deploymentStatus, isProgressing, statefulSetStatus } from './rollout-status.ts';
+import { nextSteps } from './rollout-strategy.ts';
+import { type ObjectStore, timestamp } from './store.ts';
 
 /** A Deployment or StatefulSet, as far as its controller reads it. */
 export interface Workload extends KubernetesObject {

@@ -1,9 +1,9 @@
-import { generateKeyPair, randomBytes, randomUUID, sign, verify, type KeyObject } from 'node:crypto';
+import { generateKeyPair, type KeyObject, randomBytes, randomUUID, sign, verify } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { User } from './authorize.ts';
 import { badRequest, invalid, KubernetesFailure, notFound } from './failure.ts';
 import { isRecord, typeOfKind } from './objects.ts';
-import { timestamp, type ObjectStore } from './store.ts';
+import { type ObjectStore, timestamp } from './store.ts';
 
 const apiAudience = 'https://kubernetes.default.svc';
 const leastSeconds = 600;

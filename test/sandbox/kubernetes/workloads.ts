@@ -1,6 +1,6 @@
 import { badRequest, KubernetesFailure, notFound } from './failure.ts';
 import type { Kubelet, RunningPod } from './kubelet.ts';
-import { typeOfKind, type KubernetesObject } from './objects.ts';
+import { type KubernetesObject, typeOfKind } from './objects.ts';
 import { isReady, isStaying, type Pod } from './pods.ts';
 import type { Answer } from './resource-api.ts';
 import type { ObjectStore } from './store.ts';

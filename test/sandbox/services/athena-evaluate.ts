@@ -1,4 +1,4 @@
-import { SqlError, type Expression, type Select } from './athena-sql.ts';
+import { type Expression, type Select, SqlError } from './athena-sql.ts';
 import type { Value } from './cur-data.ts';
 
 export type Row = Record<string, Value>;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type {
   GetQueryExecutionCommandInput,
   GetQueryResultsCommandInput,
@@ -6,13 +7,12 @@ import type {
   StartQueryExecutionCommandInput,
   StopQueryExecutionCommandInput,
 } from '@aws-sdk/client-athena';
-import { createHash } from 'node:crypto';
-import { AwsError, operation, type CallContext } from '../service.ts';
+import { AwsError, type CallContext, operation } from '../service.ts';
 import type { World } from '../world.ts';
+import { findWorkgroup, invalidRequest, onWorkgroup, type Query } from './athena.ts';
 import { mayUseS3, runQuery } from './athena-query.ts';
 import { parseSelect, SqlError } from './athena-sql.ts';
 import { checkLocation } from './athena-workgroups.ts';
-import { findWorkgroup, invalidRequest, onWorkgroup, type Query } from './athena.ts';
 
 const QUEUED = 1_000;
 

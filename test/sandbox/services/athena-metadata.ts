@@ -3,7 +3,7 @@ import type {
   ListTableMetadataCommandInput,
   TableMetadata,
 } from '@aws-sdk/client-athena';
-import { AwsError, operation, type CallContext, type Permission } from '../service.ts';
+import { AwsError, type CallContext, operation, type Permission } from '../service.ts';
 import { findDatabase, findTable, glueArn, type Table } from './glue.ts';
 
 /** The catalog's names and Glue's rights stand behind these two: the caller needs both Athena's and Glue's permission. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { CallContext } from '../service.ts';
 import { athenaType, checkColumns, evaluate, mayMatch, type ResultTable, type Row } from './athena-evaluate.ts';
-import { parseSelect, SqlError, type Select } from './athena-sql.ts';
+import { parseSelect, type Select, SqlError } from './athena-sql.ts';
 import { decodeDataFile } from './cur-data.ts';
 import type { Database, Table } from './glue.ts';
 

@@ -11,7 +11,7 @@ import type {
   UpdateWorkGroupCommandInput,
   WorkGroupConfiguration,
 } from '@aws-sdk/client-athena';
-import { AwsError, operation, type CallContext, type Permission } from '../service.ts';
+import { AwsError, type CallContext, operation, type Permission } from '../service.ts';
 import { findWorkgroup, invalidRequest, onWorkgroup, type Workgroup } from './athena.ts';
 
 export const workgroupOperations = {

@@ -1,11 +1,11 @@
-import type { ResourceStatus, StackStatus } from '@aws-sdk/client-cloudformation';
 import { randomUUID } from 'node:crypto';
+import type { ResourceStatus, StackStatus } from '@aws-sdk/client-cloudformation';
 import type { Caller } from '../service.ts';
 import type { World } from '../world.ts';
-import { failureReason } from './cloudformation-act.ts';
-import { resourceType, type ResourceContext } from './cloudformation-resources.ts';
-import { resolve, type Properties, type TemplateResource } from './cloudformation-template.ts';
 import type { Stack, StackResource } from './cloudformation.ts';
+import { failureReason } from './cloudformation-act.ts';
+import { type ResourceContext, resourceType } from './cloudformation-resources.ts';
+import { type Properties, resolve, type TemplateResource } from './cloudformation-template.ts';
 
 const UNTIL_CALL = 3_000;
 const REMOVAL = 5_000;

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { AwsError, type CallContext, type Service } from '../service.ts';
-import { callAs, demand } from './cloudformation-act.ts';
-import { putNotificationByFunction, startCrawlerByFunction, type LambdaFunction } from './cloudformation-functions.ts';
-import type { Properties } from './cloudformation-template.ts';
 import type { Stack, StackResource } from './cloudformation.ts';
+import { callAs, demand } from './cloudformation-act.ts';
+import { type LambdaFunction, putNotificationByFunction, startCrawlerByFunction } from './cloudformation-functions.ts';
+import type { Properties } from './cloudformation-template.ts';
 import { glueService } from './glue-service.ts';
 import { iamService } from './iam-service.ts';
 

@@ -1,4 +1,4 @@
-import { parse, type CollectionTag, type ScalarTag } from 'yaml';
+import { type CollectionTag, parse, type ScalarTag } from 'yaml';
 import { AwsError } from '../service.ts';
 
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };

@@ -1,9 +1,9 @@
-import * as sdk from '@aws-sdk/client-cloudformation';
 import { randomUUID } from 'node:crypto';
-import { AwsError, operation, type CallContext, type Caller, type Permission, type Service } from '../service.ts';
+import * as sdk from '@aws-sdk/client-cloudformation';
+import { AwsError, type CallContext, type Caller, operation, type Permission, type Service } from '../service.ts';
 import type { World } from '../world.ts';
 import { createStack, deleteStack } from './cloudformation-deploy.ts';
-import { startCrawlerByFunction, type LambdaFunction } from './cloudformation-functions.ts';
+import { type LambdaFunction, startCrawlerByFunction } from './cloudformation-functions.ts';
 import { parseTemplate, type Properties, type TemplateResource } from './cloudformation-template.ts';
 
 export interface StackResource {

@@ -1,5 +1,5 @@
-import { snakeCase } from './cur-data.ts';
 import type { ReportDefinition } from './cur.ts';
+import { snakeCase } from './cur-data.ts';
 
 export const latestRuntime = 'nodejs22.x';
 

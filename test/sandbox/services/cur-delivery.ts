@@ -1,7 +1,7 @@
 import type { World } from '../world.ts';
 import { crawlerTemplate } from './crawler-template.ts';
-import { columnsOf, encodeDataFile, rowsOfDay } from './cur-data.ts';
 import type { Report, ReportStatus } from './cur.ts';
+import { columnsOf, encodeDataFile, rowsOfDay } from './cur-data.ts';
 import { allowsService } from './s3-access.ts';
 
 const DAY = 86_400_000;

@@ -1,4 +1,4 @@
-import { AwsError, operation, type CallContext, type Operation, type Service } from '../service.ts';
+import { AwsError, type CallContext, type Operation, operation, type Service } from '../service.ts';
 import type { World } from '../world.ts';
 import { latestRuntime } from './crawler-template.ts';
 import { deliver, deliverAtOnce, deliveryProblem } from './cur-delivery.ts';

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type * as sdk from '@aws-sdk/client-eks';
 import type { User } from '../kubernetes/authorize.ts';
-import { AwsError, operation, type CallContext, type Caller, type Permission } from '../service.ts';
-import { eksArn, findActiveCluster, type AccessEntry, type Cluster } from './eks.ts';
+import { AwsError, type CallContext, type Caller, operation, type Permission } from '../service.ts';
+import { type AccessEntry, type Cluster, eksArn, findActiveCluster } from './eks.ts';
 import { onCluster } from './eks-clusters.ts';
 import { page } from './eks-paging.ts';
 import { addTags, requestTagContext, resourceTagContext } from './eks-tags.ts';

@@ -1,9 +1,9 @@
 import type * as sdk from '@aws-sdk/client-eks';
 import { accessPolicies } from '../kubernetes/access-policies.ts';
 import type { AccessGrant } from '../kubernetes/authorize.ts';
-import { AwsError, operation, type CallContext } from '../service.ts';
-import { entryCluster, findEntry, onEntry } from './eks-access-entries.ts';
+import { AwsError, type CallContext, operation } from '../service.ts';
 import type { AccessEntry } from './eks.ts';
+import { entryCluster, findEntry, onEntry } from './eks-access-entries.ts';
 import { page } from './eks-paging.ts';
 
 export const accessPolicyOperations = {

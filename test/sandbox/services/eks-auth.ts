@@ -1,10 +1,10 @@
 import { randomUUID, verify } from 'node:crypto';
 import type { Kubernetes } from '../kubernetes/cluster.ts';
 import { AwsError, operation, type Service } from '../service.ts';
-import { eksArn, findActiveCluster, type Cluster } from './eks.ts';
+import type { World } from '../world.ts';
+import { type Cluster, eksArn, findActiveCluster } from './eks.ts';
 import { trusted } from './iam-trust.ts';
 import type { Session } from './sts.ts';
-import type { World } from '../world.ts';
 
 const podIdentityAudience = 'pods.eks.amazonaws.com';
 

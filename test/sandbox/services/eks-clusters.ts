@@ -1,6 +1,6 @@
 import type * as sdk from '@aws-sdk/client-eks';
-import { AwsError, operation, type CallContext } from '../service.ts';
-import { eksArn, findCluster, type Addon, type Cluster } from './eks.ts';
+import { AwsError, type CallContext, operation } from '../service.ts';
+import { type Addon, type Cluster, eksArn, findCluster } from './eks.ts';
 import { page } from './eks-paging.ts';
 import { resourceTagContext } from './eks-tags.ts';
 

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type * as sdk from '@aws-sdk/client-eks';
-import { AwsError, operation, type CallContext, type Permission } from '../service.ts';
-import { eksArn, findActiveCluster, findCluster, type Cluster, type PodIdentityAssociation } from './eks.ts';
+import { AwsError, type CallContext, operation, type Permission } from '../service.ts';
+import { type Cluster, eksArn, findActiveCluster, findCluster, type PodIdentityAssociation } from './eks.ts';
 import { onCluster } from './eks-clusters.ts';
 import { page } from './eks-paging.ts';
 import { addTags, requestTagContext, resourceTagContext } from './eks-tags.ts';

@@ -1,5 +1,5 @@
 import type * as sdk from '@aws-sdk/client-eks';
-import { AwsError, operation, type CallContext } from '../service.ts';
+import { AwsError, type CallContext, operation } from '../service.ts';
 
 type Tags = Record<string, string>;
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import * as sdk from '@aws-sdk/client-eventbridge';
-import { matchesPattern, type EventPattern } from '../event-pattern.ts';
-import { AwsError, operation, type CallContext, type Service } from '../service.ts';
+import { type EventPattern, matchesPattern } from '../event-pattern.ts';
+import { AwsError, type CallContext, operation, type Service } from '../service.ts';
 import type { World } from '../world.ts';
 
 /** An event as a rule of its bus sees it. */

@@ -11,8 +11,8 @@ import type {
   GetTablesCommandInput,
   Table as GlueTable,
 } from '@aws-sdk/client-glue';
-import { AwsError, operation, type CallContext, type Operation, type Permission } from '../service.ts';
-import { findDatabase, findTable, glueArn, type Database, type Table } from './glue.ts';
+import { AwsError, type CallContext, type Operation, operation, type Permission } from '../service.ts';
+import { type Database, findDatabase, findTable, glueArn, type Table } from './glue.ts';
 
 interface InDatabase {
   Name?: string | undefined;

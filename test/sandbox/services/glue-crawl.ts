@@ -1,5 +1,5 @@
-import type { Column, Partition } from '@aws-sdk/client-glue';
 import { createHash } from 'node:crypto';
+import type { Column, Partition } from '@aws-sdk/client-glue';
 import type { World } from '../world.ts';
 import { decodeDataFile } from './cur-data.ts';
 import type { Crawler, Database, Table } from './glue.ts';

@@ -1,16 +1,16 @@
 import type {
-  CreateCrawlerCommandInput,
   Crawler as CrawlerDescription,
+  CreateCrawlerCommandInput,
   DeleteCrawlerCommandInput,
   GetCrawlerCommandInput,
   GetCrawlerMetricsCommandInput,
   StartCrawlerCommandInput,
   UpdateCrawlerCommandInput,
 } from '@aws-sdk/client-glue';
-import { AwsError, operation, type CallContext, type Permission } from '../service.ts';
+import { AwsError, type CallContext, operation, type Permission } from '../service.ts';
 import type { World } from '../world.ts';
+import { type Crawler, glueArn } from './glue.ts';
 import { startCrawl } from './glue-crawl.ts';
-import { glueArn, type Crawler } from './glue.ts';
 
 export const crawlerOperations = {
   CreateCrawler: operation<CreateCrawlerCommandInput, object>({

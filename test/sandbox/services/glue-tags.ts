@@ -1,5 +1,5 @@
 import type { GetTagsCommandInput, TagResourceCommandInput, UntagResourceCommandInput } from '@aws-sdk/client-glue';
-import { AwsError, operation, type CallContext } from '../service.ts';
+import { AwsError, type CallContext, operation } from '../service.ts';
 
 /** Databases and crawlers carry tags, tables do not. */
 function tagsOf({ world, caller, region }: CallContext, arn = ''): Record<string, string> {

@@ -1,5 +1,5 @@
-import { AwsError } from '../service.ts';
 import { listOf, type PolicyDocument, type Statement } from '../policy-evaluation.ts';
+import { AwsError } from '../service.ts';
 
 /** A policy as it was sent, and what it means. */
 export interface StoredPolicy {

@@ -1,5 +1,5 @@
 import type * as sdk from '@aws-sdk/client-iam';
-import { AwsError, operation, type CallContext, type Operation } from '../service.ts';
+import { AwsError, type CallContext, type Operation, operation } from '../service.ts';
 import type { OidcProvider } from './iam.ts';
 import { invalid } from './iam-documents.ts';
 import { addTags, requestTagContext, resourceTagContext, tagList } from './iam-tags.ts';

@@ -1,6 +1,6 @@
 import type * as sdk from '@aws-sdk/client-iam';
-import { AwsError, operation, type CallContext, type Operation } from '../service.ts';
-import { uniqueId, type ManagedPolicy, type PolicyVersion, type Role } from './iam.ts';
+import { AwsError, type CallContext, type Operation, operation } from '../service.ts';
+import { type ManagedPolicy, type PolicyVersion, type Role, uniqueId } from './iam.ts';
 import { checkName, checkPath, policySize, readIdentityPolicy, type StoredPolicy } from './iam-documents.ts';
 import { History } from './iam-history.ts';
 import { page } from './iam-paging.ts';

@@ -1,4 +1,4 @@
-import { AwsError, operation, type CallContext, type Operation } from '../service.ts';
+import { AwsError, type CallContext, type Operation, operation } from '../service.ts';
 import type { Role } from './iam.ts';
 import { resourceTagContext } from './iam-tags.ts';
 

@@ -1,5 +1,5 @@
 import type * as sdk from '@aws-sdk/client-iam';
-import { AwsError, operation, type CallContext } from '../service.ts';
+import { AwsError, type CallContext, operation } from '../service.ts';
 import type { Role } from './iam.ts';
 import { checkName, checkPath, invalid, policySize } from './iam-documents.ts';
 import { page } from './iam-paging.ts';

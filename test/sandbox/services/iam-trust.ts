@@ -1,7 +1,7 @@
 import { effectOf, listOf, type PolicyDocument, type Question, type Statement } from '../policy-evaluation.ts';
 import type { Caller } from '../service.ts';
-import { malformed, readTrustPolicy, type StoredPolicy } from './iam-documents.ts';
 import type { IamState } from './iam.ts';
+import { malformed, readTrustPolicy, type StoredPolicy } from './iam-documents.ts';
 
 /** A trust policy. IAM keeps a role principal by its unique id, so a re-created role of the same ARN is a stranger. */
 export interface Trust extends StoredPolicy {

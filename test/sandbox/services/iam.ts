@@ -6,7 +6,7 @@ import { awsManagedPolicies } from './iam-aws-policies.ts';
 import type { StoredPolicy } from './iam-documents.ts';
 import { History } from './iam-history.ts';
 import { addTags, type Tags } from './iam-tags.ts';
-import { readTrust, trusted, type Trust } from './iam-trust.ts';
+import { readTrust, type Trust, trusted } from './iam-trust.ts';
 
 export interface Role {
   accountId: string;

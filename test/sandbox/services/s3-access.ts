@@ -1,7 +1,7 @@
 import {
+  type Effect,
   effectOf,
   listOf,
-  type Effect,
   type PolicyDocument,
   type Question,
   type Statement,

@@ -5,7 +5,7 @@ import type {
   HeadBucketCommandInput,
   ListBucketsCommandInput,
 } from '@aws-sdk/client-s3';
-import { AwsError, operation, type CallContext } from '../service.ts';
+import { AwsError, type CallContext, operation } from '../service.ts';
 import { accessDenied } from './s3-access.ts';
 import { onBucket, ownBucket } from './s3-operation.ts';
 

@@ -1,13 +1,13 @@
 import type {
   DeleteObjectsCommandInput,
   DeleteObjectsCommandOutput,
-  ListObjectVersionsCommandInput,
   ListObjectsV2CommandInput,
   ListObjectsV2CommandOutput,
+  ListObjectVersionsCommandInput,
   ObjectIdentifier,
   PutObjectCommandInput,
 } from '@aws-sdk/client-s3';
-import { AwsError, operation, type CallContext } from '../service.ts';
+import { AwsError, type CallContext, operation } from '../service.ts';
 import type { Bucket, StoredObject, Version } from './s3.ts';
 import { accessDenied } from './s3-access.ts';
 import { onObject, ownBucket, s3Permission } from './s3-operation.ts';

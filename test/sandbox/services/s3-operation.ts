@@ -1,4 +1,4 @@
-import { operation, type CallContext, type Operation, type Permission } from '../service.ts';
+import { type CallContext, type Operation, operation, type Permission } from '../service.ts';
 import type { Bucket, BucketRequest } from './s3.ts';
 import { accessDenied } from './s3-access.ts';
 

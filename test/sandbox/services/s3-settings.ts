@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type {
   LifecycleRule,
   NotificationConfiguration,
@@ -9,7 +10,6 @@ import type {
   PutBucketTaggingCommandInput,
   PutPublicAccessBlockCommandInput,
 } from '@aws-sdk/client-s3';
-import { randomUUID } from 'node:crypto';
 import { AwsError } from '../service.ts';
 import { checkBucketPolicy } from './s3-access.ts';
 import { onBucket } from './s3-operation.ts';

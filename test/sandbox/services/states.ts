@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import * as sdk from '@aws-sdk/client-sfn';
-import { AwsError, operation, type CallContext, type Service } from '../service.ts';
+import { AwsError, type CallContext, operation, type Service } from '../service.ts';
 import { MAX_PAYLOAD_BYTES } from '../step-functions/data-flow.ts';
 import { assertSupported, type Json, type StateMachine } from '../step-functions/definition.ts';
 import type { HistoryEvent } from '../step-functions/history.ts';
-import { start, type Execution, type ExecutionOptions, type ExecutionResult } from '../step-functions/interpreter.ts';
+import { type Execution, type ExecutionOptions, type ExecutionResult, start } from '../step-functions/interpreter.ts';
 import type { World } from '../world.ts';
 
 /** What EventBridge hands to a rule's target. */

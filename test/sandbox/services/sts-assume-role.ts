@@ -1,6 +1,6 @@
 import type * as sdk from '@aws-sdk/client-sts';
-import { AwsError, operation, type CallContext } from '../service.ts';
 import type { RequestContext } from '../policy-evaluation.ts';
+import { AwsError, type CallContext, operation } from '../service.ts';
 import { principalContext } from './iam.ts';
 import { addTags, requestTagContext } from './iam-tags.ts';
 import { trusted } from './iam-trust.ts';

@@ -1,7 +1,7 @@
 import { deflateRawSync } from 'node:zlib';
 import type * as sdk from '@aws-sdk/client-sts';
-import { AwsError, type Caller } from '../service.ts';
 import { listOf } from '../policy-evaluation.ts';
+import { AwsError, type Caller } from '../service.ts';
 import type { IamState, Role } from './iam.ts';
 import { invalid, readIdentityPolicy } from './iam-documents.ts';
 import type { Session } from './sts.ts';

@@ -1,7 +1,7 @@
-import { verify, type KeyObject } from 'node:crypto';
+import { type KeyObject, verify } from 'node:crypto';
 import type * as sdk from '@aws-sdk/client-sts';
-import { AwsError, operation, type CallContext } from '../service.ts';
 import { listOf } from '../policy-evaluation.ts';
+import { AwsError, type CallContext, operation } from '../service.ts';
 import type { OidcProvider } from './iam.ts';
 import { trusted } from './iam-trust.ts';
 import {

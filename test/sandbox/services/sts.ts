@@ -1,10 +1,10 @@
-import { createHash, createPublicKey, randomBytes, type KeyObject } from 'node:crypto';
+import { createHash, createPublicKey, type KeyObject, randomBytes } from 'node:crypto';
 import * as sdk from '@aws-sdk/client-sts';
-import { operation, type Caller, type Service } from '../service.ts';
+import { type Caller, operation, type Service } from '../service.ts';
 import type { World } from '../world.ts';
 import type { Role } from './iam.ts';
 import { assumeRole } from './sts-assume-role.ts';
-import { verifyPresigned, type PresignedAnswer } from './sts-presigned.ts';
+import { type PresignedAnswer, verifyPresigned } from './sts-presigned.ts';
 import { assumeRoleWithWebIdentity } from './sts-web-identity.ts';
 
 export interface Session {

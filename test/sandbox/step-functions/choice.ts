@@ -1,7 +1,7 @@
 import type { Json, Rule } from './definition.ts';
 import { runtimeError } from './errors.ts';
-import { lookUp } from './jsonpath.ts';
 import type { Roots } from './jsonpath.ts';
+import { lookUp } from './jsonpath.ts';
 
 const RFC_3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/;
 

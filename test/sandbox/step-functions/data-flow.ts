@@ -1,7 +1,7 @@
 import type { Json } from './definition.ts';
 import { StatesError } from './errors.ts';
-import { place, require } from './jsonpath.ts';
 import type { Roots } from './jsonpath.ts';
+import { place, require } from './jsonpath.ts';
 
 /** UTF-8 bytes of a task's, state's or execution's input or output. */
 export const MAX_PAYLOAD_BYTES = 262_144;

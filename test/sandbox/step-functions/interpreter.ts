@@ -1,5 +1,5 @@
 import type { VirtualClock } from '../clock.ts';
-import { assertSupported, itemProcessor, LAMBDA_INVOKE } from './definition.ts';
+import { applyPath, applyResultPath, assertSize, clone } from './data-flow.ts';
 import type {
   Json,
   JsonObject,
@@ -10,14 +10,14 @@ import type {
   StateMachine,
   TaskState,
 } from './definition.ts';
-import { applyPath, applyResultPath, assertSize, clone } from './data-flow.ts';
+import { assertSupported, itemProcessor, LAMBDA_INVOKE } from './definition.ts';
 import { matches, runtimeError, StatesError, taskError } from './errors.ts';
-import { History } from './history.ts';
 import type { HistoryEvent } from './history.ts';
+import { History } from './history.ts';
 import { isObject, require } from './jsonpath.ts';
 import { choose, failure, mapConcurrency, retryDelay, waitUntil } from './states.ts';
-import { fillIn } from './templates.ts';
 import type { Environment } from './templates.ts';
+import { fillIn } from './templates.ts';
 
 export interface ExecutionOptions {
   /** Runs a function; `functionArn` is whatever the definition names. What it throws becomes the task's error. */

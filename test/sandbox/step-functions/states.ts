@@ -2,8 +2,8 @@ import { holds, timestamp } from './choice.ts';
 import type { ChoiceState, FailState, Json, MapState, Retrier, WaitState } from './definition.ts';
 import { runtimeError, StatesError } from './errors.ts';
 import { require } from './jsonpath.ts';
-import { evaluate } from './templates.ts';
 import type { Environment } from './templates.ts';
+import { evaluate } from './templates.ts';
 
 export function choose(state: ChoiceState, environment: Environment, name: string): string {
   const next = state.Choices.find((rule) => holds(rule, environment))?.Next ?? state.Default;

@@ -1,8 +1,8 @@
 import type { Json } from './definition.ts';
 import { runtimeError } from './errors.ts';
 import { intrinsics } from './intrinsics.ts';
-import { isObject, lookUp, require } from './jsonpath.ts';
 import type { Roots } from './jsonpath.ts';
+import { isObject, lookUp, require } from './jsonpath.ts';
 
 export interface Environment extends Roots {
   random: () => number;

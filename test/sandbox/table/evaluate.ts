@@ -1,5 +1,5 @@
 import type { Condition, Operand, Path } from './expressions.ts';
-import { compare, invalid, isEqual, typeOf, type Item, type Value } from './values.ts';
+import { compare, invalid, isEqual, type Item, typeOf, type Value } from './values.ts';
 
 /** What the placeholders of an expression stand for. */
 export interface Placeholders {

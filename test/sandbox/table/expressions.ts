@@ -1,5 +1,5 @@
-import { invalid } from './values.ts';
 import { isReservedWord } from './reserved-words.ts';
+import { invalid } from './values.ts';
 
 /** A place in an item. Names are as written: a placeholder keeps its `#`. */
 export type Path = readonly (string | number)[];

@@ -1,16 +1,16 @@
 import { AwsError } from '../service.ts';
-import { holds, project, resolvePath, type Placeholders } from './evaluate.ts';
+import { holds, type Placeholders, project, resolvePath } from './evaluate.ts';
 import {
-  parseCondition,
-  parseProjection,
-  parseUpdate,
   type Condition,
   type Expression,
   type Operand,
+  parseCondition,
+  parseProjection,
+  parseUpdate,
 } from './expressions.ts';
-import { Table, type Index, type TableDefinition } from './table.ts';
+import { type Index, Table, type TableDefinition } from './table.ts';
 import { applyUpdate, checkOverlap } from './update.ts';
-import { invalid, sizeOfItem, type Item, type Value } from './values.ts';
+import { invalid, type Item, sizeOfItem, type Value } from './values.ts';
 
 /** What the operations below read of their input. */
 interface Input {

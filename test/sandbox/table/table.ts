@@ -1,5 +1,5 @@
 import { project } from './evaluate.ts';
-import { compare, invalid, sizeOfItem, typeOf, type Item, type Type, type Value } from './values.ts';
+import { compare, invalid, type Item, sizeOfItem, type Type, typeOf, type Value } from './values.ts';
 
 interface KeyPart {
   AttributeName: string;

@@ -1,6 +1,6 @@
-import { resolvePath, valueAt, type Placeholders } from './evaluate.ts';
+import { type Placeholders, resolvePath, valueAt } from './evaluate.ts';
 import type { Action, Operand, Path } from './expressions.ts';
-import { invalid, typeOf, type Item, type Value } from './values.ts';
+import { invalid, type Item, typeOf, type Value } from './values.ts';
 
 const wrongType = () => invalid('An operand in the update expression has an incorrect data type');
 const setTypes = ['SS', 'NS', 'BS'] as const;

@@ -3,16 +3,16 @@ import { describe, expect, it } from 'vitest';
 import {
   maxAttachedPolicies,
   maxPayersPerTarget,
+  type Packed,
   packShards,
   payerRolesOf,
-  type Packed,
 } from '../../../shared/access/grant-policy.ts';
 import { maxPolicyCharacters } from '../../../shared/aws/managed-policy.ts';
 import {
   policyCharacters,
+  type PolicyDocument,
   policyOf,
   samePolicy,
-  type PolicyDocument,
   type Statement,
 } from '../../../shared/aws/policy-document.ts';
 

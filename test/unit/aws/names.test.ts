@@ -6,9 +6,9 @@ import {
   curBucketName,
   grantPolicyName,
   podRoleName,
-  targetId,
 } from '../../../shared/aws/names.ts';
 import { curRegions } from '../../../shared/model/onboarding-request.ts';
+import { targetId } from '../../../shared/model/target.ts';
 
 const accountId = fc.stringMatching(/^\d{12}$/);
 const clusterArn = fc

@@ -4,9 +4,9 @@ import {
   decodePolicy,
   mergeStatements,
   policyCharacters,
+  type PolicyDocument,
   policyOf,
   samePolicy,
-  type PolicyDocument,
   type Statement,
 } from '../../../shared/aws/policy-document.ts';
 

@@ -1,13 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { errorCatalogue, type Actor } from '../../../shared/errors/catalogue.ts';
+import { type Actor, errorCatalogue } from '../../../shared/errors/catalogue.ts';
 import {
   absentIf,
   classify,
+  type ErrorName,
   RetryableError,
   TerminalError,
   UserError,
-  type ErrorName,
 } from '../../../shared/errors/errors.ts';
 import { KubernetesError } from '../../../shared/errors/kubernetes-error.ts';
 

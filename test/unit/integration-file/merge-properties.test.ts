@@ -3,12 +3,12 @@ import { describe, expect, it } from 'vitest';
 import {
   entryKey,
   foreignKeys,
+  type IntegrationEntry,
   maskForeign,
   mergeEntries,
+  type MergeOptions,
   parseIntegrationFile,
   removeEntries,
-  type IntegrationEntry,
-  type MergeOptions,
 } from '../../../shared/integration-file/merge.ts';
 import { spacedJson } from '../../support/json-arbitrary.ts';
 

@@ -5,13 +5,13 @@ import {
   entryKey,
   findPayer,
   foreignKeys,
+  type IntegrationEntry,
   maskForeign,
   mergeEntries,
+  type MergeOptions,
   parseIntegrationFile,
   removeEntries,
   renderEntry,
-  type IntegrationEntry,
-  type MergeOptions,
 } from '../../../shared/integration-file/merge.ts';
 
 const payer: IntegrationEntry = {

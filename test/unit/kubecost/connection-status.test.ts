@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { readStatus, statusPath } from '../../../shared/kubecost/connection-status.ts';
 import { entryKey, type IntegrationEntry } from '../../../shared/integration-file/merge.ts';
+import { readStatus, statusPath } from '../../../shared/kubecost/connection-status.ts';
 
 const entry: IntegrationEntry = {
   payerAccountId: '111122223333',

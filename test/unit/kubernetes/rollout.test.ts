@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Pod } from '../../../shared/kubernetes/pods.ts';
-import { rolloutOf, type RollingWorkload } from '../../../shared/kubernetes/rollout.ts';
+import { type RollingWorkload, rolloutOf } from '../../../shared/kubernetes/rollout.ts';
 
 const reader = { name: 'deployment/kubecost-cloud-cost', container: 'cloud-cost' };
 const settled = { observedGeneration: 3, replicas: 1, updatedReplicas: 1, readyReplicas: 1 };

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { needsRestart, type Reader, type Restartable } from '../../../shared/publication/workload-restart.ts';
 import type { Secret } from '../../../shared/publication/integration-secret.ts';
+import { needsRestart, type Reader, type Restartable } from '../../../shared/publication/workload-restart.ts';
 
 const reader: Reader = {
   mount: 'directory',

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { endRun } from '../../../shared/runs/end.ts';
-import { deleteQueuedRun, listRuns, readRun, runIndexes, createRun } from '../../../shared/runs/run-table.ts';
 import { OnboardingRequest } from '../../../shared/model/onboarding-request.ts';
+import { endRun } from '../../../shared/runs/end.ts';
+import { createRun, deleteQueuedRun, listRuns, readRun, runIndexes } from '../../../shared/runs/run-table.ts';
 import { Hub } from '../../support/hub-services.ts';
 import { givenRun, smallest, storedRun } from '../../support/stored-runs.ts';
 

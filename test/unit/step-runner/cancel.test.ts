@@ -6,9 +6,9 @@ import { takeLock } from '../../../shared/runs/lock.ts';
 import type { Step } from '../../../shared/step/contract.ts';
 import { stepHandler } from '../../../shared/step-runner/handler.ts';
 import { Hub } from '../../support/hub-services.ts';
-import { givenRun, storedRun } from '../../support/stored-runs.ts';
-import { Board } from '../../support/notes-step.ts';
 import { logLines } from '../../support/log-lines.ts';
+import { Board } from '../../support/notes-step.ts';
+import { givenRun, storedRun } from '../../support/stored-runs.ts';
 
 let hub: Hub;
 let runId: string;

@@ -1,17 +1,18 @@
 import type { Context } from 'aws-lambda';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RetryableError, TerminalError, UserError } from '../../../shared/errors/errors.ts';
-import { takeLease } from '../../../shared/table/lease.ts';
 import type { OnboardingRequestInput } from '../../../shared/model/onboarding-request.ts';
-import { outputOf, type StepRecord } from '../../../shared/model/run.ts';
+import { outputOf } from '../../../shared/model/run.ts';
+import type { StepRecord } from '../../../shared/model/run-schemas.ts';
 import { endRun } from '../../../shared/runs/end.ts';
 import { readRun } from '../../../shared/runs/run-table.ts';
 import type { Step, Wait } from '../../../shared/step/contract.ts';
-import { stepHandler, type StepAnswer } from '../../../shared/step-runner/handler.ts';
+import { type StepAnswer, stepHandler } from '../../../shared/step-runner/handler.ts';
+import { takeLease } from '../../../shared/table/lease.ts';
 import { Hub } from '../../support/hub-services.ts';
-import { givenRun, smallest, storedRun } from '../../support/stored-runs.ts';
-import { Board, boardOutput, type BoardPlan } from '../../support/notes-step.ts';
 import { logLines } from '../../support/log-lines.ts';
+import { Board, boardOutput, type BoardPlan } from '../../support/notes-step.ts';
+import { givenRun, smallest, storedRun } from '../../support/stored-runs.ts';
 
 let hub: Hub;
 let lines: () => Record<string, unknown>[];

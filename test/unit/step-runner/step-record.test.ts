@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { runErrorOf, type Waiting } from '../../../shared/model/run.ts';
+import { runErrorOf, type Waiting } from '../../../shared/model/run-schemas.ts';
 import { endRun } from '../../../shared/runs/end.ts';
 import { StepStore } from '../../../shared/step-runner/step-record.ts';
 import { Hub } from '../../support/hub-services.ts';

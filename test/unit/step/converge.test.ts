@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { TargetAccount } from '../../../shared/aws/target-account.ts';
-import { readDeployment } from '../../../shared/platform/settings.ts';
-import type { Lease } from '../../../shared/table/lease.ts';
 import { OnboardingRequest } from '../../../shared/model/onboarding-request.ts';
-import { converge, type StepChange, type StepContext } from '../../../shared/step/contract.ts';
+import { readDeployment } from '../../../shared/platform/settings.ts';
+import type { StepChange, StepContext } from '../../../shared/step/contract.ts';
+import { converge } from '../../../shared/step-runner/converge.ts';
+import type { Lease } from '../../../shared/table/lease.ts';
+import { Board, boardOutput, type BoardPlan, put } from '../../support/notes-step.ts';
 import { smallest } from '../../support/stored-runs.ts';
-import { Board, boardOutput, put, type BoardPlan } from '../../support/notes-step.ts';
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['Date'], now: Date.parse('2026-03-01T00:00:00Z') });

@@ -2,13 +2,14 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { IntegrationEntry } from '../../../shared/integration-file/merge.ts';
 import {
   addPayerTarget,
+  type AdminWindow,
   deleteTargetPayer,
   deleteTargetSettings,
   fixTargetSettings,
   listOpenWindows,
   listOtherTargets,
-  listServiceAccountPayers,
   listPayerTargets,
+  listServiceAccountPayers,
   listTargetPayers,
   markGranted,
   markProven,
@@ -21,7 +22,6 @@ import {
   needsTarget,
   readTargetSettings,
   readWindow,
-  type AdminWindow,
 } from '../../../shared/targets/target-payers.ts';
 import { Hub } from '../../support/hub-services.ts';
 

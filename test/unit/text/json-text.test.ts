@@ -1,22 +1,22 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  applySplice,
+  findDuplicateKey,
+  type JsonArray,
+  type JsonNode,
+  nodeAt,
+  NotJsonError,
+  removeItem,
+  scanJson,
+} from '../../../shared/text/json-text.ts';
+import {
   appendItem,
   appendMember,
   newDocument,
   replaceNode,
   writeDraft,
 } from '../../../shared/text/json-text-layout.ts';
-import {
-  applySplice,
-  findDuplicateKey,
-  nodeAt,
-  NotJsonError,
-  removeItem,
-  scanJson,
-  type JsonArray,
-  type JsonNode,
-} from '../../../shared/text/json-text.ts';
 import { spacedJson } from '../../support/json-arbitrary.ts';
 
 const draft = {

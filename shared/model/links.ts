@@ -1,0 +1,3 @@
+export function runLink(runId: string): string {
+  return `/v1/runs/${runId}`;
+}

@@ -1,0 +1,24 @@
+import type { OffboardingRequest } from './onboarding-request.ts';
+
+/** Where an entry is published: what runs for it share is leased and recorded under this name. */
+export interface Target {
+  clusterArn: string;
+  namespace: string;
+  secretName: string;
+}
+
+export function clusterArnOf({ cluster }: Pick<OffboardingRequest, 'cluster'>): string {
+  return `arn:aws:eks:${cluster.region}:${cluster.accountId}:cluster/${cluster.name}`;
+}
+
+export function targetOf(request: Pick<OffboardingRequest, 'cluster' | 'kubecost'>): Target {
+  return {
+    clusterArn: clusterArnOf(request),
+    namespace: request.kubecost.namespace,
+    secretName: request.kubecost.secretName,
+  };
+}
+
+export function targetId({ clusterArn, namespace, secretName }: Target): string {
+  return [clusterArn, namespace, secretName].join('|');
+}
