@@ -12,7 +12,7 @@ export async function startTable(tableName: string) {
 }
 
 /** Creates the table as serverless.yml declares it, less recovery, encryption and TTL. */
-export async function createTable(endpoint: string, tableName: string): Promise<void> {
+async function createTable(endpoint: string, tableName: string): Promise<void> {
   // Reading the file takes longer than most tests of the API.
   table ??= resourceOf(readServerlessFile(), 'RunsTable') as unknown as CreateTableCommandInput;
   const { AttributeDefinitions, KeySchema, GlobalSecondaryIndexes, BillingMode } = table;
