@@ -6,13 +6,13 @@ import type { RunRecord } from '../model/run.ts';
 import type { Change, Quota } from '../model/run-schemas.ts';
 import type { KindOf, RunKind, StepName } from '../model/step-names.ts';
 import type { Outputs } from '../model/step-outputs.ts';
-import type { Deployment } from '../platform/settings.ts';
+import type { Settings } from '../platform/settings.ts';
 import type { Problem } from './problem-list.ts';
 
 /** What a step may use. Clients come from the accounts: `cx.payer.client(S3Client, region)`. */
 export interface StepContext<Kind extends RunKind = 'onboarding'> {
   run: RunRecord<Kind>;
-  deployment: Deployment;
+  deployment: Settings;
   /** Marks of what this run makes. */
   owner: Owner;
   payer: TargetAccount;
