@@ -9,8 +9,8 @@ export const route = {
   path: '/v1/batches/{batchId}',
   operationId: 'getBatch',
   summary: 'Read a batch',
-  description: 'How far it is, why it is held, what has failed and what to do about it, and what takes longest.',
-  params: z.object({ batchId: z.string().meta({ description: 'As the batch’s Location names it' }) }),
+  description: 'Progress, the reason if the batch is held, the failed runs with their remedies, and the slowest runs.',
+  params: z.object({ batchId: z.string().meta({ description: 'Id of the batch' }) }),
   responses: { 200: { description: 'The batch', schema: Batch } },
   refusals: ['batch-not-found'],
 } as const satisfies Route;

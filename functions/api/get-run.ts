@@ -12,14 +12,14 @@ export const route = {
   operationId: 'getRun',
   summary: 'Read a run',
   description:
-    'Where the run is, what it waits for and until when, every step with its changes, and the evidence at the end.',
-  params: z.object({ runId: z.string().meta({ description: 'As the run’s Location names it' }) }),
+    'Progress, what the run waits for and until when, every step with its changes, and the evidence at the end.',
+  params: z.object({ runId: z.string().meta({ description: 'Id of the run' }) }),
   responses: { 200: { description: 'The run', schema: Run } },
   refusals: ['run-not-found'],
 } as const satisfies Route;
 
 export const handler = apiHandler(route, async ({ params: { runId } }) => {
   const run = isRunId(runId) ? await readRun(runId) : undefined;
-  if (!run) throw new Refusal('run-not-found', 'No run has this id.');
+  if (!run) throw new Refusal('run-not-found', 'There is no run with this id.');
   return { status: 200, body: runView(run) };
 });

@@ -12,7 +12,7 @@ const filters = ['status', 'payerAccountId', 'cluster', 'batchId'] as const;
 const RunList = z
   .object({
     runs: z.array(RunSummary),
-    nextCursor: z.string().nullable().meta({ description: 'Cursor of the next page; null on the last one' }),
+    nextCursor: z.string().nullable().meta({ description: 'Cursor of the next page; null on the last page' }),
   })
   .meta({ id: 'RunList' });
 
@@ -22,7 +22,7 @@ export const route = {
   operationId: 'listRuns',
   summary: 'List runs, newest first',
   description:
-    'All runs, or those of one status, payer, cluster or batch: one filter at a time, but for a batch’s runs of one status.',
+    'All runs, or the runs of one status, payer, cluster or batch. Only one filter is possible at a time; the exception is `batchId` together with `status`.',
   query: z.strictObject({
     status: z.enum(runStatuses).optional(),
     payerAccountId: z
@@ -39,7 +39,7 @@ export const route = {
       .meta({ description: 'ARN of the EKS cluster' }),
     batchId: z.string().refine(isRunId, 'must be the id of a batch').optional(),
     limit: z.coerce.number().int().min(1).max(100).default(20),
-    cursor: z.string().max(200).optional().meta({ description: 'nextCursor of the page before' }),
+    cursor: z.string().max(200).optional().meta({ description: 'nextCursor of the previous page' }),
   }),
   responses: { 200: { description: 'One page', schema: RunList } },
   refusals: ['invalid-request'],
@@ -55,7 +55,7 @@ export const handler = apiHandler(route, async ({ query }) => {
   return { status: 200, body: { runs: page.runs.map(runSummary), nextCursor: page.next ? cursorOf(page.next) : null } };
 });
 
-/** One key query answers it: one filter, or a batch and a status. @throws Refusal */
+/** One key query serves each of these: one filter, or a batch and a status. @throws Refusal */
 function filterOf(query: Partial<Record<(typeof filters)[number], string | undefined>>): {
   by: keyof typeof runIndexes;
   value: string;
@@ -66,11 +66,11 @@ function filterOf(query: Partial<Record<(typeof filters)[number], string | undef
   const { status, batchId } = query;
   if (given.length === 2 && status !== undefined && batchId !== undefined)
     return { by: 'batchStatus', value: `${batchId}#${status}` };
-  const errors = given.map(({ by }) => ({ parameter: by, detail: 'is only possible as the one filter' }));
-  throw new Refusal('invalid-request', 'Give one filter at a time, or batchId with status.', { errors });
+  const errors = given.map(({ by }) => ({ parameter: by, detail: 'cannot be combined with the other filter' }));
+  throw new Refusal('invalid-request', 'Send one filter, or batchId with status.', { errors });
 }
 
-/** A cursor is the place of the last run shown; the filter's part of the start key is ours, so that no cursor can leave the index. */
+/** A cursor is the list key of the last run on the page. We add the filter's part of the start key, so that no cursor can leave the index. */
 function cursorOf(next: Record<string, unknown>): string {
   return Buffer.from(String(next.listKey)).toString('base64url');
 }
@@ -79,7 +79,7 @@ function startOf(cursor: string, by: keyof typeof runIndexes, value: string): Re
   const listKey = Buffer.from(cursor, 'base64url').toString();
   const [createdAt = '', runId = '', ...rest] = listKey.split('#');
   if (!z.iso.datetime().safeParse(createdAt).success || !isRunId(runId) || rest.length > 0) {
-    throw new Refusal('invalid-request', 'The cursor is not one of ours.', {
+    throw new Refusal('invalid-request', 'The cursor is not valid.', {
       errors: [{ parameter: 'cursor', detail: 'must be the nextCursor of an earlier page' }],
     });
   }

@@ -8,9 +8,9 @@ export const route = {
   method: 'POST',
   path: '/v1/batches/{batchId}/pause',
   operationId: 'pauseBatch',
-  summary: 'Start nothing more of a batch for now',
-  description: 'What runs goes on; resume or retry starts the others. Safe to repeat.',
-  params: z.object({ batchId: z.string().meta({ description: 'As the batch’s Location names it' }) }),
+  summary: 'Pause a batch',
+  description: 'Active runs continue; no further run starts. Resume or retry starts the rest. Safe to repeat.',
+  params: z.object({ batchId: z.string().meta({ description: 'Id of the batch' }) }),
   responses: { 202: { description: 'The batch', schema: Batch, headers: { Location: 'Path of the batch' } } },
   refusals: ['batch-not-found', 'batch-ended'],
 } as const satisfies Route;

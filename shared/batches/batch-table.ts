@@ -94,7 +94,7 @@ export async function readBatch(batchId: string): Promise<BatchRecord | undefine
 /** @throws Refusal batch-not-found */
 export async function findBatch(batchId: string): Promise<BatchRecord> {
   const batch = isRunId(batchId) ? await readBatch(batchId) : undefined;
-  if (!batch) throw new Refusal('batch-not-found', 'No batch has this id.');
+  if (!batch) throw new Refusal('batch-not-found', 'There is no batch with this id.');
   return batch;
 }
 

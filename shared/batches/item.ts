@@ -13,9 +13,9 @@ import { createRun, type NewRun, readRun } from '../runs/run-table.ts';
 import { completeStart, refuseIfTargetDiffers } from '../runs/start.ts';
 
 /**
- * Makes the batch's onboarding at a place a run and starts it; safe to repeat. One that cannot be started becomes a run that has failed
- * with the reason, so that it counts, says what to do, and can be retried.
- * @param stored as the batch was sent, perhaps to an earlier release
+ * Creates and starts the run of one onboarding of a batch; safe to repeat. If it cannot start, the run ends as failed with the reason, so
+ * that it is counted, shows its remedy, and can be retried.
+ * @param stored the request as it was sent, perhaps to an earlier release
  */
 export async function startItem(batchId: string, index: number, stored: OnboardingRequest): Promise<string> {
   const run: NewRun = {
@@ -42,25 +42,25 @@ export async function startItem(batchId: string, index: number, stored: Onboardi
   return run.runId;
 }
 
-/** A run has no list of fields to show. */
+/** The message with the problems of all fields: the error of a run has no list of fields. */
 function wordsOf({ message, errors = [] }: Refusal): string {
   return [message, ...errors.map(({ pointer, detail }) => `${pointer ?? ''} ${detail}.`)].join(' ');
 }
 
-/** True for a run that a round of retries takes up. */
+/** True if a round of retries includes the run. */
 export function isRetryable({ status, endedAt }: Pick<AnyRun, 'status' | 'endedAt'>, before: string): boolean {
   return (status === 'failed' || status === 'cancelled') && endedAt !== undefined && endedAt <= before;
 }
 
-/** A new attempt, unless the run has begun one since the index showed it. One that is refused stays as it ended. */
+/** Starts a new attempt, unless the run has a newer one already. If the retry is refused, the run stays as it is. */
 export async function retryItem(runId: string, before: string): Promise<void> {
   const run = await readRun(runId);
-  if (run && isRetryable(run, before)) await unlessRefused('not retried', run, () => retryRun(run));
+  if (run && isRetryable(run, before)) await unlessRefused('run not retried', run, () => retryRun(run));
 }
 
 export async function cancelItem(runId: string): Promise<void> {
   const run = await readRun(runId);
-  if (run) await unlessRefused('not cancelled', run, () => cancelRun(run));
+  if (run) await unlessRefused('run not cancelled', run, () => cancelRun(run));
 }
 
 async function unlessRefused(what: string, { runId }: AnyRun, work: () => Promise<unknown>): Promise<void> {

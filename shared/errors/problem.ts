@@ -2,24 +2,24 @@ import * as z from 'zod';
 import type { ErrorCode } from './catalogue.ts';
 import { UserError } from './errors.ts';
 
-/** Where a problem lies in the request: a JSON pointer into the body, a query parameter or a header. */
+/** One problem of a request. It is located by a JSON pointer into the body, a parameter or a header. */
 export const FieldError = z
   .object({
     pointer: z.string().optional().meta({ description: 'JSON pointer into the body' }),
-    parameter: z.string().optional().meta({ description: 'Name of a query parameter' }),
+    parameter: z.string().optional().meta({ description: 'Name of a query or path parameter' }),
     header: z.string().optional().meta({ description: 'Name of a header' }),
     detail: z.string(),
   })
-  .meta({ id: 'FieldError', description: 'One problem of the request, and where it lies' });
+  .meta({ id: 'FieldError', description: 'One problem of the request, and its location' });
 export type FieldError = z.infer<typeof FieldError>;
 
 export const Problem = z
   .object({
-    type: z.string().meta({ description: 'Link to the code’s description' }),
+    type: z.string().meta({ description: 'Link to the description of the code' }),
     title: z.string(),
     status: z.int(),
     detail: z.string(),
-    code: z.string().meta({ description: 'Stable, from the error catalogue' }),
+    code: z.string().meta({ description: 'Stable code; docs/errors.md lists all codes' }),
     instance: z.string().meta({ description: 'Path of the request' }),
     actor: z.string().meta({ description: 'Who acts' }),
     remedy: z.string(),
@@ -29,7 +29,7 @@ export const Problem = z
   .meta({ id: 'Problem', description: 'RFC 9457 problem details' });
 export type Problem = z.infer<typeof Problem>;
 
-/** Statuses of the codes that a request can be answered with. */
+/** HTTP statuses of the codes that a response can have. */
 export const problemStatus = {
   'invalid-request': 400,
   'run-not-found': 404,
@@ -58,7 +58,7 @@ export type RefusalCode =
   | 'target-differs'
   | 'idempotency-key-reused';
 
-/** The request cannot be served as it is; the caller sees everything in here. */
+/** We refuse the request. The response shows every detail of this error to the caller. */
 export class Refusal extends UserError {
   readonly status: number;
   readonly errors: readonly FieldError[] | undefined;

@@ -11,7 +11,7 @@ type Event = APIGatewayProxyEventV2;
 type Result = APIGatewayProxyStructuredResultV2;
 type Middleware = MiddlewareObj<Event, Result>;
 
-/** Wraps a route for Lambda: one log line outermost, every error a problem document, then validation, then the route's body. */
+/** Lambda handler of a route. The order, from the outside: one log line, errors as problem documents, validation, the route's function. */
 export function apiHandler<R extends Route, const Answer extends RouteAnswer<R>>(
   route: R,
   answer: (input: RouteInput<R>) => Answer | Promise<Answer>,

@@ -2,7 +2,7 @@ import type { ErrorCode } from '../errors/catalogue.ts';
 import { adviceFor, classify } from '../errors/errors.ts';
 import { type Problem, problemStatus, Refusal } from '../errors/problem.ts';
 
-/** Any thrown value as a problem document. What is not a refusal names no detail of ours: that is in the log. */
+/** Any thrown value as a problem document. Only a refusal shows its details; details of other errors are in the log. */
 export function problemFor(thrown: unknown, instance: string, requestId: string): Problem {
   if (thrown instanceof Refusal) {
     const { errors, links } = thrown;
@@ -19,7 +19,7 @@ export function problemFor(thrown: unknown, instance: string, requestId: string)
       : name === 'RetryableError'
         ? 'aws-unavailable'
         : 'unexpected';
-  const detail = `The request could not be served; the log has the reason under request id ${requestId}.`;
+  const detail = `The request failed. The log has the reason under the request id ${requestId}.`;
   return problem(shown, problemStatus[shown], detail, instance);
 }
 

@@ -3,9 +3,9 @@ import type * as z from 'zod';
 import { type FieldError, Refusal } from '../errors/problem.ts';
 import type { Route, RouteInput } from './route.ts';
 
-/** The largest sensible request for one payer has a few kB. */
+/** The largest useful request for one payer has a few kB. */
 const usualBodyBytes = 64 * 1024;
-/** Lambda answers 6 MB at most, and a body can have a problem in every few bytes. */
+/** A Lambda response may have 6 MB, and a body can have a problem in every few bytes. */
 const maxErrorBytes = 1024 * 1024;
 
 type Event = Pick<
@@ -17,7 +17,7 @@ type Locate = (path: readonly PropertyKey[]) => Omit<FieldError, 'detail'>;
 const inBody: Locate = (path) => ({ pointer: path.map((key) => `/${escapePointer(String(key))}`).join('') });
 const inQuery: Locate = ([name]) => ({ parameter: String(name) });
 const inHeader: Locate = ([name]) => ({ header: String(name) });
-/** A path parameter is free text: what names nothing is answered 404 by the route. */
+/** A path parameter is free text: the route answers an unknown id with 404. */
 const inPath: Locate = ([name]) => ({ parameter: String(name) });
 
 /** Validates every part that the route declares. @throws Refusal with all problems of all parts */
@@ -55,13 +55,15 @@ function fitting(errors: readonly FieldError[]): FieldError[] {
 
 function fieldErrors(issue: z.core.$ZodIssue, locate: Locate): FieldError[] {
   if (issue.code !== 'unrecognized_keys') return [{ ...locate(issue.path), detail: issue.message }];
-  return issue.keys.map((key) => ({ ...locate([...issue.path, key]), detail: 'is not known here' }));
+  return issue.keys.map((key) => ({ ...locate([...issue.path, key]), detail: 'is not a known field' }));
 }
 
 function readJson(event: Event, maxBodyBytes = usualBodyBytes): { value: unknown } | { error: FieldError } {
   const contentType = event.headers['content-type'];
   if (!contentType || !/^application\/json *(;|$)/i.test(contentType)) {
-    throw new Refusal('invalid-request', 'Send the body as content-type: application/json.', { status: 415 });
+    throw new Refusal('invalid-request', 'Send the body with the header content-type: application/json.', {
+      status: 415,
+    });
   }
   const bytes = Buffer.from(event.body ?? '', event.isBase64Encoded ? 'base64' : 'utf8');
   if (bytes.length > maxBodyBytes) {

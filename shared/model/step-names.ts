@@ -1,6 +1,6 @@
 /**
- * Every step of an onboarding in the order a run shows it, and where it belongs in the run: `start` before anything outside the cluster
- * is written, `billing`, `query` and `access` side by side while AWS prepares the first delivery, `finish` after them.
+ * Every step of an onboarding, in the order in which a run shows it, with its phase. `start` runs before anything outside the cluster
+ * is written. `billing`, `query` and `access` run in parallel while AWS prepares the first delivery. `finish` runs after them.
  */
 export const stepPhases = {
   preflight: 'start',
@@ -27,7 +27,7 @@ export const stepPhases = {
 export type OnboardingStepName = keyof typeof stepPhases;
 export const onboardingStepNames = Object.keys(stepPhases) as [OnboardingStepName, ...OnboardingStepName[]];
 
-/** Every step of an offboarding, one after the other: what reads goes first, what is read last. */
+/** Every step of an offboarding, in sequence: a resource is removed after everything that reads it. */
 export const offboardingStepNames = [
   'inventory',
   'remove-entry',

@@ -38,11 +38,14 @@ export async function claimKey(key: string, request: object, fresh: Claim): Prom
     );
     if (!Item) continue;
     if (Item.requestHash !== requestHash) {
-      throw new Refusal('idempotency-key-reused', 'This Idempotency-Key was sent with another body within 24 hours.');
+      throw new Refusal(
+        'idempotency-key-reused',
+        'This Idempotency-Key was sent with another body in the last 24 hours.',
+      );
     }
     return { runId: String(Item.runId), createdAt: String(Item.createdAt) };
   }
-  throw new RetryableError('aws-unavailable', 'the idempotency key changes hands too quickly');
+  throw new RetryableError('aws-unavailable', 'other requests claim and release the idempotency key at the same time');
 }
 
 /** Takes a key back whose run was refused, so that the same request may be sent again. */
