@@ -26,15 +26,10 @@ const FailureTolerance = z
       'Allowed failed runs, as a number or as a share of all runs (rounded down). If more fail, no further run starts. While only canaries run, a share refers to the canaries',
   });
 
-const Canary = z
-  .int()
-  .min(1)
-  .max(50)
-  .optional()
-  .meta({
-    description:
-      'Number of onboardings that start first. The others start when these have ended without too many failures',
-  });
+const Canary = z.int().min(1).max(50).optional().meta({
+  description:
+    'Number of onboardings that start first. The others start when these have ended without too many failures',
+});
 
 export const BatchRequest = z
   .strictObject({

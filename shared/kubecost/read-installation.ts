@@ -1,7 +1,7 @@
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import type { Landscape, Service, Workload } from './installation.ts';
 
-/** What runs in the namespace, as far as cloud costs are concerned. */
+/** Reads the workloads and services of the namespace. */
 export async function readLandscape(kubernetes: KubernetesClient, namespace: string): Promise<Landscape> {
   const listed = async (kind: string) => {
     const objects = await kubernetes.list<Workload>(`/apis/apps/v1/namespaces/${namespace}/${kind}s`);

@@ -58,12 +58,10 @@ const Identity = z
     mode: z.enum(['irsa', 'pod-identity']).default('irsa').meta({ description: 'How the pod gets its AWS role' }),
     serviceAccount: z
       .strictObject({
-        name: dnsName
-          .optional()
-          .meta({
-            description:
-              'Default: the service account of the installed workload; kubecost-serviceaccount if none is installed',
-          }),
+        name: dnsName.optional().meta({
+          description:
+            'Default: the service account of the installed workload; kubecost-serviceaccount if none is installed',
+        }),
         create: z
           .boolean()
           .default(true)
@@ -103,16 +101,10 @@ const Report = z
       .enum(curRegions)
       .default('us-east-1')
       .meta({ description: 'Region of the bucket, the crawler and Athena for a new report' }),
-    retentionDays: z
-      .int()
-      .min(1)
-      .max(3650)
-      .nullable()
-      .default(null)
-      .meta({
-        description:
-          'Report objects expire after this number of days; null keeps them. A period of 7 days deletes closed months',
-      }),
+    retentionDays: z.int().min(1).max(3650).nullable().default(null).meta({
+      description:
+        'Report objects expire after this number of days; null keeps them. A period of 7 days deletes closed months',
+    }),
   })
   .refine(
     (report) => report.mode === 'adopt' || report.name === undefined || reportName.safeParse(report.name).success,
@@ -131,12 +123,10 @@ const Athena = z
       .string()
       .regex(/^[a-zA-Z0-9._-]{1,128}$/, 'must be an Athena workgroup name')
       .default('primary'),
-    resultsBucket: bucketName
-      .optional()
-      .meta({
-        description:
-          'Default: the results bucket of the workgroup; kubecost-athena-results-<payer>-<region> if it has none',
-      }),
+    resultsBucket: bucketName.optional().meta({
+      description:
+        'Default: the results bucket of the workgroup; kubecost-athena-results-<payer>-<region> if it has none',
+    }),
     resultsRetentionDays: z
       .int()
       .min(1)
@@ -184,13 +174,10 @@ export const OnboardingRequest = z
     }),
     athena: Athena.prefault({}),
     kubecost: Kubecost.prefault({}),
-    existing: z
-      .enum(['refuse', 'take-over'])
-      .default('refuse')
-      .meta({
-        description:
-          'What to do with an existing role or entry that is not ours. refuse: the run fails. take-over: we use it and add what is missing',
-      }),
+    existing: z.enum(['refuse', 'take-over']).default('refuse').meta({
+      description:
+        'What to do with an existing role or entry that is not ours. refuse: the run fails. take-over: we use it and add what is missing',
+    }),
     allowMemberAccount: z.boolean().default(false),
     wait: Wait.prefault({}),
     dryRun: z

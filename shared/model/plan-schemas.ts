@@ -47,11 +47,9 @@ export type RunPlan = z.output<typeof RunPlan>;
 export const PlanSummary = z
   .object({
     changes: z.int().meta({ description: 'Number of changes' }),
-    refusals: z
-      .array(RunError.pick({ code: true, step: true, actor: true, remedy: true }))
-      .meta({
-        description: 'Every problem that would make the run fail; each code once, with the first step that reports it',
-      }),
+    refusals: z.array(RunError.pick({ code: true, step: true, actor: true, remedy: true })).meta({
+      description: 'Every problem that would make the run fail; each code once, with the first step that reports it',
+    }),
     notVisible: z.array(StepNameView).meta({ description: 'Steps that cannot check their resources yet' }),
     usd: PlannedCost.pick({ once: true, perMonth: true }).meta({ id: 'PlannedTotals' }),
     expectedMinutes: RunPlan.shape.expectedMinutes,
