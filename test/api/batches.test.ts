@@ -179,8 +179,8 @@ describe('POST /v1/batches', () => {
       { payerAccountId: payer(1), report: { mode: 'adopt' } },
     ];
     expect(problemsOf(await post({ defaults, onboardings }))).toEqual([
-      '/onboardings/3 is the same payer and target as /onboardings/0',
-      '/onboardings/0 is the same payer and target as /onboardings/3',
+      '/onboardings/3 has the same payer and target as /onboardings/0',
+      '/onboardings/0 has the same payer and target as /onboardings/3',
     ]);
   });
 
@@ -191,10 +191,10 @@ describe('POST /v1/batches', () => {
     ];
     expect(problemsOf(await post({ defaults: { ...defaults, crawler: 'own' }, onboardings }))?.sort()).toEqual([
       expect.stringMatching(/^\/defaults\/crawler /) as string,
-      '/onboardings/0 is the same payer and target as /onboardings/1',
+      '/onboardings/0 has the same payer and target as /onboardings/1',
       expect.stringMatching(/^\/onboardings\/0\/kubecost\/format /) as string,
-      '/onboardings/1 is the same payer and target as /onboardings/0',
-      '/onboardings/1/cluster/colour is not known here',
+      '/onboardings/1 has the same payer and target as /onboardings/0',
+      '/onboardings/1/cluster/colour is not a known field',
     ]);
   });
 
@@ -439,7 +439,7 @@ describe('a batch', () => {
     ]);
     for (const { error } of batch.failed) expect(error.remedy).toMatch(/^[A-Z].*\.$/);
     const [, differing] = await runsOf(batchId);
-    expect(differing?.error?.message).toContain('/identity/mode is pod-identity here.');
+    expect(differing?.error?.message).toContain('/identity/mode must be pod-identity, as in the first run for this target.');
   });
 
   it('starts the canaries alone, and the others once these have ended well', async () => {
@@ -460,7 +460,7 @@ describe('a batch', () => {
     await wake(batchId);
     expect(await read(batchId)).toMatchObject({
       status: 'held',
-      heldBecause: '2 runs have failed, 1 are tolerated of the canaries',
+      heldBecause: '2 runs have failed; the limit is 1 for the canaries',
       counts: { failed: 2, notStarted: 27 },
     });
   });
@@ -469,7 +469,7 @@ describe('a batch', () => {
     const batchId = await started(20, { concurrency: 5, failureTolerance: '10%' });
     await play(batchId, [payer(0), payer(3), payer(4)]);
     const held = await read(batchId);
-    expect(held).toMatchObject({ status: 'held', heldBecause: '3 runs have failed, 2 are tolerated', eta: null });
+    expect(held).toMatchObject({ status: 'held', heldBecause: '3 runs have failed; the limit is 2', eta: null });
     expect(held.counts).toMatchObject({ failed: 3, succeeded: 2, notStarted: 15 });
     await wake(batchId);
     expect((await read(batchId)).counts.notStarted).toBe(15);
@@ -492,7 +492,7 @@ describe('a batch', () => {
     );
     expect(await read(batchId)).toMatchObject({
       status: 'held',
-      heldBecause: '10 runs have failed, 6 are tolerated',
+      heldBecause: '10 runs have failed; the limit is 6',
       counts: { notStarted: 10 },
     });
   });
@@ -619,7 +619,7 @@ describe('a batch', () => {
     expect((await control(batchId, 'retry')).body).toMatchObject({
       status: 409,
       code: 'batch-not-retryable',
-      detail: 'No run of the batch has failed or was cancelled.',
+      detail: 'The batch has no failed or cancelled run.',
     });
     const cancelled = await started(2, { defaults: { cluster: { ...smallest.cluster, name: 'other' } } });
     await control(cancelled, 'cancel');

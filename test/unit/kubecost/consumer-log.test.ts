@@ -76,10 +76,10 @@ describe('the consumer’s log', () => {
   });
 
   it.each([
-    ['InvalidRequestException: outputLocation is not a valid S3 path.', 'lacks s3://', true],
+    ['InvalidRequestException: outputLocation is not a valid S3 path.', 'does not start with s3://', true],
     ['InvalidRequestException: Queries of this type are not supported', 'engine', true],
     ['InvalidRequestException: WorkGroup is not found.', 'workgroup', true],
-    ['ManagedQueryResultsConfiguration and ResultConfiguration cannot be set together', 'own storage', true],
+    ['ManagedQueryResultsConfiguration and ResultConfiguration cannot be set together', 'stores its results in Athena', true],
     ["SYNTAX_ERROR: line 4:3: Column 'line_item_resource_id' cannot be resolved", 'resource ids', true],
     ["Column 'year' cannot be resolved", 'crawler', true],
     ['HIVE_BAD_DATA: field', 'crawler', true],
@@ -88,9 +88,9 @@ describe('the consumer’s log', () => {
     ['Insufficient Lake Formation permission(s) on kubecost_cur', 'Lake Formation', true],
     ['not found, ResolveEndpointV2', 'upgrade', true],
     ['Unable to verify/create output bucket aws-athena-query-results-test', 'results bucket', false],
-    ['Permission denied on S3 path: s3://cur-report/year=2026/month=3', 'report’s bucket', false],
+    ['Permission denied on S3 path: s3://cur-report/year=2026/month=3', 'report bucket', false],
     ['query execution error: no query results available for query 1111', 'query history', false],
-    ['INTERNAL_ERROR_QUERY_ENGINE', 'next try', false],
+    ['INTERNAL_ERROR_QUERY_ENGINE', 'next query', false],
     ['dial tcp: lookup athena.us-east-1.amazonaws.com: i/o timeout', 'endpoints', false],
   ])('explains %s', (words, hint, lasting) => {
     const judgement = judge(created, failed(february, words));
