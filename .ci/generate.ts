@@ -32,14 +32,14 @@ export function generatedFiles(): Record<string, string> {
     }),
     'docs/errors.md': renderErrorPage(),
     'docs/events.md': renderEventsPage(),
-    'README.md': withDiagram(readFileSync('README.md', 'utf8')),
+    'docs/architecture.md': withDiagram(readFileSync('docs/architecture.md', 'utf8')),
   };
 }
 
-/** README.md with the run's diagram between its two markers. */
-function withDiagram(readme: string): string {
+/** The page with the diagram of a run between its two markers. */
+function withDiagram(page: string): string {
   const block = `<!-- diagram -->\n\n\`\`\`mermaid\n${renderDiagram()}\n\`\`\`\n\n<!-- /diagram -->`;
-  return readme.replace(/<!-- diagram -->[^]*<!-- \/diagram -->/, () => block);
+  return page.replace(/<!-- diagram -->[^]*<!-- \/diagram -->/, () => block);
 }
 
 /** Paths of generated files that are not what the code says. */

@@ -44,7 +44,7 @@ describe('serverless.yml', () => {
     [['--stage', 'prod'], undefined],
     [['--param', 'vpcSubnetIds=subnet-a,subnet-b', '--param=vpcSecurityGroupIds=sg-a'], undefined],
     [['--param', 'vpcSubnetIds=subnet-a'], 'set both vpcSubnetIds and vpcSecurityGroupIds'],
-    [['--param', 'vpcSubnetIds=subnet-a, subnet-b', '--param', 'vpcSecurityGroupIds=sg-a'], 'no spaces'],
+    [['--param', 'vpcSubnetIds=subnet-a, subnet-b', '--param', 'vpcSecurityGroupIds=sg-a'], 'remove the spaces'],
   ])('is not deployed with half a VPC: %j', (args, problem) => {
     if (problem === undefined) expect(vpcProblem(args)).toBeUndefined();
     else expect(vpcProblem(args)).toContain(problem);
