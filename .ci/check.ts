@@ -6,6 +6,7 @@ const checks: readonly (readonly [title: string, ...command: string[]])[] = [
   ['lint', 'eslint', '.'],
   ['format', 'prettier', '--check', '--log-level', 'warn', '.'],
   ['import rules', 'depcruise', 'shared', 'functions', 'state-machines', '.ci', '--output-type', 'err-long'],
+  ['plain English', 'node', '.ci/plain-english.ts'],
   ['unused code', 'knip'],
   ['generated files', 'node', '.ci/generate.ts', '--check'],
   ['API description', 'redocly', 'lint', 'docs/openapi.json'],
