@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { Refusal } from '../../shared/errors/problem.ts';
+import { RequestRefusal } from '../../shared/errors/problem.ts';
 import { apiHandler } from '../../shared/http/api-handler.ts';
 import type { Route } from '../../shared/http/route.ts';
 import { runLink } from '../../shared/model/links.ts';
@@ -30,7 +30,7 @@ export const route = {
 
 export const handler = apiHandler(route, async ({ params: { runId } }) => {
   const run = isRunId(runId) ? await readRun(runId) : undefined;
-  if (!run) throw new Refusal('run-not-found', 'There is no run with this id.');
+  if (!run) throw new RequestRefusal('run-not-found', 'There is no run with this id.');
   const cancelled = await cancelRun(run);
   return { status: 202, headers: { location: runLink(runId) }, body: runView(cancelled) };
 });

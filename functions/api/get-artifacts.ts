@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { Artifacts, artifactsOf } from '../../shared/artifacts/artifacts.ts';
-import { Refusal } from '../../shared/errors/problem.ts';
+import { RequestRefusal } from '../../shared/errors/problem.ts';
 import { apiHandler } from '../../shared/http/api-handler.ts';
 import type { Route } from '../../shared/http/route.ts';
 import { isRunId } from '../../shared/model/run-id.ts';
@@ -22,7 +22,7 @@ export const route = {
 
 export const handler = apiHandler(route, async ({ params: { runId } }) => {
   const run = isRunId(runId) ? await readRun(runId) : undefined;
-  if (run?.kind !== 'onboarding') throw new Refusal('run-not-found', 'There is no onboarding with this id.');
+  if (run?.kind !== 'onboarding') throw new RequestRefusal('run-not-found', 'There is no onboarding with this id.');
   const provisionerArn = readDeployment().clusterProvisionerArn(run.request.cluster.accountId);
   return { status: 200, body: artifactsOf(run, provisionerArn) };
 });

@@ -1,17 +1,17 @@
 import * as z from 'zod';
-import { Refusal } from '../../shared/errors/problem.ts';
+import { RequestRefusal } from '../../shared/errors/problem.ts';
 import { apiHandler } from '../../shared/http/api-handler.ts';
 import type { Route } from '../../shared/http/route.ts';
 import { isRunId } from '../../shared/model/run-id.ts';
 import { runStatuses } from '../../shared/model/run-schemas.ts';
 import { listRuns, runIndexes } from '../../shared/runs/run-table.ts';
-import { RunSummary, runSummary } from '../../shared/runs/view.ts';
+import { ListedRun, listedRun } from '../../shared/runs/view.ts';
 
 const filters = ['status', 'payerAccountId', 'cluster', 'batchId'] as const;
 
 const RunList = z
   .object({
-    runs: z.array(RunSummary),
+    runs: z.array(ListedRun),
     nextCursor: z.string().nullable().meta({ description: 'Cursor of the next page; null on the last page' }),
   })
   .meta({ id: 'RunList' });
@@ -52,10 +52,10 @@ export const handler = apiHandler(route, async ({ query }) => {
     query.limit,
     query.cursor === undefined ? undefined : startOf(query.cursor, by, value),
   );
-  return { status: 200, body: { runs: page.runs.map(runSummary), nextCursor: page.next ? cursorOf(page.next) : null } };
+  return { status: 200, body: { runs: page.runs.map(listedRun), nextCursor: page.next ? cursorOf(page.next) : null } };
 });
 
-/** One key query serves each of these: one filter, or a batch and a status. @throws Refusal */
+/** One key query serves each of these: one filter, or a batch and a status. @throws RequestRefusal */
 function filterOf(query: Partial<Record<(typeof filters)[number], string | undefined>>): {
   by: keyof typeof runIndexes;
   value: string;
@@ -67,7 +67,7 @@ function filterOf(query: Partial<Record<(typeof filters)[number], string | undef
   if (given.length === 2 && status !== undefined && batchId !== undefined)
     return { by: 'batchStatus', value: `${batchId}#${status}` };
   const errors = given.map(({ by }) => ({ parameter: by, detail: 'cannot be combined with the other filter' }));
-  throw new Refusal('invalid-request', 'Send one filter, or batchId with status.', { errors });
+  throw new RequestRefusal('invalid-request', 'Send one filter, or batchId with status.', { errors });
 }
 
 /** A cursor is the list key of the last run on the page. We add the filter's part of the start key, so that no cursor can leave the index. */
@@ -79,7 +79,7 @@ function startOf(cursor: string, by: keyof typeof runIndexes, value: string): Re
   const listKey = Buffer.from(cursor, 'base64url').toString();
   const [createdAt = '', runId = '', ...rest] = listKey.split('#');
   if (!z.iso.datetime().safeParse(createdAt).success || !isRunId(runId) || rest.length > 0) {
-    throw new Refusal('invalid-request', 'The cursor is not valid.', {
+    throw new RequestRefusal('invalid-request', 'The cursor is not valid.', {
       errors: [{ parameter: 'cursor', detail: 'must be the nextCursor of an earlier page' }],
     });
   }

@@ -9,7 +9,7 @@ import {
 } from '../model/onboarding-request.ts';
 import type { RunRecord } from '../model/run.ts';
 import type { StepRecord } from '../model/run-schemas.ts';
-import { runSummary, runView } from '../runs/view.ts';
+import { listedRun, runView } from '../runs/view.ts';
 
 const request: OnboardingRequestInput = {
   payerAccountId: '111122223333',
@@ -162,7 +162,7 @@ export const examples: Record<string, { request?: unknown; response?: unknown }>
   retryRun: { response: runView(retriedRun) },
   cancelRun: { response: runView(cancellingRun) },
   getRun: { response: shown },
-  listRuns: { response: { runs: [runSummary(waitingRun)], nextCursor: null } },
+  listRuns: { response: { runs: [listedRun(waitingRun)], nextCursor: null } },
   createBatch: {
     request: batchRequest,
     response: {

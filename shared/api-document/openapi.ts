@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { Problem, problemStatus } from '../errors/problem.ts';
+import { ProblemDocument, problemStatus } from '../errors/problem.ts';
 import type { Route } from '../http/route.ts';
 import { RunEvent } from '../model/run-event.ts';
 import { exampleEvent } from '../model/run-event-example.ts';
@@ -135,7 +135,7 @@ function refusalsOf(route: Route): Operation['responses'] {
   }
   const problem = (description: string) => ({
     description,
-    content: { 'application/problem+json': { schema: refTo(Problem) } },
+    content: { 'application/problem+json': { schema: refTo(ProblemDocument) } },
   });
   const gateway = (description: string) => ({
     description: `${description}. API Gateway sends this response`,

@@ -1,5 +1,5 @@
 import { GetCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import { Refusal } from '../errors/problem.ts';
+import { RequestRefusal } from '../errors/problem.ts';
 import type { OnboardingRequest } from '../model/onboarding-request.ts';
 import { isRunId } from '../model/run-id.ts';
 import type { RunStatus } from '../model/run-schemas.ts';
@@ -91,10 +91,10 @@ export async function readBatch(batchId: string): Promise<BatchRecord | undefine
   return Item && fromBatchItem(Item);
 }
 
-/** @throws Refusal batch-not-found */
+/** @throws RequestRefusal batch-not-found */
 export async function findBatch(batchId: string): Promise<BatchRecord> {
   const batch = isRunId(batchId) ? await readBatch(batchId) : undefined;
-  if (!batch) throw new Refusal('batch-not-found', 'There is no batch with this id.');
+  if (!batch) throw new RequestRefusal('batch-not-found', 'There is no batch with this id.');
   return batch;
 }
 

@@ -1,5 +1,5 @@
 import { classify, RetryableError } from '../errors/errors.ts';
-import { Refusal } from '../errors/problem.ts';
+import { RequestRefusal } from '../errors/problem.ts';
 import { newRunId } from '../model/run-id.ts';
 import { iso, now } from '../platform/clock.ts';
 import { log } from '../platform/logger.ts';
@@ -90,7 +90,7 @@ export async function cancelBatch(batchId: string): Promise<BatchRecord> {
 export async function retryBatch(batchId: string): Promise<BatchRecord> {
   await change(batchId, async ({ state, endedAt, next, size, gate, options }) => {
     if (state === 'cancelled' && endedAt === undefined)
-      throw new Refusal(
+      throw new RequestRefusal(
         'batch-not-retryable',
         'Runs of the batch are still being cancelled. Retry the batch when its endedAt is set.',
       );
@@ -99,7 +99,7 @@ export async function retryBatch(batchId: string): Promise<BatchRecord> {
     );
     if (!failed && !cancelled && next === size) {
       if (queued || running) return undefined;
-      throw new Refusal('batch-not-retryable', 'The batch has no failed or cancelled run.');
+      throw new RequestRefusal('batch-not-retryable', 'The batch has no failed or cancelled run.');
     }
     return {
       state: 'running',
@@ -130,8 +130,8 @@ async function change(
 }
 
 function refuseIfOver({ state, endedAt }: BatchRecord): void {
-  if (state === 'cancelled') throw new Refusal('batch-ended', 'The batch was cancelled.');
-  if (endedAt !== undefined) throw new Refusal('batch-ended', `The batch ended at ${endedAt}.`);
+  if (state === 'cancelled') throw new RequestRefusal('batch-ended', 'The batch was cancelled.');
+  if (endedAt !== undefined) throw new RequestRefusal('batch-ended', `The batch ended at ${endedAt}.`);
 }
 
 /** The batch has its new state even if dispatching fails; the sweeper dispatches it later. */

@@ -1,5 +1,5 @@
 import { classify } from '../errors/errors.ts';
-import { Refusal } from '../errors/problem.ts';
+import { RequestRefusal } from '../errors/problem.ts';
 import { OnboardingRequest } from '../model/onboarding-request.ts';
 import type { AnyRun } from '../model/run.ts';
 import { runIdAt } from '../model/run-id.ts';
@@ -36,14 +36,14 @@ export async function startItem(batchId: string, index: number, stored: Onboardi
     const error = classify(thrown);
     if (error.name === 'RetryableError') throw error;
     const created = await readRun(run.runId);
-    const message = error instanceof Refusal ? wordsOf(error) : error.message;
+    const message = error instanceof RequestRefusal ? wordsOf(error) : error.message;
     if (created) await endRun(created, 'failed', runErrorOf({ code: error.code, message }, null));
   }
   return run.runId;
 }
 
 /** The message with the problems of all fields: the error of a run has no list of fields. */
-function wordsOf({ message, errors = [] }: Refusal): string {
+function wordsOf({ message, errors = [] }: RequestRefusal): string {
   return [message, ...errors.map(({ pointer, detail }) => `${pointer ?? ''} ${detail}.`)].join(' ');
 }
 

@@ -13,7 +13,7 @@ export const FieldError = z
   .meta({ id: 'FieldError', description: 'One problem of the request, and its location' });
 export type FieldError = z.infer<typeof FieldError>;
 
-export const Problem = z
+export const ProblemDocument = z
   .object({
     type: z.string().meta({ description: 'Link to the description of the code' }),
     title: z.string(),
@@ -27,7 +27,7 @@ export const Problem = z
     links: z.object({ run: z.string() }).optional().meta({ description: 'The active run' }),
   })
   .meta({ id: 'Problem', description: 'RFC 9457 problem details' });
-export type Problem = z.infer<typeof Problem>;
+export type ProblemDocument = z.infer<typeof ProblemDocument>;
 
 /** HTTP statuses of the codes that a response can have. */
 export const problemStatus = {
@@ -46,7 +46,7 @@ export const problemStatus = {
   unexpected: 500,
 } as const satisfies Partial<Record<ErrorCode, number>>;
 
-export type RefusalCode =
+export type RequestRefusalCode =
   | 'invalid-request'
   | 'run-not-found'
   | 'run-active'
@@ -59,15 +59,15 @@ export type RefusalCode =
   | 'idempotency-key-reused';
 
 /** We refuse the request. The response shows every detail of this error to the caller. */
-export class Refusal extends UserError {
+export class RequestRefusal extends UserError {
   readonly status: number;
   readonly errors: readonly FieldError[] | undefined;
-  readonly links: Problem['links'];
+  readonly links: ProblemDocument['links'];
 
   constructor(
-    code: RefusalCode,
+    code: RequestRefusalCode,
     detail: string,
-    more: { status?: 413 | 415; errors?: readonly FieldError[]; links?: Problem['links'] } = {},
+    more: { status?: 413 | 415; errors?: readonly FieldError[]; links?: ProblemDocument['links'] } = {},
   ) {
     super(code, detail);
     this.status = more.status ?? problemStatus[code];

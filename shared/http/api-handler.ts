@@ -1,7 +1,7 @@
 import middy, { type MiddlewareObj } from '@middy/core';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
 import { classify } from '../errors/errors.ts';
-import { Refusal } from '../errors/problem.ts';
+import { RequestRefusal } from '../errors/problem.ts';
 import { log } from '../platform/logger.ts';
 import { problemFor } from './problem-document.ts';
 import { parseRequest } from './request-parser.ts';
@@ -34,7 +34,7 @@ const problems: Middleware = {
     const { rawPath, requestContext } = request.event;
     const { requestId } = requestContext;
     const problem = problemFor(request.error, rawPath, requestId);
-    if (!(request.error instanceof Refusal)) {
+    if (!(request.error instanceof RequestRefusal)) {
       const { name, code, message } = classify(request.error);
       log('request failed', { requestId, error: name, code, detail: message });
     }

@@ -1,10 +1,10 @@
 import type { ErrorCode } from '../errors/catalogue.ts';
 import { adviceFor, classify } from '../errors/errors.ts';
-import { type Problem, problemStatus, Refusal } from '../errors/problem.ts';
+import { type ProblemDocument, problemStatus, RequestRefusal } from '../errors/problem.ts';
 
 /** Any thrown value as a problem document. Only a refusal shows its details; details of other errors are in the log. */
-export function problemFor(thrown: unknown, instance: string, requestId: string): Problem {
-  if (thrown instanceof Refusal) {
+export function problemFor(thrown: unknown, instance: string, requestId: string): ProblemDocument {
+  if (thrown instanceof RequestRefusal) {
     const { errors, links } = thrown;
     return {
       ...problem(thrown.code, thrown.status, thrown.message, instance),
@@ -23,7 +23,7 @@ export function problemFor(thrown: unknown, instance: string, requestId: string)
   return problem(shown, problemStatus[shown], detail, instance);
 }
 
-function problem(code: ErrorCode, status: number, detail: string, instance: string): Problem {
+function problem(code: ErrorCode, status: number, detail: string, instance: string): ProblemDocument {
   const { title, actor, remedy } = adviceFor(code);
   return { type: `/docs#error-${code}`, title, status, detail, code, instance, actor, remedy };
 }

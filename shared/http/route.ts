@@ -1,5 +1,5 @@
 import type * as z from 'zod';
-import type { RefusalCode } from '../errors/problem.ts';
+import type { RequestRefusalCode } from '../errors/problem.ts';
 
 interface RouteResponse {
   description: string;
@@ -29,7 +29,7 @@ export interface Route {
   maxBodyBytes?: number;
   responses: Record<number, RouteResponse>;
   /** Codes with which this route may refuse a request. */
-  refusals: readonly RefusalCode[];
+  refusals: readonly RequestRefusalCode[];
 }
 
 type Part = 'params' | 'query' | 'headers' | 'body';

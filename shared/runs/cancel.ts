@@ -1,5 +1,5 @@
 import { TerminalError } from '../errors/errors.ts';
-import { Refusal } from '../errors/problem.ts';
+import { RequestRefusal } from '../errors/problem.ts';
 import type { AnyRun } from '../model/run.ts';
 import { endedStatuses } from '../model/run-schemas.ts';
 import { iso, now } from '../platform/clock.ts';
@@ -11,7 +11,7 @@ import { updateRun, whileActive } from './run-table-update.ts';
 /**
  * Cancels a run. After the first write no further step starts. The status becomes `cancelled` when the active steps have recorded their
  * changes, which takes up to a minute. Safe to repeat: a repeat or the sweeper completes what a crash left out.
- * @throws Refusal run-ended
+ * @throws RequestRefusal run-ended
  */
 export async function cancelRun(run: AnyRun): Promise<AnyRun> {
   const asked = await askForEnd(run);
@@ -23,7 +23,7 @@ export async function cancelRun(run: AnyRun): Promise<AnyRun> {
 async function askForEnd(run: AnyRun): Promise<AnyRun> {
   if (run.status === 'cancelled') return run;
   if (endedStatuses.includes(run.status))
-    throw new Refusal('run-ended', `The run has already ended with the status ${run.status}.`);
+    throw new RequestRefusal('run-ended', `The run has already ended with the status ${run.status}.`);
   if (run.cancelRequestedAt !== undefined) return run;
   const asked = await updateRun(
     run,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { DeleteCommand, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { RetryableError } from '../errors/errors.ts';
-import { Refusal } from '../errors/problem.ts';
+import { RequestRefusal } from '../errors/problem.ts';
 import type { AnyRun } from '../model/run.ts';
 import { now } from '../platform/clock.ts';
 import { readDeployment } from '../platform/settings.ts';
@@ -15,7 +15,7 @@ export type Claim = Pick<AnyRun, 'runId' | 'createdAt'>;
 const tableName = () => readDeployment().tableName;
 const itemKey = (key: string) => ({ pk: `key#${key}`, sk: 'key' });
 
-/** Binds the key to `fresh`, or answers what an earlier request with this key and body bound it to. @throws Refusal */
+/** Binds the key to `fresh`, or answers what an earlier request with this key and body bound it to. @throws RequestRefusal */
 export async function claimKey(key: string, request: object, fresh: Claim): Promise<Claim> {
   const requestHash = hashOf(request);
   const at = now();
@@ -38,7 +38,7 @@ export async function claimKey(key: string, request: object, fresh: Claim): Prom
     );
     if (!Item) continue;
     if (Item.requestHash !== requestHash) {
-      throw new Refusal(
+      throw new RequestRefusal(
         'idempotency-key-reused',
         'This Idempotency-Key was sent with another body in the last 24 hours.',
       );

@@ -1,5 +1,5 @@
 import { RetryableError } from '../errors/errors.ts';
-import { Refusal } from '../errors/problem.ts';
+import { RequestRefusal } from '../errors/problem.ts';
 import type { AnyRun } from '../model/run.ts';
 import { runEvent } from '../model/run-event.ts';
 import { endedStatuses, type StepRecord } from '../model/run-schemas.ts';
@@ -16,7 +16,7 @@ import { completeStart, runActive } from './start.ts';
  * Starts a new attempt of a run that has failed, was cancelled, or succeeded without a connection status of the consumer. Finished steps
  * only check their resources. Writes the record and the lock, then starts the execution, in this order as in `startRun`: a repeat or the
  * sweeper continues where a crash stopped it.
- * @throws Refusal run-not-retryable, run-active
+ * @throws RequestRefusal run-not-retryable, run-active
  */
 export async function retryRun(run: AnyRun): Promise<AnyRun> {
   const isRetried = run.attempt > 1 && !endedStatuses.includes(run.status) && !isCancelling(run);
@@ -56,7 +56,7 @@ async function queueAgain(run: AnyRun): Promise<AnyRun> {
   throw new RetryableError('aws-unavailable', `run ${run.runId} changed during the retry`);
 }
 
-/** The step that the new attempt starts with; undefined for the first step. @throws Refusal */
+/** The step that the new attempt starts with; undefined for the first step. @throws RequestRefusal */
 function whereFrom(run: AnyRun): StepName | undefined {
   switch (run.status) {
     case 'failed':
@@ -84,8 +84,8 @@ function whereFrom(run: AnyRun): StepName | undefined {
   }
 }
 
-function notRetryable(reason: string): Refusal {
-  return new Refusal('run-not-retryable', reason);
+function notRetryable(reason: string): RequestRefusal {
+  return new RequestRefusal('run-not-retryable', reason);
 }
 
 /** Succeeded steps stay as they are. The step that the attempt starts with, and every unfinished step, become pending. */

@@ -1,5 +1,5 @@
 import { RetryableError } from '../errors/errors.ts';
-import { Refusal } from '../errors/problem.ts';
+import { RequestRefusal } from '../errors/problem.ts';
 import { runLink } from '../model/links.ts';
 import type { OffboardingRequest, OnboardingRequest } from '../model/onboarding-request.ts';
 import type { AnyRun } from '../model/run.ts';
@@ -37,7 +37,7 @@ export async function startRun(assignment: Assignment, idempotencyKey?: string):
     const active = await completeStart(known ?? run);
     if (active) throw runActive(active);
   } catch (error) {
-    if (error instanceof Refusal && idempotencyKey !== undefined) await releaseKey(idempotencyKey, run.runId);
+    if (error instanceof RequestRefusal && idempotencyKey !== undefined) await releaseKey(idempotencyKey, run.runId);
     throw error;
   }
   const started = await readRun(run.runId);
@@ -70,8 +70,8 @@ async function endAgain({ runId, attempt }: Startable, holder: AnyRun): Promise<
 }
 
 /** The refusal of a request whose payer and target have an active run. */
-export function runActive({ runId, status }: AnyRun): Refusal {
-  return new Refusal('run-active', `Run ${runId} for this payer and target has the status ${status}.`, {
+export function runActive({ runId, status }: AnyRun): RequestRefusal {
+  return new RequestRefusal('run-active', `Run ${runId} for this payer and target has the status ${status}.`, {
     links: { run: runLink(runId) },
   });
 }
@@ -103,8 +103,12 @@ export async function refuseIfTargetDiffers(run: Assignment): Promise<void> {
       : [{ pointer: '/kubecost/format', detail: `must be ${fixed.format}, as in the first run for this target` }]),
   ];
   if (errors.length > 0) {
-    throw new Refusal('target-differs', 'An earlier run for this cluster, namespace and secret used other settings.', {
-      errors,
-    });
+    throw new RequestRefusal(
+      'target-differs',
+      'An earlier run for this cluster, namespace and secret used other settings.',
+      {
+        errors,
+      },
+    );
   }
 }

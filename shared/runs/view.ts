@@ -19,7 +19,7 @@ import { outputs } from '../model/step-outputs.ts';
 import { clusterArnOf } from '../model/target.ts';
 import { iso, now } from '../platform/clock.ts';
 import { planOf } from './dry-run-plan.ts';
-import type { RunSummary as StoredSummary } from './run-table.ts';
+import type { RunSummary } from './run-table.ts';
 
 const StepView = z
   .object({
@@ -56,7 +56,7 @@ const Evidence = z
   })
   .meta({ id: 'Evidence', description: 'The proof that the onboarding works' });
 
-export const RunSummary = z
+export const ListedRun = z
   .object({
     runId: z.string(),
     kind: z.enum(runKinds),
@@ -77,9 +77,9 @@ export const RunSummary = z
     }),
   })
   .meta({ id: 'RunSummary' });
-export type RunSummary = z.output<typeof RunSummary>;
+export type ListedRun = z.output<typeof ListedRun>;
 
-export const Run = RunSummary.extend({
+export const Run = ListedRun.extend({
   progress: z.object({
     percent: z.int().min(0).max(100),
     currentSteps: z.array(StepNameView).meta({ description: 'Steps that are running or waiting' }),
@@ -94,7 +94,7 @@ export const Run = RunSummary.extend({
 }).meta({ id: 'Run' });
 export type Run = z.output<typeof Run>;
 
-export function runSummary({
+export function listedRun({
   runId,
   kind,
   attempt,
@@ -106,7 +106,7 @@ export function runSummary({
   startedAt,
   endedAt,
   error,
-}: StoredSummary): RunSummary {
+}: RunSummary): ListedRun {
   return {
     runId,
     kind,
@@ -133,7 +133,7 @@ export function runView(run: AnyRun, at = now()): Run {
   // A run that has ended keeps the last status of its steps, but it has no current steps.
   const isActive = !endedStatuses.includes(run.status);
   return {
-    ...runSummary(run),
+    ...listedRun(run),
     progress: {
       percent: percentOf(run, run.endedAt === undefined ? at : Date.parse(run.endedAt)),
       currentSteps: isActive

@@ -5,14 +5,14 @@ import { dispatch } from '../../shared/batches/dispatch.ts';
 import type { BatchRequestInput } from '../../shared/batches/request.ts';
 import type { Batch } from '../../shared/batches/view.ts';
 import { UserError } from '../../shared/errors/errors.ts';
-import type { Problem } from '../../shared/errors/problem.ts';
+import type { ProblemDocument } from '../../shared/errors/problem.ts';
 import { OnboardingRequest, type OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
 import { runErrorOf, type RunStatus } from '../../shared/model/run-schemas.ts';
 import { clusterArnOf } from '../../shared/model/target.ts';
 import { endRun } from '../../shared/runs/end.ts';
 import { releaseLock, takeLock } from '../../shared/runs/lock.ts';
 import { listRuns } from '../../shared/runs/run-table.ts';
-import { type RunSummary, runSummary } from '../../shared/runs/view.ts';
+import { type ListedRun, listedRun } from '../../shared/runs/view.ts';
 import { StepStore } from '../../shared/step-runner/step-record.ts';
 import { documentClient } from '../../shared/table/document-table.ts';
 import { fixTargetSettings } from '../../shared/targets/target-payers.ts';
@@ -55,17 +55,17 @@ const wake = (batchId: string) => dispatch(batchId, Date.now() + 10_000);
 const minutes = (after: number) => vi.setSystemTime(start + after * 60_000);
 
 /** The batch's runs in the order they were started. */
-async function runsOf(batchId: string, status?: RunStatus): Promise<RunSummary[]> {
+async function runsOf(batchId: string, status?: RunStatus): Promise<ListedRun[]> {
   const filter = status
     ? ({ by: 'batchStatus', value: `${batchId}#${status}` } as const)
     : ({ by: 'batchId', value: batchId } as const);
-  return (await listRuns(filter, 100)).runs.map(runSummary).reverse();
+  return (await listRuns(filter, 100)).runs.map(listedRun).reverse();
 }
 
 const refused = runErrorOf(new UserError('payer-access-denied', 'no role'), 'preflight');
 
 /** Ends runs as their executions would. */
-async function end(runs: readonly RunSummary[], status: RunStatus): Promise<void> {
+async function end(runs: readonly ListedRun[], status: RunStatus): Promise<void> {
   await Promise.all(
     runs.map(async ({ runId }) => {
       const run = await storedRun(runId);
@@ -80,7 +80,7 @@ const active = (batchId: string) => runsOf(batchId, 'queued');
 /** Ends every run that is started, wave after wave; the payers in `failing` fail. */
 async function play(batchId: string, failing: readonly string[] = []): Promise<void> {
   for (let runs = await active(batchId); runs.length > 0; runs = await active(batchId)) {
-    const fails = ({ request }: RunSummary) => failing.includes(request.payerAccountId);
+    const fails = ({ request }: ListedRun) => failing.includes(request.payerAccountId);
     await end(runs.filter(fails), 'failed');
     await end(
       runs.filter((run) => !fails(run)),
@@ -91,7 +91,7 @@ async function play(batchId: string, failing: readonly string[] = []): Promise<v
 }
 
 const problemsOf = ({ body }: Answer) =>
-  (body as Problem).errors?.map(({ pointer, detail }) => `${pointer ?? ''} ${detail}`);
+  (body as ProblemDocument).errors?.map(({ pointer, detail }) => `${pointer ?? ''} ${detail}`);
 
 describe('POST /v1/batches', () => {
   it('answers the batch and starts as many runs as find a place', async () => {
@@ -439,7 +439,9 @@ describe('a batch', () => {
     ]);
     for (const { error } of batch.failed) expect(error.remedy).toMatch(/^[A-Z].*\.$/);
     const [, differing] = await runsOf(batchId);
-    expect(differing?.error?.message).toContain('/identity/mode must be pod-identity, as in the first run for this target.');
+    expect(differing?.error?.message).toContain(
+      '/identity/mode must be pod-identity, as in the first run for this target.',
+    );
   });
 
   it('starts the canaries alone, and the others once these have ended well', async () => {
