@@ -3,7 +3,7 @@ import { connectKubernetes } from '../../shared/cluster/connection.ts';
 import { rules } from '../../shared/cluster/provisioner-role.ts';
 import type { ErrorCode } from '../../shared/errors/catalogue.ts';
 import { entryKey, entryOf, findPayer, type IntegrationEntry } from '../../shared/integration-file/merge.ts';
-import { askConsumer, type Word } from '../../shared/kubecost/connection-check.ts';
+import { askConsumer, type StatusReport } from '../../shared/kubecost/connection-check.ts';
 import { hasCredentials, listPods } from '../../shared/kubernetes/pods.ts';
 import { type RollingWorkload, type Rollout, rolloutOf } from '../../shared/kubernetes/rollout.ts';
 import { outputOf, podRoleOf, type RunRecord } from '../../shared/model/run.ts';
@@ -50,7 +50,7 @@ interface Seen {
   rollout?: Rollout;
   /** Pods that are ready, and run without what they need to take on the role. */
   barePods: string[];
-  word?: Word;
+  word?: StatusReport;
   /** For how long the consumer has been saying so, or its pods have been failing so, seconds. */
   lasted: number;
   chain?: PodChain;
@@ -127,7 +127,7 @@ export const loadProof = defineStep({
       secondsToData: input.dataDueAt === undefined ? undefined : Math.max(0, (input.dataDueAt - cx.now) / 1000),
       provenSecondsAgo: older ? (cx.now - provenAt) / 1000 : undefined,
     });
-    const lasted = await lastedSeconds(cx, `${word.judgement.verdict} ${word.status ?? ''}`);
+    const lasted = await lastedSeconds(cx, `${word.decision.verdict} ${word.status ?? ''}`);
     return { file, rollout, barePods, word, lasted, ...(await chainSeen(cx, input, word, lasted)) };
   },
 
@@ -173,18 +173,18 @@ export const loadProof = defineStep({
         : refuse('pod-without-credentials', `${barePods.join(', ')} of ${reader.name} for ${input.role.arn}`);
 
     if (!word) return pending('the consumer’s word');
-    const { judgement } = word;
-    switch (judgement.verdict) {
+    const { decision } = word;
+    switch (decision.verdict) {
       case 'proven':
         return { kind: 'ready', output, warnings: word.source === 'log' ? [onlyLogged] : [] };
       case 'pending':
-        return pending(judgement.pendingFor);
+        return pending(decision.pendingFor);
       case 'failing': {
         const { chain } = seen;
-        if (lasted < judgement.lastsSeconds) return pending(judgement.pendingFor);
+        if (lasted < decision.lastsSeconds) return pending(decision.pendingFor);
         return chain && 'refused' in chain
-          ? refuse(chain.refused, `${chain.detail}; ${reader.name} says: ${judgement.cause}`)
-          : refuse(judgement.code, `${reader.name} about ${entryKey(input.entry)}: ${judgement.cause}`);
+          ? refuse(chain.refused, `${chain.detail}; ${reader.name} says: ${decision.cause}`)
+          : refuse(decision.code, `${reader.name} about ${entryKey(input.entry)}: ${decision.cause}`);
       }
     }
   },
@@ -239,26 +239,26 @@ async function lastedSeconds(cx: StepContext, saying: string): Promise<number> {
 async function chainSeen(
   cx: StepContext,
   { chain }: Input,
-  { judgement }: Word,
+  { decision }: StatusReport,
   lasted: number,
 ): Promise<{ chain?: PodChain }> {
-  const { verdict } = judgement;
+  const { verdict } = decision;
   const worthIt =
     verdict === 'proven'
       ? chain === 'documents'
-      : verdict === 'failing' && judgement.code === 'connection-failed' && lasted >= judgement.lastsSeconds;
+      : verdict === 'failing' && decision.code === 'connection-failed' && lasted >= decision.lastsSeconds;
   return worthIt ? { chain: await walkPodChain(cx) } : {};
 }
 
 function outputFrom({ chain }: Input, { word, chain: walked }: Seen): Output {
-  const { status = null, source = null, judgement } = word ?? {};
-  const proven = judgement?.verdict === 'proven';
+  const { status = null, source = null, decision } = word ?? {};
+  const proven = decision?.verdict === 'proven';
   return {
     verdict: proven ? 'proven' : 'pending',
     connectionStatus: status,
     source,
     pendingFor: null,
-    dataSince: proven ? judgement.dataSince : null,
+    dataSince: proven ? decision.dataSince : null,
     chain: walked && 'credentials' in walked ? 'pod-chain' : chain,
   };
 }

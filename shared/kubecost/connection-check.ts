@@ -1,8 +1,8 @@
 import { KubernetesError } from '../errors/kubernetes-error.ts';
 import { entryKey, type IntegrationEntry } from '../integration-file/merge.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
-import { type Judgement, keysFromFile, readStatus, statusPath } from './connection-status.ts';
-import { failingQuery, judgeLog, type LogFindings, readLog } from './consumer-log.ts';
+import { type ConnectionDecision, keysFromFile, readStatus, statusPath } from './connection-status.ts';
+import { decideFromLog, failingQuery, type LogFindings, readLog } from './consumer-log.ts';
 
 /** Where the consumer runs, and which entry we check. */
 export interface Question {
@@ -21,39 +21,39 @@ export interface Question {
 }
 
 /** The status that the consumer reports for the entry, its source, and our decision. */
-export interface Word {
+export interface StatusReport {
   status: string | null;
   source: 'status' | 'log' | null;
-  judgement: Judgement;
+  decision: ConnectionDecision;
 }
 
 const logLines = 2000;
 
-export async function askConsumer(kubernetes: KubernetesClient, question: Question): Promise<Word> {
-  const word = await readReport(kubernetes, question);
-  return (await isStale(kubernetes, question, word)) ? { ...word, judgement: nextQuery } : word;
+export async function askConsumer(kubernetes: KubernetesClient, question: Question): Promise<StatusReport> {
+  const report = await readReport(kubernetes, question);
+  return (await isStale(kubernetes, question, report)) ? { ...report, decision: nextQuery } : report;
 }
 
 /** Reads the status; if that is blocked, the log; if both are blocked, returns the reasons. */
-async function readReport(kubernetes: KubernetesClient, question: Question): Promise<Word> {
+async function readReport(kubernetes: KubernetesClient, question: Question): Promise<StatusReport> {
   const { namespace, statusService, entry, sinceSeconds } = question;
   const path = statusService && statusPath(namespace, statusService);
   const answer = path
     ? await unlessBlocked(() => kubernetes.read(path))
     : { blocked: 'the consumer has no status service' };
-  if ('disabled' in answer) return { status: null, source: 'status', judgement: disabled };
+  if ('disabled' in answer) return { status: null, source: 'status', decision: disabled };
   const reported = 'text' in answer ? readStatus(answer.text, entry) : undefined;
-  if (reported && reported.judgement.verdict !== 'failing') return { ...reported, source: 'status' };
+  if (reported && reported.decision.verdict !== 'failing') return { ...reported, source: 'status' };
 
   const log = await readPodLog(kubernetes, question, sinceSeconds);
   const findings = 'text' in log ? readLog(log.text, entryKey(entry)) : undefined;
-  if (reported) return { ...reported, source: 'status', judgement: withCause(reported.judgement, findings, question) };
-  if (findings) return { status: null, source: 'log', judgement: judgeLog(findings) };
+  if (reported) return { ...reported, source: 'status', decision: withCause(reported.decision, findings, question) };
+  if (findings) return { status: null, source: 'log', decision: decideFromLog(findings) };
   const [status, lines] = [answer, log].map((one) => ('blocked' in one ? one.blocked : 'unexpected response'));
   return {
     status: null,
     source: null,
-    judgement: {
+    decision: {
       verdict: 'pending',
       pendingFor: `access to the status or the log of the consumer (status: ${status ?? ''}; log: ${lines ?? ''})`,
     },
@@ -80,21 +80,21 @@ function readPodLog(kubernetes: KubernetesClient, question: Question, sinceSecon
 }
 
 /** True if the last failure is older than the proof of the permissions: the consumer repeats a query only every six hours (CLOUD_COST_REFRESH_RATE_HOURS). */
-async function isStale(kubernetes: KubernetesClient, question: Question, { judgement }: Word): Promise<boolean> {
+async function isStale(kubernetes: KubernetesClient, question: Question, { decision }: StatusReport): Promise<boolean> {
   const { provenSecondsAgo, entry } = question;
-  if (provenSecondsAgo === undefined || judgement.verdict !== 'failing' || !judgement.query) return false;
+  if (provenSecondsAgo === undefined || decision.verdict !== 'failing' || !decision.query) return false;
   const log = await readPodLog(kubernetes, question, Math.max(1, Math.floor(provenSecondsAgo)));
   const latest = 'text' in log ? readLog(log.text, entryKey(entry)).latest : 'nothing';
   return latest !== 'failed' && latest !== 'built';
 }
 
-const nextQuery: Judgement = {
+const nextQuery: ConnectionDecision = {
   verdict: 'pending',
   pendingFor:
     'the next query of the consumer, within 6 hours (its last query failed before the permissions were set; a restart of its pod starts the query immediately)',
 };
 
-const disabled: Judgement = {
+const disabled: ConnectionDecision = {
   verdict: 'failing',
   pendingFor: 'cloud costs to be switched on',
   code: 'cloud-cost-disabled',
@@ -104,14 +104,18 @@ const disabled: Judgement = {
 };
 
 /** Adds the cause from the log to a failing status. The age of the report decides whether rows are expected yet. */
-function withCause(judgement: Judgement, log: LogFindings | undefined, { secondsToData }: Question): Judgement {
-  if (judgement.verdict !== 'failing') return judgement;
-  const { code, pendingFor, lastsSeconds } = judgement;
+function withCause(
+  decision: ConnectionDecision,
+  log: LogFindings | undefined,
+  { secondsToData }: Question,
+): ConnectionDecision {
+  if (decision.verdict !== 'failing') return decision;
+  const { code, pendingFor, lastsSeconds } = decision;
   if (code === 'connection-failed' && log?.failure !== undefined) return failingQuery(log.failure);
-  if (code === 'consumer-not-reading' && log?.fileRejected) return judgeLog(log);
-  if (code !== 'connection-data-missing') return judgement;
+  if (code === 'consumer-not-reading' && log?.fileRejected) return decideFromLog(log);
+  if (code !== 'connection-data-missing') return decision;
   if (secondsToData === undefined) return { verdict: 'pending', pendingFor };
-  return { ...judgement, lastsSeconds: Math.max(lastsSeconds, secondsToData) };
+  return { ...decision, lastsSeconds: Math.max(lastsSeconds, secondsToData) };
 }
 
 /**

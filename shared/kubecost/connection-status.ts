@@ -2,7 +2,7 @@ import type { ErrorCode } from '../errors/catalogue.ts';
 import { entryKey, type IntegrationEntry } from '../integration-file/merge.ts';
 
 /** Our decision about one entry, from the consumer's status or log. */
-export type Judgement =
+export type ConnectionDecision =
   | { verdict: 'proven'; dataSince: string | null }
   /** `pendingFor`: what is missing, and how long that normally takes. */
   | { verdict: 'pending'; pendingFor: string }
@@ -21,7 +21,7 @@ export type Judgement =
 export interface ReportedStatus {
   /** As the consumer reports it; null if it does not know the entry. */
   status: string | null;
-  judgement: Judgement;
+  decision: ConnectionDecision;
 }
 
 /** One integration of `GET /cloudCost/status` (opencost pkg/cloudcost/status.go); older versions lack fields. */
@@ -45,7 +45,7 @@ const settling =
 
 const takingUp = 'the consumer to load the entry, normally within 2 minutes';
 
-export function notTakenUp(cause: string): Judgement {
+export function notTakenUp(cause: string): ConnectionDecision {
   return {
     verdict: 'failing',
     pendingFor: takingUp,
@@ -56,25 +56,25 @@ export function notTakenUp(cause: string): Judgement {
   };
 }
 
-function invalid(cause: string): Judgement {
+function invalid(cause: string): ConnectionDecision {
   const code = 'consumer-refuses-entry';
   return { verdict: 'failing', pendingFor: takingUp, code, cause, lastsSeconds: 0, query: false };
 }
 
 /** @param lasting true if waiting does not help */
-export function failing(cause: string, code: ErrorCode = 'connection-failed', lasting = false): Judgement {
+export function failing(cause: string, code: ErrorCode = 'connection-failed', lasting = false): ConnectionDecision {
   const lastsSeconds = lasting ? 0 : settledSeconds;
   return { verdict: 'failing', pendingFor: settling, code, cause, lastsSeconds, query: true };
 }
 
-export const firstQuery: Judgement = {
+export const firstQuery: ConnectionDecision = {
   verdict: 'pending',
   pendingFor: 'the first query of the consumer, normally within a minute',
 };
 
 const failed = failing('its queries fail');
 
-const noRows: Judgement = {
+const noRows: ConnectionDecision = {
   verdict: 'failing',
   pendingFor: 'the first rows, normally within 24 hours after the creation of the report, at most 48',
   code: 'connection-data-missing',
@@ -88,7 +88,7 @@ const incomplete = invalid('it reports the configuration of the entry as invalid
 const unreadable = failing('it cannot parse the response of Athena', 'connection-failed', true);
 
 /** Every status of opencost's pkg/cloud/connectionstatus.go; in capitals as in Kubecost's older documentation. */
-const statuses = new Map<string, Judgement | 'proven'>([
+const statuses = new Map<string, ConnectionDecision | 'proven'>([
   ['Connection Successful', 'proven'],
   ['SUCCESSFUL_CONNECTION', 'proven'],
   ['No Connection', firstQuery],
@@ -131,10 +131,10 @@ export function readStatus(body: string, entry: IntegrationEntry): ReportedStatu
       same.length > 0
         ? 'it has loaded the same entry from another source, not from the file'
         : 'it does not list the entry: it did not find or did not accept the file';
-    return { status: null, judgement: notTakenUp(cause) };
+    return { status: null, decision: notTakenUp(cause) };
   }
   const { connectionStatus = '' } = integration;
-  return { status: connectionStatus, judgement: judge(integration, connectionStatus, entry) };
+  return { status: connectionStatus, decision: decide(integration, connectionStatus, entry) };
 }
 
 /** Keys of the entries that the consumer has loaded from the file; undefined if `body` is not a status response. */
@@ -144,7 +144,7 @@ export function keysFromFile(body: string): string[] | undefined {
   );
 }
 
-function judge(integration: Integration, status: string, entry: IntegrationEntry): Judgement {
+function decide(integration: Integration, status: string, entry: IntegrationEntry): ConnectionDecision {
   const { active, valid, coverage } = integration;
   if (valid === false) return invalid('it reported the entry as invalid when it loaded the file');
   if (active === false) return notTakenUp('the entry is switched off in its settings');
@@ -154,7 +154,7 @@ function judge(integration: Integration, status: string, entry: IntegrationEntry
   return known ?? (status === '' ? firstQuery : unknown(status));
 }
 
-function unknown(status: string): Judgement {
+function unknown(status: string): ConnectionDecision {
   return { verdict: 'pending', pendingFor: `a known status (it reports "${status.slice(0, 60)}")` };
 }
 

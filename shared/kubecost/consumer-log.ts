@@ -1,4 +1,4 @@
-import { failing, firstQuery, type Judgement, notTakenUp } from './connection-status.ts';
+import { type ConnectionDecision, failing, firstQuery, notTakenUp } from './connection-status.ts';
 import { explained, symptomOf } from './query-symptoms.ts';
 
 /** What a log shows about one key. Lines about other keys are ignored. */
@@ -61,7 +61,7 @@ export function readLog(text: string, key: string): LogFindings {
 }
 
 /** Our decision from the log alone. `proven` means that the consumer's query succeeded; the log has no number of rows. */
-export function judgeLog({ latest, failure, fileRejected, builtBackTo }: LogFindings): Judgement {
+export function decideFromLog({ latest, failure, fileRejected, builtBackTo }: LogFindings): ConnectionDecision {
   if (fileRejected)
     return notTakenUp('it rejects the whole file (its log has "MultiCloudWatcher: Error getting file")');
   switch (latest) {
@@ -79,7 +79,7 @@ export function judgeLog({ latest, failure, fileRejected, builtBackTo }: LogFind
 }
 
 /** @param failure the error of its query for this key, as the consumer logs it */
-export function failingQuery(failure: string): Judgement {
+export function failingQuery(failure: string): ConnectionDecision {
   const symptom = symptomOf(failure);
   return failing(explained(failure), symptom?.code, symptom?.lasting);
 }

@@ -31,7 +31,7 @@ export interface Service extends KubernetesObject {
 }
 
 /** The workloads and services of a namespace. */
-export interface Landscape {
+export interface NamespaceWorkloads {
   workloads: { kind: string; object: Workload }[];
   services: Service[];
 }
@@ -67,8 +67,8 @@ const frontEnds = ['cost-analyzer-frontend', 'frontend'];
 const frontEndPort = 9090;
 
 /** The workloads of a namespace that read cloud costs. Containers identify them, because release names are free. */
-export function costReaders(landscape: Landscape, secretName: string): CostReader[] {
-  const found = landscape.workloads.flatMap(({ kind, object }) => {
+export function costReaders(namespace: NamespaceWorkloads, secretName: string): CostReader[] {
+  const found = namespace.workloads.flatMap(({ kind, object }) => {
     const name = readers.find((reader) => containerOf(object, reader));
     const container = name && containerOf(object, name);
     return container ? [{ kind, object, container, name }] : [];
@@ -87,12 +87,12 @@ export function costReaders(landscape: Landscape, secretName: string): CostReade
       mount: mountOf(object, container, secretName),
       serviceAccount: object.spec.template.spec.serviceAccountName ?? 'default',
       podSelector: podSelectorOf(object),
-      statusService: statusServiceOf(object, statusPorts[name], landscape),
+      statusService: statusServiceOf(object, statusPorts[name], namespace),
     }));
 }
 
 /** Workloads that measure a cluster but do not read the bill: a Kubecost 2.x agent has no `cloud-cost` container. */
-export function agents({ workloads }: Landscape): string[] {
+export function agents({ workloads }: NamespaceWorkloads): string[] {
   return workloads
     .filter(({ object }) => containerOf(object, 'cost-model') && !containerOf(object, 'cloud-cost'))
     .map(({ kind, object }) => `${kind}/${object.metadata.name}`);
@@ -145,7 +145,7 @@ function podSelectorOf({ spec }: Workload): string | null {
 }
 
 /** The Service of the reader's own port, otherwise that of the web server of the same release. */
-function statusServiceOf(reader: Workload, port: number, { workloads, services }: Landscape): string | null {
+function statusServiceOf(reader: Workload, port: number, { workloads, services }: NamespaceWorkloads): string | null {
   const release = (workload: Workload) => labelsOf(workload)['app.kubernetes.io/instance'];
   const webServers = workloads
     .map(({ object }) => object)
