@@ -30,7 +30,7 @@ import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { clusterArnOf } from '../../shared/model/target.ts';
 import { defineStep, type KubernetesRule, type Plan, rejected, type StepContext } from '../../shared/step/contract.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import { type AdminWindow, readWindow } from '../../shared/targets/target-payers.ts';
+import { type AdminWindow, readWindow } from '../../shared/targets/admin-windows.ts';
 
 interface Input {
   clusterArn: string;

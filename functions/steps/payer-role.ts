@@ -17,7 +17,7 @@ import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { type Target, targetOf } from '../../shared/model/target.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import { addPayerTarget, listPayerTargets, type PayerTarget } from '../../shared/targets/target-payers.ts';
+import { addPayerTarget, listPayerTargets, type PayerTarget } from '../../shared/targets/payer-targets.ts';
 
 interface Input {
   payerAccountId: string;

@@ -38,13 +38,8 @@ import {
 } from '../../shared/publication/write-file.ts';
 import { defineStep, type Plan, rejected, type StepContext, type Wait } from '../../shared/step/contract.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import {
-  listTargetPayers,
-  markProven,
-  markPublished,
-  readTargetSettings,
-  type TargetPayer,
-} from '../../shared/targets/target-payers.ts';
+import { listTargetPayers, markProven, markPublished, type TargetPayer } from '../../shared/targets/target-payers.ts';
+import { readTargetSettings } from '../../shared/targets/target-settings.ts';
 
 interface Input extends OwnEntry {
   target: Target;

@@ -25,17 +25,14 @@ import {
 import { removalOf } from '../../shared/offboarding/removal-output.ts';
 import { defineStep, type Plan, rejected, type Situation, type StepContext } from '../../shared/step/contract.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
+import { type AdminWindow, readWindow } from '../../shared/targets/admin-windows.ts';
 import {
-  type AdminWindow,
   deleteTargetPayer,
-  deleteTargetSettings,
-  listOtherTargets,
   listTargetPayers,
   needsTarget,
-  readTargetSettings,
-  readWindow,
   type TargetPayer,
 } from '../../shared/targets/target-payers.ts';
+import { deleteTargetSettings, listOtherTargets, readTargetSettings } from '../../shared/targets/target-settings.ts';
 
 interface Input {
   target: Target;

@@ -23,12 +23,8 @@ import {
 } from '../../shared/publication/write-file.ts';
 import { defineStep, type Plan, type Situation } from '../../shared/step/contract.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import {
-  listTargetPayers,
-  markRemoving,
-  readTargetSettings,
-  type TargetPayer,
-} from '../../shared/targets/target-payers.ts';
+import { listTargetPayers, markRemoving, type TargetPayer } from '../../shared/targets/target-payers.ts';
+import { readTargetSettings } from '../../shared/targets/target-settings.ts';
 
 interface Seen extends SecretLook {
   /** `gone`: there is no cluster any more; `hidden`: it does not let us look. */

@@ -1,5 +1,6 @@
 import type * as z from 'zod';
 import type { RequestRefusalCode } from '../errors/problem.ts';
+import type { Rights } from '../model/rights.ts';
 
 interface RouteResponse {
   description: string;
@@ -30,6 +31,8 @@ export interface Route {
   responses: Record<number, RouteResponse>;
   /** Codes with which this route may refuse a request. */
   refusals: readonly RequestRefusalCode[];
+  /** @default none */
+  permissions?: Rights;
 }
 
 type Part = 'params' | 'query' | 'headers' | 'body';

@@ -111,7 +111,7 @@ const Report = z
     {
       path: ['name'],
       // Also when another field is wrong: one response lists every problem.
-      when: ({ value }) => typeof (value as { name?: unknown } | null)?.name === 'string',
+      when: ({ value }) => z.looseObject({ name: z.string() }).safeParse(value).success,
       error: 'must be lower-case letters, digits and single underscores, starting with a letter, unless mode is adopt',
     },
   )
@@ -192,7 +192,7 @@ export type OnboardingRequest = z.output<typeof OnboardingRequest>;
 export type OnboardingRequestInput = z.input<typeof OnboardingRequest>;
 
 /** What an offboarding keeps by default and deletes on request. */
-const purgeable = ['report', 'data', 'crawler-stack', 'results-bucket', 'payer-role', 'pod-role'] as const;
+export const purgeable = ['report', 'data', 'crawler-stack', 'results-bucket', 'payer-role', 'pod-role'] as const;
 
 export const OffboardingRequest = z
   .strictObject({

@@ -10,7 +10,7 @@ import { targetOf } from '../model/target.ts';
 import { targetId } from '../model/target.ts';
 import { iso, now } from '../platform/clock.ts';
 import { log, type LogFields } from '../platform/logger.ts';
-import { readDeployment } from '../platform/settings.ts';
+import { readSettings } from '../platform/settings.ts';
 import { settleCancel } from '../runs/end.ts';
 import { announce, hasNews } from '../runs/publish-events.ts';
 import type { Step, StepContext, Wait } from '../step/contract.ts';
@@ -194,7 +194,7 @@ function notesOf({ memo = {} }: StepRecord, { keeps = [] }: Step, run: AnyRun): 
 }
 
 function contextOf(run: AnyRun, step: Step, record: StepRecord, store: StepStore): StepContext<RunKind> {
-  const deployment = readDeployment();
+  const deployment = readSettings();
   const { payerAccountId, cluster } = run.request;
   const at = now();
   return {

@@ -3,7 +3,7 @@ import { SignatureV4 } from '@smithy/signature-v4';
 import type { BatchRequestInput } from '../../shared/batches/request.ts';
 import type { Batch } from '../../shared/batches/view.ts';
 import type { OffboardingRequestInput, OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
-import type { ListedRun,Run } from '../../shared/runs/view.ts';
+import type { ListedRun, Run } from '../../shared/runs/view.ts';
 import { hubAccountId, hubRegion } from './deployed-sandbox.ts';
 
 /** The hash the signer asks for, from node:crypto. */

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { TargetAccount } from '../../../shared/aws/target-account.ts';
 import { OnboardingRequest } from '../../../shared/model/onboarding-request.ts';
-import { readDeployment } from '../../../shared/platform/settings.ts';
+import { readSettings } from '../../../shared/platform/settings.ts';
 import type { StepChange, StepContext } from '../../../shared/step/contract.ts';
 import { converge } from '../../../shared/step-runner/converge.ts';
 import type { Lease } from '../../../shared/table/lease.ts';
@@ -15,7 +15,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const deployment = readDeployment({
+const deployment = readSettings({
   TABLE_NAME: 'runs',
   DEPLOYMENT_ID: 'test',
   PROVISIONER_PATH: '/',

@@ -1,4 +1,4 @@
-import { errorCatalogue } from '../shared/errors/catalogue.ts';
+import { errorCatalogue } from '../errors/catalogue.ts';
 
 /** docs/errors.md: every failure that a user can see, with its actor and its remedy. */
 export function renderErrorPage(): string {
