@@ -37,7 +37,7 @@ import {
 } from '../../shared/step/contract.ts';
 import { firstOf, queueWait, type Rule, waitFor } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import { type AdminWindow, readWindow } from '../../shared/targets/target-payers.ts';
+import { type AdminWindow, readWindow } from '../../shared/targets/admin-windows.ts';
 
 interface Input {
   clusterArn: string;

@@ -27,16 +27,13 @@ import { type Target, targetOf } from '../../shared/model/target.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
 import { changesOrReady, queueWait, waitFor } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
+import { listTargetPayers, markGranted, needsTarget, type TargetPayer } from '../../shared/targets/target-payers.ts';
 import {
   fixTargetSettings,
-  listTargetPayers,
-  markGranted,
   moveServiceAccount,
-  needsTarget,
   readTargetSettings,
-  type TargetPayer,
   type TargetSettings,
-} from '../../shared/targets/target-payers.ts';
+} from '../../shared/targets/target-settings.ts';
 
 interface Input {
   target: Target;

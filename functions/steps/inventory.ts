@@ -11,17 +11,14 @@ import type { RunRecord } from '../../shared/model/run.ts';
 import { type Outputs, outputs } from '../../shared/model/step-outputs.ts';
 import { targetId } from '../../shared/model/target.ts';
 import { clusterArnOf, targetOf } from '../../shared/model/target.ts';
-import { listRuns, readRun, type RunPage, type RunSummary } from '../../shared/runs/run-table.ts';
+import type { RunSummary } from '../../shared/runs/run-item.ts';
+import { listRuns, readRun, type RunPage } from '../../shared/runs/run-table.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
 import { waitFor } from '../../shared/step/plans.ts';
 import { Findings, type Problem, refusalOf } from '../../shared/step/problem-list.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import {
-  listTargetPayers,
-  readTargetSettings,
-  type TargetPayer,
-  type TargetSettings,
-} from '../../shared/targets/target-payers.ts';
+import { listTargetPayers, type TargetPayer } from '../../shared/targets/target-payers.ts';
+import { readTargetSettings, type TargetSettings } from '../../shared/targets/target-settings.ts';
 
 interface Observation {
   problems: Problem[];
@@ -44,6 +41,8 @@ export const inventory = defineStep<'inventory', OffboardingRequest, Observation
     indexes: true,
     payer: [],
     cluster: [describeClusterPermission],
+    // Calls the cluster's API only to learn whether it answers.
+    kubernetes: [],
   },
 
   input: ({ run }) => run.request,

@@ -60,6 +60,8 @@ export const preflight = defineStep<'preflight', OnboardingRequest, Observation>
         resources: ['arn:${AWS::Partition}:eks:*:${AWS::AccountId}:addon/${Cluster}/*/*'],
       },
     ],
+    // Calls the cluster's API only to learn whether it answers.
+    kubernetes: [],
   },
 
   input: ({ run }) => run.request,

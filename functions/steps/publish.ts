@@ -40,13 +40,8 @@ import {
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
 import { changesOrReady, queueWait, waitFor } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import {
-  listTargetPayers,
-  markProven,
-  markPublished,
-  readTargetSettings,
-  type TargetPayer,
-} from '../../shared/targets/target-payers.ts';
+import { listTargetPayers, markProven, markPublished, type TargetPayer } from '../../shared/targets/target-payers.ts';
+import { readTargetSettings } from '../../shared/targets/target-settings.ts';
 
 interface Input extends OwnEntry {
   target: Target;

@@ -31,17 +31,14 @@ import {
 } from '../../shared/step/contract.ts';
 import { changesOrReady, queueWait, waitFor } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
+import { type AdminWindow, readWindow } from '../../shared/targets/admin-windows.ts';
 import {
-  type AdminWindow,
   deleteTargetPayer,
-  deleteTargetSettings,
-  listOtherTargets,
   listTargetPayers,
   needsTarget,
-  readTargetSettings,
-  readWindow,
   type TargetPayer,
 } from '../../shared/targets/target-payers.ts';
+import { deleteTargetSettings, listOtherTargets, readTargetSettings } from '../../shared/targets/target-settings.ts';
 
 interface Input {
   target: Target;

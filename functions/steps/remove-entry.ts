@@ -24,12 +24,8 @@ import {
 import { defineStep, type Plan, type Situation } from '../../shared/step/contract.ts';
 import { changesOrReady, waitFor } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import {
-  listTargetPayers,
-  markRemoving,
-  readTargetSettings,
-  type TargetPayer,
-} from '../../shared/targets/target-payers.ts';
+import { listTargetPayers, markRemoving, type TargetPayer } from '../../shared/targets/target-payers.ts';
+import { readTargetSettings } from '../../shared/targets/target-settings.ts';
 
 interface Observation extends SecretObservation {
   /** `gone`: the cluster no longer exists; `hidden`: it does not let us read. */

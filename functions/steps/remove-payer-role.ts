@@ -30,7 +30,7 @@ import { removalOf } from '../../shared/offboarding/removal-output.ts';
 import { defineStep, type Plan, type StepChange, type StepContext } from '../../shared/step/contract.ts';
 import { changesOrReady } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import { markPayerTargetRemoving } from '../../shared/targets/target-payers.ts';
+import { markPayerTargetRemoving } from '../../shared/targets/payer-targets.ts';
 
 type Output = Outputs['remove-payer-role'];
 

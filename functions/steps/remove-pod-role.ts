@@ -38,8 +38,8 @@ import { removalOf } from '../../shared/offboarding/removal-output.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
 import { changesOrReady } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
+import { listPayerTargets } from '../../shared/targets/payer-targets.ts';
 import {
-  listPayerTargets,
   listServiceAccountPayers,
   markUnloaded,
   needsTarget,

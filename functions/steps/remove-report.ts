@@ -20,7 +20,8 @@ import { removalOf } from '../../shared/offboarding/removal-output.ts';
 import { defineStep, type Plan, type StepChange, type StepContext } from '../../shared/step/contract.ts';
 import { changesOrReady, waitFor } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import { deletePayerTarget, markReportPurged } from '../../shared/targets/target-payers.ts';
+import { deletePayerTarget } from '../../shared/targets/payer-targets.ts';
+import { markReportPurged } from '../../shared/targets/purged-reports.ts';
 
 type Output = Outputs['remove-report'];
 type Place = NonNullable<Outputs['inventory']['report']>;

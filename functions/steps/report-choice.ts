@@ -10,7 +10,8 @@ import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { type Target, targetOf } from '../../shared/model/target.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import { claimPayer, listPurgedReports } from '../../shared/targets/target-payers.ts';
+import { claimPayer } from '../../shared/targets/payer-targets.ts';
+import { listPurgedReports } from '../../shared/targets/purged-reports.ts';
 
 interface Input {
   payerAccountId: string;

@@ -81,6 +81,12 @@ export const errorCatalogue = advice({
     actor: 'operator',
     remedy: 'Report the step, the message and the run id; the run can be started again.',
   },
+  'record-unreadable': {
+    title: 'A record in the table cannot be read',
+    actor: 'operator',
+    remedy:
+      'The message or the log names the item and the fields. Restore the item from a backup of the table, or deploy the release that wrote it; then start the run again.',
+  },
   'step-crashed': {
     title: 'A step ended without an answer',
     actor: 'operator',

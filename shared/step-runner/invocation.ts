@@ -7,7 +7,7 @@ import type { AnyRun } from '../model/run.ts';
 import type { Change, StepRecord } from '../model/run-schemas.ts';
 import { iso, now } from '../platform/clock.ts';
 import { log } from '../platform/logger.ts';
-import { type Deployment, readDeployment } from '../platform/settings.ts';
+import { readSettings, type Settings } from '../platform/settings.ts';
 import { sentenceOf } from '../step/change-sentence.ts';
 import type { Step, StepChange } from '../step/contract.ts';
 import { clusterAccount, payerAccount } from '../targets/provisioner-accounts.ts';
@@ -17,7 +17,7 @@ import type { StepStore } from './step-record.ts';
 /** One invocation of a step: what the step may use, and where the engine keeps its changes and notes. */
 export class Invocation implements EngineContext {
   readonly run: AnyRun;
-  readonly deployment: Deployment;
+  readonly deployment: Settings;
   readonly owner: Owner;
   readonly payer: TargetAccount;
   readonly cluster: TargetAccount;
@@ -33,7 +33,7 @@ export class Invocation implements EngineContext {
   constructor(step: Step, run: AnyRun, record: StepRecord, store: StepStore) {
     const { payerAccountId, cluster } = run.request;
     this.run = run;
-    this.deployment = readDeployment();
+    this.deployment = readSettings();
     this.owner = { deploymentId: this.deployment.deploymentId, runId: run.runId };
     this.payer = payerAccount(payerAccountId, run.runId);
     this.cluster = clusterAccount(cluster.accountId, run.runId);

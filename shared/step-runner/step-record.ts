@@ -4,7 +4,8 @@ import { type RunEvent, runEvent, stepEvent, type StepTransition } from '../mode
 import type { Change, StepRecord } from '../model/run-schemas.ts';
 import type { StepName } from '../model/step-names.ts';
 import { iso, now } from '../platform/clock.ts';
-import { type RunWrite, statusWrites, updateRun, whileActive } from '../runs/run-table-update.ts';
+import { statusWrites, updateRun, whileActive } from '../runs/run-table-update.ts';
+import { absent, allOf, type Condition, type Write } from '../table/expressions.ts';
 
 /** A run that waits this long gives its place in the batch to another run. */
 const idleSeconds = 300;
@@ -37,7 +38,6 @@ export class StepStore {
    */
   async begin(busyUntil: number): Promise<AnyRun> {
     const at = iso(now());
-    const notCancelled = ' AND attribute_not_exists(cancelRequestedAt)';
     const run = await this.#update(
       [
         { at: ['status'], to: 'running' },
@@ -48,14 +48,14 @@ export class StepStore {
         { at: this.#at('busyUntil'), to: iso(busyUntil) },
       ],
       [],
-      notCancelled,
+      allOf(whileActive(this.#attempt), absent('cancelRequestedAt')),
     );
-    const begins: RunWrite[] =
+    const begins: Write[] =
       run.announced === this.#attempt
         ? []
         : [...statusWrites(run, 'running'), { at: ['announced'], to: this.#attempt }];
     const { endedAt, announced } = run.steps[this.#step] ?? {};
-    const startsAnew: RunWrite[] =
+    const startsAnew: Write[] =
       endedAt === undefined && (announced === undefined || this.#isOurs(announced))
         ? []
         : [
@@ -126,9 +126,12 @@ export class StepStore {
     return ['steps', this.#step, field];
   }
 
-  async #update(writes: readonly RunWrite[], events: readonly RunEvent[] = [], also = ''): Promise<AnyRun> {
-    const condition = whileActive(this.#attempt);
-    const run = await updateRun({ runId: this.#runId }, writes, { ...condition, text: condition.text + also }, events);
+  async #update(
+    writes: readonly Write[],
+    events: readonly RunEvent[] = [],
+    condition: Condition = whileActive(this.#attempt),
+  ): Promise<AnyRun> {
+    const run = await updateRun({ runId: this.#runId }, writes, condition, events);
     if (!run)
       throw new TerminalError('stale-attempt', `run ${this.#runId} is not in attempt ${this.#attempt} any more`);
     this.#run = run;

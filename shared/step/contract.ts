@@ -3,17 +3,18 @@ import type { TargetAccount } from '../aws/target-account.ts';
 import type { ErrorCode } from '../errors/catalogue.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import type { Owner } from '../model/ownership.ts';
+import type { TableAction } from '../model/rights.ts';
 import type { RunRecord } from '../model/run.ts';
 import type { Change, Quota } from '../model/run-schemas.ts';
 import type { KindOf, RunKind, StepName } from '../model/step-names.ts';
 import type { Outputs } from '../model/step-outputs.ts';
-import type { Deployment } from '../platform/settings.ts';
+import type { Settings } from '../platform/settings.ts';
 import type { Problem } from './problem-list.ts';
 
 /** What a step may use in one invocation. AWS clients come from the accounts: `cx.payer.client(S3Client, region)`. */
 export interface StepContext<Kind extends RunKind = 'onboarding', Notes extends object = object> {
   readonly run: RunRecord<Kind>;
-  readonly deployment: Deployment;
+  readonly deployment: Settings;
   /** The marks on what this run creates. */
   readonly owner: Owner;
   readonly payer: TargetAccount;
@@ -91,15 +92,13 @@ export interface Registration<Notes extends object = object> {
   wait?: Wait;
 }
 
-/** IAM actions a step needs in an account; `resources` are CloudFormation Sub strings (see .ci/access-templates.ts for the parameters). */
+/** IAM actions a step needs in an account; `resources` are CloudFormation Sub strings (see functions/deployment/access-templates.ts for the parameters). */
 export interface Permission {
   actions: readonly [string, ...string[]];
   resources: readonly [string, ...string[]];
   /** IAM condition block. */
   condition?: Record<string, Record<string, string | string[]>>;
 }
-
-export type TableAction = 'GetItem' | 'PutItem' | 'UpdateItem' | 'DeleteItem' | 'Query';
 
 /** A Kubernetes RBAC rule a step needs in the target namespace. */
 export interface KubernetesRule {
@@ -142,6 +141,7 @@ export interface Step<
   permissions: {
     payer?: readonly Permission[];
     cluster?: readonly Permission[];
+    /** Present if the step calls the cluster's own API; empty if it needs no right there. */
     kubernetes?: readonly KubernetesRule[];
     /** What the step itself does to the hub's table, beside what the engine does. */
     table?: readonly TableAction[];

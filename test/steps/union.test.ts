@@ -5,7 +5,9 @@ import { payerRole } from '../../functions/steps/payer-role.ts';
 import { payerRolesGrant, payerTrust } from '../../shared/access/pod-trust.ts';
 import { policyCharacters, type PolicyDocument, policyOf } from '../../shared/aws/policy-document.ts';
 import type { Situation } from '../../shared/step/contract.ts';
-import type { PayerTarget, TargetPayer, TargetSettings } from '../../shared/targets/target-payers.ts';
+import type { PayerTarget } from '../../shared/targets/payer-targets.ts';
+import type { TargetPayer } from '../../shared/targets/target-payers.ts';
+import type { TargetSettings } from '../../shared/targets/target-settings.ts';
 
 const situation = { run: { request: { dryRun: false } } } as Situation;
 const cluster = '222233334444';

@@ -248,14 +248,4 @@ describe('what is to be told of a step', () => {
     const { outbox = {} } = await storedRun(other);
     expect(Object.keys(outbox).sort()).toEqual([`${other}/1/run/queued`, `${other}/1/run/running`]);
   });
-
-  it('is kept also for a run of a release that told nothing', async () => {
-    const [item = {}] = await hub.items('run#');
-    await hub.put(
-      Object.fromEntries(Object.entries(item).filter(([name]) => !['outbox', 'pendingKey'].includes(name))),
-    );
-    await endRun(await storedRun(runId), 'cancelled');
-    expect(await news()).toEqual(['run cancelled 0']);
-    expect((await hub.items('run#'))[0]).toMatchObject({ pendingKey: 'pending' });
-  });
 });

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { TargetAccount } from '../../../shared/aws/target-account.ts';
 import { KubernetesClient } from '../../../shared/kubernetes/client.ts';
 import { OnboardingRequest } from '../../../shared/model/onboarding-request.ts';
-import { readDeployment } from '../../../shared/platform/settings.ts';
+import { readSettings } from '../../../shared/platform/settings.ts';
 import { converge, type EngineContext } from '../../../shared/step-runner/converge.ts';
 import type { Lease } from '../../../shared/table/lease.ts';
 import { Board, boardOutput, type BoardPlan, put } from '../../support/notes-step.ts';
@@ -15,7 +15,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const deployment = readDeployment({
+const deployment = readSettings({
   TABLE_NAME: 'runs',
   DEPLOYMENT_ID: 'test',
   PROVISIONER_PATH: '/',
