@@ -4,7 +4,6 @@ import { assumeActions, podIdentityContext } from '../../shared/access/pod-trust
 import { findManagedPolicy } from '../../shared/aws/managed-policy.ts';
 import { findRole, iamRegion, parseRoleArn } from '../../shared/aws/role.ts';
 import { permits, trusts } from '../../shared/aws/trust-policy.ts';
-import { connectKubernetes } from '../../shared/cluster/connection.ts';
 import { rules } from '../../shared/cluster/provisioner-role.ts';
 import { entryKey, findPayer, parseIntegrationFile } from '../../shared/integration-file/merge.ts';
 import type { OnboardingRequest } from '../../shared/model/onboarding-request.ts';
@@ -42,7 +41,7 @@ type Chain = { level: Outputs['chain-proof']['level']; identityArn: string } | {
 /** What was found out about the file, without anything of its content but keys. */
 type File = { format: Outputs['chain-proof']['secretFormat']; foreignPayerKeys: string[] } | { refused: Refusal };
 
-interface Seen {
+interface Observation {
   chain: Chain;
   file: File;
 }
@@ -128,7 +127,7 @@ async function askAdmission(cx: StepContext, secret: Secret | undefined, { targe
   if (mode === 'artifacts' || (secret && unwritable(secret, cx.owner))) return;
   const file = fileOf(secret);
   const text = file?.kind === 'decoded' ? file.text : '{}';
-  await rehearse(connectKubernetes(cx), withFile(secret, target, text, cx.owner, iso(cx.now)));
+  await rehearse(cx.kubernetes, withFile(secret, target, text, cx.owner, iso(cx.now)));
 }
 
 /** Walks the chain the pod will walk, and reads the secret as the consumer will: both fail in minutes, not after a day. */
@@ -175,10 +174,10 @@ export const chainProof = defineStep({
     };
   },
 
-  async observe(cx, input): Promise<Seen> {
+  async observe(cx, input): Promise<Observation> {
     const { target } = input;
     const [secret, payers, chain] = await Promise.all([
-      readSecret(connectKubernetes(cx), target.namespace, target.secretName),
+      readSecret(cx.kubernetes, target.namespace, target.secretName),
       listTargetPayers(target),
       walk(cx),
     ]);
@@ -232,8 +231,6 @@ export const chainProof = defineStep({
       output: { level: chain.level, identityArn: chain.identityArn, secretFormat: file.format },
     };
   },
-
-  apply: () => Promise.resolve(),
 });
 
 export const handler = stepHandler(chainProof);

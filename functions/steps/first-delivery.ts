@@ -19,7 +19,7 @@ interface Input {
   changedAt: number;
 }
 
-interface Seen {
+interface Observation {
   delivery: Delivery;
   /** What AWS says of its last attempt; only asked once an hour. */
   failure?: { status: string; lastDelivery: number; bucketProblem: string | undefined } | undefined;
@@ -27,7 +27,7 @@ interface Seen {
 
 const hour = 3_600_000;
 
-export const firstDelivery = defineStep<'first-delivery', Input, Seen, never>({
+export const firstDelivery = defineStep<'first-delivery', Input, Observation>({
   name: 'first-delivery',
   summary: 'Waits until AWS has delivered the template and a whole month’s files',
   permissions: {
@@ -96,8 +96,6 @@ export const firstDelivery = defineStep<'first-delivery', Input, Seen, never>({
       },
     };
   },
-
-  apply: () => Promise.resolve(),
 });
 
 function lastChange(run: RunRecord): number {
@@ -114,7 +112,7 @@ function isHourlyLook({ now, since }: StepContext, intervalSeconds: number): boo
 async function readFailure(
   cx: StepContext,
   { reportName, bucket: name, region }: Input['report'],
-): Promise<Seen['failure']> {
+): Promise<Observation['failure']> {
   const report = (await listReports(cx.payer)).find((candidate) => candidate.reportName === reportName);
   if (!report?.lastStatus?.startsWith('ERROR')) return undefined;
   const lastDelivery = report.lastDelivery ? deliveryTime(report.lastDelivery) : 0;

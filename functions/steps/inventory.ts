@@ -22,7 +22,7 @@ import {
   type TargetSettings,
 } from '../../shared/targets/target-payers.ts';
 
-interface Seen {
+interface Observation {
   problems: Problem[];
   /** Undefined if we may not look. */
   cluster: Outputs['inventory']['cluster'] | undefined;
@@ -35,7 +35,7 @@ interface Seen {
 /** Runs of a payer are few; where a thousand failed ones lie before the one that did something, the request's defaults must do. */
 const mostRunsRead = 20;
 
-export const inventory = defineStep<'inventory', OffboardingRequest, Seen, never>({
+export const inventory = defineStep<'inventory', OffboardingRequest, Observation>({
   name: 'inventory',
   summary: 'Finds out what brought the payer to this cluster, and whether both accounts can still be entered',
   permissions: {
@@ -69,8 +69,6 @@ export const inventory = defineStep<'inventory', OffboardingRequest, Seen, never
     if (!refused) return { kind: 'ready', output };
     return { kind: 'refuse', ...refused, all: problems, ...(cluster !== undefined && { expected: output }) };
   },
-
-  apply: () => Promise.resolve(),
 });
 
 /** Null if the cluster is gone, undefined if nobody may look. */
@@ -78,7 +76,7 @@ async function lookAtCluster(
   cx: StepContext<'offboarding'>,
   request: OffboardingRequest,
   findings: Findings,
-): Promise<Seen['cluster']> {
+): Promise<Observation['cluster']> {
   const cluster = await findCluster(cx.cluster, request.cluster, findings);
   if (cluster === undefined) return undefined;
   if (cluster === 'gone') return null;
@@ -89,7 +87,7 @@ async function lookAtCluster(
 /** What the table and the runs before know; else what a request without any wishes would have made. */
 function recollect(
   request: OffboardingRequest,
-  { settings, item, onboarding }: Pick<Seen, 'settings' | 'item' | 'onboarding'>,
+  { settings, item, onboarding }: Pick<Observation, 'settings' | 'item' | 'onboarding'>,
 ): Omit<Outputs['inventory'], 'cluster'> {
   const { payerAccountId, cluster, kubecost } = request;
   const asked = onboarding?.request ?? OnboardingRequest.parse({ payerAccountId, cluster, kubecost });

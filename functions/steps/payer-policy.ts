@@ -18,18 +18,18 @@ interface Input {
   wanted: Record<string, PolicyDocument>;
 }
 
-interface Seen {
+interface Observation {
   /** Undefined if there is no such role: only in a dry run, where it is planned. */
   tags: Record<string, string> | undefined;
   policies: Record<string, PolicyDocument | undefined>;
 }
 
-type Change = StepChange & { do: 'put-role-policy'; policyName: string; policy: PolicyDocument };
+type Change = StepChange & { action: 'put-role-policy'; policyName: string; policy: PolicyDocument };
 
 /** IAM is global; its endpoint is in us-east-1. */
 const region = 'us-east-1';
 
-export const payerPolicy = defineStep<'payer-policy', Input, Seen, Change>({
+export const payerPolicy = defineStep<'payer-policy', Input, Observation, Change>({
   name: 'payer-policy',
   summary: 'Gives the payer role its two inline policies, with the names found',
   permissions: {
@@ -75,12 +75,12 @@ export const payerPolicy = defineStep<'payer-policy', Input, Seen, Change>({
     const [first, ...rest] = unions.flatMap(([policyName, policy]): Change[] => {
       const existing = policies[policyName];
       if (existing && samePolicy(existing, policy)) return [];
-      return [{ do: 'put-role-policy', resource: roleArn, note: policyName, policyName, policy }];
+      return [{ action: 'put-role-policy', resource: roleArn, note: policyName, policyName, policy }];
     });
     return first ? { kind: 'change', changes: [first, ...rest], expected: output } : { kind: 'ready', output };
   },
 
-  async apply(cx, { policyName, policy }, { roleName }) {
+  async apply(cx, { policyName, policy }, { input: { roleName } }) {
     await cx.payer.client(IAMClient, region).send(
       new PutRolePolicyCommand({
         RoleName: roleName,
@@ -88,6 +88,7 @@ export const payerPolicy = defineStep<'payer-policy', Input, Seen, Change>({
         PolicyDocument: JSON.stringify(policy),
       }),
     );
+    return 'changed';
   },
 });
 

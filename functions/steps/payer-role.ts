@@ -28,7 +28,7 @@ interface Input {
   takeOver: boolean;
 }
 
-interface Seen {
+interface Observation {
   role: SeenRole | undefined;
   targets: PayerTarget[];
 }
@@ -40,7 +40,7 @@ const maxTrustCharacters = 2048;
  * Every pod role that a run has registered or that is there already. Only what is marked `removing` goes: an empty or restored table
  * locks nobody out. Another target's role that does not fit stays out, and its own run says so.
  */
-function completeTrust({ podRoleArn }: Input, { role, targets }: Seen): PolicyDocument {
+function completeTrust({ podRoleArn }: Input, { role, targets }: Observation): PolicyDocument {
   const registered = (wanted: PayerTarget['state']) =>
     targets.filter(({ state }) => state === wanted).flatMap(({ podRoleArns }) => podRoleArns);
   const active = [podRoleArn, ...registered('active')];
@@ -91,12 +91,12 @@ export const payerRole = defineStep({
     };
   },
 
-  async enlist(_cx, { payerAccountId, target, podRoleArn }) {
+  async register(_cx, { payerAccountId, target, podRoleArn }) {
     await addPayerTarget(payerAccountId, target, podRoleArn);
     return undefined;
   },
 
-  async observe(cx, { payerAccountId }): Promise<Seen> {
+  async observe(cx, { payerAccountId }): Promise<Observation> {
     const [role, targets] = await Promise.all([
       findRole(cx.payer.client(IAMClient, iamRegion), payerRoleName, cx.owner),
       listPayerTargets(payerAccountId),
@@ -144,8 +144,9 @@ export const payerRole = defineStep({
     return { kind: 'ready', output, warnings: trustsWholeAccount(trust, clusterAccountId) ? [warning] : [], quotas };
   },
 
-  apply(cx, change) {
-    return applyRoleChange(cx.payer.client(IAMClient, iamRegion), change, cx.owner);
+  async apply(cx, change) {
+    await applyRoleChange(cx.payer.client(IAMClient, iamRegion), change, cx.owner);
+    return 'changed';
   },
 });
 

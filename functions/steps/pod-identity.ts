@@ -39,20 +39,20 @@ interface Input extends PodIdentity {
   takeOver: boolean;
 }
 
-interface Seen {
+interface Observation {
   association: Association | undefined;
   /** The association's, else the one we would make. */
   role: SeenRole | undefined;
 }
 
-type Change = RoleChange | { do: 'create-association' | 'tag-association'; resource: string; roleArn: string };
+type Change = RoleChange | { action: 'create-association' | 'tag-association'; resource: string; roleArn: string };
 
 function trustsPods(input: Input, { trust }: SeenRole, action: string): boolean {
   const principal = { Service: 'pods.eks.amazonaws.com' };
   return trusts(trust, { principal, action, context: podIdentityContext(input) });
 }
 
-function refusal(input: Input, { association, role }: Seen): { code: ErrorCode; detail: string } | undefined {
+function refusal(input: Input, { association, role }: Observation): { code: ErrorCode; detail: string } | undefined {
   const account = `${input.namespace}/${input.serviceAccount}`;
   if (!input.available) return { code: 'pod-identity-agent-missing', detail: `cluster ${input.clusterName}` };
   if (association?.ownership === 'other-deployment')
@@ -127,7 +127,7 @@ export const podIdentity = defineStep({
     };
   },
 
-  async observe(cx, input): Promise<Seen> {
+  async observe(cx, input): Promise<Observation> {
     const association = await findAssociation(cx.cluster, input, cx.owner);
     const { name } = parseRoleArn(association?.roleArn ?? input.defaultRoleArn);
     return { association, role: await findRole(cx.cluster.client(IAMClient, iamRegion), name, cx.owner) };
@@ -155,18 +155,19 @@ export const podIdentity = defineStep({
         overdue: 'aws-unavailable',
         expected: output,
       };
-    if (!association && (role ?? run.request.dryRun)) changes.push({ do: 'create-association', resource, roleArn });
-    else if (association?.ownership === 'foreign') changes.push({ do: 'tag-association', resource, roleArn });
+    if (!association && (role ?? run.request.dryRun)) changes.push({ action: 'create-association', resource, roleArn });
+    else if (association?.ownership === 'foreign') changes.push({ action: 'tag-association', resource, roleArn });
     const [first, ...more] = changes;
     return first
       ? { kind: 'change', changes: [first, ...more], expected: output }
       : { kind: 'ready', output, warnings: [] };
   },
 
-  async apply(cx, change, input) {
-    switch (change.do) {
+  async apply(cx, change, { input }) {
+    switch (change.action) {
       case 'create-association':
-        return createAssociation(cx, input, change.roleArn);
+        await createAssociation(cx, input, change.roleArn);
+        break;
       case 'tag-association':
         await cx.cluster.client(EKSClient, input.region).send(
           new TagResourceCommand({
@@ -174,12 +175,14 @@ export const podIdentity = defineStep({
             tags: { ...ownerTags(cx.owner), ...takenOverTags },
           }),
         );
-        return;
+        break;
       case 'create-role':
       case 'update-trust':
       case 'tag-role':
-        return applyRoleChange(cx.cluster.client(IAMClient, iamRegion), change, cx.owner);
+        await applyRoleChange(cx.cluster.client(IAMClient, iamRegion), change, cx.owner);
+        break;
     }
+    return 'changed';
   },
 });
 

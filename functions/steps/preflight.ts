@@ -24,7 +24,7 @@ type Output = Outputs['preflight'];
 type PayerFacts = Pick<Output, 'organization' | 'unreservedConcurrency' | 'lakeFormationLocked'>;
 type ClusterFacts = Omit<Output, keyof PayerFacts>;
 
-interface Seen {
+interface Observation {
   problems: Problem[];
   warnings: string[];
   payer: PayerFacts;
@@ -36,7 +36,7 @@ interface Seen {
 /** Where the account cannot be entered: a dry run goes on all the same. */
 const unknownPayer: PayerFacts = { organization: null, unreservedConcurrency: null, lakeFormationLocked: null };
 
-export const preflight = defineStep<'preflight', OnboardingRequest, Seen, never>({
+export const preflight = defineStep<'preflight', OnboardingRequest, Observation>({
   name: 'preflight',
   summary: 'Checks both accounts, billing access and the cluster, and names everything that stands in the way',
   permissions: {
@@ -98,8 +98,6 @@ export const preflight = defineStep<'preflight', OnboardingRequest, Seen, never>
       };
     return { kind: 'ready', output: { ...cluster, ...payer }, warnings, quotas };
   },
-
-  apply: () => Promise.resolve(),
 });
 
 /** A cluster we should not or could not talk to is no cluster to plan for. */

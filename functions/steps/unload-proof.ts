@@ -1,4 +1,3 @@
-import { connectKubernetes } from '../../shared/cluster/connection.ts';
 import { rules } from '../../shared/cluster/provisioner-role.ts';
 import { findPayer } from '../../shared/integration-file/merge.ts';
 import { loadedKeys } from '../../shared/kubecost/connection-check.ts';
@@ -12,7 +11,7 @@ import { holdersOfOldFile } from '../../shared/publication/workload-restart.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
-interface Seen {
+interface Observation {
   /** There is no cluster any more, or it does not let us look. */
   isHidden: boolean;
   /** The file holds the entry again. */
@@ -36,7 +35,7 @@ const watchMs = 30 * 60_000;
 const closelyMs = 5 * 60_000;
 const [closeSeconds, calmSeconds] = [15, 60];
 
-const notLooked: Seen = { isHidden: true, isBack: false, readers: [] };
+const notLooked: Observation = { isHidden: true, isBack: false, readers: [] };
 
 function keysIn(secret: Secret | undefined, payerAccountId: string): string[] {
   const file = fileOf(secret);
@@ -59,7 +58,7 @@ function loadedBy({ publishedKey }: Leaver, reader: Watched, watchedMs: number):
 }
 
 /** Nothing that the entry works through goes before the consumer has let go of it: else it would log failures of it for ever. */
-export const unloadProof = defineStep<'unload-proof', Leaver, Seen, never>({
+export const unloadProof = defineStep<'unload-proof', Leaver, Observation>({
   name: 'unload-proof',
   summary: 'Watches the workload until it no longer has the entry.',
   proof: true,
@@ -69,11 +68,11 @@ export const unloadProof = defineStep<'unload-proof', Leaver, Seen, never>({
 
   input: ({ run }) => leaverOf(run),
 
-  async observe(cx, { target, payerAccountId, publishedKey, clusterExists }): Promise<Seen> {
+  async observe(cx, { target, payerAccountId, publishedKey, clusterExists }): Promise<Observation> {
     // The step before has told what that means.
     if (!clusterExists || !(await mayReadSecret(cx, target))) return notLooked;
     const { namespace, secretName } = target;
-    const kubernetes = connectKubernetes(cx);
+    const kubernetes = cx.kubernetes;
     const [secret, readers] = await Promise.all([
       readSecret(kubernetes, namespace, secretName),
       listSecretReaders(kubernetes, target),
@@ -121,8 +120,6 @@ export const unloadProof = defineStep<'unload-proof', Leaver, Seen, never>({
       expected: output,
     };
   },
-
-  apply: () => Promise.resolve(),
 });
 
 export const handler = stepHandler(unloadProof);
