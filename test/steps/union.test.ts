@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { grant } from '../../functions/steps/grant.ts';
 import { payerRole } from '../../functions/steps/payer-role.ts';
-import { payerRolesGrant, payerTrust } from '../../shared/access/pod-trust.ts';
+import { payerRolesGrant } from '../../shared/access/grant-policy.ts';
+import { payerTrust } from '../../shared/access/payer-trust.ts';
 import { policyCharacters, type PolicyDocument, policyOf } from '../../shared/aws/policy-document.ts';
 import type { Situation } from '../../shared/step/contract.ts';
 import type { PayerTarget, TargetPayer, TargetSettings } from '../../shared/targets/target-payers.ts';
@@ -18,7 +19,8 @@ const target = {
 const id = `${target.clusterArn}|kubecost|s`;
 
 const refused = (code: string) => expect.objectContaining({ kind: 'refuse', code }) as unknown;
-const changesOf = (plan: unknown) => (plan as { changes?: { do: string }[] }).changes?.map((change) => change.do) ?? [];
+const changesOf = (plan: unknown) =>
+  (plan as { changes?: { action: string }[] }).changes?.map((change) => change.action) ?? [];
 
 describe('payer-role', () => {
   const arn = 'arn:aws:iam::111122223333:role/kubecost-cur-access';
@@ -159,26 +161,19 @@ describe('grant', () => {
     number: number,
     accounts: string[],
     { attached = true, ...more }: { attached?: boolean; ownership?: string; spareVersions?: string[] } = {},
-  ) =>
-    [
-      number,
-      {
-        attached,
-        policy: {
-          arn: number === 1 ? policyArn : `${policyArn}-${number}`,
-          document: policyOf(payerRolesGrant(accounts.map(payerRoleArn))),
-          ownership: 'ours',
-          spareVersions: [],
-          ...more,
-        },
-      },
-    ] as const;
-  const plan = (seen: object, shards: (readonly [number, object])[] = [], more: object = {}) =>
-    grant.plan(
-      { ...input, ...more },
-      { settings, payers: [], otherPolicies: 0, ...seen, shards: new Map(shards) },
-      situation,
-    );
+  ) => ({
+    number,
+    attachedTo: attached ? [podRole('a')] : [],
+    policy: {
+      arn: number === 1 ? policyArn : `${policyArn}-${number}`,
+      document: policyOf(payerRolesGrant(accounts.map(payerRoleArn))),
+      ownership: 'ours',
+      spareVersions: [],
+      ...more,
+    },
+  });
+  const plan = (seen: object, shards: object[] = [], more: object = {}) =>
+    grant.plan({ ...input, ...more }, { settings, payers: [], otherPolicies: 0, ...seen, shards }, situation);
   const documents = (result: unknown) =>
     (result as { changes: { resource: string; document?: PolicyDocument }[] }).changes.flatMap(
       ({ resource, document }) => (document ? [[resource, document.Statement[0]?.Resource]] : []),
@@ -226,11 +221,11 @@ describe('grant', () => {
     const result = plan({ payers }, [own, ...emptied]);
     expect(result).toMatchObject({
       changes: [
-        { do: 'detach-policy', resource: `${policyArn}-3` },
-        { do: 'delete-policy', resource: `${policyArn}-3` },
-        { do: 'detach-policy', resource: `${policyArn}-2` },
-        { do: 'delete-policy-version', resource: `${policyArn}-2`, versionId: 'v1' },
-        { do: 'delete-policy', resource: `${policyArn}-2` },
+        { action: 'detach-policy', resource: `${policyArn}-3` },
+        { action: 'delete-policy', resource: `${policyArn}-3` },
+        { action: 'detach-policy', resource: `${policyArn}-2` },
+        { action: 'delete-policy-version', resource: `${policyArn}-2`, versionId: 'v1' },
+        { action: 'delete-policy', resource: `${policyArn}-2` },
       ],
     });
     const detached = shard(2, ['555566667777'], { attached: false });
@@ -240,7 +235,7 @@ describe('grant', () => {
   it('makes room before the sixth version', () => {
     const result = plan({}, [shard(1, ['555566667777'], { spareVersions: ['v9', 'v10', 'v11', 'v12'] })]);
     expect(result).toMatchObject({
-      changes: [{ do: 'delete-policy-version', versionId: 'v9' }, { do: 'create-policy-version' }],
+      changes: [{ action: 'delete-policy-version', versionId: 'v9' }, { action: 'create-policy-version' }],
     });
   });
 
