@@ -4,7 +4,7 @@ import type { AwsCredentialIdentity } from '@smithy/types';
 import * as z from 'zod';
 import { podChainPermission, walkPodChain } from '../../shared/access/credential-chain.ts';
 import { dataPolicy, type PayerData, payerDataOf } from '../../shared/access/payer-policy.ts';
-import { type QueryPlace, queryRows, type QueryState, readQuery, startQuery } from '../../shared/aws/athena.ts';
+import { type QueryPlace, queryRows, type QueryState, readQuery, startQuery } from '../../shared/aws/athena-query.ts';
 import { newClient } from '../../shared/aws/clients.ts';
 import { rules } from '../../shared/cluster/provisioner-role.ts';
 import { isAwsError, UserError } from '../../shared/errors/errors.ts';

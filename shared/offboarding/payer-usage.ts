@@ -6,7 +6,7 @@ import { findRole, iamRegion, roleArnOf, type SeenRole } from '../aws/role.ts';
 import { outputOf, type RunRecord } from '../model/run.ts';
 import { targetId } from '../model/target.ts';
 import { clusterArnOf, type Target, targetOf } from '../model/target.ts';
-import type { StepContext } from '../step/contract.ts';
+import type { Permission, StepContext } from '../step/contract.ts';
 import { listPayerTargets, type PayerTarget } from '../targets/target-payers.ts';
 
 /** The target that an offboarding takes away from its payer. */
@@ -16,6 +16,11 @@ export interface Leaving {
   /** By our naming rule; the table may know further ones. */
   podRoleArn: string;
 }
+
+/** `readPayerUsers` reads the payer role, because its trust names who uses it; a step that calls it also queries the table. */
+export const payerUsersPermissions: readonly Permission[] = [
+  { actions: ['iam:GetRole'], resources: ['arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${PayerRole}'] },
+];
 
 /** Who uses what the targets of a payer share: role, crawler stack, results bucket, report. */
 export interface PayerUsers {
