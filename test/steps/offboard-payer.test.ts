@@ -433,7 +433,7 @@ describe('offboarding where others use the resources', () => {
     database?.tables.set('monthly', { input: { Name: 'monthly' }, createdAt: 0, updatedAt: 0, partitions: new Map() });
     const run = await (await Offboarding.begin(payer)).takeAll();
     expect(accountOf(payer).stacks).toHaveLength(1);
-    expect(await run.reasons()).toContain('its database holds monthly, which is not the report’s');
+    expect(await run.reasons()).toContain('its database holds monthly, which does not belong to the report');
     await (await Offboarding.begin(payer, { purge: ['crawler-stack'] })).takeAll();
     expect(accountOf(payer).stacks).toEqual([]);
   });
