@@ -32,7 +32,12 @@ import {
 import { changesOrReady, queueWait, waitFor } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 import { type AdminWindow, readWindow } from '../../shared/targets/admin-windows.ts';
-import { deleteTargetPayer, listTargetPayers, needsTarget, type TargetPayer } from '../../shared/targets/target-payers.ts';
+import {
+  deleteTargetPayer,
+  listTargetPayers,
+  needsTarget,
+  type TargetPayer,
+} from '../../shared/targets/target-payers.ts';
 import { deleteTargetSettings, listOtherTargets, readTargetSettings } from '../../shared/targets/target-settings.ts';
 
 interface Input {

@@ -8,7 +8,17 @@ import {
   readWindow,
 } from '../../../shared/targets/admin-windows.ts';
 import { addPayerTarget, listPayerTargets } from '../../../shared/targets/payer-targets.ts';
-import { deleteTargetPayer, listServiceAccountPayers, listTargetPayers, markGranted, markProven, markPublished, markRemoving, markUnloaded, needsTarget } from '../../../shared/targets/target-payers.ts';
+import {
+  deleteTargetPayer,
+  listServiceAccountPayers,
+  listTargetPayers,
+  markGranted,
+  markProven,
+  markPublished,
+  markRemoving,
+  markUnloaded,
+  needsTarget,
+} from '../../../shared/targets/target-payers.ts';
 import {
   deleteTargetSettings,
   fixTargetSettings,
