@@ -12,15 +12,18 @@ import { clusterArnOf } from '../model/target.ts';
 
 export const IamDocument = z
   .object({
-    file: z.string().meta({ description: 'Name under which the commands read the document' }),
-    accountId: z.string().meta({ description: 'Account it belongs in' }),
+    file: z.string().meta({ description: 'File name of the document in the commands' }),
+    accountId: z.string().meta({ description: 'Account of the document' }),
     kind: z.enum(['trust-policy', 'managed-policy', 'inline-policy', 'bucket-policy']),
-    policyName: z.string().nullable().meta({ description: 'Of a managed or inline policy' }),
+    policyName: z
+      .string()
+      .nullable()
+      .meta({ description: 'Name of a managed or inline policy; null for any other document' }),
     attachedTo: z.string().nullable().meta({ description: 'ARN of the role or bucket' }),
     document: z
       .record(z.string(), z.unknown())
       .nullable()
-      .meta({ description: 'This run’s own statements; what else stands in a shared document stays' }),
+      .meta({ description: 'The statements of this run. Keep the other statements of a shared document' }),
   })
   .meta({ id: 'IamDocument' });
 type IamDocument = z.infer<typeof IamDocument>;
@@ -30,7 +33,7 @@ export function podRoleStep({ request }: Pick<RunRecord, 'request'>): StepName {
   return request.identity.mode === 'irsa' ? 'pod-role' : 'pod-identity';
 }
 
-/** Every document of the run, by the very functions that the steps write with. */
+/** Every IAM document of the run, from the functions that the steps use. */
 export function iamDocuments(run: RunRecord, known: KnownOutputs): IamDocument[] {
   const { payerAccountId, cluster } = run.request;
   const podStep = podRoleStep(run);
@@ -93,7 +96,7 @@ function podTrust(run: RunRecord): Statement {
   return webIdentityTrust(pod, oidcProviderArn, oidcProviderArn.split(':oidc-provider/')[1] ?? '');
 }
 
-/** None for an adopted bucket, which the run leaves as it is. */
+/** Empty for an adopted bucket, which the run does not change. */
 function bucketPolicies(run: RunRecord, known: KnownOutputs): IamDocument[] {
   const found = known.find('cur-bucket');
   if (found?.adopted) return [];
