@@ -1,4 +1,4 @@
-import { connectKubernetes, unlessHidden } from '../../shared/cluster/connection.ts';
+import { unlessHidden } from '../../shared/cluster/connection.ts';
 import { rules } from '../../shared/cluster/provisioner-role.ts';
 import { agents, type CostReader, costReaders } from '../../shared/kubecost/installation.ts';
 import { readNamespaceWorkloads } from '../../shared/kubecost/read-installation.ts';
@@ -17,7 +17,7 @@ interface Input {
   serviceAccount: string | undefined;
 }
 
-interface Seen {
+interface Observation {
   /** The cluster does not let us look yet: only in a dry run. */
   hidden: boolean;
   readers: CostReader[];
@@ -85,9 +85,9 @@ export const discovery = defineStep({
     return { target: targetOf(run.request), identityMode: mode, serviceAccount: serviceAccount.name };
   },
 
-  async observe(cx, { target }): Promise<Seen> {
+  async observe(cx, { target }): Promise<Observation> {
     const [landscape, settings] = await Promise.all([
-      unlessHidden(cx, () => readNamespaceWorkloads(connectKubernetes(cx), target.namespace)),
+      unlessHidden(cx, () => readNamespaceWorkloads(cx.kubernetes, target.namespace)),
       readTargetSettings(target),
     ]);
     const { workloads, services } = landscape === 'hidden' ? { workloads: [], services: [] } : landscape;
@@ -134,9 +134,7 @@ export const discovery = defineStep({
     };
   },
 
-  apply: () => Promise.resolve(),
-
-  outdates(run, { workload, statusService, serviceAccount }) {
+  invalidates(run, { workload, statusService, serviceAccount }) {
     const covered = outputs['cluster-access'].safeParse(run.steps['cluster-access']?.output).data;
     const isCovered = (names: string[] = [], name: string | null | undefined) => !name || names.includes(name);
     if (

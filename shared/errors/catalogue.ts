@@ -65,6 +65,11 @@ export const errorCatalogue = advice({
   // Everywhere
   throttled: { title: 'AWS throttled the calls for too long', actor: 'nobody', remedy: 'Start the run again later.' },
   'aws-unavailable': { title: 'An AWS service did not answer', actor: 'nobody', remedy: 'Start the run again later.' },
+  'run-queue-overdue': {
+    title: 'The run waited too long for other runs',
+    actor: 'caller',
+    remedy: 'Start the run again when fewer runs are active for this payer account and this cluster.',
+  },
   'access-denied': {
     title: 'A permission is missing',
     actor: 'payer account owner',

@@ -7,10 +7,10 @@ import { iso, now } from '../platform/clock.ts';
 import { statusWrites, updateRun, whileActive } from '../runs/run-table-update.ts';
 import { absent, allOf, type Condition, type Write } from '../table/expressions.ts';
 
-/** A wait this long is no work: it gives the run's place in its batch to another one. */
+/** A run that waits this long gives its place in the batch to another run. */
 const idleSeconds = 300;
 
-/** What an invocation leaves of a step: how it ended, or what it waits for. */
+/** A step's state after an invocation: how it ended, or what it waits for. */
 export type StepEnd = Pick<StepRecord, 'status' | 'waiting' | 'warnings' | 'output' | 'error' | 'preview'>;
 
 /** One step's part of a run record. Every write holds only while the run is active and this attempt is the current one. */
@@ -72,11 +72,11 @@ export class StepStore {
     await this.#update([{ at: this.#at('changes'), append: [change] }]);
   }
 
-  async remember(memo: Record<string, unknown>): Promise<void> {
-    await this.#update([{ at: this.#at('memo'), to: memo }]);
+  async keepNotes(notes: Record<string, unknown>): Promise<void> {
+    await this.#update([{ at: this.#at('memo'), to: notes }]);
   }
 
-  /** Ends or parks the step: everything but what earlier invocations wrote (start, invocations, changes, memo). */
+  /** Ends or parks the step: everything but what earlier invocations wrote (start, invocations, changes, notes). */
   async finish({ status, waiting, warnings, output, error, preview }: StepEnd, planned?: Change[]): Promise<AnyRun> {
     const at = iso(now());
     const ended = status !== 'waiting' && status !== 'running';

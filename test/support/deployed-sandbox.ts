@@ -4,9 +4,9 @@ import { installVirtualDate } from '../sandbox/clock.ts';
 import { createWorld } from '../sandbox/create-world.ts';
 import { HttpApi } from '../sandbox/http-api.ts';
 import { startServer } from '../sandbox/server.ts';
-import { startTable } from '../sandbox/table-server.ts';
 import { startTracing, trace } from '../sandbox/tracing.ts';
 import type { World } from '../sandbox/world.ts';
+import { startTable } from './runs-table.ts';
 import { busRules, type Environment, httpRoutes, readServerlessFile, resourceOf } from './serverless-file.ts';
 
 export const hubAccountId = '999900001111';

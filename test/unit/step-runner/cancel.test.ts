@@ -40,7 +40,7 @@ function cancelledAtWrite(board: Board, n: number, then: () => void = () => unde
         expect(await cancelRun(await storedRun(runId))).toMatchObject({ status: 'running' });
         then();
       }
-      return board.step.apply(...parts);
+      return (await board.step.apply?.(...parts)) ?? 'not-changed';
     },
   };
 }

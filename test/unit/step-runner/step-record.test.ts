@@ -53,7 +53,7 @@ describe('a step’s record', () => {
     };
     await store.finish({ status: 'waiting', waiting, warnings: [], error });
     expect((await storedRun(runId)).steps['cur-bucket']).toMatchObject({ status: 'waiting', waiting, error });
-    await store.remember({ stack: 'a' });
+    await store.keepNotes({ stack: 'a' });
     await store.recordChange(change('one'));
     later(60);
     await store.finish({ status: 'succeeded', output: { bucket: 'cur' }, warnings: ['empty'] });
@@ -114,7 +114,7 @@ describe('a step’s record', () => {
     const writes = [
       () => store.begin(busyUntil()),
       () => store.recordChange(change('late')),
-      () => store.remember({ late: true }),
+      () => store.keepNotes({ late: true }),
       () => store.finish({ status: 'succeeded', warnings: [] }),
     ];
     for (const write of writes)
