@@ -11,7 +11,7 @@ import { defaultPodRoleArn } from '../access/pod-role.ts';
 import type { SeenRole } from '../aws/role.ts';
 import { outputOf, type RunRecord } from '../model/run.ts';
 import { targetOf } from '../model/target.ts';
-import type { Permission, StepContext } from '../step/contract.ts';
+import type { StepContext } from '../step/contract.ts';
 import { listPayerTargets, type PayerTarget } from '../targets/target-payers.ts';
 
 export interface Leaving extends DepartingTarget {
@@ -23,8 +23,8 @@ export interface PayerUsers {
   role: SeenRole | undefined;
 }
 
-/** `readPayerUsers` reads the payer role, because its trust names who uses it; a step that calls it also queries the table. */
-export const payerUsersPermissions: readonly Permission[] = [payerRolePermissions.find];
+/** What `readPayerUsers` needs in the payer account, beside `Query` on the table. */
+export const payerUsersPermission = payerRolePermissions.find;
 
 export function leavingOf(run: RunRecord<'offboarding'>): Leaving {
   const { request } = run;
