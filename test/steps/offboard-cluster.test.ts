@@ -142,7 +142,7 @@ function clusterSide(): object {
 }
 
 describe('the last payer of a cluster', () => {
-  it('leaves nothing behind but the OIDC provider, whatever the identity mode, which the next onboarding may change', async () => {
+  it('leaves only the OIDC provider, so that the next identity mode may differ', async () => {
     const agent = { name: 'eks-pod-identity-agent', arn: 'arn', status: 'ACTIVE', createdAt: 0, tags: {} } as const;
     access.cluster.addons.set(agent.name, agent);
     const before = clusterSide();
@@ -255,7 +255,7 @@ describe('the last payer of a cluster', () => {
 });
 
 describe('a payer that is not the last', () => {
-  it('takes its own role out of the policy, and the next one takes the rest', async () => {
+  it('takes only its own role out of the policy', async () => {
     await onboard();
     const target = await onboard({ payerAccountId: secondPayer });
     const first = await offboard();
@@ -272,7 +272,7 @@ describe('a payer that is not the last', () => {
     expect(await items(target)).toEqual([]);
   });
 
-  it('revokes nobody whom an emptied table has forgotten', async () => {
+  it('revokes no payer that an emptied table has lost', async () => {
     await onboard();
     const target = await onboard({ payerAccountId: secondPayer });
     await markRemoving(target, secondPayer);
@@ -323,7 +323,7 @@ describe('a role', () => {
     Statement: [{ Sid: 'ByHand', Effect: 'Allow', Principal: { AWS: clusterAccountId }, Action: 'sts:AssumeRole' }],
   };
 
-  it('that a run took over is given back as it was', async () => {
+  it('that a run took over is given back unchanged', async () => {
     iam().createRole({ accountId: clusterAccountId, name: podRoleNameHere(), trust: byHand, settled: true });
     const before = clusterSide();
     await onboard({ existing: 'take-over' });
@@ -333,7 +333,7 @@ describe('a role', () => {
     expect(output.kept).toEqual([{ resource: podRoleArn(), why: 'adopted: kept unless purge names pod-role' }]);
   });
 
-  it('that a run took over goes where purge names it', async () => {
+  it('that a run took over is deleted if purge names it', async () => {
     iam().createRole({
       accountId: clusterAccountId,
       name: podRoleNameHere(),
@@ -351,7 +351,7 @@ describe('a role', () => {
     expect(podRole()).toBeUndefined();
   });
 
-  it('that the owner’s Helm values name goes, and the values are named as theirs to change', async () => {
+  it('that Helm values name is deleted, and their annotation stays', async () => {
     await onboard();
     const account = object('ServiceAccount', serviceAccount);
     const annotations = { [roleAnnotation]: podRoleArn() };
@@ -368,7 +368,7 @@ describe('a role', () => {
     expect(object('ServiceAccount', serviceAccount)?.metadata.annotations).toEqual(annotations);
   });
 
-  it('that somebody gave rights of their own stays, and the pods keep it', async () => {
+  it('that somebody attached a policy to stays with the pods', async () => {
     await onboard();
     const policy = iam().attachablePolicy('arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole');
     if (!policy) throw new Error('the sandbox has no such policy');

@@ -15,7 +15,7 @@ afterAll(() => {
   vi.restoreAllMocks();
 });
 
-/** Its pod starts, for the secret that it mounts is there. */
+/** Its pod starts, because the secret that it mounts exists. */
 function install(): void {
   stage.cluster.kubernetes.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'kubecost' } });
   stage.putFile('{"aws":[]}');
@@ -29,7 +29,7 @@ async function prove() {
 }
 
 describe('the chain of EKS Pod Identity', () => {
-  it('is walked with a token of the pod that runs', async () => {
+  it('is walked with a token of the running pod', async () => {
     install();
     const proof = await prove();
     expect(proof?.error).toBeUndefined();
@@ -39,14 +39,14 @@ describe('the chain of EKS Pod Identity', () => {
     );
   });
 
-  it('is read from both sides’ documents where no pod runs', async () => {
+  it('is read from the policies of both sides if no pod runs', async () => {
     expect((await prove())?.record.output).toMatchObject({ level: 'documents' });
   });
 
   it.each([
-    ['refuses whoever is not a node', { code: 'AccessDeniedException', message: 'not authorized', status: 400 }],
+    ['refuses callers that are not nodes', { code: 'AccessDeniedException', message: 'not authorized', status: 400 }],
     ['does not know the association yet', { code: 'ResourceNotFoundException', message: 'none found', status: 404 }],
-  ])('is read from both sides’ documents where AWS %s', async (_, kind) => {
+  ])('is read from the policies of both sides if AWS %s', async (_, kind) => {
     install();
     stage.world.faults.push({ service: 'eks-auth', kind });
     const proof = await prove();
@@ -54,7 +54,7 @@ describe('the chain of EKS Pod Identity', () => {
     expect(proof?.record.output).toMatchObject({ level: 'documents' });
   });
 
-  it('is read from both sides’ documents where the hub’s network does not lead to EKS Auth', async () => {
+  it('is read from the policies if the hub cannot reach EKS Auth', async () => {
     install();
     vi.stubEnv('AWS_ENDPOINT_URL_EKS_AUTH', 'http://127.0.0.1:1');
     const proof = await prove();
@@ -63,13 +63,13 @@ describe('the chain of EKS Pod Identity', () => {
     expect(proof?.record.output).toMatchObject({ level: 'documents' });
   });
 
-  it('is asked for again where EKS Auth is only busy', async () => {
+  it('is walked again if EKS Auth throttles', async () => {
     install();
     stage.world.faults.push({ service: 'eks-auth', kind: 'throttle', times: 1 });
     expect((await prove())?.record.output).toMatchObject({ level: 'pod-chain' });
   });
 
-  it('ends at a payer role that does not allow session tags', async () => {
+  it('fails at a payer role that does not allow session tags', async () => {
     install();
     const runId = await stage.newRun(podIdentity);
     await stage.takeAll(runId, 'grant');
@@ -83,7 +83,7 @@ describe('the chain of EKS Pod Identity', () => {
     expect(error?.message).toContain('not authorized to perform: sts:TagSession');
   });
 
-  it('is not walked with another service account’s pod', async () => {
+  it('is not walked with a pod of another service account', async () => {
     install();
     const runId = await stage.newRun(podIdentity);
     await stage.takeAll(runId, 'grant');
