@@ -122,7 +122,7 @@ function problemOf(
 ): Problem | undefined {
   const own = workgroup?.location;
   const isInCurBucket = bucket === curBucket;
-  const differs = requestedBucket && own && own.split('/')[2] !== requestedBucket && workgroup?.isEnforced;
+  const differs = requestedBucket && own && own.split('/')[2] !== requestedBucket && workgroup.isEnforced;
   return (
     workgroupProblem(place, workgroup) ??
     (isInCurBucket

@@ -1,7 +1,7 @@
 import type { Partition } from '../model/step-outputs.ts';
 
 /**
- * The two queries Kubecost and OpenCost run per window, in their shape, cut down to one day.
+ * The two queries that Kubecost and OpenCost run per window, limited to one day.
  * Source: OpenCost, pkg/cloud/aws/athenaintegration.go.
  */
 
@@ -22,7 +22,7 @@ const groupBy = [
 
 const lineItemTypes = ['Usage', 'DiscountedUsage', 'SavingsPlanCoveredUsage', 'EdpDiscount', 'PrivateRateDiscount'];
 
-/** @param columns the table's, as the first query lists them: what an account does not use has no column */
+/** @param columns of the table, as the first query lists them: a feature that the account does not use has no column */
 export function costsQuery(table: string, { year, month }: Partition, day: string, columns: readonly string[]): string {
   const tags = columns.filter((column) => /^resource_tags_(user|aws)_/.test(column)).map((column) => `"${column}"`);
   const keys = [`DATE_TRUNC('day',line_item_usage_start_date)`, ...groupBy, ...tags];
