@@ -58,7 +58,7 @@ interface Input {
 
 interface Observation extends TemplateConditions {
   found?: CrawlerStack;
-  /** Tables that hold the report already, whoever made them. */
+  /** Tables on the report, of any origin; read if there is no stack. */
   tables: ReportTable[];
   /** Name of their crawler, if it has the usual name. */
   crawler: string | null;

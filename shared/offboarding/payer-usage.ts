@@ -17,7 +17,7 @@ export interface Leaving {
   podRoleArn: string;
 }
 
-/** `readPayerUsers` reads the payer role, because its trust names who uses it; a step that calls it also queries the table. */
+/** For `readPayerUsers`, which reads the trust of the payer role. It also queries the table. */
 export const payerUsersPermissions: readonly Permission[] = [
   { actions: ['iam:GetRole'], resources: ['arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${PayerRole}'] },
 ];
