@@ -93,10 +93,6 @@ export async function putNotifications(
   now: Notifications,
   added: Notifications,
 ): Promise<void> {
-  const merged = lists.flatMap((list) => {
-    const rules = [...(now[list] ?? []), ...(added[list] ?? [])];
-    return rules.length > 0 ? [[list, rules]] : [];
-  });
   const eventBridge = now.EventBridgeConfiguration ?? added.EventBridgeConfiguration;
   await payer.client(S3Client, region).send(
     new PutBucketNotificationConfigurationCommand({
@@ -104,9 +100,16 @@ export async function putNotifications(
       ExpectedBucketOwner: payer.accountId,
       SkipDestinationValidation: true,
       NotificationConfiguration: {
-        ...(Object.fromEntries(merged) as Notifications),
+        LambdaFunctionConfigurations: joined(now.LambdaFunctionConfigurations, added.LambdaFunctionConfigurations),
+        QueueConfigurations: joined(now.QueueConfigurations, added.QueueConfigurations),
+        TopicConfigurations: joined(now.TopicConfigurations, added.TopicConfigurations),
         ...(eventBridge && { EventBridgeConfiguration: eventBridge }),
       },
     }),
   );
+}
+
+function joined<Item>(present: readonly Item[] = [], added: readonly Item[] = []): Item[] | undefined {
+  const all = [...present, ...added];
+  return all.length > 0 ? all : undefined;
 }
