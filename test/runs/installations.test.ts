@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
 import type { Run } from '../../shared/runs/view.ts';
-import { connectionStatuses } from '../sandbox/kubernetes/consumer.ts';
-import type { Generation } from '../sandbox/kubernetes/kubecost.ts';
+import { connectionStatuses } from '../sandbox/kubernetes/kubecost/consumer.ts';
+import type { Generation } from '../sandbox/kubernetes/kubecost/installation.ts';
 import { ApiClient } from '../support/api-client.ts';
 import { type Sandbox, startSandbox } from '../support/deployed-sandbox.ts';
 import { deployProvisioner } from '../support/provisioners.ts';

@@ -9,7 +9,11 @@ import {
 } from '../../shared/kubecost/installation.ts';
 import type { Situation } from '../../shared/step/contract.ts';
 import { fixTargetSettings } from '../../shared/targets/target-payers.ts';
-import { type Generation, type KubecostInstallation, kubecostObjects } from '../sandbox/kubernetes/kubecost.ts';
+import {
+  type Generation,
+  type KubecostInstallation,
+  kubecostObjects,
+} from '../sandbox/kubernetes/kubecost/installation.ts';
 import type { SeedObject } from '../sandbox/kubernetes/objects.ts';
 import { AccessWorld } from '../support/access-world.ts';
 import { endStep } from '../support/stored-runs.ts';

@@ -24,8 +24,8 @@ import {
 } from '../../shared/targets/target-payers.ts';
 import { crashAfterWrite } from '../sandbox/faults.ts';
 import { typeOfKind } from '../sandbox/kubernetes/objects.ts';
-import { History } from '../sandbox/services/iam-history.ts';
-import { shownTrust } from '../sandbox/services/iam-trust.ts';
+import { History } from '../sandbox/services/iam/history.ts';
+import { shownTrust } from '../sandbox/services/iam/trust.ts';
 import { AccessWorld, clusterAccountId, payerAccountId } from '../support/access-world.ts';
 import { deployProvisioner } from '../support/provisioners.ts';
 import { storedRun } from '../support/stored-runs.ts';

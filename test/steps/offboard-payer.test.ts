@@ -26,7 +26,7 @@ import { documentClient } from '../../shared/table/document-table.ts';
 import { deletePayerTarget, listPayerTargets, markPayerTargetRemoving } from '../../shared/targets/target-payers.ts';
 import { functionKey } from '../../state-machines/states.ts';
 import { crashAfterWrite, type FaultRule } from '../sandbox/faults.ts';
-import { shownTrust } from '../sandbox/services/iam-trust.ts';
+import { shownTrust } from '../sandbox/services/iam/trust.ts';
 import { tableName } from '../support/deployed-sandbox.ts';
 import { BillingWorld, refusalOf } from '../support/payer-accounts.ts';
 import { exampleRequest } from '../support/scenario.ts';

@@ -7,7 +7,7 @@ import { readRun } from '../../shared/runs/run-table.ts';
 import { takeLease } from '../../shared/table/lease.ts';
 import { fixTargetSettings, listTargetPayers, markRemoving } from '../../shared/targets/target-payers.ts';
 import { measurePublication } from '../bench/publication.ts';
-import type { Generation } from '../sandbox/kubernetes/kubecost.ts';
+import type { Generation } from '../sandbox/kubernetes/kubecost/installation.ts';
 import { keyOf, PublicationWorld } from '../support/publication-world.ts';
 
 const [one, two, three] = ['300000000001', '300000000002', '300000000003'] as const;

@@ -2,8 +2,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readRun } from '../../shared/runs/run-table.ts';
 import { deleteTargetPayer, listTargetPayers, markRemoving, markUnloaded } from '../../shared/targets/target-payers.ts';
-import { connectionStatuses } from '../sandbox/kubernetes/consumer.ts';
-import type { Generation } from '../sandbox/kubernetes/kubecost.ts';
+import { connectionStatuses } from '../sandbox/kubernetes/kubecost/consumer.ts';
+import type { Generation } from '../sandbox/kubernetes/kubecost/installation.ts';
 import type { Taken } from '../support/access-world.ts';
 import { keyOf, PublicationWorld } from '../support/publication-world.ts';
 

@@ -27,7 +27,7 @@ import { createRun, type NewRun, readRun } from '../../shared/runs/run-table.ts'
 import type { Step } from '../../shared/step/contract.ts';
 import { type StepAnswer, stepHandler } from '../../shared/step-runner/handler.ts';
 import { crashAfterWrite } from '../sandbox/faults.ts';
-import type { Cluster } from '../sandbox/services/eks.ts';
+import type { Cluster } from '../sandbox/services/eks/state.ts';
 import type { World } from '../sandbox/world.ts';
 import { type Sandbox, startSandbox } from './deployed-sandbox.ts';
 import { deployProvisioner } from './provisioners.ts';

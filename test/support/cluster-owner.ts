@@ -3,7 +3,7 @@ import { parseAllDocuments } from 'yaml';
 import { renderClusterManifest } from '../../shared/cluster/provisioner-manifest.ts';
 import { groupName, type RoleScope } from '../../shared/cluster/provisioner-role.ts';
 import type { SeedObject } from '../sandbox/kubernetes/objects.ts';
-import type { Cluster } from '../sandbox/services/eks.ts';
+import type { Cluster } from '../sandbox/services/eks/state.ts';
 import type { Sandbox } from './deployed-sandbox.ts';
 
 /** The printed manifest, as the cluster's owner applies it. */

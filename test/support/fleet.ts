@@ -1,5 +1,5 @@
 import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
-import type { Generation } from '../sandbox/kubernetes/kubecost.ts';
+import type { Generation } from '../sandbox/kubernetes/kubecost/installation.ts';
 import type { World } from '../sandbox/world.ts';
 import { deployProvisioner } from './provisioners.ts';
 import { accountAt, seedPayerWithTable } from './seed-payers.ts';

@@ -4,7 +4,7 @@ import { podRoleOf, type RunRecord } from '../../shared/model/run.ts';
 import type { StepName } from '../../shared/model/step-names.ts';
 import { type Target, targetOf } from '../../shared/model/target.ts';
 import { markGranted } from '../../shared/targets/target-payers.ts';
-import type { Generation } from '../sandbox/kubernetes/kubecost.ts';
+import type { Generation } from '../sandbox/kubernetes/kubecost/installation.ts';
 import { AccessWorld, clusterAccountId, type Taken } from './access-world.ts';
 import { type Tally, tallyPublications } from './publication-tally.ts';
 import { endStep, storedRun } from './stored-runs.ts';
