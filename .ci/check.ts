@@ -5,7 +5,7 @@ const checks: readonly (readonly [title: string, ...command: string[]])[] = [
   ['types', 'tsc', '--noEmit'],
   ['lint', 'eslint', '.'],
   ['format', 'prettier', '--check', '--log-level', 'warn', '.'],
-  ['import rules', 'depcruise', 'shared', 'functions', 'state-machines', '.ci', '--output-type', 'err-long'],
+  ['import rules', 'depcruise', 'shared', 'functions', 'state-machines', '.ci', 'test', '--output-type', 'err-long'],
   ['unused code', 'knip'],
   ['generated files', 'node', '.ci/generate.ts', '--check'],
   ['API description', 'redocly', 'lint', 'docs/openapi.json'],

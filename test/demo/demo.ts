@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { maskForeign } from '../../shared/integration-file/merge.ts';
 import type { Run } from '../../shared/runs/view.ts';
-import { connectionStatuses } from '../sandbox/kubernetes/kubecost/consumer.ts';
+import { connectionStatuses } from '../sandbox/index.ts';
 import { ApiClient } from '../support/api-client.ts';
 import { startSandbox } from '../support/deployed-sandbox.ts';
 import { quietly } from '../support/mute-logs.ts';

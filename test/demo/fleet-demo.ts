@@ -1,7 +1,7 @@
 import type { Batch } from '../../shared/batches/view.ts';
 import { parseIntegrationFile } from '../../shared/integration-file/merge.ts';
 import type { Run } from '../../shared/runs/view.ts';
-import { connectionStatuses } from '../sandbox/kubernetes/kubecost/consumer.ts';
+import { connectionStatuses } from '../sandbox/index.ts';
 import { ApiClient } from '../support/api-client.ts';
 import { type Sandbox, startSandbox } from '../support/deployed-sandbox.ts';
 import { fleetClusters, fleetRequests, seedFleet } from '../support/fleet.ts';

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { FaultRule } from '../sandbox/faults.ts';
+import type { FaultRule } from '../sandbox/index.ts';
 import { Board } from '../support/run-harness.ts';
 import { exampleRequest } from '../support/scenario.ts';
 import type { Example } from '../support/step-harness.ts';

@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
 import type { Run } from '../../shared/runs/view.ts';
-import { connectionStatuses } from '../sandbox/kubernetes/kubecost/consumer.ts';
-import type { Generation } from '../sandbox/kubernetes/kubecost/installation.ts';
+import { connectionStatuses, type KubecostGeneration } from '../sandbox/index.ts';
 import { ApiClient } from '../support/api-client.ts';
 import { type Sandbox, startSandbox } from '../support/deployed-sandbox.ts';
 import { deployProvisioner } from '../support/provisioners.ts';
@@ -12,7 +11,7 @@ import { accountAt, seedPayerWithTable } from '../support/seed-payers.ts';
 const startMs = Date.parse('2026-11-23T08:00:00Z');
 const region = 'eu-west-1';
 
-const generations: Generation[] = ['1.x', '2.x', '2.x-statefulset', '3.x', 'opencost'];
+const generations: KubecostGeneration[] = ['1.x', '2.x', '2.x-statefulset', '3.x', 'opencost'];
 const modes = ['irsa', 'pod-identity'] as const;
 
 /** What the secret holds before; each keeps its own odd spacing. */

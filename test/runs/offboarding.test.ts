@@ -1,7 +1,7 @@
 /** Whole offboardings, over HTTP and through the deployed state machine. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { OffboardingRequestInput } from '../../shared/model/onboarding-request.ts';
-import { connectionStatuses } from '../sandbox/kubernetes/kubecost/consumer.ts';
+import { connectionStatuses } from '../sandbox/index.ts';
 import { Board, stepOf } from '../support/run-harness.ts';
 import { clusterArn, clusters, exampleRequest, examples, foreignFile, readSecret } from '../support/scenario.ts';
 import { type Example, writesOf } from '../support/step-harness.ts';

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { hubClient } from '../../shared/aws/clients.ts';
 import { RunEvent } from '../../shared/model/run-event.ts';
 import { takeLock } from '../../shared/runs/lock.ts';
-import type { Execution } from '../sandbox/step-functions/interpreter.ts';
+import type { Execution } from '../sandbox/index.ts';
 import { eventBusArn, hubAccountId, hubRegion, tableName } from '../support/deployed-sandbox.ts';
 import { Board, stepOf } from '../support/run-harness.ts';
 import { storedRun } from '../support/stored-runs.ts';

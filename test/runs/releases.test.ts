@@ -3,7 +3,7 @@ import { defaultNames } from '../../shared/cluster/provisioner-role.ts';
 import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
 import type { Run } from '../../shared/runs/view.ts';
 import { listOpenWindows } from '../../shared/targets/target-payers.ts';
-import type { Cluster } from '../sandbox/services/eks/state.ts';
+import type { Cluster } from '../sandbox/index.ts';
 import { ApiClient } from '../support/api-client.ts';
 import { applyManifest, enterByHand } from '../support/cluster-owner.ts';
 import { type Sandbox, startSandbox } from '../support/deployed-sandbox.ts';

@@ -3,7 +3,7 @@ import { curBucketName } from '../../shared/aws/names.ts';
 import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
 import type { Run } from '../../shared/runs/view.ts';
 import { functionKey } from '../../state-machines/states.ts';
-import type { Cluster } from '../sandbox/services/eks/state.ts';
+import type { Cluster } from '../sandbox/index.ts';
 import { ApiClient } from '../support/api-client.ts';
 import { type Sandbox, startSandbox } from '../support/deployed-sandbox.ts';
 import { deployProvisioner } from '../support/provisioners.ts';

@@ -1,5 +1,4 @@
 import { Worker } from 'node:worker_threads';
-import { createTable } from './table.ts';
 import type { TableAnswer, TableRequest } from './table-thread.ts';
 
 interface TableServer {
@@ -10,13 +9,11 @@ interface TableServer {
 let thread: Worker | undefined;
 let lastId = 0;
 
-/** DynamoDB with one table. All of a process run in one thread, which does not keep the process alive. */
-export async function startTable(tableName: string): Promise<TableServer> {
+/** A DynamoDB without tables. All servers of a process run in one thread, which does not keep the process alive. */
+export async function startTableServer(): Promise<TableServer> {
   const port = await ask({});
-  const endpoint = `http://127.0.0.1:${port}`;
-  await createTable(endpoint, tableName);
   return {
-    endpoint,
+    endpoint: `http://127.0.0.1:${port}`,
     async close() {
       await ask({ close: port });
     },

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { curBucketName } from '../../shared/aws/names.ts';
 import { outputs } from '../../shared/model/step-outputs.ts';
-import type { ReportDefinition } from '../sandbox/services/cur/service.ts';
+import type { ReportDefinition } from '../sandbox/index.ts';
 import { BillingWorld, refusalOf } from '../support/payer-accounts.ts';
 import { type Taken, writesOf } from '../support/step-harness.ts';
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { crawlerStackName, curBucketName } from '../../shared/aws/names.ts';
 import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
 import { outputs } from '../../shared/model/step-outputs.ts';
-import type { Stack } from '../sandbox/services/cloudformation/service.ts';
+import type { Stack } from '../sandbox/index.ts';
 import { BillingWorld, refusalOf } from '../support/payer-accounts.ts';
 import type { OneRun, Taken } from '../support/step-harness.ts';
 

@@ -3,14 +3,14 @@ import type { OnboardingRequestInput } from '../../shared/model/onboarding-reque
 import type { StepName } from '../../shared/model/step-names.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { readRun } from '../../shared/runs/run-table.ts';
-import type { Answer } from '../sandbox/kubernetes/resource-api.ts';
+import type { KubernetesAnswer } from '../sandbox/index.ts';
 import { AccessWorld, type Taken } from '../support/access-world.ts';
 import { endStep } from '../support/stored-runs.ts';
 
 let stage: AccessWorld;
 let published: string;
 /** What the consumer answers and writes, set by each test; asked paths are kept. */
-let answer: () => Answer;
+let answer: () => KubernetesAnswer;
 let log: string;
 let asked: string[];
 
@@ -44,7 +44,7 @@ const created = `INF CloudCost: IngestionManager: creating integration with key:
 const built = `INF CloudCost[${key}]: ingestor: build[NLzAH]:  ${window} in 18.377s`;
 const failed = (words: string) => `ERR CloudCost[${key}]: ingestor: build failed for window ${window}: ${words}`;
 
-function told(connectionStatus: string, ...others: object[]): Answer {
+function told(connectionStatus: string, ...others: object[]): KubernetesAnswer {
   const own = {
     key,
     source: 'multicloud',

@@ -22,10 +22,7 @@ import {
   markRemoving,
   readTargetSettings,
 } from '../../shared/targets/target-payers.ts';
-import { crashAfterWrite } from '../sandbox/faults.ts';
-import { typeOfKind } from '../sandbox/kubernetes/objects.ts';
-import { History } from '../sandbox/services/iam/history.ts';
-import { shownTrust } from '../sandbox/services/iam/trust.ts';
+import { crashAfterWrite, SettlingValue, shownTrust, typeOfKind } from '../sandbox/index.ts';
 import { AccessWorld, clusterAccountId, payerAccountId } from '../support/access-world.ts';
 import { deployProvisioner } from '../support/provisioners.ts';
 import { storedRun } from '../support/stored-runs.ts';
@@ -378,7 +375,7 @@ describe('a role', () => {
     await onboard();
     const policy = iam().attachablePolicy('arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole');
     if (!policy) throw new Error('the sandbox has no such policy');
-    podRole()?.attached.set(policy.arn, new History(policy, now()));
+    podRole()?.attached.set(policy.arn, new SettlingValue(policy, now()));
     const { output } = await take(await newRun(), 'remove-pod-role');
     expect(podRole()).toBeDefined();
     expect(output.kept).toEqual([{ resource: podRoleArn(), why: expect.stringContaining(policy.arn) as string }]);

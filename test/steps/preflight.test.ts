@@ -6,7 +6,7 @@ import type { RunError } from '../../shared/model/run-schemas.ts';
 import { targetId } from '../../shared/model/target.ts';
 import { targetOf } from '../../shared/model/target.ts';
 import type { TargetPayer } from '../../shared/targets/target-payers.ts';
-import type { NewCluster } from '../sandbox/services/eks/state.ts';
+import type { NewCluster } from '../sandbox/index.ts';
 import { tableName } from '../support/deployed-sandbox.ts';
 import { clusterArn, clusters } from '../support/scenario.ts';
 import { type OneRun, Stage, writesOf } from '../support/step-harness.ts';

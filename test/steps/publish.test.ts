@@ -7,7 +7,7 @@ import { readRun } from '../../shared/runs/run-table.ts';
 import { takeLease } from '../../shared/table/lease.ts';
 import { fixTargetSettings, listTargetPayers, markRemoving } from '../../shared/targets/target-payers.ts';
 import { measurePublication } from '../bench/publication.ts';
-import type { Generation } from '../sandbox/kubernetes/kubecost/installation.ts';
+import type { KubecostGeneration } from '../sandbox/index.ts';
 import { keyOf, PublicationWorld } from '../support/publication-world.ts';
 
 const [one, two, three] = ['300000000001', '300000000002', '300000000003'] as const;
@@ -17,7 +17,7 @@ const helm = { labels: { 'app.kubernetes.io/managed-by': 'Helm' } };
 
 let world: PublicationWorld;
 
-function fresh(generation: Generation = '3.x') {
+function fresh(generation: KubecostGeneration = '3.x') {
   beforeEach(async () => {
     world = await PublicationWorld.start(generation);
   });

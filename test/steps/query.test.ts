@@ -5,7 +5,7 @@ import type { OnboardingRequestInput } from '../../shared/model/onboarding-reque
 import { skips } from '../../shared/model/run.ts';
 import { onboardingStepNames } from '../../shared/model/step-names.ts';
 import { outputs } from '../../shared/model/step-outputs.ts';
-import { decodeDataFile, encodeDataFile } from '../sandbox/services/cur/report-data.ts';
+import { decodeDataFile, encodeDataFile } from '../sandbox/index.ts';
 import { BillingWorld, refusalOf } from '../support/payer-accounts.ts';
 import { type OneRun, type Taken, writesOf } from '../support/step-harness.ts';
 

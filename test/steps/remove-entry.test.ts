@@ -2,8 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readRun } from '../../shared/runs/run-table.ts';
 import { deleteTargetPayer, listTargetPayers, markRemoving, markUnloaded } from '../../shared/targets/target-payers.ts';
-import { connectionStatuses } from '../sandbox/kubernetes/kubecost/consumer.ts';
-import type { Generation } from '../sandbox/kubernetes/kubecost/installation.ts';
+import { connectionStatuses, type KubecostGeneration } from '../sandbox/index.ts';
 import type { Taken } from '../support/access-world.ts';
 import { keyOf, PublicationWorld } from '../support/publication-world.ts';
 
@@ -11,7 +10,7 @@ const [one, two, three] = ['300000000001', '300000000002', '300000000003'] as co
 
 let world: PublicationWorld;
 
-function fresh(generation: Generation = '3.x') {
+function fresh(generation: KubecostGeneration = '3.x') {
   beforeEach(async () => {
     world = await PublicationWorld.start(generation);
   });

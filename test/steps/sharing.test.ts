@@ -4,7 +4,7 @@ import { podIdentityTrust } from '../../shared/access/pod-trust.ts';
 import { payerRoleName, podRoleName } from '../../shared/aws/names.ts';
 import { type PolicyDocument, policyOf } from '../../shared/aws/policy-document.ts';
 import { defaultNames } from '../../shared/cluster/provisioner-role.ts';
-import type { Cluster } from '../sandbox/services/eks/state.ts';
+import type { Cluster } from '../sandbox/index.ts';
 import { AccessWorld, region } from '../support/access-world.ts';
 import { applyManifest, enterByHand } from '../support/cluster-owner.ts';
 import { deployProvisioner } from '../support/provisioners.ts';

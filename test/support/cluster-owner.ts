@@ -2,8 +2,7 @@ import { CreateAccessEntryCommand, EKSClient } from '@aws-sdk/client-eks';
 import { parseAllDocuments } from 'yaml';
 import { renderClusterManifest } from '../../shared/cluster/provisioner-manifest.ts';
 import { groupName, type RoleScope } from '../../shared/cluster/provisioner-role.ts';
-import type { SeedObject } from '../sandbox/kubernetes/objects.ts';
-import type { Cluster } from '../sandbox/services/eks/state.ts';
+import type { Cluster, SeedObject } from '../sandbox/index.ts';
 import type { Sandbox } from './deployed-sandbox.ts';
 
 /** The printed manifest, as the cluster's owner applies it. */

@@ -1,12 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { deployedFunctions } from '../../.ci/functions.ts';
-import { installVirtualDate } from '../sandbox/clock.ts';
-import { createWorld } from '../sandbox/create-world.ts';
-import { HttpApi } from '../sandbox/http-api.ts';
-import { startServer } from '../sandbox/server.ts';
-import { startTable } from '../sandbox/table-server.ts';
-import { startTracing, trace } from '../sandbox/tracing.ts';
-import type { World } from '../sandbox/world.ts';
+import {
+  createWorld,
+  HttpApi,
+  installVirtualDate,
+  startServer,
+  startTableServer,
+  startTracing,
+  trace,
+  type World,
+} from '../sandbox/index.ts';
+import { createTable } from './deployed-table.ts';
 import { busRules, type Environment, httpRoutes, readServerlessFile, resourceOf } from './serverless-file.ts';
 
 export const hubAccountId = '999900001111';
@@ -69,7 +73,8 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const stopTracing = startTracing();
   if (options.speed !== undefined) world.clock.speed = options.speed;
   const aws = await startServer(world);
-  const table = await startTable(tableName);
+  const table = await startTableServer();
+  await createTable(table.endpoint, tableName);
   const undoEnvironment = setEnvironment({
     ...hubCredentials(world),
     AWS_REGION: hubRegion,

@@ -5,7 +5,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { BatchWriteCommand, DynamoDBDocumentClient, PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
 import dynalite from 'dynalite';
 import { RunEvent } from '../../shared/model/run-event.ts';
-import { createTable } from '../sandbox/table.ts';
+import { createTable } from './deployed-table.ts';
 
 export interface Fault {
   /** The nth write of the process, counted from 1, is its last call: everything after it fails. */

@@ -4,7 +4,7 @@ import { podRoleOf, type RunRecord } from '../../shared/model/run.ts';
 import type { StepName } from '../../shared/model/step-names.ts';
 import { type Target, targetOf } from '../../shared/model/target.ts';
 import { markGranted } from '../../shared/targets/target-payers.ts';
-import type { Generation } from '../sandbox/kubernetes/kubecost/installation.ts';
+import type { KubecostGeneration } from '../sandbox/index.ts';
 import { AccessWorld, clusterAccountId, type Taken } from './access-world.ts';
 import { type Tally, tallyPublications } from './publication-tally.ts';
 import { endStep, storedRun } from './stored-runs.ts';
@@ -26,7 +26,7 @@ export class PublicationWorld {
   }
 
   /** The cluster's owner has installed Kubecost; our rights and the pod's role are there. */
-  static async start(generation: Generation = '3.x'): Promise<PublicationWorld> {
+  static async start(generation: KubecostGeneration = '3.x'): Promise<PublicationWorld> {
     const access = await AccessWorld.start();
     access.cluster.kubernetes.installKubecost({ generation });
     const first = await access.newRun();

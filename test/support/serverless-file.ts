@@ -1,13 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parse, type ScalarTag } from 'yaml';
-import type { EventPattern } from '../sandbox/services/event-pattern.ts';
-
-export interface HttpRoute {
-  functionKey: string;
-  method: string;
-  path: string;
-  signed: boolean;
-}
+import type { EventPattern, HttpRoute } from '../sandbox/index.ts';
 
 interface FunctionEntry {
   handler: string;

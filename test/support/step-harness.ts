@@ -8,7 +8,7 @@ import { onboardingStepNames, type StepName } from '../../shared/model/step-name
 import { createRun } from '../../shared/runs/run-table.ts';
 import type { StepAnswer } from '../../shared/step-runner/handler.ts';
 import { functionKey } from '../../state-machines/states.ts';
-import type { CallRecord, World } from '../sandbox/world.ts';
+import type { CallRecord, World } from '../sandbox/index.ts';
 import { type Sandbox, startSandbox, tableName } from './deployed-sandbox.ts';
 import { exampleRequest, type examples, seedScenario } from './scenario.ts';
 import { endStep, storedRun } from './stored-runs.ts';

@@ -1,6 +1,4 @@
-import { typeOfKind } from '../sandbox/kubernetes/objects.ts';
-import { shownTrust } from '../sandbox/services/iam/trust.ts';
-import type { World } from '../sandbox/world.ts';
+import { shownTrust, typeOfKind, type World } from '../sandbox/index.ts';
 import { clusterArn, clusters, exampleRequest, examples } from './scenario.ts';
 import type { Stage } from './step-harness.ts';
 

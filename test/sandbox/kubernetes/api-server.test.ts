@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { History } from '../services/iam/history.ts';
+import { SettlingValue } from '../settling-value.ts';
 import { type Answer, call, clusterAccount, clusterWorld, tokenAs } from '../testing/cluster-world.ts';
 import type { AccessGrant } from './authorize.ts';
 
@@ -9,8 +9,8 @@ let team: string;
 
 beforeAll(async () => {
   it = await clusterWorld();
-  admin = await enter('admin', [], [{ policyArn: policyArn('ClusterAdmin') }]);
-  team = await enter('team', ['team']);
+  admin = addEntry('admin', [], [{ policyArn: policyArn('ClusterAdmin') }]);
+  team = addEntry('team', ['team']);
 });
 afterAll(() => it.close());
 beforeEach(() => {
@@ -23,8 +23,8 @@ beforeEach(() => {
 const policyArn = (name: string) => `arn:aws:eks::aws:cluster-access-policy/AmazonEKS${name}Policy`;
 
 /** An access entry that has been there for long, and a token of its role. */
-async function enter(roleName: string, groups: string[], grants: AccessGrant[] = []): Promise<string> {
-  const token = await tokenAs(it.world, roleName);
+function addEntry(roleName: string, groups: string[], grants: AccessGrant[] = []): string {
+  const token = tokenAs(it.world, roleName);
   const role = it.world.iam.role(clusterAccount, roleName);
   if (!role) throw new Error(`no role ${roleName}`);
   const identity = { username: `arn:aws:sts::${clusterAccount}:assumed-role/${roleName}/{{SessionName}}`, groups };
@@ -37,8 +37,8 @@ async function enter(roleName: string, groups: string[], grants: AccessGrant[] =
     modifiedAt: 0,
     tags: {},
     policies: new Map(),
-    known: new History(identity, 0),
-    knownGrants: new History(grants, 0),
+    known: new SettlingValue(identity, 0),
+    knownGrants: new SettlingValue(grants, 0),
   });
   return token;
 }
@@ -112,21 +112,21 @@ describe('who may enter', () => {
     for (const [principal, entry] of it.cluster.accessEntries) other.accessEntries.set(principal, entry);
     expect((await call(other, admin, 'GET', '/api')).status).toBe(401);
 
-    const token = await tokenAs(it.world, 'admin');
+    const token = tokenAs(it.world, 'admin');
     await it.world.clock.sleep(14 * 60_000);
     expect((await as(token)('GET', '/api')).status).toBe(200);
     await it.world.clock.sleep(2 * 60_000);
     expect((await as(token)('GET', '/api')).status).toBe(401);
-    [admin, team] = [await tokenAs(it.world, 'admin'), await tokenAs(it.world, 'team')];
+    [admin, team] = [tokenAs(it.world, 'admin'), tokenAs(it.world, 'team')];
   });
 
   test('a role without an access entry is unauthorized, and so is one created again under the same name', async () => {
-    expect((await as(await tokenAs(it.world, 'stranger'))('GET', '/api')).status).toBe(401);
-    const token = await enter('reborn', [], [{ policyArn: policyArn('ClusterAdmin') }]);
+    expect((await as(tokenAs(it.world, 'stranger'))('GET', '/api')).status).toBe(401);
+    const token = addEntry('reborn', [], [{ policyArn: policyArn('ClusterAdmin') }]);
     expect((await as(token)('GET', '/api')).status).toBe(200);
     const role = it.world.iam.role(clusterAccount, 'reborn');
     if (role) it.world.iam.removeRole(role);
-    expect((await as(await tokenAs(it.world, 'reborn'))('GET', '/api')).status).toBe(401);
+    expect((await as(tokenAs(it.world, 'reborn'))('GET', '/api')).status).toBe(401);
   });
 
   test('a private endpoint lets nobody through', async () => {
@@ -202,11 +202,11 @@ describe('what a Role allows', () => {
   });
 
   test('access policies hold beside Roles, in their namespaces', async () => {
-    const editor = await enter('editor', [], [{ policyArn: policyArn('Edit'), namespaces: ['kube*'] }]);
+    const editor = addEntry('editor', [], [{ policyArn: policyArn('Edit'), namespaces: ['kube*'] }]);
     expect((await as(editor)('POST', secrets, secret('edited'))).status).toBe(201);
     expect((await as(editor)('GET', '/api/v1/namespaces/default/secrets')).status).toBe(403);
     expect((await as(editor)('POST', '/api/v1/namespaces', { metadata: { name: 'new' } })).status).toBe(403);
-    const viewer = await enter('viewer', [], [{ policyArn: policyArn('View') }]);
+    const viewer = addEntry('viewer', [], [{ policyArn: policyArn('View') }]);
     expect((await as(viewer)('GET', secrets)).status).toBe(403);
     expect((await as(viewer)('GET', '/api/v1/pods')).status).toBe(200);
   });
@@ -254,7 +254,7 @@ describe('what a Role allows', () => {
   });
 
   test('the admin policy, other than the cluster admin policy, cannot bind roles', async () => {
-    const owner = await enter('owner', [], [{ policyArn: policyArn('Admin') }]);
+    const owner = addEntry('owner', [], [{ policyArn: policyArn('Admin') }]);
     const binding = { metadata: { name: 'x' }, roleRef: { kind: 'ClusterRole', name: 'view' }, subjects: [] };
     expect((await as(owner)('POST', `${rbac}/rolebindings`, binding)).status).toBe(403);
   });

@@ -3,7 +3,7 @@ import { type Answer, call, clusterAccount, clusterWorld } from '../testing/clus
 import { coreWorld } from '../testing/core-world.ts';
 import type { World } from '../world.ts';
 import { Kubernetes } from './cluster.ts';
-import type { Generation } from './kubecost/installation.ts';
+import type { KubecostGeneration } from './kubecost/installation.ts';
 import type { Pod } from './pods.ts';
 import type { DeploymentStatus } from './rollout-status.ts';
 
@@ -361,7 +361,7 @@ describe('credentials', () => {
 });
 
 describe('a mounted file', () => {
-  const reader = (generation: Generation) => {
+  const reader = (generation: KubecostGeneration) => {
     const container = generation === '3.x' ? 'cloud-cost' : 'cost-model';
     const path =
       generation === '3.x'

@@ -1,9 +1,8 @@
 import { CreatePodIdentityAssociationCommand, EKSClient } from '@aws-sdk/client-eks';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { assumeRoleForPodIdentity } from '../../../shared/aws/eks-auth.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { clusterAccount, clusterWorld, home } from '../testing/cluster-world.ts';
-import { errorOf, policy, rootOf, sessionOf } from '../testing/core-world.ts';
+import { type Credentials, errorOf, policy, rootOf, sessionOf } from '../testing/core-world.ts';
 
 const audience = 'pods.eks.amazonaws.com';
 const podTrust = policy({
@@ -16,7 +15,6 @@ let served: Awaited<ReturnType<typeof clusterWorld>>;
 
 beforeAll(async () => {
   served = await clusterWorld();
-  vi.stubEnv('AWS_ENDPOINT_URL', served.endpoint);
   served.world.iam.createRole({ accountId: clusterAccount, name: 'kubecost', trust: podTrust, settled: true });
   const eks = served.client(EKSClient, rootOf(clusterAccount));
   const association = { clusterName: home.name, namespace: 'kubecost', serviceAccount: 'kubecost' };
@@ -35,10 +33,7 @@ beforeAll(async () => {
     });
   }
 });
-afterAll(async () => {
-  vi.unstubAllEnvs();
-  await served.close();
-});
+afterAll(() => served.close());
 
 const uidOf = (pod: string) => served.cluster.kubernetes.get('Pod', 'kubecost', pod)?.metadata.uid;
 
@@ -50,8 +45,25 @@ function tokenOf(account: string, spec: object): string {
 const bound = (pod: string, uid = uidOf(pod)) => ({ kind: 'Pod', apiVersion: 'v1', name: pod, uid });
 const good = () => tokenOf('kubecost', { audiences: [audience], boundObjectRef: bound('kubecost-0') });
 
-function ask(token: string, credentials = rootOf(clusterAccount), name = home.name) {
-  return assumeRoleForPodIdentity({ name, region: home.region }, token, credentials);
+/** AssumeRoleForPodIdentity by hand: no SDK client for EKS Auth is among our dependencies. */
+async function ask(token: string, caller = rootOf(clusterAccount)): Promise<Credentials> {
+  const scope = `${caller.accessKeyId}/20261110/${home.region}/eks-auth/aws4_request`;
+  const answer = await fetch(`${served.endpoint}/clusters/${home.name}/assume-role-for-pod-identity`, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      authorization: `AWS4-HMAC-SHA256 Credential=${scope}, SignedHeaders=host, Signature=0`,
+      ...(caller.sessionToken && { 'x-amz-security-token': caller.sessionToken }),
+    },
+    body: JSON.stringify({ token }),
+  });
+  const body = (await answer.json()) as { credentials: Required<Credentials>; message?: string };
+  if (answer.ok) {
+    const { accessKeyId, secretAccessKey, sessionToken } = body.credentials;
+    return { accessKeyId, secretAccessKey, sessionToken };
+  }
+  const [name = ''] = (answer.headers.get('x-amzn-errortype') ?? '').split(':');
+  throw Object.assign(new Error(body.message), { name, $metadata: { httpStatusCode: answer.status } });
 }
 
 describe('EKS Auth', () => {

@@ -4,7 +4,7 @@ import { VirtualClock } from '../clock.ts';
 import type { Json, JsonObject, State, StateMachine } from './definition.ts';
 import { StatesError } from './errors.ts';
 import type { Execution, ExecutionOptions } from './interpreter.ts';
-import { start } from './interpreter.ts';
+import { interpret } from './interpreter.ts';
 
 const START = Date.UTC(2026, 0, 1);
 const LAMBDA = 'arn:aws:lambda:eu-west-1:999988887777:function:work';
@@ -25,7 +25,7 @@ function execute(
   handler: Handler = () => null,
   options: Partial<ExecutionOptions> = {},
 ): Execution {
-  return start(definition, input, {
+  return interpret(definition, input, {
     invoke: async (functionArn, payload) => {
       await realSleep(1);
       return handler(payload as JsonObject, functionArn);

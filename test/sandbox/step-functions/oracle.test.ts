@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { VirtualClock } from '../clock.ts';
 import type { Json, JsonObject, State, StateMachine } from './definition.ts';
 import { itemProcessor } from './definition.ts';
-import { start } from './interpreter.ts';
+import { interpret } from './interpreter.ts';
 
 // A second interpreter as the judge. It is known to differ in the context object, in type tests with `false` and in a failed task's
 // cause, so the definitions here keep off those.
@@ -275,7 +275,7 @@ async function reference({ definition, input, handlers }: Case): Promise<Outcome
 async function own({ definition, input, handlers }: Case): Promise<Outcome> {
   const clock = new VirtualClock(0);
   const made = handlers?.() ?? {};
-  const { done } = start(definition, input, {
+  const { done } = interpret(definition, input, {
     clock,
     name: 'run',
     arn: 'arn:aws:states:eu-west-1:999988887777:execution:machine:run',

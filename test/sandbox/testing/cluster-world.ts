@@ -1,5 +1,4 @@
 import { request } from 'node:https';
-import { eksToken } from '../../../shared/aws/eks-token.ts';
 import { installVirtualDate } from '../clock.ts';
 import { eksService } from '../services/eks/service.ts';
 import { type Cluster, EksState } from '../services/eks/state.ts';
@@ -7,6 +6,7 @@ import { eksAuthService } from '../services/eks-auth.ts';
 import { iamService } from '../services/iam/service.ts';
 import { stsService } from '../services/sts/service.ts';
 import type { World } from '../world.ts';
+import { clusterToken } from './cluster-token.ts';
 import { coreWorld, type Credentials, policy, serve } from './core-world.ts';
 
 export const clusterAccount = '222233334444';
@@ -54,8 +54,8 @@ function sessionAs(world: World, roleName: string, sessionName = 'test'): Creden
 }
 
 /** The bearer token of a session of that role. */
-export function tokenAs(world: World, roleName: string): Promise<string> {
-  return eksToken(home, sessionAs(world, roleName));
+export function tokenAs(world: World, roleName: string): string {
+  return clusterToken(home, sessionAs(world, roleName));
 }
 
 export function call(

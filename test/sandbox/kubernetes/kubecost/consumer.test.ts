@@ -4,7 +4,7 @@ import type { Statement } from '../../policy-evaluation.ts';
 import type { Cluster } from '../../services/eks/state.ts';
 import type { World } from '../../world.ts';
 import { connectionStatuses } from './consumer.ts';
-import type { Generation, KubecostInstallation } from './installation.ts';
+import type { KubecostGeneration, KubecostInstallation } from './installation.ts';
 
 const clusterAccount = '222233334444';
 const region = 'us-east-1';
@@ -201,7 +201,7 @@ class Installed {
   }
 }
 
-const readers: [Generation, container: string, direct: string, frontEnd: string | undefined][] = [
+const readers: [KubecostGeneration, container: string, direct: string, frontEnd: string | undefined][] = [
   ['1.x', 'cost-model', 'kubecost-cost-analyzer:9003', 'kubecost-cost-analyzer:9090'],
   ['2.x', 'cloud-cost', 'kubecost-cloud-cost:9005', 'kubecost-cost-analyzer:9090'],
   ['2.x-statefulset', 'cloud-cost', 'kubecost-cloud-cost:9005', 'kubecost-cost-analyzer:9090'],

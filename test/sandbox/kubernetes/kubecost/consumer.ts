@@ -2,7 +2,7 @@ import type { Cluster } from '../../services/eks/state.ts';
 import type { World } from '../../world.ts';
 import type { Kubernetes } from '../cluster.ts';
 import type { RunningPod } from '../kubelet.ts';
-import type { Answer } from '../resource-api.ts';
+import type { KubernetesAnswer } from '../resource-api.ts';
 import type { LogLine } from '../workloads.ts';
 import { PodCredentials } from './credentials.ts';
 import { ActiveIntegration, type ConnectionStatus, time } from './integration.ts';
@@ -76,14 +76,14 @@ export class CloudCost {
     >;
   }
 
-  #answer(pod: RunningPod, port: string, path: string): Answer {
+  #answer(pod: RunningPod, port: string, path: string): KubernetesAnswer {
     if (port === '9090') return this.#throughFrontEnd(pod, path);
     const ingestor = this.#ingestors.get(pod.uid);
     return ingestor?.port === port ? this.#ask(ingestor, path) : notFound;
   }
 
   /** The user interface's web server passes `/model` on, to whichever pod of the release ingests. */
-  #throughFrontEnd(pod: RunningPod, path: string): Answer {
+  #throughFrontEnd(pod: RunningPod, path: string): KubernetesAnswer {
     if (this.sso) return { status: 401, body: 'Unauthorized' };
     if (!path.startsWith('/model/') || pod.containers.some(({ name }) => name === 'opencost-ui')) return notFound;
     const instance = 'app.kubernetes.io/instance';
@@ -93,7 +93,7 @@ export class CloudCost {
     return ingestor ? this.#ask(ingestor, path.slice('/model'.length)) : { status: 502, body: '502 Bad Gateway' };
   }
 
-  #ask(ingestor: Ingestor, path: string): Answer {
+  #ask(ingestor: Ingestor, path: string): KubernetesAnswer {
     if (mutating.includes(path)) {
       const { accountId, arn } = this.#cluster();
       const at = this.#world.clock.now();
@@ -103,7 +103,7 @@ export class CloudCost {
   }
 }
 
-const notFound: Answer = { status: 404, body: '404 page not found' };
+const notFound: KubernetesAnswer = { status: 404, body: '404 page not found' };
 
 /** One process. */
 class Ingestor {
@@ -169,7 +169,7 @@ class Ingestor {
     return [...this.#log, ...complaint].sort((a, b) => a.at - b.at);
   }
 
-  answer(path: string): Answer {
+  answer(path: string): KubernetesAnswer {
     if (path === '/healthz') return { status: 200, body: '' };
     if (path !== '/cloudCost/status') return mutating.includes(path) ? { status: 200, body: {} } : notFound;
     if (!this.#isEnabled())

@@ -1,9 +1,9 @@
 import type { SeedObject } from '../objects.ts';
 
-export type Generation = '1.x' | '2.x' | '2.x-statefulset' | '3.x' | 'opencost';
+export type KubecostGeneration = '1.x' | '2.x' | '2.x-statefulset' | '3.x' | 'opencost';
 
 export interface KubecostInstallation {
-  generation: Generation;
+  generation: KubecostGeneration;
   /** @default `kubecost`, or `opencost` */
   release?: string;
   /** @default `kubecost`, or `opencost` */
@@ -82,7 +82,7 @@ const services2 = (release: string, fullName: string, apps: { aggregator: string
 ];
 
 /** As facts of the charts: cost-analyzer 1.108.1 and 2.8.7, kubecost 3.2.1, opencost 2.5.2. */
-const charts: Record<Generation, Chart> = {
+const charts: Record<KubecostGeneration, Chart> = {
   '1.x': {
     name: 'cost-analyzer',
     version: v1,
@@ -219,7 +219,7 @@ export function kubecostObjects(installation: KubecostInstallation): SeedObject[
   return [...accounts, ...services, ...workloads];
 }
 
-function strategyOf(generation: Generation): object {
+function strategyOf(generation: KubecostGeneration): object {
   return generation === '3.x'
     ? { type: 'Recreate' }
     : { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 1 } };

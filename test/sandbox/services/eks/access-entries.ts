@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type * as sdk from '@aws-sdk/client-eks';
 import type { User } from '../../kubernetes/authorize.ts';
 import { AwsError, type CallContext, type Caller, operation, type Permission } from '../../service.ts';
-import { History } from '../iam/history.ts';
+import { SettlingValue } from '../../settling-value.ts';
 import { onCluster } from './clusters.ts';
 import { page } from './paging.ts';
 import { type AccessEntry, type Cluster, eksArn, findActiveCluster } from './state.ts';
@@ -54,8 +54,8 @@ export const accessEntryOperations = {
         modifiedAt: cx.now,
         tags: addTags({}, tags),
         policies: new Map(),
-        known: new History(identity, cx.now + cx.world.eks.accessEntryMs),
-        knownGrants: new History([], cx.now),
+        known: new SettlingValue(identity, cx.now + cx.world.eks.accessEntryMs),
+        knownGrants: new SettlingValue([], cx.now),
       };
       cluster.accessEntries.set(principalArn, entry);
       return { accessEntry: described(cluster, entry) };

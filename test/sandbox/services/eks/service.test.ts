@@ -48,8 +48,7 @@ function role(name: string, accountId = clusterAccount, trust = trustIn({ AWS: c
   return it.world.iam.createRole({ accountId, name, path, trust, settled: true }).arn;
 }
 
-const whoAmI = async (roleName: string) =>
-  call(it.cluster, await tokenAs(it.world, roleName), 'GET', '/api/v1/namespaces');
+const whoAmI = async (roleName: string) => call(it.cluster, tokenAs(it.world, roleName), 'GET', '/api/v1/namespaces');
 const seconds = (count: number) => it.world.clock.sleep(count * 1000);
 
 test('a cluster shows where its API is, whom to trust and who issues its tokens', async () => {
@@ -289,7 +288,7 @@ test('a service account token of the cluster is a web identity at STS', async ()
     new AssociateAccessPolicyCommand({ clusterName, principalArn, policyArn: clusterAdmin, accessScope: scope }),
   );
   await seconds(6);
-  const bearer = await tokenAs(it.world, 'minter');
+  const bearer = tokenAs(it.world, 'minter');
   const tokenFor = async (account: string, spec: object) => {
     const path = `/api/v1/namespaces/${account}/serviceaccounts/default/token`;
     return call(it.cluster, bearer, 'POST', path, { spec });

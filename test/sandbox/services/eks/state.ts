@@ -4,8 +4,8 @@ import type { AccessGrant, User } from '../../kubernetes/authorize.ts';
 import { Kubernetes } from '../../kubernetes/cluster.ts';
 import { CloudCost } from '../../kubernetes/kubecost/consumer.ts';
 import { AwsError, type CallContext } from '../../service.ts';
+import type { SettlingValue } from '../../settling-value.ts';
 import type { World } from '../../world.ts';
-import type { History } from '../iam/history.ts';
 import { userOf } from './access-entries.ts';
 import { hasPodIdentity } from './pod-identity.ts';
 
@@ -53,8 +53,8 @@ export interface AccessEntry {
   tags: Record<string, string>;
   policies: Map<string, sdk.AssociatedAccessPolicy>;
   /** What the API server knows of the above by now. */
-  known: History<{ username: string; groups: string[] }>;
-  knownGrants: History<AccessGrant[]>;
+  known: SettlingValue<{ username: string; groups: string[] }>;
+  knownGrants: SettlingValue<AccessGrant[]>;
 }
 
 export interface PodIdentityAssociation {

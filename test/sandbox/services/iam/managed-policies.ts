@@ -1,6 +1,6 @@
 import type * as sdk from '@aws-sdk/client-iam';
 import { AwsError, type CallContext, type Operation, operation } from '../../service.ts';
-import { History } from './history.ts';
+import { SettlingValue } from '../../settling-value.ts';
 import { page } from './paging.ts';
 import { checkName, checkPath, policySize, readIdentityPolicy, type StoredPolicy } from './policy-documents.ts';
 import { attachedPolicies } from './role-policies.ts';
@@ -47,7 +47,7 @@ export const managedPolicyOperations = {
         defaultVersionId: 'v1',
         versions: [{ ...content, versionId: 'v1', createdAt: cx.now }],
         versionsMade: 1,
-        content: new History(content, cx.now),
+        content: new SettlingValue(content, cx.now),
       };
       cx.world.iam.policies.set(arn, policy);
       return { Policy: shown(policy, cx) };

@@ -1,6 +1,6 @@
 import type * as sdk from '@aws-sdk/client-iam';
 import { AwsError } from '../../service.ts';
-import { History } from './history.ts';
+import { SettlingValue } from '../../settling-value.ts';
 import { page } from './paging.ts';
 import { checkName, policySize, readIdentityPolicy, type StoredPolicy } from './policy-documents.ts';
 import { onRole } from './role-operation.ts';
@@ -89,10 +89,10 @@ function policyContext({ PolicyArn = '' }: { PolicyArn: string | undefined }): R
   return { 'iam:PolicyARN': PolicyArn };
 }
 
-function store<T>(histories: Map<string, History<T | undefined>>, key: string, value: T, at: number): void {
+function store<T>(histories: Map<string, SettlingValue<T | undefined>>, key: string, value: T, at: number): void {
   const history = histories.get(key);
   if (history) history.set(value, at);
-  else histories.set(key, new History<T | undefined>(value, at));
+  else histories.set(key, new SettlingValue<T | undefined>(value, at));
 }
 
 function inlinePolicies(role: Role): Map<string, StoredPolicy> {

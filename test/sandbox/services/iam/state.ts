@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { decide, type Decision, type PolicyDocument, type RequestContext } from '../../policy-evaluation.ts';
 import type { Caller, Permission } from '../../service.ts';
+import { SettlingValue } from '../../settling-value.ts';
 import type { World } from '../../world.ts';
 import { awsManagedPolicies } from './aws-managed-policies.ts';
-import { History } from './history.ts';
 import type { StoredPolicy } from './policy-documents.ts';
 import { addTags, type Tags } from './tags.ts';
 import { readTrust, type Trust, trusted } from './trust.ts';
@@ -18,18 +18,18 @@ export interface Role {
   description?: string;
   maxSessionDuration: number;
   tags: Tags;
-  trust: History<Trust>;
+  trust: SettlingValue<Trust>;
   /** By name; undefined once deleted. */
-  inline: Map<string, History<StoredPolicy | undefined>>;
+  inline: Map<string, SettlingValue<StoredPolicy | undefined>>;
   /** By ARN; undefined once detached. */
-  attached: Map<string, History<AttachedPolicy | undefined>>;
+  attached: Map<string, SettlingValue<AttachedPolicy | undefined>>;
 }
 
 export interface AttachedPolicy {
   arn: string;
   name: string;
   /** The default version. */
-  content: History<StoredPolicy>;
+  content: SettlingValue<StoredPolicy>;
 }
 
 export interface PolicyVersion extends StoredPolicy {
@@ -81,7 +81,7 @@ export class IamState {
   propagationMs = 8_000;
   readonly policies = new Map<string, ManagedPolicy>();
   readonly providers = new Map<string, OidcProvider>();
-  readonly #roles = new Map<string, History<Role | undefined>>();
+  readonly #roles = new Map<string, SettlingValue<Role | undefined>>();
   readonly #world: World;
 
   constructor(world: World) {
@@ -97,11 +97,11 @@ export class IamState {
       Object.entries(seed.tags ?? {}).map(([Key, Value]) => ({ Key, Value })),
     );
     for (const [name, document] of Object.entries(seed.inline ?? {}))
-      role.inline.set(name, new History({ text: JSON.stringify(document), document }, at));
+      role.inline.set(name, new SettlingValue({ text: JSON.stringify(document), document }, at));
     for (const arn of seed.managed ?? []) {
       const policy = this.attachablePolicy(arn);
       if (!policy) throw new Error(`The sandbox has no policy ${arn}`);
-      role.attached.set(arn, new History(policy, at));
+      role.attached.set(arn, new SettlingValue(policy, at));
     }
     return role;
   }
@@ -124,14 +124,14 @@ export class IamState {
       createdAt: this.#world.clock.now(),
       maxSessionDuration,
       tags: new Map(),
-      trust: new History(trust, at),
+      trust: new SettlingValue(trust, at),
       inline: new Map(),
       attached: new Map(),
     };
     const key = roleKey(accountId, name);
     const before = this.#roles.get(key);
     if (before) before.set(role, at);
-    else this.#roles.set(key, new History<Role | undefined>(role, at));
+    else this.#roles.set(key, new SettlingValue<Role | undefined>(role, at));
     return role;
   }
 
@@ -206,7 +206,7 @@ export class IamState {
     const document = awsManagedPolicies[arn.replace('arn:aws:iam::aws:policy/', '')];
     if (!document || !arn.startsWith('arn:aws:iam::aws:')) return this.policies.get(arn);
     const name = arn.split('/').at(-1) ?? '';
-    return { arn, name, content: new History({ text: JSON.stringify(document), document }, -Infinity) };
+    return { arn, name, content: new SettlingValue({ text: JSON.stringify(document), document }, -Infinity) };
   }
 
   /** Changes before this moment are in force. */

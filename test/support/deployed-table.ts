@@ -1,5 +1,5 @@
 import { CreateTableCommand, type CreateTableCommandInput, DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { readServerlessFile, resourceOf } from '../support/serverless-file.ts';
+import { readServerlessFile, resourceOf } from './serverless-file.ts';
 
 let table: CreateTableCommandInput | undefined;
 

@@ -1,5 +1,5 @@
 /** A value with its past, for IAM answers with the newest while the world still obeys an older one. */
-export class History<T> {
+export class SettlingValue<T> {
   #entries: { at: number; value: T }[];
 
   constructor(value: T, at: number) {
