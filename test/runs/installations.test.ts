@@ -3,7 +3,7 @@ import type { OnboardingRequestInput } from '../../shared/model/onboarding-reque
 import type { Run } from '../../shared/runs/view.ts';
 import { connectionStatuses, type KubecostGeneration } from '../sandbox/index.ts';
 import { ApiClient } from '../support/api-client.ts';
-import { type Sandbox, startSandbox } from '../support/deployed-sandbox.ts';
+import { type DeployedSandbox, startDeployedSandbox } from '../support/deployed-sandbox.ts';
 import { deployProvisioner } from '../support/provisioners.ts';
 import { stepOf } from '../support/run-harness.ts';
 import { accountAt, seedPayerWithTable } from '../support/seed-payers.ts';
@@ -36,13 +36,13 @@ type Combination = (typeof combinations)[number];
 
 const namespaceOf = ({ generation }: Combination) => (generation === 'opencost' ? 'opencost' : 'kubecost');
 
-let sandbox: Sandbox;
+let sandbox: DeployedSandbox;
 let runs: Run[];
 
 /** A cluster and a payer of its own for each combination, all onboarded at once. */
 beforeAll(async () => {
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-  sandbox = await startSandbox({ startMs });
+  sandbox = await startDeployedSandbox({ startMs });
   const requests = await Promise.all(combinations.map(seed));
   const api = new ApiClient(sandbox.apiUrl);
   runs = await Promise.all(

@@ -15,7 +15,7 @@ import {
   kubecostObjects,
   type SeedObject,
 } from '../sandbox/index.ts';
-import { AccessWorld } from '../support/access-world.ts';
+import { AccessHarness } from '../support/access-harness.ts';
 import { endStep } from '../support/stored-runs.ts';
 
 const service = (name: string, ports: number[], selector: Record<string, string>): Service => ({
@@ -258,9 +258,9 @@ describe('what is installed and cannot be served', () => {
 });
 
 describe('discovery in a cluster', () => {
-  let world: AccessWorld;
+  let world: AccessHarness;
   beforeEach(async () => {
-    world = await AccessWorld.start();
+    world = await AccessHarness.start();
   });
   afterEach(() => world.close());
 

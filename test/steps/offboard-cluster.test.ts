@@ -23,7 +23,7 @@ import {
   readTargetSettings,
 } from '../../shared/targets/target-payers.ts';
 import { crashAfterWrite, SettlingValue, shownTrust, typeOfKind } from '../sandbox/index.ts';
-import { AccessWorld, clusterAccountId, payerAccountId } from '../support/access-world.ts';
+import { AccessHarness, clusterAccountId, payerAccountId } from '../support/access-harness.ts';
 import { deployProvisioner } from '../support/provisioners.ts';
 import { storedRun } from '../support/stored-runs.ts';
 
@@ -42,9 +42,9 @@ interface Taken {
   writes: string[];
 }
 
-let access: AccessWorld;
+let access: AccessHarness;
 beforeEach(async () => {
-  access = await AccessWorld.start();
+  access = await AccessHarness.start();
   deployProvisioner(access.world, 'payer', secondPayer);
 });
 afterEach(async () => {

@@ -3,7 +3,7 @@ import { parseAllDocuments } from 'yaml';
 import { renderClusterManifest } from '../../shared/cluster/provisioner-manifest.ts';
 import { groupName, type RoleScope } from '../../shared/cluster/provisioner-role.ts';
 import type { Cluster, SeedObject } from '../sandbox/index.ts';
-import type { Sandbox } from './deployed-sandbox.ts';
+import type { DeployedSandbox } from './deployed-sandbox.ts';
 
 /** The printed manifest, as the cluster's owner applies it. */
 export function applyManifest({ kubernetes }: Cluster, scope: RoleScope): void {
@@ -12,8 +12,8 @@ export function applyManifest({ kubernetes }: Cluster, scope: RoleScope): void {
 }
 
 /** `aws eks create-access-entry`, as the cluster's owner. */
-export async function enterByHand(
-  { world, awsEndpoint }: Sandbox,
+export async function createAccessEntry(
+  { world, awsEndpoint }: DeployedSandbox,
   { accountId, region, name }: Cluster,
   principalArn: string,
 ): Promise<void> {

@@ -40,7 +40,7 @@ export interface InvocationRecord {
   error?: string;
 }
 
-export interface SandboxOptions {
+export interface DeployedSandboxOptions {
   startMs?: number;
   /** Simulated seconds per real second; absent: time jumps. */
   speed?: number;
@@ -49,7 +49,7 @@ export interface SandboxOptions {
   apiPort?: number;
 }
 
-export interface Sandbox {
+export interface DeployedSandbox {
   world: World;
   /** Endpoint of every AWS service. */
   awsEndpoint: string;
@@ -64,7 +64,7 @@ export interface Sandbox {
 let deployed: ReturnType<typeof readServerlessFile> | undefined;
 
 /** The deployment, run here: functions, table, state machine, routes and schedules exactly as serverless.yml declares them. */
-export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
+export async function startDeployedSandbox(options: DeployedSandboxOptions = {}): Promise<DeployedSandbox> {
   // Reading the file takes longer than starting all the rest.
   const file = (deployed ??= readServerlessFile({ deploymentId, allowedHostSuffixes: '127.0.0.1' }));
   const world = createWorld(options.startMs === undefined ? {} : { startMs: options.startMs });
@@ -246,7 +246,7 @@ function substituted(name: string, machine: Record<string, unknown>): string {
   });
 }
 
-function scheduleSweep(world: World, invoke: Sandbox['invoke']): void {
+function scheduleSweep(world: World, invoke: DeployedSandbox['invoke']): void {
   const everyMs = 5 * 60_000;
   const next = () =>
     world.clock.after(everyMs, () => {

@@ -17,7 +17,7 @@ export interface Fault {
 type Item = Record<string, unknown>;
 
 /** The services the hub's functions talk to: a real table, executions by name as Step Functions keeps them, and the event bus. */
-export class Hub {
+export class HubServices {
   readonly executions = new Map<string, { input: string; ended: boolean }>();
   /** What the bus was given, in order. */
   readonly events: RunEvent[] = [];

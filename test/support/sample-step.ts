@@ -3,18 +3,18 @@ import { defineStep, type Plan, type Situation, type Step, type StepChange } fro
 
 type Output = Outputs['payer-policy'];
 type Note = StepChange & { do: 'put-note'; text: string };
-export type BoardPlan = Plan<Note, Output>;
+export type SamplePlan = Plan<Note, Output>;
 
 interface Options extends Pick<Step, 'lease' | 'proof' | 'enlist' | 'outdates'> {
-  /** Answers in place of the board's own plan. */
-  plan?: (notes: ReadonlyMap<string, string>, situation: Situation) => BoardPlan | undefined;
+  /** Answers in place of the sample's own plan. */
+  plan?: (notes: ReadonlyMap<string, string>, situation: Situation) => SamplePlan | undefined;
 }
 
-export const boardOutput: Output = { policyName: 'board', characters: 3 };
+export const sampleOutput: Output = { policyName: 'sample', characters: 3 };
 const document = '{"key":"not for logs"}';
 
-/** A step whose world is a board of notes: a bucket first, then its policy and its tags. */
-export class Board {
+/** A step whose world is a sample of notes: a bucket first, then its policy and its tags. */
+export class SampleStep {
   readonly notes = new Map<string, string>();
   /** Every write, in order. */
   readonly written: string[] = [];
@@ -28,7 +28,7 @@ export class Board {
   constructor({ plan, ...options }: Options = {}) {
     this.step = defineStep<'payer-policy', object, Map<string, string>, Note>({
       name: 'payer-policy',
-      summary: 'Puts notes on a board',
+      summary: 'Puts notes on a sample',
       permissions: {},
       ...options,
       input: () => ({}),
@@ -48,10 +48,10 @@ export class Board {
 
 export const put = (resource: string): Note => ({ do: 'put-note', resource, note: `${resource} note`, text: document });
 
-function ownPlan(notes: ReadonlyMap<string, string>): BoardPlan {
+function ownPlan(notes: ReadonlyMap<string, string>): SamplePlan {
   const missing = ['bucket', 'policy', 'tags'].filter((resource) => !notes.has(resource)).map(put);
   const [first, ...more] = missing;
-  if (!first) return { kind: 'ready', output: boardOutput, warnings: ['nearly full'] };
+  if (!first) return { kind: 'ready', output: sampleOutput, warnings: ['nearly full'] };
   const changes: [Note, ...Note[]] = first.resource === 'bucket' ? [first] : [first, ...more];
-  return { kind: 'change', changes, expected: boardOutput };
+  return { kind: 'change', changes, expected: sampleOutput };
 }

@@ -5,20 +5,20 @@ import type { StepName } from '../../shared/model/step-names.ts';
 import { type Target, targetOf } from '../../shared/model/target.ts';
 import { markGranted } from '../../shared/targets/target-payers.ts';
 import type { KubecostGeneration } from '../sandbox/index.ts';
-import { AccessWorld, clusterAccountId, type Taken } from './access-world.ts';
+import { AccessHarness, clusterAccountId, type Taken } from './access-harness.ts';
 import { type Tally, tallyPublications } from './publication-tally.ts';
 import { endStep, storedRun } from './stored-runs.ts';
 
 const copied: StepName[] = ['cluster-access', 'discovery', 'pod-role'];
 
 /** One target, and runs of any number of payers that have nothing left to do but to publish. */
-export class PublicationWorld {
-  readonly access: AccessWorld;
+export class PublicationHarness {
+  readonly access: AccessHarness;
   readonly target: Target;
   readonly tally: Tally;
   readonly #first: RunRecord;
 
-  private constructor(access: AccessWorld, target: Target, first: RunRecord) {
+  private constructor(access: AccessHarness, target: Target, first: RunRecord) {
     this.access = access;
     this.target = target;
     this.#first = first;
@@ -26,13 +26,13 @@ export class PublicationWorld {
   }
 
   /** The cluster's owner has installed Kubecost; our rights and the pod's role are there. */
-  static async start(generation: KubecostGeneration = '3.x'): Promise<PublicationWorld> {
-    const access = await AccessWorld.start();
+  static async start(generation: KubecostGeneration = '3.x'): Promise<PublicationHarness> {
+    const access = await AccessHarness.start();
     access.cluster.kubernetes.installKubecost({ generation });
     const first = await access.newRun();
     await access.takeAll(first, 'pod-role');
     const run = await storedRun(first);
-    return new PublicationWorld(access, targetOf(run.request), run);
+    return new PublicationHarness(access, targetOf(run.request), run);
   }
 
   close(): Promise<void> {
@@ -61,12 +61,12 @@ export class PublicationWorld {
   }
 
   /** An offboarding that has found out under which key the payer was published. */
-  newLeaver(payerAccountId: string, publishedKey: string | null = keyOf(payerAccountId)): Promise<string> {
+  newOffboarding(payerAccountId: string, publishedKey: string | null = keyOf(payerAccountId)): Promise<string> {
     return this.access.newOffboarding({ payerAccountId }, { publishedKey });
   }
 
   async leave(payerAccountId: string): Promise<Taken> {
-    return this.access.take(await this.newLeaver(payerAccountId), 'remove-entry');
+    return this.access.take(await this.newOffboarding(payerAccountId), 'remove-entry');
   }
 
   /** Keys of the entries in the cluster's file, sorted; throws unless the consumer would load it. */

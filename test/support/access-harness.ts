@@ -27,7 +27,7 @@ import { createRun, type NewRun, readRun } from '../../shared/runs/run-table.ts'
 import type { Step } from '../../shared/step/contract.ts';
 import { type StepAnswer, stepHandler } from '../../shared/step-runner/handler.ts';
 import { type Cluster, crashAfterWrite, type World } from '../sandbox/index.ts';
-import { type Sandbox, startSandbox } from './deployed-sandbox.ts';
+import { type DeployedSandbox, startDeployedSandbox } from './deployed-sandbox.ts';
 import { deployProvisioner } from './provisioners.ts';
 import { endStep } from './stored-runs.ts';
 
@@ -78,25 +78,25 @@ export interface Taken {
 }
 
 /** Two accounts with the rights the access steps declare, a cluster, and runs that take these steps by their real handlers. */
-export class AccessWorld {
-  readonly sandbox: Sandbox;
+export class AccessHarness {
+  readonly sandbox: DeployedSandbox;
   readonly world: World;
   readonly cluster: Cluster;
 
-  private constructor(sandbox: Sandbox, cluster: Cluster) {
+  private constructor(sandbox: DeployedSandbox, cluster: Cluster) {
     this.sandbox = sandbox;
     this.world = sandbox.world;
     this.cluster = cluster;
   }
 
-  static async start(): Promise<AccessWorld> {
-    const sandbox = await startSandbox();
+  static async start(): Promise<AccessHarness> {
+    const sandbox = await startDeployedSandbox();
     const { world } = sandbox;
     deployProvisioner(world, 'payer', payerAccountId);
     deployProvisioner(world, 'cluster', clusterAccountId);
     const name = `finops-${randomBytes(3).toString('hex')}`;
     const cluster = await world.eks.createCluster({ accountId: clusterAccountId, region, name });
-    return new AccessWorld(sandbox, cluster);
+    return new AccessHarness(sandbox, cluster);
   }
 
   close(): Promise<void> {

@@ -3,23 +3,23 @@ import { isKnownError, type KnownError } from '../../shared/errors/errors.ts';
 import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
 import { onboardingStepNames, type StepName, stepPhases } from '../../shared/model/step-names.ts';
 import { deployProvisioner } from './provisioners.ts';
-import { type OneRun, Stage, type Taken } from './step-harness.ts';
+import { type OneRun, StepHarness, type Taken } from './step-harness.ts';
 
-/** A stage on which every test has a payer account of its own. */
-export class BillingWorld {
-  readonly stage: Stage;
+/** A stepHarness on which every test has a payer account of its own. */
+export class PayerHarness {
+  readonly stepHarness: StepHarness;
   #accounts = 0;
 
-  constructor(stage: Stage) {
-    this.stage = stage;
+  constructor(stepHarness: StepHarness) {
+    this.stepHarness = stepHarness;
   }
 
-  static async open(): Promise<BillingWorld> {
-    return new BillingWorld(await Stage.open());
+  static async open(): Promise<PayerHarness> {
+    return new PayerHarness(await StepHarness.open());
   }
 
   get world() {
-    return this.stage.world;
+    return this.stepHarness.world;
   }
 
   /** @param parameters of the payer’s access template */
@@ -30,7 +30,7 @@ export class BillingWorld {
   }
 
   begin(payerAccountId: string, changes: Partial<OnboardingRequestInput> = {}): Promise<OneRun> {
-    return this.stage.begin('new-irsa', { payerAccountId, wait: { intervalMinutes: 240 }, ...changes });
+    return this.stepHarness.begin('new-irsa', { payerAccountId, wait: { intervalMinutes: 240 }, ...changes });
   }
 
   /** Takes the steps of the billing and query branches that come before. */
@@ -51,7 +51,7 @@ export class BillingWorld {
 const branches = onboardingStepNames.filter((name) => stepPhases[name] !== 'access' && stepPhases[name] !== 'finish');
 
 /** The error of a step that must not succeed. */
-export async function refusalOf(taking: Promise<unknown>): Promise<{ code: ErrorCode; message: string }> {
+export async function knownErrorOf(taking: Promise<unknown>): Promise<{ code: ErrorCode; message: string }> {
   const error: unknown = await taking.then(
     () => undefined,
     (thrown: unknown) => thrown,
