@@ -9,14 +9,8 @@ import {
   markUnloaded,
   readTargetSettings,
 } from '../../shared/targets/target-payers.ts';
-import {
-  AccessHarness,
-  type AccessStep,
-  clusterAccountId,
-  payerAccountId,
-  region,
-  type Taken,
-} from '../support/access-harness.ts';
+import { AccessHarness, type AccessStep, clusterAccountId, payerAccountId, region } from '../support/access-harness.ts';
+import type { StepOutcome } from '../support/take-step.ts';
 
 let world: AccessHarness;
 beforeEach(async () => {
@@ -24,8 +18,9 @@ beforeEach(async () => {
 });
 afterEach(() => world.close());
 
-const allDone = (taken: Partial<Record<AccessStep, Taken>>) => Object.values(taken).flatMap(({ done }) => done);
-const errorOf = (taken: Partial<Record<AccessStep, Taken>>) => Object.values(taken).find(({ error }) => error)?.error;
+const allDone = (taken: Partial<Record<AccessStep, StepOutcome>>) => Object.values(taken).flatMap(({ done }) => done);
+const errorOf = (taken: Partial<Record<AccessStep, StepOutcome>>) =>
+  Object.values(taken).find(({ error }) => error)?.error;
 const podIdentity = { identity: { mode: 'pod-identity' as const } };
 const takeOver = { existing: 'take-over' as const };
 

@@ -3,7 +3,8 @@ import { curBucketName } from '../../shared/aws/names.ts';
 import { outputs } from '../../shared/model/step-outputs.ts';
 import type { ReportDefinition } from '../sandbox/index.ts';
 import { knownErrorOf, PayerHarness } from '../support/payer-harness.ts';
-import { type Taken, writesOf } from '../support/step-harness.ts';
+import { writesOf } from '../support/step-harness.ts';
+import type { StepOutcome } from '../support/take-step.ts';
 
 let billing: PayerHarness;
 beforeAll(async () => {
@@ -16,7 +17,7 @@ afterAll(async () => {
 });
 
 const region = 'us-east-1';
-const done = ({ record }: Taken) => record.changes.map((change) => change.do);
+const done = ({ record }: StepOutcome) => record.changes.map((change) => change.do);
 
 function seedReport(accountId: string, changes: Partial<ReportDefinition> = {}, daysAgo?: number) {
   const { world } = billing;
@@ -84,7 +85,7 @@ describe('report-choice', () => {
     await run.take('preflight');
     return run.take('report-choice');
   };
-  const output = ({ record }: Taken) => outputs['report-choice'].parse(record.output);
+  const output = ({ record }: StepOutcome) => outputs['report-choice'].parse(record.output);
 
   it('adopts the usable report that was delivered last, of several pages', async () => {
     const payer = billing.newPayer();

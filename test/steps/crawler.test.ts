@@ -4,7 +4,8 @@ import type { OnboardingRequestInput } from '../../shared/model/onboarding-reque
 import { outputs } from '../../shared/model/step-outputs.ts';
 import type { Stack } from '../sandbox/index.ts';
 import { knownErrorOf, PayerHarness } from '../support/payer-harness.ts';
-import type { OneRun, Taken } from '../support/step-harness.ts';
+import type { OneRun } from '../support/step-harness.ts';
+import type { StepOutcome } from '../support/take-step.ts';
 
 let billing: PayerHarness;
 beforeAll(async () => {
@@ -20,8 +21,8 @@ const region = 'us-east-1';
 const stackName = crawlerStackName('kubecost_cur');
 const template = 'kubecost/kubecost_cur/crawler-cfn.yml';
 const data = 'kubecost/kubecost_cur/kubecost_cur';
-const done = ({ record }: Taken) => record.changes.map((change) => change.do);
-const output = ({ record }: Taken) => outputs['crawler-stack'].parse(record.output);
+const done = ({ record }: StepOutcome) => record.changes.map((change) => change.do);
+const output = ({ record }: StepOutcome) => outputs['crawler-stack'].parse(record.output);
 const stackOf = (payer: string): Stack | undefined => billing.world.cloudformation.find(payer, region, stackName);
 
 /** A payer whose new report has been delivered, and a run that is about to deploy the crawler. */

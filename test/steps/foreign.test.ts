@@ -43,7 +43,7 @@ describe('what is somebody else’s', () => {
     }
 
     it(`lets ${name} succeed under take-over, beside what it found or once that is gone`, async () => {
-      expect((await main.take(name)).answer.status).toBe('succeeded');
+      expect((await main.take(name)).answer?.status).toBe('succeeded');
       for (const { step, kept } of foreignResources) if (step === name) kept?.(stepHarness);
       const again = await stepHarness.begin('new-irsa', { existing: 'take-over' });
       await again.follow(main, name);

@@ -4,8 +4,9 @@ import type { StepName } from '../../shared/model/step-names.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { readRun } from '../../shared/runs/run-table.ts';
 import type { KubernetesAnswer } from '../sandbox/index.ts';
-import { AccessHarness, type Taken } from '../support/access-harness.ts';
+import { AccessHarness } from '../support/access-harness.ts';
 import { endStep } from '../support/stored-runs.ts';
+import type { StepOutcome } from '../support/take-step.ts';
 
 let access: AccessHarness;
 let published: string;
@@ -90,7 +91,7 @@ async function runFrom(different: Outcomes = {}, request: Partial<OnboardingRequ
   return runId;
 }
 
-async function prove(different?: Outcomes): Promise<Taken & { output: Partial<Outputs['load-proof']> }> {
+async function prove(different?: Outcomes): Promise<StepOutcome & { output: Partial<Outputs['load-proof']> }> {
   const taken = await access.take(await runFrom(different), 'load-proof');
   return { ...taken, output: taken.record.output ?? {} };
 }

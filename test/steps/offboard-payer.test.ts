@@ -24,13 +24,13 @@ import { createRun, readRun } from '../../shared/runs/run-table.ts';
 import type { StepAnswer } from '../../shared/step-runner/handler.ts';
 import { documentClient } from '../../shared/table/document-table.ts';
 import { deletePayerTarget, listPayerTargets, markPayerTargetRemoving } from '../../shared/targets/target-payers.ts';
-import { functionKey } from '../../state-machines/states.ts';
 import { crashAfterWrite, type FaultRule, shownTrust } from '../sandbox/index.ts';
 import { tableName } from '../support/deployed-sandbox.ts';
 import { knownErrorOf, PayerHarness } from '../support/payer-harness.ts';
 import { exampleRequest } from '../support/scenario.ts';
 import { type OneRun, writesOf } from '../support/step-harness.ts';
 import { endStep } from '../support/stored-runs.ts';
+import { invokeStep, takeStep } from '../support/take-step.ts';
 
 let billing: PayerHarness;
 beforeAll(async () => {
@@ -124,24 +124,14 @@ class Offboarding {
     return new Offboarding(runId);
   }
 
-  async invoke(name: OffboardingStepName): Promise<StepAnswer> {
-    return (await billing.stepHarness.sandbox.invoke(functionKey(name), {
-      runId: this.#runId,
-      attempt: 1,
-    })) as StepAnswer;
+  invoke(name: OffboardingStepName): Promise<StepAnswer> {
+    return invokeStep(billing.stepHarness.sandbox, this.#runId, name);
   }
 
-  /** Takes one step to its end as the state machine does. */
-  async take(name: OffboardingStepName, invoked: () => void = () => undefined): Promise<void> {
-    for (let failures = 0; ;) {
-      const answer = await this.invoke(name).catch((error: unknown) => {
-        if (!(error instanceof Error) || error.name !== 'RetryableError' || ++failures > 20) throw error;
-        return undefined;
-      });
-      invoked();
-      if (answer && answer.status !== 'waiting') return;
-      await billing.world.clock.sleep((answer?.seconds ?? 2) * 1000);
-    }
+  /** Takes one step to its end. @throws what its last invocation threw */
+  async take(name: OffboardingStepName, afterInvocation: () => void = () => undefined): Promise<void> {
+    const { thrown } = await takeStep(billing.stepHarness.sandbox, this.#runId, name, { afterInvocation });
+    if (thrown) throw thrown;
   }
 
   async takeAll(): Promise<this> {

@@ -7,7 +7,8 @@ import { onboardingStepNames } from '../../shared/model/step-names.ts';
 import { outputs } from '../../shared/model/step-outputs.ts';
 import { decodeDataFile, encodeDataFile } from '../sandbox/index.ts';
 import { knownErrorOf, PayerHarness } from '../support/payer-harness.ts';
-import { type OneRun, type Taken, writesOf } from '../support/step-harness.ts';
+import { type OneRun, writesOf } from '../support/step-harness.ts';
+import type { StepOutcome } from '../support/take-step.ts';
 
 let billing: PayerHarness;
 beforeAll(async () => {
@@ -20,8 +21,8 @@ afterAll(async () => {
 });
 
 const region = 'us-east-1';
-const done = ({ record }: Taken) => record.changes.map((change) => change.do);
-const results = ({ record }: Taken) => outputs['athena-results'].parse(record.output);
+const done = ({ record }: StepOutcome) => record.changes.map((change) => change.do);
+const results = ({ record }: StepOutcome) => outputs['athena-results'].parse(record.output);
 
 describe('athena-results', () => {
   const take = async (
@@ -115,7 +116,7 @@ describe('smoke-query', () => {
       if (!skips({ kind: 'onboarding', request: run.request }, name)) await run.take(name);
     return { payer, run };
   }
-  const output = ({ record }: Taken) => outputs['smoke-query'].parse(record.output);
+  const output = ({ record }: StepOutcome) => outputs['smoke-query'].parse(record.output);
   const dataFiles = (payer: string) =>
     [...(billing.world.s3.buckets.get(curBucketName(payer, region))?.objects.values() ?? [])].filter(({ key }) =>
       /month=\d+\/.*parquet$/.test(key),

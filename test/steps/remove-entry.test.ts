@@ -3,8 +3,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readRun } from '../../shared/runs/run-table.ts';
 import { deleteTargetPayer, listTargetPayers, markRemoving, markUnloaded } from '../../shared/targets/target-payers.ts';
 import { connectionStatuses, type KubecostGeneration } from '../sandbox/index.ts';
-import type { Taken } from '../support/access-harness.ts';
 import { keyOf, PublicationHarness } from '../support/publication-harness.ts';
+import type { StepOutcome } from '../support/take-step.ts';
 
 const [one, two, three] = ['300000000001', '300000000002', '300000000003'] as const;
 
@@ -21,7 +21,8 @@ const kubernetes = () => world.access.cluster.kubernetes;
 const minutes = (count: number) => world.access.world.clock.sleep(count * 60_000);
 const statuses = () => connectionStatuses(world.access.world, world.target.clusterArn);
 const secretOf = (name = 'cloud-integration') => kubernetes().get('Secret', 'kubecost', name);
-const outputOf = ({ record }: Taken) => record.output as { removed: string[]; kept: object[]; otherKeys: string[] };
+const outputOf = ({ record }: StepOutcome) =>
+  record.output as { removed: string[]; kept: object[]; otherKeys: string[] };
 const foreign = (account: string, role: string) => ({
   athenaBucketName: 's3://by-hand',
   athenaRegion: 'us-east-1',

@@ -1,16 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { chainProof } from '../../functions/steps/chain-proof.ts';
-import { clusterAccess } from '../../functions/steps/cluster-access.ts';
-import { discovery } from '../../functions/steps/discovery.ts';
-import { grant } from '../../functions/steps/grant.ts';
-import { loadProof } from '../../functions/steps/load-proof.ts';
-import { payerRole } from '../../functions/steps/payer-role.ts';
-import { podIdentity } from '../../functions/steps/pod-identity.ts';
-import { podRole } from '../../functions/steps/pod-role.ts';
-import { publish } from '../../functions/steps/publish.ts';
-import { removeEntry } from '../../functions/steps/remove-entry.ts';
-import { unloadProof } from '../../functions/steps/unload-proof.ts';
-import { classify } from '../../shared/errors/errors.ts';
 import {
   OffboardingRequest,
   type OffboardingRequestInput,
@@ -18,38 +6,37 @@ import {
   type OnboardingRequestInput,
 } from '../../shared/model/onboarding-request.ts';
 import { newRunId } from '../../shared/model/run-id.ts';
-import { type RunError, runErrorOf, type StepRecord } from '../../shared/model/run-schemas.ts';
 import type { StepName } from '../../shared/model/step-names.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { targetOf } from '../../shared/model/target.ts';
 import { iso, now } from '../../shared/platform/clock.ts';
 import { createRun, type NewRun, readRun } from '../../shared/runs/run-table.ts';
-import type { Step } from '../../shared/step/contract.ts';
-import { type StepAnswer, stepHandler } from '../../shared/step-runner/handler.ts';
+import type { StepAnswer } from '../../shared/step-runner/handler.ts';
 import { type Cluster, crashAfterWrite, type World } from '../sandbox/index.ts';
 import { type DeployedSandbox, startDeployedSandbox } from './deployed-sandbox.ts';
 import { deployProvisioner } from './provisioners.ts';
 import { endStep } from './stored-runs.ts';
+import { invokeStep, type StepOutcome, takeStep } from './take-step.ts';
 
 export const payerAccountId = '111122223333';
 export const clusterAccountId = '222233334444';
 export const region = 'eu-west-1';
 
-/** The access branch in its order, publish and the load proof; then the same in reverse, as far as the consumer is concerned. */
-const steps = {
-  'cluster-access': clusterAccess,
-  discovery,
-  'pod-role': podRole,
-  'pod-identity': podIdentity,
-  'payer-role': payerRole,
-  grant,
-  'chain-proof': chainProof,
-  publish,
-  'load-proof': loadProof,
-  'remove-entry': removeEntry,
-  'unload-proof': unloadProof,
-} satisfies Partial<Record<StepName, Step>>;
-export type AccessStep = keyof typeof steps;
+/** Steps that work on a cluster, in the order of a run; then those of an offboarding that work on the same file. */
+const steps = [
+  'cluster-access',
+  'discovery',
+  'pod-role',
+  'pod-identity',
+  'payer-role',
+  'grant',
+  'chain-proof',
+  'publish',
+  'load-proof',
+  'remove-entry',
+  'unload-proof',
+] as const satisfies StepName[];
+export type AccessStep = (typeof steps)[number];
 
 /** What the other branches leave behind. */
 const elsewhere = {
@@ -66,16 +53,6 @@ const elsewhere = {
     newestPartition: { year: '2026', month: '11' },
   },
 };
-
-export interface Taken {
-  status: StepRecord['status'];
-  record: StepRecord;
-  /** What was done, in order. */
-  done: string[];
-  /** Virtual seconds. */
-  seconds: number;
-  error?: RunError;
-}
 
 /** Two accounts with the rights the access steps declare, a cluster, and runs that take these steps by their real handlers. */
 export class AccessHarness {
@@ -175,11 +152,9 @@ export class AccessHarness {
     return runId;
   }
 
-  /** One invocation of a step's handler. */
+  /** One invocation. @throws what the handler throws */
   invoke(runId: string, name: AccessStep): Promise<StepAnswer> {
-    const handler = stepHandler(steps[name]);
-    const context = { getRemainingTimeInMillis: () => 300_000 } as never;
-    return this.world.clock.hold(() => handler({ runId, attempt: 1 }, context));
+    return invokeStep(this.sandbox, runId, name);
   }
 
   /** Lets the step die right after its nth write to AWS or the cluster. */
@@ -189,41 +164,16 @@ export class AccessHarness {
     restart();
   }
 
-  /** Takes a step as the state machine would: waits are waited for, retryable errors tried again. */
-  async take(runId: string, name: AccessStep): Promise<Taken> {
-    const { clock } = this.world;
-    const started = clock.now();
-    let error: RunError | undefined;
-    for (let invocation = 0, seconds = 0; invocation < 60; invocation++) {
-      if (seconds > 0) await clock.sleep(seconds * 1000);
-      try {
-        const answer = await this.invoke(runId, name);
-        error = undefined;
-        if (answer.status !== 'waiting') break;
-        seconds = answer.seconds;
-      } catch (thrown) {
-        const known = classify(thrown);
-        error = runErrorOf(known, name);
-        if (known.name !== 'RetryableError') break;
-        seconds = Math.min(60, 2 ** (invocation + 1));
-      }
-    }
-    const record = (await readRun(runId))?.steps[name];
-    if (!record) throw new Error(`run ${runId} has no step ${name}`);
-    return {
-      status: record.status,
-      record,
-      done: record.changes.map((change) => change.do),
-      seconds: (clock.now() - started) / 1000,
-      ...(error && { error }),
-    };
+  /** Takes a step to its end, whether it succeeds or fails. */
+  take(runId: string, name: AccessStep): Promise<StepOutcome> {
+    return takeStep(this.sandbox, runId, name);
   }
 
   /** Every step the run takes, up to `last` or the first that fails. */
-  async takeAll(runId: string, last: AccessStep = 'publish'): Promise<Partial<Record<AccessStep, Taken>>> {
-    const taken: Partial<Record<AccessStep, Taken>> = {};
+  async takeAll(runId: string, last: AccessStep = 'publish'): Promise<Partial<Record<AccessStep, StepOutcome>>> {
+    const taken: Partial<Record<AccessStep, StepOutcome>> = {};
     const run = await readRun(runId);
-    for (const name of Object.keys(steps) as AccessStep[]) {
+    for (const name of steps) {
       if (run?.steps[name]?.status === 'skipped') continue;
       taken[name] = await this.take(runId, name);
       if (taken[name].error || name === last) break;

@@ -19,7 +19,8 @@ export const deploymentId = 'sandbox';
 export const tableName = 'runs';
 /** The state machines of serverless.yml by logical id, and their names here. */
 const machines = { ProvisionStateMachine: 'provision', OffboardStateMachine: 'offboard' } as const;
-const machineArn = (name: string) => `arn:aws:states:${hubRegion}:${hubAccountId}:stateMachine:${name}`;
+export const machineArn = (name: string) => `arn:aws:states:${hubRegion}:${hubAccountId}:stateMachine:${name}`;
+export const functionArn = (key: string) => `arn:aws:lambda:${hubRegion}:${hubAccountId}:function:${key}`;
 const eventBusName = 'runs';
 export const eventBusArn = `arn:aws:events:${hubRegion}:${hubAccountId}:event-bus/${eventBusName}`;
 const functionRolePath = '/kubecost-payer-onboarding/functions/';
@@ -241,8 +242,7 @@ function substituted(name: string, machine: Record<string, unknown>): string {
   return definition.replaceAll(/\$\{(\w+)\}/g, (placeholder, name: string) => {
     const logicalId = substitutions[name]?.GetAtt.replace(/LambdaFunction\.Arn$/, '');
     if (!logicalId) throw new Error(`no substitution for ${placeholder}`);
-    const functionKey = `${logicalId[0]?.toLowerCase() ?? ''}${logicalId.slice(1)}`;
-    return `arn:aws:lambda:${hubRegion}:${hubAccountId}:function:${functionKey}`;
+    return functionArn(`${logicalId[0]?.toLowerCase() ?? ''}${logicalId.slice(1)}`);
   });
 }
 

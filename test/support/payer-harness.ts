@@ -3,9 +3,10 @@ import { isKnownError, type KnownError } from '../../shared/errors/errors.ts';
 import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
 import { onboardingStepNames, type StepName, stepPhases } from '../../shared/model/step-names.ts';
 import { deployProvisioner } from './provisioners.ts';
-import { type OneRun, StepHarness, type Taken } from './step-harness.ts';
+import { type OneRun, StepHarness } from './step-harness.ts';
+import type { StepOutcome } from './take-step.ts';
 
-/** A stepHarness on which every test has a payer account of its own. */
+/** Accounts and clusters of which every test gets a payer account of its own. */
 export class PayerHarness {
   readonly stepHarness: StepHarness;
   #accounts = 0;
@@ -42,7 +43,7 @@ export class PayerHarness {
       await run.take(name);
   }
 
-  async takeTo(last: StepName, run: OneRun): Promise<Taken> {
+  async takeTo(last: StepName, run: OneRun): Promise<StepOutcome> {
     await this.takeUntil(last, run);
     return run.take(last);
   }

@@ -5,9 +5,10 @@ import type { StepName } from '../../shared/model/step-names.ts';
 import { type Target, targetOf } from '../../shared/model/target.ts';
 import { markGranted } from '../../shared/targets/target-payers.ts';
 import type { KubecostGeneration } from '../sandbox/index.ts';
-import { AccessHarness, clusterAccountId, type Taken } from './access-harness.ts';
+import { AccessHarness, clusterAccountId } from './access-harness.ts';
 import { type Tally, tallyPublications } from './publication-tally.ts';
 import { endStep, storedRun } from './stored-runs.ts';
+import type { StepOutcome } from './take-step.ts';
 
 const copied: StepName[] = ['cluster-access', 'discovery', 'pod-role'];
 
@@ -56,7 +57,7 @@ export class PublicationHarness {
     return runId;
   }
 
-  async publish(payerAccountId: string, request: Partial<OnboardingRequestInput> = {}): Promise<Taken> {
+  async publish(payerAccountId: string, request: Partial<OnboardingRequestInput> = {}): Promise<StepOutcome> {
     return this.access.take(await this.newRun(payerAccountId, request), 'publish');
   }
 
@@ -65,7 +66,7 @@ export class PublicationHarness {
     return this.access.newOffboarding({ payerAccountId }, { publishedKey });
   }
 
-  async leave(payerAccountId: string): Promise<Taken> {
+  async leave(payerAccountId: string): Promise<StepOutcome> {
     return this.access.take(await this.newOffboarding(payerAccountId), 'remove-entry');
   }
 

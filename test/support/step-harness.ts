@@ -7,26 +7,15 @@ import type { StepRecord } from '../../shared/model/run-schemas.ts';
 import { onboardingStepNames, type StepName } from '../../shared/model/step-names.ts';
 import { createRun } from '../../shared/runs/run-table.ts';
 import type { StepAnswer } from '../../shared/step-runner/handler.ts';
-import { functionKey } from '../../state-machines/states.ts';
 import type { CallRecord, World } from '../sandbox/index.ts';
 import { type DeployedSandbox, startDeployedSandbox, tableName } from './deployed-sandbox.ts';
 import { exampleRequest, type examples, seedScenario } from './scenario.ts';
 import { endStep, storedRun } from './stored-runs.ts';
+import { invokeStep, type StepOutcome, type TakeOptions, takeStep } from './take-step.ts';
 
 export type Example = (typeof examples)[number];
 
 const startMs = Date.parse('2026-11-23T08:00:00Z');
-
-/** Of the state machine's states. */
-const mostRetries = 8;
-
-/** What taking a step to its end did. */
-export interface Taken {
-  answer: StepAnswer;
-  record: StepRecord;
-  /** The step's own: what its wrapper tells the event bus no step fails by. */
-  calls: CallRecord[];
-}
 
 /** The demo's accounts and clusters, and runs that are taken through the deployed handlers one step at a time. */
 export class StepHarness {
@@ -101,27 +90,15 @@ export class OneRun {
   }
 
   /** One invocation. @throws what the handler throws */
-  async invoke(name: StepName): Promise<StepAnswer> {
-    return (await this.#stepHarness.sandbox.invoke(functionKey(name), { runId: this.runId, attempt: 1 })) as StepAnswer;
+  invoke(name: StepName): Promise<StepAnswer> {
+    return invokeStep(this.#stepHarness.sandbox, this.runId, name);
   }
 
-  /**
-   * Takes the step to its end as the state machine does: waits while it waits, tries again what may soon work.
-   * @param options.leastSeconds of each wait: for waits that only a deadline ends
-   */
-  async take(name: StepName, { leastSeconds = 0 } = {}): Promise<Taken> {
-    const { world } = this.#stepHarness;
-    const before = world.calls.length;
-    for (let failures = 0; ;) {
-      const answer = await this.invoke(name).catch((error: unknown) => {
-        if (!(error instanceof Error) || error.name !== 'RetryableError' || ++failures > mostRetries) throw error;
-        return undefined;
-      });
-      if (answer && answer.status !== 'waiting')
-        return { answer, record: await this.record(name), calls: ownCalls(world.calls.slice(before)) };
-      if (answer) failures = 0;
-      await world.clock.sleep(Math.max(leastSeconds, answer?.seconds ?? Math.min(60, 2 ** failures)) * 1000);
-    }
+  /** Takes the step to its end. @throws what the last invocation threw */
+  async take(name: StepName, options?: TakeOptions): Promise<StepOutcome> {
+    const outcome = await takeStep(this.#stepHarness.sandbox, this.runId, name, options);
+    if (outcome.thrown) throw outcome.thrown;
+    return outcome;
   }
 
   /** Puts a run where another one is: as if it had taken the other one's steps before `step`. */
@@ -135,10 +112,6 @@ export class OneRun {
       if (output) await endStep(this.runId, name, output);
     }
   }
-}
-
-function ownCalls(calls: readonly CallRecord[]): CallRecord[] {
-  return calls.filter(({ service }) => service !== 'events');
 }
 
 /** Requests that changed a payer account or a cluster, or tried to; a query leaves its results and nothing else. */
