@@ -102,7 +102,7 @@ describe.each(clients)('%s', (signingName, sdk, Client, left) => {
     await (await running).close();
   });
 
-  it('carries every member of every operation there and back', async () => {
+  it('transports every member of every operation in both directions', async () => {
     const using = (await running).client(Client as new (options: object) => Client);
     for (const { name, input, output } of readShapes(sdk).operations.values()) {
       if (left?.test(name)) continue;
@@ -117,7 +117,7 @@ describe.each(clients)('%s', (signingName, sdk, Client, left) => {
     using.destroy();
   });
 
-  it('names every modelled error so that the SDK throws its class', async () => {
+  it('answers every modelled error so that the SDK throws its class', async () => {
     const using = (await running).client(Client as new (options: object) => Client);
     const { errors, operations } = readShapes(sdk);
     const first = [...operations.values()].find(({ name }) => !left?.test(name));
@@ -210,7 +210,7 @@ describe('objects', () => {
     client.destroy();
   });
 
-  it('tells errors apart that have no body or no model', async () => {
+  it('distinguishes errors without a body or a model', async () => {
     const client = (await running).client(s3.S3Client);
     const head = await errorOf(client.send(new s3.HeadObjectCommand({ Bucket: 'bucket', Key: 'missing' })));
     expect(head).toMatchObject({ name: 'NotFound', status: 404 });
@@ -223,7 +223,7 @@ describe('objects', () => {
     client.destroy();
   });
 
-  it('names an operation that the sandbox lacks', async () => {
+  it('names an operation that the sandbox does not have', async () => {
     const client = (await running).client(s3.S3Client);
     const missing = await errorOf(client.send(new s3.GetBucketAclCommand({ Bucket: 'bucket' })));
     expect(missing.message).toContain('s3:GetBucketAcl');

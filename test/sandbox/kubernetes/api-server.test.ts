@@ -79,14 +79,14 @@ function grant(
   });
 }
 
-describe('who may enter', () => {
-  test('version and health are told to anybody, nothing else is', async () => {
+describe('authentication', () => {
+  test('only version and health need no authentication', async () => {
     expect(await as(undefined)('GET', '/version')).toMatchObject({ status: 200, body: { major: '1', minor: '33' } });
     expect(await as(undefined)('GET', '/readyz')).toMatchObject({ status: 200, text: 'ok' });
     expect(await as(undefined)('GET', secrets)).toMatchObject({ status: 403, body: { reason: 'Forbidden' } });
   });
 
-  test('a bad token is unauthorized, whatever is wrong with it', async () => {
+  test('a bad token is unauthorized', async () => {
     const url = Buffer.from(admin.slice('k8s-aws-v1.'.length), 'base64url').toString();
     const tokenOf = (text: string) => `k8s-aws-v1.${Buffer.from(text).toString('base64url')}`;
     const bad = [
@@ -107,7 +107,7 @@ describe('who may enter', () => {
       });
   });
 
-  test('a token is good for fifteen minutes and for one cluster', async () => {
+  test('a token is valid for fifteen minutes and one cluster', async () => {
     const other = await it.world.eks.createCluster({ accountId: clusterAccount, region: 'eu-west-1', name: 'other' });
     for (const [principal, entry] of it.cluster.accessEntries) other.accessEntries.set(principal, entry);
     expect((await call(other, admin, 'GET', '/api')).status).toBe(401);
@@ -120,7 +120,7 @@ describe('who may enter', () => {
     [admin, team] = [tokenAs(it.world, 'admin'), tokenAs(it.world, 'team')];
   });
 
-  test('a role without an access entry is unauthorized, and so is one created again under the same name', async () => {
+  test('a role without an access entry, or created anew, is unauthorized', async () => {
     expect((await as(tokenAs(it.world, 'stranger'))('GET', '/api')).status).toBe(401);
     const token = addEntry('reborn', [], [{ policyArn: policyArn('ClusterAdmin') }]);
     expect((await as(token)('GET', '/api')).status).toBe(200);
@@ -129,7 +129,7 @@ describe('who may enter', () => {
     expect((await as(tokenAs(it.world, 'reborn'))('GET', '/api')).status).toBe(401);
   });
 
-  test('a private endpoint lets nobody through', async () => {
+  test('a private endpoint accepts no connection', async () => {
     const hidden = await it.world.eks.createCluster({
       accountId: clusterAccount,
       region: 'eu-west-1',
@@ -140,8 +140,8 @@ describe('who may enter', () => {
   });
 });
 
-describe('what a Role allows', () => {
-  test('nothing without a Role, in the words of Kubernetes', async () => {
+describe('permissions of a Role', () => {
+  test('a request without a Role is forbidden with the message of Kubernetes', async () => {
     const { status, body } = await asTeam('GET', `${secrets}/cloud-integration`);
     expect(status).toBe(403);
     expect(body).toMatchObject({
@@ -155,7 +155,7 @@ describe('what a Role allows', () => {
     expect((await asTeam('GET', '/api/v1/namespaces')).body.message).toContain('at the cluster scope');
   });
 
-  test('a rule with resourceNames covers get and update of these names, but neither create nor list', async () => {
+  test('a rule with resourceNames covers get and update, not create or list', async () => {
     grant({ verbs: ['get', 'update', 'create', 'list'], resources: ['secrets'], resourceNames: ['mine'] });
     await asAdmin('POST', secrets, secret('mine'));
     expect((await asTeam('GET', `${secrets}/mine`)).status).toBe(200);
@@ -166,7 +166,7 @@ describe('what a Role allows', () => {
     expect((await asTeam('GET', `${secrets}?fieldSelector=metadata.name%3Dmine`)).status).toBe(200);
   });
 
-  test('server-side apply may create a name that a rule names', async () => {
+  test('server-side apply creates an object that resourceNames covers', async () => {
     grant({ verbs: ['create', 'patch'], resources: ['secrets'], resourceNames: ['mine'] });
     const apply = (name: string) =>
       asTeam('PATCH', `${secrets}/${name}?fieldManager=team`, secret(name), 'application/apply-patch+yaml');
@@ -174,7 +174,7 @@ describe('what a Role allows', () => {
     expect((await apply('other')).status).toBe(403);
   });
 
-  test('a subresource needs a rule of its own', async () => {
+  test('a subresource needs its own rule', async () => {
     grant({ verbs: ['create'], resources: ['serviceaccounts'] });
     const path = '/api/v1/namespaces/kubecost/serviceaccounts/default/token';
     expect((await asTeam('POST', path, {})).body.message).toContain('cannot create resource "serviceaccounts/token"');
@@ -182,13 +182,13 @@ describe('what a Role allows', () => {
     expect((await asTeam('POST', path, {})).status).toBe(201);
   });
 
-  test('a Role in a namespace may allow to read that namespace', async () => {
+  test('a Role in a namespace can allow reading that namespace', async () => {
     grant({ verbs: ['get'], resources: ['namespaces'], resourceNames: ['kubecost'] });
     expect((await asTeam('GET', '/api/v1/namespaces/kubecost')).status).toBe(200);
     expect((await asTeam('GET', '/api/v1/namespaces/default')).status).toBe(403);
   });
 
-  test('a ClusterRole may be bound in one namespace', async () => {
+  test('a ClusterRole can be bound in one namespace', async () => {
     const apiVersion = 'rbac.authorization.k8s.io/v1';
     it.cluster.kubernetes.apply({
       apiVersion,
@@ -201,7 +201,7 @@ describe('what a Role allows', () => {
     expect((await asTeam('GET', '/api/v1/namespaces/default/secrets')).status).toBe(403);
   });
 
-  test('access policies hold beside Roles, in their namespaces', async () => {
+  test('access policies apply in their namespaces in addition to Roles', async () => {
     const editor = addEntry('editor', [], [{ policyArn: policyArn('Edit'), namespaces: ['kube*'] }]);
     expect((await as(editor)('POST', secrets, secret('edited'))).status).toBe(201);
     expect((await as(editor)('GET', '/api/v1/namespaces/default/secrets')).status).toBe(403);
@@ -211,7 +211,7 @@ describe('what a Role allows', () => {
     expect((await as(viewer)('GET', '/api/v1/pods')).status).toBe(200);
   });
 
-  test('a user may ask what they may do', async () => {
+  test('a user can review their own permissions', async () => {
     grant({ verbs: ['get'], resources: ['secrets'], resourceNames: ['mine'] });
     const ask = async (resourceAttributes: object) => {
       const { body } = await asTeam('POST', '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', {
@@ -231,7 +231,7 @@ describe('what a Role allows', () => {
     expect(JSON.stringify(rules.body.status)).toContain('"resourceNames":["mine"]');
   });
 
-  test('nobody grants what they do not hold', async () => {
+  test('a user cannot grant rights that they do not have', async () => {
     const role = (name: string, verbs: string[]) => ({
       metadata: { name },
       rules: [{ apiGroups: [''], resources: ['secrets'], verbs }],
@@ -253,7 +253,7 @@ describe('what a Role allows', () => {
     expect((await asAdmin('POST', `${rbac}/rolebindings`, binding('cluster-admin'))).status).toBe(201);
   });
 
-  test('the admin policy, other than the cluster admin policy, cannot bind roles', async () => {
+  test('the admin policy cannot bind roles, the cluster admin policy can', async () => {
     const owner = addEntry('owner', [], [{ policyArn: policyArn('Admin') }]);
     const binding = { metadata: { name: 'x' }, roleRef: { kind: 'ClusterRole', name: 'view' }, subjects: [] };
     expect((await as(owner)('POST', `${rbac}/rolebindings`, binding)).status).toBe(403);
@@ -261,7 +261,7 @@ describe('what a Role allows', () => {
 });
 
 describe('objects', () => {
-  test('a created object gets its identity; a second one of the name is refused', async () => {
+  test('creating an object sets its identity and refuses a duplicate name', async () => {
     const { status, body } = await asAdmin('POST', secrets, secret('one'));
     expect(status).toBe(201);
     const identity = { uid: expect.any(String) as string, resourceVersion: expect.stringMatching(/^\d+$/) as string };
@@ -276,7 +276,7 @@ describe('objects', () => {
     });
   });
 
-  test('a replacement needs the version it was read at, and one without a difference writes nothing', async () => {
+  test('a replacement needs the current version and skips equal content', async () => {
     const { body } = await asAdmin('POST', secrets, secret('one'));
     const { resourceVersion } = body.metadata as { resourceVersion: string };
     const replace = (content: string) =>
@@ -290,7 +290,7 @@ describe('objects', () => {
     );
   });
 
-  test('merge, strategic and JSON patches change what they name', async () => {
+  test('merge, strategic and JSON patches change only the fields they name', async () => {
     await asAdmin('POST', secrets, secret('one'));
     const patch = (body: object, type: string) => asAdmin('PATCH', `${secrets}/one`, body, `application/${type}+json`);
     await patch({ metadata: { labels: { a: '1', b: '2' } } }, 'merge-patch');
@@ -316,7 +316,7 @@ describe('objects', () => {
     expect((await asAdmin('PATCH', `${secrets}/one`, {}, 'application/json')).status).toBe(415);
   });
 
-  test('server-side apply keeps the fields of others and argues about shared ones', async () => {
+  test('server-side apply keeps fields of others and reports conflicts', async () => {
     const apply = (manager: string, data: Record<string, string>, force = false) =>
       asAdmin(
         'PATCH',
@@ -338,7 +338,7 @@ describe('objects', () => {
     expect(stored()?.metadata.resourceVersion).toBe(resourceVersion);
   });
 
-  test('a secret is checked: base64, keys, size, immutability', async () => {
+  test('a secret is checked for base64, keys, size and immutability', async () => {
     const create = (more: object) => asAdmin('POST', secrets, secret('bad', 'x', more));
     expect(await create({ data: { file: 'not base64!' } })).toMatchObject({
       status: 400,
@@ -357,7 +357,7 @@ describe('objects', () => {
     expect(contentOf('plain')).toBe(base64('text'));
   });
 
-  test('a list selects by label and comes in pages', async () => {
+  test('a list filters by label and has pages', async () => {
     for (const [name, tier] of [
       ['a', 'front'],
       ['b', 'back'],
@@ -377,7 +377,7 @@ describe('objects', () => {
     expect(first.body).toMatchObject({ kind: 'SecretList', apiVersion: 'v1' });
   });
 
-  test('a deletion may insist on a version; a namespace takes its objects along', async () => {
+  test('deleting checks the version, and a namespace deletes its objects', async () => {
     await asAdmin('POST', secrets, secret('one'));
     const preconditions = { resourceVersion: '1' };
     expect((await asAdmin('DELETE', `${secrets}/one`, { preconditions })).status).toBe(409);
@@ -400,7 +400,7 @@ describe('objects', () => {
     expect((await asAdmin('GET', '/api/v1/namespaces/fresh/serviceaccounts/default')).status).toBe(200);
   });
 
-  test('a binding keeps its role for ever', async () => {
+  test('the role of a binding cannot change', async () => {
     const binding = (name: string) => ({
       metadata: { name: 'b' },
       roleRef: { kind: 'ClusterRole', name },
@@ -412,7 +412,7 @@ describe('objects', () => {
     );
   });
 
-  test('what does not exist is said so', async () => {
+  test('missing objects and paths are not found', async () => {
     expect((await asAdmin('GET', '/apis/example.com/v1/widgets')).status).toBe(404);
     expect((await asAdmin('GET', '/nothing')).status).toBe(404);
     expect((await asAdmin('DELETE', secrets)).status).toBe(405);
@@ -421,7 +421,7 @@ describe('objects', () => {
     expect((await asAdmin('POST', secrets, { kind: 'ConfigMap', metadata: { name: 'x' } })).status).toBe(400);
   });
 
-  test('the API tells which resources it has', async () => {
+  test('the API lists its resources', async () => {
     expect((await asTeam('GET', '/apis')).body).toMatchObject({ kind: 'APIGroupList', groups: [{ name: 'apps' }, {}] });
     const { body } = await asTeam('GET', '/api/v1');
     expect(body.resources).toContainEqual(
@@ -429,7 +429,7 @@ describe('objects', () => {
     );
   });
 
-  test('logs and the service proxy answer with what runs in the pods', async () => {
+  test('logs and the service proxy answer from the running pods', async () => {
     const { kubernetes } = it.cluster;
     kubernetes.apply({
       ...secret('x'),
@@ -458,7 +458,7 @@ describe('objects', () => {
     expect((await asAdmin('GET', `${log}?container=other`)).status).toBe(400);
   });
 
-  test('a dry run answers as the write would, refusals included, and leaves nothing behind', async () => {
+  test('a dry run answers as the write would and changes nothing', async () => {
     const dry = `${secrets}?dryRun=All`;
     expect(await asAdmin('POST', dry, secret('one'))).toMatchObject({ status: 201, body: { type: 'Opaque' } });
     expect(contentOf('one')).toBeUndefined();
@@ -485,8 +485,8 @@ describe('objects', () => {
   });
 });
 
-describe('what the sandbox adds', () => {
-  test('every request is recorded, and only those that change something count as writes', async () => {
+describe('features of the sandbox', () => {
+  test('every request is recorded and only changes count as writes', async () => {
     const { calls } = it.world;
     calls.length = 0;
     await asAdmin('POST', secrets, secret('one'));
@@ -506,7 +506,7 @@ describe('what the sandbox adds', () => {
     });
   });
 
-  test('faults strike the cluster too', async () => {
+  test('faults strike requests to the cluster', async () => {
     it.world.faults.push({ service: 'kubernetes', operation: 'POST secrets', nth: 1, kind: 'throttle' });
     it.world.faults.push({ service: 'kubernetes', operation: 'POST secrets', nth: 2, kind: 'applied-but-lost' });
     expect((await asAdmin('POST', secrets, secret('one'))).status).toBe(429);

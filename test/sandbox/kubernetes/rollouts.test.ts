@@ -93,7 +93,7 @@ function putSecret(content: string, name = 'cloud-integration'): void {
 }
 
 describe('a rollout', () => {
-  test('starts a new pod, waits until it is ready and ends the old one only then', async () => {
+  test('ends the old pod only when the new one is ready', async () => {
     deploy();
     await settle();
     const old = only().metadata.name;
@@ -114,7 +114,7 @@ describe('a rollout', () => {
     expect(progress()).toMatchObject({ status: 'True', reason: 'NewReplicaSetAvailable' });
   });
 
-  test('that recreates has no pod at all in between', async () => {
+  test('with the strategy Recreate has no pod for a while', async () => {
     deploy({ strategy: { type: 'Recreate' } });
     await settle();
     await restart('1');
@@ -127,7 +127,7 @@ describe('a rollout', () => {
     expect(fares()).toEqual(['ready']);
   });
 
-  test('of several replicas keeps to its surge and to those that must be there', async () => {
+  test('of several replicas respects maxSurge and maxUnavailable', async () => {
     deploy({ replicas: 4, strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } } });
     await settle();
     await restart('1');
@@ -140,7 +140,7 @@ describe('a rollout', () => {
     expect(statusOf()).toMatchObject({ replicas: 4, updatedReplicas: 4, availableReplicas: 4 });
   });
 
-  test('of a stateful set takes one pod after the other and keeps their names', async () => {
+  test('of a stateful set replaces one pod at a time, keeping names', async () => {
     kubernetes.apply({
       apiVersion: 'apps/v1',
       kind: 'StatefulSet',
@@ -172,7 +172,7 @@ describe('a rollout', () => {
     expect(currentRevision).toBe(updateRevision);
   });
 
-  test('without progress is late after its deadline, and through once the pod is ready', async () => {
+  test('without progress exceeds its deadline but completes when ready', async () => {
     const volumes = [{ name: 'file', secret: { secretName: 'missing' } }];
     deploy({}, { volumes });
     await seconds(590);
@@ -184,7 +184,7 @@ describe('a rollout', () => {
     expect(progress()).toMatchObject({ status: 'True', reason: 'NewReplicaSetAvailable' });
   });
 
-  test('leaves the old pod alone as long as the new image cannot be pulled', async () => {
+  test('keeps the old pod while the new image cannot be pulled', async () => {
     deploy();
     await settle();
     kubernetes.kubelet.missingImages.add('web:2');
@@ -199,7 +199,7 @@ describe('a rollout', () => {
     expect(kubernetes.kubelet.running()).toHaveLength(1);
   });
 
-  test('makes no pod of a service account that is missing, and says so', async () => {
+  test('creates no pod without its service account and reports the reason', async () => {
     deploy({}, { serviceAccountName: 'billing' });
     await settle();
     expect(pods()).toEqual([]);
@@ -215,7 +215,7 @@ describe('a rollout', () => {
     expect(statusOf().conditions.map(({ type }) => type)).toEqual(['Available', 'Progressing']);
   });
 
-  test('does not begin because of a label, and a cluster at rest does nothing for a month', async () => {
+  test('does not start for a label or in a month of rest', async () => {
     deploy();
     await settle();
     const { name } = only().metadata;
@@ -228,7 +228,7 @@ describe('a rollout', () => {
 });
 
 describe('a pod', () => {
-  test('that is deleted ends after some seconds, and another one takes its place', async () => {
+  test('that is deleted is replaced after some seconds', async () => {
     deploy();
     await settle();
     const { name } = only().metadata;
@@ -240,7 +240,7 @@ describe('a pod', () => {
     expect(only().metadata.name).not.toBe(name);
   });
 
-  test('waits for a secret it mounts, and starts soon after there is one', async () => {
+  test('that mounts a missing secret starts once the secret exists', async () => {
     kubernetes.installKubecost({ generation: '3.x' });
     const reader = () => pods().find(({ metadata }) => metadata.labels?.app === 'cloud-cost');
     await seconds(600);
@@ -253,7 +253,7 @@ describe('a pod', () => {
     expect(reader()?.status).toMatchObject({ phase: 'Running', containerStatuses: [{ ready: true, started: true }] });
   });
 
-  test('whose process dies is started again and again, ever more rarely, and is never ready', async () => {
+  test('whose process crashes restarts with growing delays and is never ready', async () => {
     kubernetes.kubelet.crashingImages.add('web:1');
     deploy();
     await seconds(10);
@@ -269,7 +269,7 @@ describe('a pod', () => {
     expect(progress()?.reason).toBe('ReplicaSetUpdated');
   });
 
-  test('that crashes later is no longer ready', async () => {
+  test('that crashes later stops being ready', async () => {
     deploy();
     await settle();
     const [running] = kubernetes.kubelet.running();
@@ -279,7 +279,7 @@ describe('a pod', () => {
     expect(statusOf()).toMatchObject({ unavailableReplicas: 1 });
   });
 
-  test('is announced when it starts and when it has ended', async () => {
+  test('reports when it starts and when it has ended', async () => {
     const heard: string[] = [];
     kubernetes.kubelet.onStarted(({ name }) => heard.push(`start ${name}`));
     kubernetes.kubelet.onStopped(({ name }) => heard.push(`stop ${name}`));
@@ -302,7 +302,7 @@ describe('credentials', () => {
     });
   const env = () => kubernetes.kubelet.running()[0]?.env('web');
 
-  test('of an annotated service account reach every container of a new pod, neither an old pod nor the template', async () => {
+  test('of an annotated service account reach the containers of new pods only', async () => {
     deploy();
     await settle();
     annotate({ 'eks.amazonaws.com/role-arn': roleArn });
@@ -322,7 +322,7 @@ describe('credentials', () => {
     expect(env()).toHaveProperty('AWS_ROLE_ARN');
   });
 
-  test('of an association go before those of an annotation', async () => {
+  test('of an association override those of an annotation', async () => {
     annotate({ 'eks.amazonaws.com/role-arn': roleArn });
     associated.add('kubecost/default');
     deploy();
@@ -338,7 +338,7 @@ describe('credentials', () => {
     [{ addons: ['eks-pod-identity-agent'] }, true],
     [{ autoMode: true }, true],
     [{}, false],
-  ])('of EKS’s own association need the agent: %j', async (cluster, injected) => {
+  ])('of an association need the agent: %j', async (cluster, injected) => {
     const aws = await clusterWorld();
     const home = { accountId: clusterAccount, region: 'eu-west-1', name: 'other', ...cluster };
     const { associations, kubernetes: inside, arn } = await aws.world.eks.createCluster(home);
@@ -375,7 +375,7 @@ describe('a mounted file', () => {
     };
   };
 
-  test('in a directory follows its secret after a minute or so', async () => {
+  test('in a directory shows a changed secret after about a minute', async () => {
     putSecret('one');
     kubernetes.installKubecost({ generation: '1.x' });
     const content = reader('1.x');
@@ -394,7 +394,7 @@ describe('a mounted file', () => {
     expect(changes).toHaveLength(1);
   });
 
-  test('by subPath keeps what the pod started with until there is another pod', async () => {
+  test('by subPath keeps its first content until the pod is replaced', async () => {
     putSecret('one');
     kubernetes.installKubecost({ generation: '3.x' });
     const content = reader('3.x');
@@ -406,7 +406,7 @@ describe('a mounted file', () => {
     expect(content()).toBe('two');
   });
 
-  test('is not there for a container that does not mount it', () => {
+  test('is missing in a container that does not mount it', () => {
     putSecret('one');
     kubernetes.installKubecost({ generation: '2.x' });
     const [pod] = kubernetes.kubelet.running();
@@ -415,13 +415,13 @@ describe('a mounted file', () => {
   });
 });
 
-describe('the way in', () => {
+describe('access to a pod', () => {
   const status = 'proxy/cloudCost/status';
   const answering = () => {
     kubernetes.workloads.onProxy = (_, port, path, __, pod) => ({ status: 200, body: { port, path, pod: pod.name } });
   };
 
-  test('needs a ready pod behind the service, and somebody who listens', async () => {
+  test('through the proxy needs a ready pod with an open port', async () => {
     kubernetes.installKubecost({ generation: '3.x' });
     const path = `${core}/services/http:kubecost-cloud-cost:9005/${status}`;
     expect((await ask('GET', path)).body).toMatchObject({
@@ -454,7 +454,7 @@ describe('the way in', () => {
     expect(body.pod).toMatch(new RegExp(`^${workload}-[0-9a-f]{10}-[a-z0-9]{5}$`));
   });
 
-  test('to the logs is open where the proxy is blocked, and gives the lines asked for', async () => {
+  test('to the logs works without the proxy and respects the limits', async () => {
     deploy();
     await seconds(2);
     const path = () => `${core}/pods/${only().metadata.name}/log`;
@@ -481,7 +481,7 @@ describe('a token bound to a pod', () => {
       spec: { audiences: ['pods.eks.amazonaws.com'], boundObjectRef: { apiVersion: 'v1', kind: 'Pod', ...reference } },
     });
 
-  test('names the pod, which must exist and run as that service account', async () => {
+  test('needs an existing pod that runs as the service account', async () => {
     deploy();
     await settle();
     const { name, uid } = only().metadata;
@@ -503,7 +503,7 @@ describe('a token bound to a pod', () => {
 describe('an installation', () => {
   const readers = () => kubernetes.kubelet.running().flatMap(({ containers }) => containers.map(({ image }) => image));
 
-  test('is ready at once, takes an image of one’s own, and is gone when it is uninstalled', () => {
+  test('is ready at once, accepts another image and can be uninstalled', () => {
     const installation = {
       generation: '1.x',
       secretName: null,
@@ -517,7 +517,7 @@ describe('an installation', () => {
     expect([pods(), readers()]).toEqual([[], []]);
   });
 
-  test('that is upgraded from 2.x to 3.x changes its workloads and takes its time', async () => {
+  test('that is upgraded from 2.x to 3.x changes its workloads gradually', async () => {
     putSecret('{}');
     kubernetes.installKubecost({ generation: '2.x' });
     kubernetes.upgradeKubecost({ generation: '2.x' }, { generation: '3.x' });
@@ -528,7 +528,7 @@ describe('an installation', () => {
     expect(fares()).toEqual(['ready', 'ready', 'ready']);
   });
 
-  test('of OpenCost in a release of another name and namespace runs as asked', () => {
+  test('of OpenCost accepts another release name and namespace', () => {
     kubernetes.installKubecost({
       generation: 'opencost',
       namespace: 'finops',

@@ -65,7 +65,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-it('takes a bill from a bucket to a query over the SDK and the wire', async () => {
+it('SDK clients make a report and query its data', async () => {
   const { endpoint } = server;
   const s3 = new S3Client({ region, endpoint, credentials, forcePathStyle: true });
   const tags = [{ Key: 'managed-by', Value: 'test' }];

@@ -67,7 +67,7 @@ async function ask(token: string, caller = rootOf(clusterAccount)): Promise<Cred
 }
 
 describe('EKS Auth', () => {
-  it('gives a pod’s bound token the association’s role, with the six transitive tags', async () => {
+  it('gives a bound token the role of the association with its tags', async () => {
     const credentials = await ask(good());
     const sts = served.client(STSClient, credentials);
     const { Arn } = await sts.send(new GetCallerIdentityCommand({}));
@@ -100,12 +100,12 @@ describe('EKS Auth', () => {
     expect((await errorOf(ask(token))).name).toBe('ExpiredTokenException');
   });
 
-  it('knows no association of another service account', async () => {
+  it('does not find an association for another service account', async () => {
     const token = tokenOf('stranger', { audiences: [audience], boundObjectRef: bound('stranger-0') });
     expect(await errorOf(ask(token))).toMatchObject({ name: 'ResourceNotFoundException', status: 404 });
   });
 
-  it('refuses callers without the right, and clusters of other accounts', async () => {
+  it('refuses callers without permission and clusters of other accounts', async () => {
     const anybody = sessionOf(served.world, clusterAccount, 'anybody', {
       Effect: 'Allow',
       Action: 'eks:*',
@@ -115,7 +115,7 @@ describe('EKS Auth', () => {
     expect((await errorOf(ask(good(), rootOf('999900001111')))).name).toBe('ResourceNotFoundException');
   });
 
-  it('refuses a role that no longer trusts EKS to tag its sessions', async () => {
+  it('refuses a role whose trust does not allow TagSession', async () => {
     served.world.iam.createRole({
       accountId: clusterAccount,
       name: 'kubecost-untagged',
@@ -134,7 +134,7 @@ describe('EKS Auth', () => {
     });
   });
 
-  it('refuses the token of a pod that is gone', async () => {
+  it('refuses the token of a deleted pod', async () => {
     const token = good();
     served.cluster.kubernetes.delete('Pod', 'kubecost', 'kubecost-0');
     expect((await errorOf(ask(token))).name).toBe('InvalidTokenException');
@@ -144,7 +144,7 @@ describe('EKS Auth', () => {
 describe('a token bound to a pod', () => {
   const request = (account: string, boundObjectRef: object) => () => tokenOf(account, { boundObjectRef });
 
-  it('needs a pod that is there, is the one meant and runs as the account', () => {
+  it('needs the existing pod that runs as the service account', () => {
     expect(request('kubecost', bound('nobody', 'x'))).toThrow('not found');
     expect(request('stranger', bound('stranger-0', 'another uid'))).toThrow('does not match the UID');
     expect(request('kubecost', bound('stranger-0'))).toThrow('different serviceaccount');

@@ -24,7 +24,7 @@ function put(Entries: PutEventsRequestEntry[], credentials = rootOf(hub)) {
 const seen = () => sandbox.world.events.buses.get(busArn)?.map(({ detail }) => detail);
 
 describe('an event bus of the sandbox', () => {
-  it('takes each good entry of a call, and says of each bad one what is wrong', async () => {
+  it('accepts good entries of a call and reports the bad ones', async () => {
     const { FailedEntryCount, Entries } = await put([
       good,
       { ...good, Source: undefined },
@@ -52,13 +52,13 @@ describe('an event bus of the sandbox', () => {
     expect(seen()).toEqual([]);
   });
 
-  it('swallows what is put on a bus that is not there, as AWS does', async () => {
+  it('accepts events for a missing bus and drops them', async () => {
     expect(await put([{ ...good, EventBusName: 'other' }])).toMatchObject({ FailedEntryCount: 0 });
     expect([...sandbox.world.events.buses.keys()]).toEqual([busArn]);
     expect(seen()).toEqual([]);
   });
 
-  it('is open to who may put events on this very bus', async () => {
+  it('needs permission on the bus itself', async () => {
     const right = (Resource: string) => ({ Effect: 'Allow', Action: 'events:PutEvents', Resource });
     await put([good], sessionOf(sandbox.world, hub, 'teller', right(busArn)));
     const stranger = sessionOf(sandbox.world, hub, 'stranger', right(`${busArn}-of-others`));

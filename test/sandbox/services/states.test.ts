@@ -64,7 +64,7 @@ const startExecution = (name: string | undefined, input: object | string) =>
 const describeExecution = (name: string) =>
   call<sdk.DescribeExecutionOutput>('DescribeExecution', { executionArn: executionOf(name) });
 
-test('an execution runs to its end and shows its output', async () => {
+test('an execution ends and shows its output', async () => {
   const { executionArn, startDate } = await startExecution('run-1', { seconds: 60 });
   expect(executionArn).toBe(executionOf('run-1'));
   expect(startDate).toEqual(new Date(START));
@@ -77,7 +77,7 @@ test('an execution runs to its end and shows its output', async () => {
   });
 });
 
-test('the same start while it runs is one execution, another input or a closed execution is refused', async () => {
+test('starting again returns a running execution and refuses other cases', async () => {
   const first = await startExecution('run-1', { seconds: 60 });
   await clock.sleep(5000);
   expect(await startExecution('run-1', { seconds: 60 })).toEqual(first);
@@ -105,7 +105,7 @@ test.each([
   expect(states.executions.size).toBe(0);
 });
 
-test('unknown machines and executions are named', async () => {
+test('errors name unknown machines and executions', async () => {
   await expect(describeExecution('nobody')).rejects.toMatchObject({ code: 'ExecutionDoesNotExist' });
   const unknown = { stateMachineArn: `${stateMachineArn}-2` };
   await expect(call('StartExecution', unknown)).rejects.toMatchObject({ code: 'StateMachineDoesNotExist' });
@@ -125,7 +125,7 @@ test('a stopped execution is aborted with the reason given', async () => {
   expect(await describeExecution('run-1')).toMatchObject(stopped);
 });
 
-test('every change of status is announced, also the last one', async () => {
+test('every change of status is reported, also the last one', async () => {
   await startExecution('good', { seconds: 1 });
   await startExecution('bad', { seconds: 1, fail: true });
   await startExecution('endless', { seconds: 99 * 86_400 });
@@ -155,7 +155,7 @@ test('every change of status is announced, also the last one', async () => {
   expect(await describeExecution('bad')).toMatchObject({ status: 'FAILED', error: 'RangeError' });
 });
 
-test('executions are listed newest first, page by page, also while new ones start', async () => {
+test('executions are listed in stable pages, newest first', async () => {
   for (const name of ['a', 'b', 'c', 'd', 'e']) await startExecution(name, { seconds: name === 'c' ? 0 : DAY });
   const list = (request: object) =>
     call<sdk.ListExecutionsOutput>('ListExecutions', { stateMachineArn, maxResults: 2, ...request });
@@ -173,7 +173,7 @@ test('executions are listed newest first, page by page, also while new ones star
   await expect(list({ nextToken: 'x' })).rejects.toMatchObject({ code: 'InvalidToken' });
 });
 
-test('the history shows the states and the reason of a failure', async () => {
+test('the history shows the states and the cause of a failure', async () => {
   await startExecution('bad', { fail: true });
   await clock.sleep(10_000);
   const history = (request: object) =>
@@ -199,7 +199,7 @@ test.each([
   ['ListExecutions', { stateMachineArn: 'machine' }, 'machine'],
   ['DescribeExecution', { executionArn: 'execution' }, 'execution'],
   ['StopExecution', { executionArn: 'execution' }, 'execution'],
-])('%s needs the right of its name on the ARN it is given', (name, input, resource) => {
+])('%s needs the permission of its name on the given ARN', (name, input, resource) => {
   const operation = statesService.operations[name] as unknown as Operation<object>;
   const permissions = operation.permissions(input, {} as CallContext);
   expect(permissions).toEqual([{ action: `states:${name}`, resources: [resource] }]);

@@ -78,7 +78,7 @@ const poll: StateMachine = {
 describe('a poll loop', () => {
   const untilDelivery = () => (seconds() < 86_400 ? { status: 'waiting', seconds: 900 } : { status: 'ready' });
 
-  test('looks every 15 minutes until the first delivery a day later', async () => {
+  test('runs every 15 minutes until the delivery after a day', async () => {
     const looks: number[] = [];
     const run = execute(poll, {}, () => {
       looks.push(seconds());
@@ -117,7 +117,7 @@ describe('a poll loop', () => {
     expect(run.history().at(-1)?.type).toBe('ExecutionAborted');
   });
 
-  test('takes realistic time: each handler is followed by a virtual second', async () => {
+  test('takes one virtual second for each handler', async () => {
     await execute(poll, {}, () => ({ status: 'ready' }), { taskSeconds: 2 }).done;
     expect(seconds()).toBe(2);
   });
@@ -130,7 +130,7 @@ describe('Parallel', () => {
       [name, { Type: 'Task', Resource: `${LAMBDA}-${resource}`, End: true }],
     );
 
-  test('joins its branches in order', async () => {
+  test('returns the results of its branches in order', async () => {
     const definition = machine([
       'Both',
       { Type: 'Parallel', Branches: [branch('slow', 3600), branch('fast', 0)], End: true },
@@ -142,7 +142,7 @@ describe('Parallel', () => {
     ]);
   });
 
-  test('ends at once when a branch fails, while its sibling was to wait for hours', async () => {
+  test('ends at once when one branch fails while another waits', async () => {
     const definition = machine([
       'Both',
       { Type: 'Parallel', Branches: [branch('slow', 36_000), branch('bad', 60)], End: true },
@@ -183,7 +183,7 @@ describe('Retry and Catch', () => {
       ['Fail', { Type: 'Fail', ErrorPath: '$.failure.Error', CausePath: "States.Format('{} failed', $.id)" }],
     );
 
-  test('attempts come after 2, 4, 8, 16 and 32 seconds', async () => {
+  test('retries come after 2, 4, 8, 16 and 32 seconds', async () => {
     const at: number[] = [];
     const definition = retried({ Retry: [{ ErrorEquals: ['RetryableError'], IntervalSeconds: 2, MaxAttempts: 5 }] });
     const run = execute(definition, {}, () => {
@@ -195,7 +195,7 @@ describe('Retry and Catch', () => {
     expect(run.transitions()).toBe(6);
   });
 
-  test('full jitter and the longest delay shape the attempts', async () => {
+  test('full jitter and the maximum delay limit the pauses', async () => {
     const at: number[] = [];
     const definition = retried({
       Retry: [
@@ -217,7 +217,7 @@ describe('Retry and Catch', () => {
     expect(at).toEqual([0, 5, 35, 65]);
   });
 
-  test('an error that no retrier names goes straight to the catcher', async () => {
+  test('an error without a retrier goes to the catcher', async () => {
     const definition = retried({
       Retry: [{ ErrorEquals: ['RetryableError'] }],
       Catch: [
@@ -469,7 +469,7 @@ describe('Choice', () => {
     expect((await execute(definition, data).done).output).toBe(expected);
   });
 
-  test('a missing variable and a missing default fail the execution', async () => {
+  test('a Choice without variable or default fails the execution', async () => {
     const only = (variable: string) =>
       machine(
         ['Choose', { Type: 'Choice', Choices: [{ Variable: variable, IsNull: true, Next: 'Yes' }] }],
@@ -507,13 +507,13 @@ describe('Wait', () => {
   );
 });
 
-test('what the interpreter would ignore is refused at the start', () => {
+test('an unsupported field is refused at the start', () => {
   const state = { Type: 'Task', Resource: 'arn:aws:states:::dynamodb:putItem', End: true } as State;
   expect(() => execute(machine(['Put', state]), {})).toThrow('Lambda functions only');
   expect(() => execute(machine(['Put', { Type: 'Pass', Assign: {}, End: true } as State]), {})).toThrow('Assign');
 });
 
-test('500 executions that wait for a day together take a moment', async () => {
+test('500 executions that wait for a day take little real time', async () => {
   const invoke = () => Promise.resolve(seconds() < 86_400 ? { status: 'waiting', seconds: 900 } : { status: 'ready' });
   const runs = Array.from({ length: 500 }, () => execute(poll, {}, undefined, { invoke }).done);
   const results = await Promise.all(runs);

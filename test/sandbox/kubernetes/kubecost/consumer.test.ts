@@ -231,7 +231,7 @@ describe('the consumer', () => {
     expect(log.includes('athena configuration incomplete')).toBe(generation === '1.x');
   });
 
-  it('says No Connection before its first window is read', async () => {
+  it('reports No Connection before it has read its first window', async () => {
     const installed = await setUp();
     seedPayer(installed.world, payer);
     putFile(installed.cluster, { aws: [entry('444455556666')] });
@@ -239,7 +239,7 @@ describe('the consumer', () => {
     expect(installed.statuses).toEqual({ [keyOf('444455556666')]: 'No Connection' });
   });
 
-  it('goes through Pod Identity, whose tags the payer role has to let in', async () => {
+  it('uses Pod Identity when the payer role allows its session tags', async () => {
     const installed = await setUp({ identity: 'pod-identity' });
     seedPayer(installed.world, payer, { trusts: ['sts:AssumeRole', 'sts:TagSession'] });
     await installed.wait(60 * second);
@@ -254,7 +254,7 @@ describe('the consumer', () => {
     );
   });
 
-  it('fails for want of credentials where the pod has none', async () => {
+  it('fails when the pod has no credentials', async () => {
     const installed = await setUp({ identity: 'none' });
     seedPayer(installed.world, payer);
     await installed.wait(60 * second);
@@ -264,7 +264,7 @@ describe('the consumer', () => {
     );
   });
 
-  it('sends no external id, so a payer role that asks for one is closed to it', async () => {
+  it('cannot assume a payer role that requires an external id', async () => {
     const installed = await setUp();
     seedPayer(installed.world, payer);
     const role = installed.world.iam.role(payer, 'kubecost-cur-access');
@@ -277,13 +277,13 @@ describe('the consumer', () => {
   it.each<[reason: string, changes: object, words: RegExp]>([
     ['a bucket without s3://', { athenaBucketName: 'results-111122223333' }, /not a valid S3 path/],
     [
-      'a results bucket that is not there',
+      'a results bucket that does not exist',
       { athenaBucketName: 's3://nowhere' },
       /Unable to verify\/create output bucket/,
     ],
-    ['a workgroup that is not there', { athenaWorkgroup: 'Primary' }, /WorkGroup is not found/],
-    ['a database that is not there', { athenaDatabase: 'other' }, /query execution error: no query results available/],
-  ])('fails over %s, and says why in its log', async (_, changes, words) => {
+    ['a workgroup that does not exist', { athenaWorkgroup: 'Primary' }, /WorkGroup is not found/],
+    ['a database that does not exist', { athenaDatabase: 'other' }, /query execution error: no query results available/],
+  ])('fails over %s and logs the reason', async (_, changes, words) => {
     const installed = await setUp({ file: { aws: [entry(payer, changes)] } });
     seedPayer(installed.world, payer);
     await installed.wait(60 * second);
@@ -291,7 +291,7 @@ describe('the consumer', () => {
     expect(installed.log('cloud-cost')).toMatch(words);
   });
 
-  it('misses data where the report has none yet, and finds it at a later refresh', async () => {
+  it('reports missing data until a refresh finds some', async () => {
     const installed = await setUp();
     const { world } = installed;
     seedPayer(world, payer);
@@ -303,7 +303,7 @@ describe('the consumer', () => {
     expect(installed.statuses).toEqual({ [keyOf(payer)]: 'Connection Successful' });
   });
 
-  it('recovers within its first build once the rights are there', async () => {
+  it('recovers during its first build once it has permissions', async () => {
     const installed = await setUp();
     seedPayer(installed.world, payer, { days: 60 });
     const inline = installed.world.iam.role(payer, 'kubecost-cur-access')?.inline;
@@ -316,7 +316,7 @@ describe('the consumer', () => {
     expect(installed.statuses).toEqual({ [keyOf(payer)]: 'Connection Successful' });
   });
 
-  it('covers its whole retention after some minutes', async () => {
+  it('has read its whole retention after some minutes', async () => {
     const installed = await setUp();
     seedPayer(installed.world, payer);
     await installed.wait(25 * second);
@@ -327,7 +327,7 @@ describe('the consumer', () => {
     expect(installed.log('cloud-cost')).toMatch(/build\[\w+\]: completed in 3m58\.9s$/);
   });
 
-  it('loses its role when its service account is gone', async () => {
+  it('loses its role when its service account is deleted', async () => {
     const installed = await setUp();
     seedPayer(installed.world, payer);
     installed.cluster.kubernetes.delete('ServiceAccount', installed.namespace, 'reader');
@@ -335,7 +335,7 @@ describe('the consumer', () => {
     expect(installed.statuses).toEqual({ [keyOf(payer)]: 'Failed Connection' });
   });
 
-  it('tries again every six hours, also after a success', async () => {
+  it('refreshes every six hours, also after a success', async () => {
     const installed = await setUp();
     seedPayer(installed.world, payer);
     await installed.wait(60 * second);
@@ -347,7 +347,7 @@ describe('the consumer', () => {
     expect(installed.statuses).toEqual({ [keyOf(payer)]: 'Failed Connection' });
   });
 
-  it('takes every cloud down when one entry of the file is wrong, and keeps complaining', async () => {
+  it('stops every integration when one entry is wrong and keeps logging', async () => {
     const azure = [
       { azureSubscriptionID: 'sub', azureStorageContainer: 'c', azureStorageAccount: 'a', azureStorageAccessKey: 'k' },
     ];
@@ -364,7 +364,7 @@ describe('the consumer', () => {
     expect(log.split('MultiCloudWatcher: Error getting file').length).toBeGreaterThan(2);
   });
 
-  it('lists an entry that is not valid without trying it', async () => {
+  it('lists an invalid entry without querying it', async () => {
     const installed = await setUp({ file: { aws: [entry(payer, { projectID: '' })] } });
     await installed.wait(60 * second);
     expect(installed.ask('kubecost-cloud-cost:9005', '/cloudCost/status').body).toMatchObject({
@@ -372,14 +372,14 @@ describe('the consumer', () => {
     });
   });
 
-  it('keeps the file of its start where the mount is a subPath', async () => {
+  it('keeps its first file when the mount is a subPath', async () => {
     const installed = await setUp({ generation: '3.x' });
     putFile(installed.cluster, {});
     await installed.wait(10 * 60 * second);
     expect(Object.keys(installed.statuses)).toEqual([keyOf(payer)]);
   });
 
-  it('leaves untouched integrations alone when others come and go', async () => {
+  it('keeps unchanged integrations when others are added or removed', async () => {
     const installed = await setUp();
     seedPayer(installed.world, payer);
     await installed.wait(60 * second);
@@ -392,7 +392,7 @@ describe('the consumer', () => {
     expect(installed.log('cloud-cost').split('creating integration')).toHaveLength(3);
   });
 
-  it('is switched off in an OpenCost whose values do not ask for cloud costs', async () => {
+  it('is disabled in OpenCost without cloud costs in its values', async () => {
     const installed = await setUp({ generation: 'opencost', cloudCost: false });
     await installed.wait(60 * second);
     expect(installed.ask('opencost:9003', '/cloudCost/status')).toMatchObject({ status: 501 });
@@ -404,7 +404,7 @@ describe('the consumer', () => {
       'OpenCost 1.121.2 over any file',
       { generation: 'opencost', image: 'ghcr.io/opencost/opencost:1.121.2', file: {} },
     ],
-    ['any release over a null in a list', { generation: '3.x', file: '{"aws":{"athena":[null]}}' }],
+    ['because of a null in a list', { generation: '3.x', file: '{"aws":{"athena":[null]}}' }],
   ])('crashes %s', async (_, options) => {
     const installed = await setUp(options);
     await installed.wait(60 * second);
@@ -415,14 +415,14 @@ describe('the consumer', () => {
     expect(installed.statuses).toEqual({});
   });
 
-  it('answers nobody through a front end behind single sign-on', async () => {
+  it('cannot be reached through a front end with single sign-on', async () => {
     const installed = await setUp();
     installed.cluster.cloudCost.sso = true;
     expect(installed.ask('kubecost-cost-analyzer:9090', '/model/cloudCost/status').status).toBe(401);
     expect(installed.ask('kubecost-cloud-cost:9005', '/cloudCost/status').status).toBe(200);
   });
 
-  it('leaves a mark when somebody calls a GET that changes things', async () => {
+  it('records a call of a GET endpoint that changes state', async () => {
     const installed = await setUp();
     installed.ask('kubecost-cloud-cost:9005', '/cloudCost/status');
     expect(installed.world.calls.filter(({ writes }) => writes)).toEqual([]);
@@ -430,7 +430,7 @@ describe('the consumer', () => {
     expect(installed.world.calls.filter(({ writes }) => writes)).toMatchObject([{ operation: '/cloudCost/rebuild' }]);
   });
 
-  it('reads a file of a hundred payers without calls of its own being counted', async () => {
+  it('reads a file of a hundred payers without recording its calls', async () => {
     const accounts = Array.from({ length: 100 }, (_, index) => String(111_100_000_000 + index));
     const installed = await setUp({ file: { aws: accounts.map((accountId) => entry(accountId)) } });
     for (const accountId of accounts) seedPayer(installed.world, accountId);

@@ -83,7 +83,7 @@ describe('the consumer’s reader', () => {
     ['a provider that is null', { aws: null }, {}],
     ['an empty provider', { aws: {} }, {}],
     ['an empty legacy list', { aws: [] }, {}],
-    ['a new list inside a legacy one, of which nothing comes', { aws: [{ athena: [athena] }] }, {}],
+    ['a new list inside a legacy one, which it ignores', { aws: [{ athena: [athena] }] }, {}],
     [
       'legacy entries without database and table, as CSV reports',
       { aws: [{ ...legacy, athenaTable: '', athenaDatabase: '' }] },
@@ -113,7 +113,7 @@ describe('the consumer’s reader', () => {
     ['text after the document', '{"aws": []} x'],
     ['a byte order mark', '\uFEFF{}'],
     ['an empty file', ''],
-  ])('rejects the whole file over %s', (_, document) => {
+  ])('rejects the whole file because of %s', (_, document) => {
     expect(keysOf(document)).toBe('rejected');
   });
 
@@ -144,7 +144,7 @@ describe('the consumer’s reader', () => {
       'acme/billing.',
       'BigQueryConfig: missing Table',
     ],
-  ])('accepts the file but not the entry over %s', (_, document, name, problem) => {
+  ])('accepts the file but not the entry because of %s', (_, document, name, problem) => {
     const reading = readFile(JSON.stringify({ ...(document as object) }));
     expect(reading.kind === 'accepted' && reading.integrations.get(name)).toMatchObject({
       valid: false,
@@ -152,16 +152,16 @@ describe('the consumer’s reader', () => {
     });
   });
 
-  it('dies of a null in a list', () => {
+  it('crashes on a null in a list', () => {
     expect(keysOf({ aws: { athena: [athena, null] } })).toBe('panic');
   });
 
-  it('lets the last of two entries with one key win', () => {
+  it('uses the last of two entries with one key', () => {
     const reading = readFile(JSON.stringify({ aws: { athena: [athena, { ...athena, table: 'b' }] } }));
     expect(reading.kind === 'accepted' && reading.integrations.get(key)?.values.table).toBe('b');
   });
 
-  it('blames the legacy format whatever is wrong with the new one', () => {
+  it('reports the error of the legacy format for any invalid file', () => {
     expect(readFile(JSON.stringify({ aws: { athena: [without('workgroup')] } }))).toMatchObject({
       error: expect.stringContaining(
         'cannot unmarshal object into Go struct field MultiCloudConfig.aws of type []aws.AwsAthenaInfo',
@@ -169,13 +169,13 @@ describe('the consumer’s reader', () => {
     });
   });
 
-  it('mentions an empty legacy entry and goes on', () => {
+  it('logs an empty legacy entry and continues', () => {
     const reading = readFile(JSON.stringify({ aws: [{}, legacy] }));
     expect(reading).toMatchObject({ kind: 'accepted', log: [expect.stringContaining('<nil>')] });
     expect(keysOf({ aws: [{}, legacy] })).toEqual({ [key]: true });
   });
 
-  it('shows configurations without their secrets', () => {
+  it('shows configurations without secrets', () => {
     const document = {
       aws: {
         athena: [{ ...athena, authorizer: { authorizerType: 'AWSAccessKey', id: 'AKIA1', secret: 'the-aws-secret' } }],

@@ -81,7 +81,7 @@ function costQuery(months: [year: number, month: number | string][], from: strin
 }
 
 describe("Kubecost's queries", () => {
-  it('list the columns of the table, which must be named in lower case', async () => {
+  it('list the columns of a table named in lower case', async () => {
     const world = worldWithTable();
     const listing = (table: string) =>
       `SELECT column_name FROM information_schema.columns WHERE table_schema = '${database}' AND table_name = '${table}'`;
@@ -119,7 +119,7 @@ describe("Kubecost's queries", () => {
     ]);
   });
 
-  it('find nothing under a month with a leading zero, and scan nothing for it', async () => {
+  it('find and scan nothing for a month with a leading zero', async () => {
     const world = worldWithTable();
     const { QueryExecutionId } = await start(world, costQuery([[2026, '09']], '2026-09-01', '2026-10-01'));
     await world.clock.sleep(7_000);
@@ -127,12 +127,12 @@ describe("Kubecost's queries", () => {
     expect(QueryExecution).toMatchObject({ Status: { State: 'SUCCEEDED' }, Statistics: { DataScannedInBytes: 0 } });
   });
 
-  it('fail with the words users report when the report has no resource ids', async () => {
+  it('fail with the known message when the report has no resource ids', async () => {
     const { failed } = await query(worldWithTable([]), costQuery([[2026, 11]], '2026-11-03', '2026-11-05'));
     expect(failed).toMatch(/^SYNTAX_ERROR: line \d+:3: Column 'line_item_resource_id' cannot be resolved$/);
   });
 
-  it('read the status AWS leaves beside the data', async () => {
+  it('read the status table that AWS writes', async () => {
     expect(await query(worldWithTable(), 'SELECT status FROM cost_and_usage_data_status')).toEqual({
       rows: [['status'], ['READY']],
     });
@@ -140,17 +140,17 @@ describe("Kubecost's queries", () => {
 });
 
 describe('A query', () => {
-  it('names the table that does not exist', async () => {
+  it('fails with the name of a missing table', async () => {
     const { failed } = await query(worldWithTable(), 'SELECT 1 FROM "nothing" LIMIT 1');
     expect(failed).toBe(`TABLE_NOT_FOUND: line 1:15: Table 'awsdatacatalog.${database}.nothing' does not exist`);
   });
 
-  it('does not compare a month with a number', async () => {
+  it('fails when it compares a month with a number', async () => {
     const { failed } = await query(worldWithTable(), 'SELECT 1 FROM "kubecost_cur" WHERE month = 11 LIMIT 1');
     expect(failed).toBe('TYPE_MISMATCH: line 1:42: Cannot apply operator: varchar = integer');
   });
 
-  it('is queued, runs, and leaves its results at the output location', async () => {
+  it('is queued, runs and writes its results to the output location', async () => {
     const world = worldWithTable();
     const sql = `SELECT 1 FROM "${database}"."kubecost_cur" WHERE year='2026' AND month='11' LIMIT 1`;
     const { QueryExecutionId: id } = await start(world, sql);
@@ -165,7 +165,7 @@ describe('A query', () => {
     expect(world.s3.text('results', `queries/${id}.csv`)).toBe('"_col0"\n"1"\n');
   });
 
-  it('is the same query for the same client token, and none for another text', async () => {
+  it('with a used client token is the same query or an error', async () => {
     const world = worldWithTable();
     const ClientRequestToken = 'x'.repeat(32);
     const first = await start(world, 'SELECT status FROM cost_and_usage_data_status', { ClientRequestToken });
@@ -175,7 +175,7 @@ describe('A query', () => {
     });
   });
 
-  it('answers its rows in pages', async () => {
+  it('returns its rows in pages', async () => {
     const world = worldWithTable();
     const { QueryExecutionId } = await start(world, 'SELECT line_item_resource_id FROM kubecost_cur');
     await world.clock.sleep(7_000);
@@ -223,24 +223,24 @@ describe("The caller's rights", () => {
     return QueryExecution.Status.StateChangeReason;
   }
 
-  it('suffice when they cover catalog, data and results', async () => {
+  it('are sufficient for catalog, data and results', async () => {
     expect(await reasonFor(catalog, data, results)).toBeUndefined();
   });
 
-  it('are named when one on the catalog is missing', async () => {
+  it('are named in the error when one on the catalog is missing', async () => {
     const withoutPartitions: [string[], string[]] = [['glue:GetDatabase', 'glue:GetTable'], catalog[1]];
     expect(await reasonFor(withoutPartitions, data, results)).toMatch(
       /^Insufficient permissions to execute the query. User: arn:aws:sts::111122223333:assumed-role\/reader\/test is not authorized to perform: glue:GetPartitions on resource: /,
     );
   });
 
-  it('are missed on the folder of the partition', async () => {
+  it('are needed on the folder of the partition', async () => {
     expect(await reasonFor(catalog, results)).toBe(
       'Permission denied on S3 path: s3://reports/cur/kubecost_cur/kubecost_cur/year=2026/month=11',
     );
   });
 
-  it('are missed when results cannot be written, or their bucket not be found', async () => {
+  it('are needed to write results and to find their bucket', async () => {
     const readOnly: [string[], string[]] = [['s3:GetBucketLocation'], results[1]];
     expect(await reasonFor(catalog, data, readOnly)).toMatch(
       /^Access denied when writing output to url: s3:\/\/results/,
@@ -255,7 +255,7 @@ describe('Output locations', () => {
   const sql = 'SELECT status FROM cost_and_usage_data_status';
   const none = { ResultConfiguration: {} };
 
-  it('must be given somewhere, as s3:// and in this region', async () => {
+  it('must be set, start with s3:// and be in this region', async () => {
     const world = worldWithTable();
     world.s3.createBucket(payer, 'us-east-1', 'far-away');
     const refused = [
@@ -283,7 +283,7 @@ describe('Output locations', () => {
     expect(world.s3.keys('results')).toEqual([`enforced/${id}.csv`, `enforced/${id}.csv.metadata`]);
   });
 
-  it('clash with managed results', async () => {
+  it('are refused together with managed results', async () => {
     const world = worldWithTable();
     const configuration = { ManagedQueryResultsConfiguration: { Enabled: true } };
     world.athena.seedWorkgroup({ accountId: payer, region, name: 'managed', configuration });
@@ -293,7 +293,7 @@ describe('Output locations', () => {
     await start(world, sql, { WorkGroup: 'managed', ...none });
   });
 
-  it('are set on primary, which is there from the start without one', async () => {
+  it('can be set on the workgroup primary, which starts without one', async () => {
     const world = worldWithTable();
     await expect(start(world, sql, none)).rejects.toMatchObject({ code: 'InvalidRequestException' });
     await ask(world, athenaService, 'UpdateWorkGroup', {

@@ -59,7 +59,7 @@ async function rootCause(world: World, stack?: string): Promise<StackEvent | und
 }
 
 describe('The crawler stack', () => {
-  it('takes minutes, in the order its references demand', async () => {
+  it('creates its resources in the order of their references', async () => {
     const world = worldWithTemplate();
     await create(world);
     await world.clock.sleep(2 * minute);
@@ -74,7 +74,7 @@ describe('The crawler stack', () => {
     expect(order.at(-1)).toBe('kubecost-crawler');
   });
 
-  it('crawls, and replaces every notification of the bucket by its own', async () => {
+  it('crawls and replaces the notifications of the bucket', async () => {
     const world = worldWithTemplate();
     const bucket = world.s3.buckets.get('reports');
     if (bucket) bucket.notification = { EventBridgeConfiguration: {} };
@@ -102,7 +102,7 @@ describe('The crawler stack', () => {
     expect([...(table?.partitions.keys() ?? [])].sort()).toEqual(['2026/10', '2026/11', '2026/12']);
   });
 
-  it('leaves nothing when it is deleted, and stays known by its id', async () => {
+  it('leaves nothing after deletion and is still found by id', async () => {
     const world = worldWithTemplate();
     const { StackId } = await create(world);
     await world.clock.sleep(8 * minute);
@@ -118,7 +118,7 @@ describe('The crawler stack', () => {
     expect(world.s3.buckets.get('reports')?.notification).toEqual({});
   });
 
-  it('cannot be deleted cleanly once its bucket is gone', async () => {
+  it('cannot be deleted after its bucket', async () => {
     const world = worldWithTemplate();
     await create(world);
     await world.clock.sleep(8 * minute);
@@ -130,7 +130,7 @@ describe('The crawler stack', () => {
 });
 
 describe('A stack without functions', () => {
-  it('has a crawler that starts by its schedule', async () => {
+  it('has a crawler that starts on its schedule', async () => {
     const world = worldWithTemplate();
     const policy = { Statement: [{ Effect: 'Allow', Action: 's3:GetObject', Resource: 'arn:aws:s3:::reports/*' }] };
     const Resources = {
@@ -162,7 +162,7 @@ describe('A stack without functions', () => {
 });
 
 describe('A stack that fails', () => {
-  it('names the runtime Lambda no longer takes, and rolls back', async () => {
+  it('names the runtime that Lambda no longer accepts and rolls back', async () => {
     const world = worldWithTemplate('nodejs16.x');
     await create(world);
     await world.clock.sleep(6 * minute);
@@ -177,7 +177,7 @@ describe('A stack that fails', () => {
     await expect(create(world)).rejects.toMatchObject({ code: 'AlreadyExistsException' });
   });
 
-  it('clashes with a database of the same fixed name', async () => {
+  it('fails when a database of its name exists', async () => {
     const world = worldWithTemplate();
     world.glue.seedTable({
       accountId: payer,
@@ -195,7 +195,7 @@ describe('A stack that fails', () => {
     expect(databases.get('athenacurcfn_kubecost_cur')?.tables.has('kubecost_cur')).toBe(true);
   });
 
-  it('reserves executions that a small account does not have', async () => {
+  it('fails when the account cannot reserve its executions', async () => {
     const world = worldWithTemplate();
     world.lambda.setConcurrency(payer, region, 10);
     await create(world);
@@ -214,7 +214,7 @@ describe('A stack that fails', () => {
     expect(world.lambda.concurrency(payer, region).unreserved).toBe(102);
   });
 
-  it('names Lake Formation where it rules over the catalog', async () => {
+  it('names Lake Formation when it manages the catalog', async () => {
     const world = worldWithTemplate();
     world.lakeformation.lock(payer, region);
     await create(world);
@@ -245,7 +245,7 @@ describe('A stack that fails', () => {
     expect(world.iam.roles(payer).map(({ name }) => name)).toEqual(['provisioner']);
   });
 
-  it('hangs on a crawler that runs already, until its time is up', async () => {
+  it('waits for a crawler that already runs until its timeout', async () => {
     const world = worldWithTemplate();
     const TemplateBody = world.s3
       .text('reports', 'cur/kubecost_cur/crawler-cfn.yml')
@@ -258,7 +258,7 @@ describe('A stack that fails', () => {
     expect(await describeStack(world)).toMatchObject({ StackStatus: 'ROLLBACK_COMPLETE' });
   });
 
-  it('vanishes by name if it was told to delete itself', async () => {
+  it('is no longer found by name after OnFailure DELETE', async () => {
     const world = worldWithTemplate('nodejs16.x');
     const { StackId } = await create(world, { OnFailure: 'DELETE' });
     await world.clock.sleep(6 * minute);
@@ -268,14 +268,14 @@ describe('A stack that fails', () => {
 });
 
 describe('CreateStack', () => {
-  it('wants to be told that a template makes roles', async () => {
+  it('needs a capability for a template with roles', async () => {
     const world = worldWithTemplate();
     await expect(create(world, { Capabilities: [] })).rejects.toMatchObject({
       code: 'InsufficientCapabilitiesException',
     });
   });
 
-  it('takes a repeated token for the same request', async () => {
+  it('treats a repeated token as the same request', async () => {
     const world = worldWithTemplate();
     const first = await create(world, { ClientRequestToken: 'run-1' });
     expect(await create(world, { ClientRequestToken: 'run-1' })).toEqual(first);
@@ -284,7 +284,7 @@ describe('CreateStack', () => {
     });
   });
 
-  it('refuses templates it cannot read', async () => {
+  it('refuses an unreadable template', async () => {
     const world = worldWithTemplate();
     for (const TemplateBody of ['', 'Resources: {}', 'Resources: [', '{"Resources":{"A":{}}}', 'x'.repeat(51_201)])
       await expect(create(world, { TemplateBody })).rejects.toMatchObject({ code: 'ValidationError' });

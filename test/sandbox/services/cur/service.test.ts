@@ -35,14 +35,14 @@ const put = (world: World, changes: Partial<ReportDefinition> = {}) =>
   ask(world, curService, 'PutReportDefinition', { ReportDefinition: { ...definition, ...changes } }, inUsEast1);
 
 describe('PutReportDefinition', () => {
-  it('lives in us-east-1 only', async () => {
+  it('exists only in us-east-1', async () => {
     const world = await worldWithBucket();
     await expect(ask(world, curService, 'PutReportDefinition', { ReportDefinition: definition })).rejects.toMatchObject(
       { code: 'UnknownEndpoint' },
     );
   });
 
-  it('says nothing about a combination it refuses', async () => {
+  it('refuses an invalid combination with an empty message', async () => {
     const world = await worldWithBucket();
     const refused: Partial<ReportDefinition>[] = [
       { S3Prefix: '' },
@@ -55,7 +55,7 @@ describe('PutReportDefinition', () => {
       await expect(put(world, changes)).rejects.toMatchObject({ code: 'ValidationException', message: '' });
   });
 
-  it('refuses a second report of the same name, and an eleventh', async () => {
+  it('refuses a second report of one name and an eleventh report', async () => {
     const world = await worldWithBucket();
     await put(world);
     await expect(put(world)).rejects.toMatchObject({ code: 'DuplicateReportNameException' });
@@ -65,7 +65,7 @@ describe('PutReportDefinition', () => {
     });
   });
 
-  it('needs a bucket policy whose condition matches the literal AWS sends', async () => {
+  it('needs a bucket policy that matches the source ARN of AWS', async () => {
     const message = 'Failed to verify customer bucket permission.';
     const one = `arn:aws:cur:us-east-1:${payer}:definition/kubecost_cur`;
     await expect(put(await worldWithBucket(one))).rejects.toMatchObject({ message });
@@ -73,7 +73,7 @@ describe('PutReportDefinition', () => {
     await put(await worldWithBucket(undefined, 'StringLike'));
   });
 
-  it('does not see a policy in its first seconds', async () => {
+  it('does not see a bucket policy in its first seconds', async () => {
     const world = billingWorld();
     world.s3.createBucket(payer, 'eu-central-1', 'reports');
     world.s3.setPolicy('reports', billingPolicy('reports'));
@@ -83,7 +83,7 @@ describe('PutReportDefinition', () => {
     expect(world.s3.keys('reports')).toEqual(['aws-programmatic-access-test-object']);
   });
 
-  it('wants the bucket in the region it is told', async () => {
+  it('needs the bucket in the region of the definition', async () => {
     const world = await worldWithBucket();
     await expect(put(world, { S3Region: 'eu-west-1' })).rejects.toMatchObject({ code: 'ValidationException' });
     await expect(put(world, { S3Region: 'ca-west-1' })).rejects.toMatchObject({ code: 'ValidationException' });
@@ -91,7 +91,7 @@ describe('PutReportDefinition', () => {
 });
 
 describe('DescribeReportDefinitions', () => {
-  it('answers in pages of five', async () => {
+  it('returns pages of five', async () => {
     const world = await worldWithBucket();
     for (let n = 1; n <= 7; n++) await put(world, { ReportName: `report_${n}` });
     interface Page {
@@ -110,7 +110,7 @@ describe('DescribeReportDefinitions', () => {
 describe('Delivery', () => {
   const month = 'cur/kubecost_cur/kubecost_cur/year=2026/month=11';
 
-  it('begins hours after the report was made and is whole only minutes later', async () => {
+  it('starts hours after the report and takes minutes', async () => {
     const world = await worldWithBucket();
     await put(world);
     await world.clock.sleep(7 * hour);
@@ -132,7 +132,7 @@ describe('Delivery', () => {
     expect(world.cur.find(payer, 'kubecost_cur')?.status.lastStatus).toBe('SUCCESS');
   });
 
-  it('happens daily, and finishes the old month when a new one begins', async () => {
+  it('happens daily and completes the old month in the new one', async () => {
     const world = await worldWithBucket();
     await put(world);
     await world.clock.sleep(23 * 24 * hour);
@@ -140,7 +140,7 @@ describe('Delivery', () => {
     expect([...months].sort()).toEqual(['month=11', 'month=12']);
   });
 
-  it('writes nothing while the bucket refuses, and says why', async () => {
+  it('writes nothing while the bucket refuses and shows the reason', async () => {
     const world = await worldWithBucket();
     await put(world);
     const bucket = world.s3.buckets.get('reports');
@@ -153,7 +153,7 @@ describe('Delivery', () => {
     expect(world.cur.find(payer, 'kubecost_cur')?.status).toEqual({ lastStatus: 'ERROR_NO_BUCKET' });
   });
 
-  it('leaves a template of eleven resources beside the data', () => {
+  it('includes a template of eleven resources', () => {
     const world = billingWorld();
     world.cur.seedReport({ accountId: payer, definition, deliveredSince: Date.parse('2026-09-01T00:00:00Z') });
     const text = world.s3.text('reports', 'cur/kubecost_cur/crawler-cfn.yml') ?? '';

@@ -51,7 +51,7 @@ function role(name: string, accountId = clusterAccount, trust = trustIn({ AWS: c
 const whoAmI = async (roleName: string) => call(it.cluster, tokenAs(it.world, roleName), 'GET', '/api/v1/namespaces');
 const seconds = (count: number) => it.world.clock.sleep(count * 1000);
 
-test('a cluster shows where its API is, whom to trust and who issues its tokens', async () => {
+test('a cluster has an endpoint, a certificate authority and an issuer', async () => {
   const { cluster } = await eks.send(new DescribeClusterCommand({ name: clusterName }));
   expect(cluster).toMatchObject({
     arn: `arn:aws:eks:eu-west-1:${clusterAccount}:cluster/finops`,
@@ -78,7 +78,7 @@ test('a cluster of another account or name is not found', async () => {
   );
 });
 
-test('a cluster in the making has no endpoint yet and takes no changes', async () => {
+test('a cluster in creation has no endpoint and accepts no changes', async () => {
   await it.world.eks.createCluster({ ...home, name: 'young', status: 'CREATING' });
   const { cluster } = await eks.send(new DescribeClusterCommand({ name: 'young' }));
   expect([cluster?.status, cluster?.endpoint]).toEqual(['CREATING', undefined]);
@@ -95,7 +95,7 @@ test('an add-on is described if it is installed', async () => {
   expect((await errorOf(missing)).name).toBe('ResourceNotFoundException');
 });
 
-test('an access entry lets a role in after some seconds, with the rights of its groups', async () => {
+test('an access entry gives a role its groups after some seconds', async () => {
   const principalArn = role('entered', clusterAccount, undefined, '/deep/path/');
   const { accessEntry } = await eks.send(
     new CreateAccessEntryCommand({ clusterName, principalArn, kubernetesGroups: ['readers'], tags: { by: 'us' } }),
@@ -125,7 +125,7 @@ test('an access entry lets a role in after some seconds, with the rights of its 
   expect((await errorOf(gone)).name).toBe('ResourceNotFoundException');
 });
 
-test('an access policy works at once, or as late as the cluster is told to be', async () => {
+test('an access policy works at once or after a set delay', async () => {
   const principalArn = role('powerful');
   await eks.send(new CreateAccessEntryCommand({ clusterName, principalArn }));
   await seconds(6);
@@ -146,7 +146,7 @@ test('an access policy works at once, or as late as the cluster is told to be', 
   expect((await errorOf(eks.send(new DisassociateAccessPolicyCommand(about)))).name).toBe('ResourceNotFoundException');
 });
 
-test('an access entry is refused for what EKS refuses', async () => {
+test('an invalid access entry is refused', async () => {
   const create = (input: object) =>
     errorOf(eks.send(new CreateAccessEntryCommand({ clusterName, principalArn: role('any'), ...input })));
   expect(await create({ kubernetesGroups: ['system:masters'] })).toMatchObject({
@@ -171,13 +171,13 @@ test('an access entry is refused for what EKS refuses', async () => {
   });
 });
 
-test('a role of another account may have an access entry', async () => {
+test('a role of another account can have an access entry', async () => {
   const principalArn = role('visitor', payer);
   const { accessEntry } = await eks.send(new CreateAccessEntryCommand({ clusterName, principalArn }));
   expect(accessEntry?.username).toBe(`arn:aws:sts::${payer}:assumed-role/visitor/{{SessionName}}`);
 });
 
-test('each operation asks for its own right on its own resource', async () => {
+test('each operation needs its own permission on its own resource', async () => {
   const principalArn = role('subject');
   const arn = `arn:aws:eks:eu-west-1:${clusterAccount}`;
   const session = sessionOf(
@@ -252,7 +252,7 @@ test('a role that Pod Identity cannot use is refused', async () => {
   );
 });
 
-test('tags are added, listed and taken away', async () => {
+test('tags are added, listed and removed', async () => {
   const resourceArn = it.cluster.arn;
   await eks.send(new TagResourceCommand({ resourceArn, tags: { a: '1', b: '2' } }));
   await eks.send(new UntagResourceCommand({ resourceArn, tagKeys: ['a'] }));

@@ -58,7 +58,7 @@ const crawler = async (world: World) => {
 };
 
 describe('A crawler', () => {
-  it('names the table after the folder, with one partition per month', async () => {
+  it('names the table after the folder and adds monthly partitions', async () => {
     const world = await worldWithCrawler();
     deliver(world);
     await start(world);
@@ -83,7 +83,7 @@ describe('A crawler', () => {
     expect(await crawler(world)).toMatchObject({ State: 'READY', LastCrawl: { Status: 'SUCCEEDED' } });
   });
 
-  it('succeeds without a table where there is no data yet', async () => {
+  it('succeeds without data and makes no table', async () => {
     const world = await worldWithCrawler();
     await start(world);
     await world.clock.sleep(4 * minute);
@@ -91,14 +91,14 @@ describe('A crawler', () => {
     expect(await crawler(world)).toMatchObject({ LastCrawl: { Status: 'SUCCEEDED' } });
   });
 
-  it('does not start twice', async () => {
+  it('does not start while it runs', async () => {
     const world = await worldWithCrawler();
     await start(world);
     await expect(start(world)).rejects.toMatchObject({ code: 'CrawlerRunningException' });
     expect(await crawler(world)).toMatchObject({ State: 'RUNNING' });
   });
 
-  it('starts by itself at its daily time', async () => {
+  it('starts on its daily schedule', async () => {
     const world = await worldWithCrawler('cron(15 12 * * ? *)');
     deliver(world);
     await world.clock.sleep(4 * 60 * minute + 10 * minute);
@@ -129,7 +129,7 @@ describe('A crawler of a role', () => {
 });
 
 describe('The catalog', () => {
-  it('answers tables in pages', async () => {
+  it('returns tables in pages', async () => {
     const world = await worldWithCrawler();
     for (let n = 0; n < 5; n++)
       await ask(world, glueService, 'CreateTable', {
@@ -143,7 +143,7 @@ describe('The catalog', () => {
     expect(page).toMatchObject({ TableList: [{}, {}, {}], NextToken: '3' });
   });
 
-  it('keeps accounts and regions apart', async () => {
+  it('separates accounts and regions', async () => {
     const world = await worldWithCrawler();
     const input = { Name: 'athenacurcfn_kubecost' };
     await expect(ask(world, glueService, 'GetDatabase', input, { accountId: '999988887777' })).rejects.toMatchObject({

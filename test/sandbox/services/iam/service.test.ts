@@ -31,7 +31,7 @@ const createPolicy = (PolicyName: string, document: object = allowAll) =>
 const policyArn = (name: string) => `arn:aws:iam::${payer}:policy/${name}`;
 
 describe('roles', () => {
-  it('are created with path, tags and trust, and read back as they were sent', async () => {
+  it('are created with path, tags and trust and returned unchanged', async () => {
     const Tags = [{ Key: 'managed-by', Value: 'us' }];
     const { Role } = await create('full', lambdaTrust, {
       Path: '/team/',
@@ -50,7 +50,7 @@ describe('roles', () => {
     ]);
   });
 
-  it('have names that are unique without case, and belong to one account', async () => {
+  it('have case-insensitive unique names within an account', async () => {
     await create('Unique');
     expect(await errorOf(create('unique'))).toMatchObject({ name: 'EntityAlreadyExistsException', status: 409 });
     const other = running.client(iam.IAMClient, rootOf(hub));
@@ -104,7 +104,7 @@ describe('roles', () => {
     expect(world.iam.role(payer, 'ok')).toBeUndefined();
   });
 
-  it('show a trusted role by its id once it is gone, and a new role of its name is a stranger', async () => {
+  it('show a deleted trusted role by id and distrust its successor', async () => {
     world.iam.createRole({ accountId: payer, name: 'friend', trust: lambdaTrust, settled: true });
     await create('host', trustIn({ AWS: `arn:aws:iam::${payer}:role/friend` }));
     const id = world.iam.role(payer, 'friend')?.id ?? '';
@@ -114,7 +114,7 @@ describe('roles', () => {
     expect(decodeURIComponent(Role?.AssumeRolePolicyDocument ?? '')).toContain(`"AWS":"${id}"`);
   });
 
-  it('are listed page by page', async () => {
+  it('are listed in pages', async () => {
     for (const name of ['p1', 'p2', 'p3']) await create(name, lambdaTrust, { Path: '/pages/' });
     const first = await client.send(new iam.ListRolesCommand({ PathPrefix: '/pages/', MaxItems: 2 }));
     expect(first).toMatchObject({ IsTruncated: true, Roles: [{ RoleName: 'p1' }, { RoleName: 'p2' }] });
@@ -123,7 +123,7 @@ describe('roles', () => {
     expect(second).toMatchObject({ IsTruncated: false, Roles: [{ RoleName: 'p3' }] });
   });
 
-  it('go only when nothing hangs on them', async () => {
+  it('can be deleted only without policies', async () => {
     await create('busy');
     await put('busy', 'inline', allowAll);
     await createPolicy('managed');
@@ -139,7 +139,7 @@ describe('roles', () => {
 });
 
 describe('policies of a role', () => {
-  it('are put, read and listed', async () => {
+  it('can be written, read and listed', async () => {
     await create('inline');
     await put('inline', 'b', allowAll);
     await put('inline', 'a', allowAll);
@@ -176,7 +176,7 @@ describe('policies of a role', () => {
     expect(refused.message).toContain(message);
   });
 
-  it('share 10,240 characters inline, and ten attachments', async () => {
+  it('have at most 10,240 inline characters and ten attachments', async () => {
     await create('small');
     const big = (length: number) =>
       policy({ Effect: 'Allow', Action: 's3:*', Resource: `arn:aws:s3:::${'x'.repeat(length)}` });
@@ -193,7 +193,7 @@ describe('policies of a role', () => {
     expect(attached.AttachedPolicies).toHaveLength(10);
   });
 
-  it('may be AWS’s own, but not another account’s', async () => {
+  it('can be managed by AWS but not by another account', async () => {
     await create('glue');
     const attach = (PolicyArn: string) => client.send(new iam.AttachRolePolicyCommand({ RoleName: 'glue', PolicyArn }));
     await attach('arn:aws:iam::aws:policy/service-role/AWSGlueServiceRole');
@@ -202,7 +202,7 @@ describe('policies of a role', () => {
 });
 
 describe('managed policies', () => {
-  it('keep five versions, of which one is in force', async () => {
+  it('have at most five versions and one default', async () => {
     await createPolicy('versions');
     const PolicyArn = policyArn('versions');
     const add = () =>
@@ -226,7 +226,7 @@ describe('managed policies', () => {
     );
   });
 
-  it('are refused beyond 6,144 characters, twice under one name, or while attached gone', async () => {
+  it('are refused when too long, duplicate or deleted while attached', async () => {
     const long = policy({ Effect: 'Allow', Action: 's3:*', Resource: `arn:aws:s3:::${'x'.repeat(6144)}` });
     expect((await errorOf(createPolicy('long', long))).message).toBe('Cannot exceed quota for PolicySize: 6144');
     await createPolicy('Once');
@@ -244,7 +244,7 @@ describe('OpenID Connect providers', () => {
   const Url = 'https://oidc.eks.eu-west-1.amazonaws.com/id/ABC';
   const OpenIDConnectProviderArn = `arn:aws:iam::${payer}:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/ABC`;
 
-  it('are made once per issuer, and take further audiences', async () => {
+  it('exist once for each issuer and accept more audiences', async () => {
     const make = () =>
       client.send(new iam.CreateOpenIDConnectProviderCommand({ Url, ClientIDList: ['one'], Tags: tags(1) }));
     expect((await make()).OpenIDConnectProviderArn).toBe(OpenIDConnectProviderArn);
@@ -272,7 +272,7 @@ describe('OpenID Connect providers', () => {
 describe('authorisation', () => {
   const read = (RoleName: string) => new iam.GetRoleCommand({ RoleName });
 
-  it('obeys the resource, the path and the tags a policy names', async () => {
+  it('follows the resource, path and tags that a policy names', async () => {
     const seed = (name: string, path: string, owner: string) =>
       world.iam.createRole({ accountId: payer, name, path, trust: lambdaTrust, tags: { owner } });
     seed('mine', '/team/', 'us');
@@ -296,7 +296,7 @@ describe('authorisation', () => {
     expect((await errorOf(limited.send(read('outside')))).name).toBe('AccessDenied');
   });
 
-  it('asks for the right to tag when something is created with tags', async () => {
+  it('needs the tagging permission to create something with tags', async () => {
     const untagging = sessionOf(world, payer, 'untagging', {
       Effect: 'Allow',
       Action: 'iam:CreateRole',
@@ -307,7 +307,7 @@ describe('authorisation', () => {
     expect((await errorOf(running.client(iam.IAMClient, untagging).send(tagged))).message).toContain('iam:TagRole');
   });
 
-  it('follows policies only when they have settled, while reads show them at once', async () => {
+  it('follows a changed policy only after some seconds', async () => {
     const late = running.client(iam.IAMClient, sessionOf(world, payer, 'late'));
     const may = () =>
       late.send(read('late')).then(
@@ -338,7 +338,7 @@ describe('authorisation', () => {
     expect(await may()).toBe(true);
   });
 
-  it('tells which service a role trusts, once the role has settled', async () => {
+  it('knows the trusted service of a role after some seconds', async () => {
     await create('for-lambda');
     const arn = `arn:aws:iam::${payer}:role/for-lambda`;
     expect(world.iam.trusts(arn, 'lambda.amazonaws.com')).toBe(false);
@@ -348,8 +348,8 @@ describe('authorisation', () => {
   });
 });
 
-describe('what else an account says of itself', () => {
-  it('is its organization, its concurrency and who rules its data lake', async () => {
+describe('settings of an account', () => {
+  it('include organization, concurrency and data lake administrators', async () => {
     const organizations = running.client(OrganizationsClient);
     const ask = () => organizations.send(new DescribeOrganizationCommand({}));
     expect((await errorOf(ask())).name).toBe('AWSOrganizationsNotInUseException');

@@ -17,7 +17,7 @@ describe('S3 buckets', () => {
     });
   });
 
-  it('says that a bucket is already yours everywhere but in us-east-1', async () => {
+  it('refuses a second creation by the owner outside us-east-1', async () => {
     const world = billingWorld();
     await ask(world, s3Service, 'CreateBucket', bucketIn('eu-central-1'));
     await expect(ask(world, s3Service, 'CreateBucket', bucketIn('eu-central-1'))).rejects.toMatchObject({
@@ -28,7 +28,7 @@ describe('S3 buckets', () => {
     expect(world.s3.buckets.size).toBe(2);
   });
 
-  it('wants a location constraint that fits the endpoint', async () => {
+  it('needs a location constraint that fits the endpoint', async () => {
     const world = billingWorld();
     await expect(ask(world, s3Service, 'CreateBucket', { Bucket: 'reports' })).rejects.toMatchObject({
       code: 'IllegalLocationConstraintException',
@@ -41,7 +41,7 @@ describe('S3 buckets', () => {
     ).rejects.toMatchObject({ code: 'InvalidLocationConstraint' });
   });
 
-  it('refuses names that DNS would refuse', async () => {
+  it('refuses names that are invalid in DNS', async () => {
     const world = billingWorld();
     for (const name of ['Reports', 'a', '10.0.0.1', 'a..b', '-reports', 'reports_1'])
       await expect(ask(world, s3Service, 'CreateBucket', bucketIn('eu-central-1', name))).rejects.toMatchObject({
@@ -49,7 +49,7 @@ describe('S3 buckets', () => {
       });
   });
 
-  it('redirects a request that comes to the wrong region and names the right one', async () => {
+  it('redirects a request for another region', async () => {
     const world = billingWorld();
     world.s3.createBucket(payer, 'eu-west-1', 'reports');
     await expect(ask(world, s3Service, 'HeadBucket', { Bucket: 'reports' })).rejects.toMatchObject({
@@ -61,7 +61,7 @@ describe('S3 buckets', () => {
     expect(location).toEqual({ LocationConstraint: 'eu-west-1' });
   });
 
-  it('refuses whoever expects another owner, and strangers', async () => {
+  it('refuses another expected owner and other accounts', async () => {
     const world = billingWorld();
     world.s3.createBucket(payer, 'eu-central-1', 'reports');
     for (const name of ['GetBucketPolicy', 'HeadBucket', 'ListObjectsV2', 'PutBucketTagging'])
@@ -73,7 +73,7 @@ describe('S3 buckets', () => {
     ).rejects.toMatchObject({ status: 403 });
   });
 
-  it('is deleted only when empty', async () => {
+  it('can be deleted only when empty', async () => {
     const world = billingWorld();
     world.s3.createBucket(payer, 'eu-central-1', 'reports');
     world.s3.put('reports', 'a', 'text');
@@ -102,7 +102,7 @@ describe('S3 bucket settings', () => {
       ],
     });
 
-  it('answers what is not set by the name AWS gives it', async () => {
+  it('answers an unset setting with the error of AWS', async () => {
     const world = billingWorld();
     world.s3.createBucket(payer, 'eu-central-1', 'reports');
     const missing = {
@@ -114,7 +114,7 @@ describe('S3 bucket settings', () => {
       await expect(ask(world, s3Service, name, { Bucket: 'reports' })).rejects.toMatchObject({ code, status: 404 });
   });
 
-  it('refuses policies that are malformed or public', async () => {
+  it('refuses malformed and public policies', async () => {
     const world = billingWorld();
     world.s3.createBucket(payer, 'eu-central-1', 'reports');
     const put = (Policy: string) => ask(world, s3Service, 'PutBucketPolicy', { Bucket: 'reports', Policy });
@@ -126,7 +126,7 @@ describe('S3 bucket settings', () => {
     });
   });
 
-  it('lets a TLS-only policy pass TLS, and a full denial bind even the owner', async () => {
+  it('applies a TLS-only policy and a full denial to the owner', async () => {
     const world = billingWorld();
     world.s3.createBucket(payer, 'eu-central-1', 'reports');
     world.s3.setPolicy('reports', statement());
@@ -148,7 +148,7 @@ describe('S3 bucket settings', () => {
 });
 
 describe('S3 notifications', () => {
-  it('must not overlap', async () => {
+  it('cannot overlap', async () => {
     const world = billingWorld();
     world.s3.createBucket(payer, 'eu-central-1', 'reports');
     const rule = (event: string, Value: string) => ({
@@ -169,7 +169,7 @@ describe('S3 notifications', () => {
 });
 
 describe('S3 objects', () => {
-  it('hides from whoever may not list the bucket that a key is missing', async () => {
+  it('denies a missing key to callers who cannot list the bucket', async () => {
     const world = billingWorld();
     world.s3.createBucket(payer, 'eu-central-1', 'reports');
     const head = () => ask(world, s3Service, 'HeadObject', { Bucket: 'reports', Key: 'a' });
@@ -184,7 +184,7 @@ describe('S3 objects', () => {
     await expect(head()).rejects.toMatchObject({ status: 403 });
   });
 
-  it('lists in pages and folds keys at the delimiter', async () => {
+  it('lists in pages and groups keys by delimiter', async () => {
     const world = billingWorld();
     world.s3.createBucket(payer, 'eu-central-1', 'reports');
     for (const key of ['p/a', 'p/b/1', 'p/b/2', 'p/c', 'q']) world.s3.put('reports', key, key);
@@ -204,7 +204,7 @@ describe('S3 objects', () => {
     expect(seen).toEqual(['p/a', 'p/b/', 'p/c']);
   });
 
-  it('stay in a versioned bucket, behind a delete marker, until every version is deleted', async () => {
+  it('stay in a versioned bucket until every version is deleted', async () => {
     const world = billingWorld();
     const bucket = world.s3.createBucket(payer, 'eu-central-1', 'reports');
     bucket.versioned = true;
@@ -227,7 +227,7 @@ describe('S3 objects', () => {
     expect(world.s3.buckets.size).toBe(0);
   });
 
-  it('that the caller may not delete are errors in an answer of success', async () => {
+  it('that cannot be deleted are errors within a successful answer', async () => {
     const world = billingWorld();
     world.s3.createBucket(payer, 'eu-central-1', 'reports');
     for (const key of ['mine/a', 'other/b']) world.s3.put('reports', key, '');

@@ -62,7 +62,7 @@ describe('AssumeRole', () => {
     expect(world.sts.callerOf(session.accessKeyId)).toBeUndefined();
   });
 
-  it('knows only keys that were issued, with their token', async () => {
+  it('accepts only issued keys with their token', async () => {
     const session = world.sts.issueSession({ accountId: hub, roleName: 'caller', sessionName: 's' });
     const { sessionToken, ...bare } = session;
     expect(sessionToken.length).toBeGreaterThan(600);
@@ -107,11 +107,11 @@ describe('AssumeRole', () => {
       });
   });
 
-  it('answers a missing role like one that does not trust the caller', async () => {
+  it('answers the same for a missing and an untrusting role', async () => {
     expect(await errorOf(assume(`arn:aws:iam::${payer}:role/missing`))).toMatchObject(denied);
   });
 
-  it('needs the caller’s own policy too, unless a role of its own account names it', async () => {
+  it('needs the caller’s policy unless the trust names the caller', async () => {
     const powerless = sessionOf(world, hub, 'powerless');
     const arn = `arn:aws:iam::${hub}:role/powerless`;
     expect(await errorOf(assume(roleThat(trustIn({ AWS: arn })), {}, powerless))).toMatchObject(denied);
@@ -119,7 +119,7 @@ describe('AssumeRole', () => {
     await assume(roleThat(trustIn({ AWS: arn }), hub), {}, powerless);
   });
 
-  it('no longer trusts a role that was deleted and made anew', async () => {
+  it('does not trust a role that was deleted and created again', async () => {
     world.iam.createRole({
       accountId: hub,
       name: 'reborn',
@@ -139,7 +139,7 @@ describe('AssumeRole', () => {
     await assume(byCondition, {}, session);
   });
 
-  it('sees a new role and a new trust policy only once they have settled', async () => {
+  it('sees a new role and trust policy only after some seconds', async () => {
     const fresh = sessionOf(world, hub, 'fresh', mayAssume);
     const { arn } = world.iam.createRole({ accountId: payer, name: 'new', trust: lambdaTrust });
     const iam = running.client(IAMClient);
@@ -153,7 +153,7 @@ describe('AssumeRole', () => {
     await assume(arn, {}, fresh);
   });
 
-  it('limits chained sessions to an hour, others to what the role allows', async () => {
+  it('limits chained sessions to one hour and others by role', async () => {
     const long = roleThat(trustIn({ AWS: hubRoot }), payer, 43_200);
     const again = sessionOf(world, hub, 'again', mayAssume);
     expect(await errorOf(assume(long, { DurationSeconds: 3601 }, again))).toMatchObject({
@@ -173,7 +173,7 @@ describe('AssumeRole', () => {
     ['an external id with a blank', { ExternalId: 'a b' }, 'ValidationError'],
     ['less than 15 minutes', { DurationSeconds: 899 }, 'ValidationError'],
     ['a session policy over 2,048 characters', { Policy: ' '.repeat(2049) }, 'ValidationError'],
-    ['a session policy that is none', { Policy: '{}' }, 'MalformedPolicyDocumentException'],
+    ['an invalid session policy', { Policy: '{}' }, 'MalformedPolicyDocumentException'],
     [
       'tags that do not pack',
       { Tags: [1, 2].map((at) => ({ Key: `k${at}`, Value: 'v'.repeat(250) })) },
@@ -183,7 +183,7 @@ describe('AssumeRole', () => {
     expect((await errorOf(assume(roleThat(trustIn({ AWS: hubRoot })), more, rootOf(hub)))).name).toBe(name);
   });
 
-  it('narrows a session by its policy', async () => {
+  it('limits a session by its policy', async () => {
     const trust = trustIn({ AWS: hubRoot });
     const inline = { all: policy({ Effect: 'Allow', Action: '*', Resource: '*' }) };
     const { arn } = world.iam.createRole({ accountId: payer, name: 'wide', trust, inline, settled: true });
@@ -204,7 +204,7 @@ describe('transitive session tags', () => {
     return world.sts.issueSession({ accountId: hub, roleName: name, sessionName: 'pod', sessionTags });
   };
 
-  it('make the next AssumeRole need sts:TagSession in the trust policy and in the caller’s own', async () => {
+  it('need sts:TagSession in the trust policy and the caller’s policy', async () => {
     const tagged = pod('pod', mayAssume, mayTag);
     const untrusted = await errorOf(assume(roleThat(trustIn({ AWS: hubRoot })), {}, tagged));
     expect(untrusted.message).toContain('is not authorized to perform: sts:TagSession on resource');
@@ -214,7 +214,7 @@ describe('transitive session tags', () => {
     expect(world.sts.callerOf(credentialsOf(session).accessKeyId)?.sessionTags).toEqual(sessionTags);
   });
 
-  it('may not be set anew', async () => {
+  it('cannot be set again', async () => {
     const Tags = [{ Key: 'eks-cluster-name', Value: 'other' }];
     const refused = await errorOf(
       assume(roleThat(tagTrust({ AWS: hubRoot })), { Tags }, pod('pod3', mayAssume, mayTag)),
@@ -336,7 +336,7 @@ describe('a presigned GetCallerIdentity', () => {
   }
   const session = () => world.sts.issueSession({ accountId: hub, roleName: 'caller', sessionName: 'token' });
 
-  it('tells who signed it, for which cluster, for fifteen minutes', async () => {
+  it('identifies signer and cluster for fifteen minutes', async () => {
     const url = await presigned(session());
     expect(world.sts.verifyPresigned(url).caller?.roleArn).toBe(callerArn);
     expect(world.sts.verifyPresigned(url, 'finops').caller?.roleArn).toBe(callerArn);
