@@ -36,9 +36,9 @@ const services = [
   stsService,
 ];
 
-/** An AWS in which nothing exists yet. It begins on a fixed day, so that every run of it is the same. */
+/** An AWS in which nothing exists yet. It starts on a fixed day, so every run is the same. */
 export function createWorld({ startMs = Date.UTC(2026, 10, 10, 9) }: { startMs?: number } = {}): World {
-  // Each state needs the world and the world each state: they only look at one another once all are there.
+  // Each state needs the world and the world needs each state. They use one another only when all exist.
   const world = { clock: new VirtualClock(startMs), calls: [], faults: [], services } as unknown as World;
   return Object.assign(world, {
     iam: new IamState(world),

@@ -1,4 +1,4 @@
-// What test/sandbox offers to everybody else; nothing outside it imports another of its files.
+// The interface of the sandbox. Code outside test/sandbox imports this file only.
 export { installVirtualDate, VirtualClock } from './clock.ts';
 export { createWorld } from './create-world.ts';
 export { crashAfterWrite, type FaultRule } from './faults.ts';

@@ -38,7 +38,7 @@ const steps = [
 ] as const satisfies StepName[];
 export type AccessStep = (typeof steps)[number];
 
-/** What the other branches leave behind. */
+/** Outputs of the other branches. */
 const elsewhere = {
   'athena-results': {
     athenaWorkgroup: 'primary',
@@ -54,7 +54,7 @@ const elsewhere = {
   },
 };
 
-/** Two accounts with the rights the access steps declare, a cluster, and runs that take these steps by their real handlers. */
+/** A payer account, a cluster account with a cluster, and runs whose other branches are done. */
 export class AccessHarness {
   readonly sandbox: DeployedSandbox;
   readonly world: World;
@@ -119,7 +119,7 @@ export class AccessHarness {
     return run.runId;
   }
 
-  /** An offboarding whose inventory is done, of a payer that nobody knows unless `found` says so. */
+  /** An offboarding whose inventory is done. The inventory found nothing except `found`. */
   async newOffboarding(
     request: Partial<OffboardingRequestInput> = {},
     found: Partial<Outputs['inventory']> = {},
@@ -157,7 +157,7 @@ export class AccessHarness {
     return invokeStep(this.sandbox, runId, name);
   }
 
-  /** Lets the step die right after its nth write to AWS or the cluster. */
+  /** Ends the step right after its nth write to AWS or the cluster. */
   async crash(runId: string, name: AccessStep, n: number): Promise<void> {
     const restart = crashAfterWrite(this.world, n);
     await this.invoke(runId, name).catch(() => undefined);

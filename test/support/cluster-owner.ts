@@ -5,7 +5,7 @@ import { groupName, type RoleScope } from '../../shared/cluster/provisioner-role
 import type { Cluster, SeedObject } from '../sandbox/index.ts';
 import type { DeployedSandbox } from './deployed-sandbox.ts';
 
-/** The printed manifest, as the cluster's owner applies it. */
+/** Applies the printed manifest as the cluster's owner does. */
 export function applyManifest({ kubernetes }: Cluster, scope: RoleScope): void {
   for (const document of parseAllDocuments(renderClusterManifest(scope)))
     kubernetes.apply(document.toJS() as SeedObject);

@@ -27,16 +27,16 @@ const functionRolePath = '/kubecost-payer-onboarding/functions/';
 
 type Handler = (event: unknown, context: unknown) => Promise<unknown>;
 
-/** One line per function the hub ran. */
+/** One record for each invocation of a function. */
 export interface InvocationRecord {
   /** Virtual milliseconds since the epoch. */
   at: number;
   functionKey: string;
   runId?: string;
-  /** The step waited before and, having looked, waits on. */
+  /** The step waited at its previous invocation and still waits. */
   repeatedWait: boolean;
   waits: boolean;
-  /** Operations on the hub's own table, in order. */
+  /** Operations on the deployment's table, in order. */
   tableCalls: string[];
   error?: string;
 }
@@ -45,7 +45,7 @@ export interface DeployedSandboxOptions {
   startMs?: number;
   /** Simulated seconds per real second; absent: time jumps. */
   speed?: number;
-  /** False waives the signature on API calls: only for `npm start` on loopback. */
+  /** False: API calls need no signature. Only for `npm start` on loopback. */
   signing?: boolean;
   apiPort?: number;
 }
@@ -64,9 +64,9 @@ export interface DeployedSandbox {
 
 let deployed: ReturnType<typeof readServerlessFile> | undefined;
 
-/** The deployment, run here: functions, table, state machine, routes and schedules exactly as serverless.yml declares them. */
+/** Runs the deployment of serverless.yml in a sandbox: functions, table, state machines, routes and schedules. */
 export async function startDeployedSandbox(options: DeployedSandboxOptions = {}): Promise<DeployedSandbox> {
-  // Reading the file takes longer than starting all the rest.
+  // Reading the file takes longer than starting everything else.
   const file = (deployed ??= readServerlessFile({ deploymentId, allowedHostSuffixes: '127.0.0.1' }));
   const world = createWorld(options.startMs === undefined ? {} : { startMs: options.startMs });
   world.events.createEventBus(hubAccountId, hubRegion, eventBusName);
@@ -137,7 +137,7 @@ export async function startDeployedSandbox(options: DeployedSandboxOptions = {})
   }
   for (const { functionKey, pattern } of busRules(file))
     world.events.putRule(eventBusArn, pattern, (event) => {
-      // Time stands still also while the function's code is loaded.
+      // Time must not move while the function's code is loaded.
       void world.clock.hold(() => invoke(functionKey, event), functionKey).catch(reportBackground);
     });
   scheduleSweep(world, invoke);
@@ -175,7 +175,7 @@ function loadHandler(functionKey: string): Promise<Handler> {
   return loaded;
 }
 
-/** The role the hub's functions run as; one for all here, under the path the provisioner roles trust. */
+/** Credentials of the functions' role: one for all functions here, under the path that the provisioner roles trust. */
 function hubCredentials(world: World): Record<string, string> {
   world.iam.createRole({
     accountId: hubAccountId,
@@ -210,7 +210,7 @@ function hubCredentials(world: World): Record<string, string> {
   };
 }
 
-/** Literals stay, references become what they refer to here. */
+/** Replaces references by the names of this deployment. */
 function resolvedEnvironment(environment: Environment): Record<string, string> {
   const references: Record<string, string> = {
     RunsTable: tableName,

@@ -3,7 +3,7 @@ import { readServerlessFile, resourceOf } from './serverless-file.ts';
 
 let table: CreateTableCommandInput | undefined;
 
-/** Creates the table as serverless.yml declares it, less what dynalite does not know (recovery, encryption, TTL). */
+/** Creates the table of serverless.yml without recovery, encryption and TTL, which dynalite does not have. */
 export async function createTable(endpoint: string, tableName: string): Promise<void> {
   // Reading the file takes longer than most tests of the API.
   table ??= resourceOf(readServerlessFile(), 'RunsTable') as unknown as CreateTableCommandInput;

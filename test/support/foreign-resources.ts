@@ -24,15 +24,15 @@ const forSpreadsheets = {
   ReportVersioning: 'CREATE_NEW_REPORT',
 };
 
-/** Something of somebody else’s where a step wants to have its own. */
+/** A resource of another owner in the place where a step makes its own. */
 export interface Foreign {
   step: StepName;
   what: string;
   code: ErrorCode;
   plant: (stepHarness: StepHarness) => unknown;
-  /** Takes it away again; without it, the run that may take over goes on beside it. */
+  /** Removes it. Without this, the run with take-over continues beside it. */
   remove?: (stepHarness: StepHarness) => unknown;
-  /** What of it must still be there after the take-over. */
+  /** Checks what must remain of it after the take-over. */
   kept?: (stepHarness: StepHarness) => void;
 }
 
@@ -42,14 +42,14 @@ const arn = clusterArn(finops);
 const region = 'us-east-1';
 const curBucket = curBucketName(payer, region);
 const resultsBucket = athenaResultsBucketName(payer, region);
-/** Of Kubecost 3.x, which runs in the cluster. */
+/** The service account of Kubecost 3.x. */
 const serviceAccount = 'kubecost';
 const policyName = grantPolicyName(arn, 'kubecost', serviceAccount);
 const provisionerArn = `arn:aws:iam::${finops.accountId}:role/kubecost-payer-onboarding/kubecost-cluster-provisioner`;
 const byHand = (Action: string) => ({ Sid: 'ByHand', Effect: 'Allow', Action, Resource: '*' });
 const othersTags = { 'managed-by': managedBy, 'deployment-id': `not-${deploymentId}`, 'run-id': 'r' };
 
-/** Somebody with every right in an account. */
+/** A client with every permission in an account. */
 function owner<Client>(Constructor: ClientConstructor<Client>, accountId: string, inRegion = region): Client {
   return newClient(Constructor, inRegion, () => Promise.resolve({ accessKeyId: accountId, secretAccessKey: 'x' }));
 }
@@ -241,7 +241,7 @@ export const foreignResources: readonly Foreign[] = [
     plant: (stepHarness) => {
       makeBucket(stepHarness, resultsBucket, { team: 'finance' });
     },
-    // Used as it is: our expiry would delete what others keep there.
+    // The step uses the bucket unchanged: our expiry would delete other people's objects.
     kept: (stepHarness) => {
       expect(tagsOf(stepHarness, resultsBucket)).toEqual({ team: 'finance' });
       expect(stepHarness.world.s3.buckets.get(resultsBucket)?.lifecycle).toEqual([]);

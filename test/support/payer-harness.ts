@@ -6,7 +6,7 @@ import { deployProvisioner } from './provisioners.ts';
 import { type OneRun, StepHarness } from './step-harness.ts';
 import type { StepOutcome } from './take-step.ts';
 
-/** Accounts and clusters of which every test gets a payer account of its own. */
+/** The demo's clusters, and a new payer account for each test. */
 export class PayerHarness {
   readonly stepHarness: StepHarness;
   #accounts = 0;
@@ -34,7 +34,7 @@ export class PayerHarness {
     return this.stepHarness.begin('new-irsa', { payerAccountId, wait: { intervalMinutes: 240 }, ...changes });
   }
 
-  /** Takes the steps of the billing and query branches that come before. */
+  /** Takes the steps of the billing and query branches before `step`. */
   async takeUntil(step: StepName, run: OneRun): Promise<void> {
     for (const name of branches.slice(
       0,

@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 import { muteLogs } from './mute-logs.ts';
 
-// Tests that read log lines listen on their own.
+// Tests that read log lines use log-lines.ts.
 muteLogs();
 
-// A property that fails is shrunk for a minute, not for hours; one that is too slow to come to its end fails.
+// A failing property shrinks for at most 90 seconds; a property that takes longer fails.
 fc.installGlobalPlugin(fc.interruptAfterTimeLimit(90_000, { failOnInterrupt: true }));

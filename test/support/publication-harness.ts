@@ -12,7 +12,7 @@ import type { StepOutcome } from './take-step.ts';
 
 const copied: StepName[] = ['cluster-access', 'discovery', 'pod-role'];
 
-/** One target, and runs of any number of payers that have nothing left to do but to publish. */
+/** One target, and runs of any number of payers that only publish. */
 export class PublicationHarness {
   readonly access: AccessHarness;
   readonly target: Target;
@@ -26,7 +26,7 @@ export class PublicationHarness {
     this.tally = tallyPublications(access.cluster.kubernetes.store, target.secretName);
   }
 
-  /** The cluster's owner has installed Kubecost; our rights and the pod's role are there. */
+  /** Kubecost is installed; the access entry and the pod's role exist. */
   static async start(generation: KubecostGeneration = '3.x'): Promise<PublicationHarness> {
     const access = await AccessHarness.start();
     access.cluster.kubernetes.installKubecost({ generation });
@@ -61,7 +61,7 @@ export class PublicationHarness {
     return this.access.take(await this.newRun(payerAccountId, request), 'publish');
   }
 
-  /** An offboarding that has found out under which key the payer was published. */
+  /** An offboarding that knows the published key of the payer. */
   newOffboarding(payerAccountId: string, publishedKey: string | null = keyOf(payerAccountId)): Promise<string> {
     return this.access.newOffboarding({ payerAccountId }, { publishedKey });
   }
@@ -70,7 +70,7 @@ export class PublicationHarness {
     return this.access.take(await this.newOffboarding(payerAccountId), 'remove-entry');
   }
 
-  /** Keys of the entries in the cluster's file, sorted; throws unless the consumer would load it. */
+  /** Keys of the entries in the cluster's file, sorted. @throws if the consumer rejects the file */
   keys(): string[] {
     const text = this.access.file();
     if (text === undefined) return [];

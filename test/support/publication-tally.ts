@@ -7,7 +7,7 @@ export interface Tally {
   rolls: number;
 }
 
-/** Counts from now on; whoever installs Kubecost does so before. */
+/** Counts from now on. Install Kubecost before. */
 export function tallyPublications(store: ObjectStore, secretName: string): Tally {
   const tally: Tally = { secretWrites: 0, previousWrites: 0, rolls: 0 };
   store.watch(({ type, before, after }) => {

@@ -8,7 +8,7 @@ import { type Example, StepHarness } from './step-harness.ts';
 type Changes = Partial<Parameters<ApiClient['start']>[0]>;
 export type Cluster = (typeof clusters)[number];
 
-/** A stepHarness whose runs are started over HTTP and taken to their end by the state machine. */
+/** Runs that start over HTTP and that the state machine takes to their end. */
 export class RunHarness {
   readonly stepHarness: StepHarness;
   readonly api: ApiClient;
@@ -37,8 +37,8 @@ export class RunHarness {
   }
 
   /**
-   * Does something at a moment of virtual time, and answers what came of it; time stands still meanwhile.
-   * @param minutes no multiple of five where no step is to be at work then: runs look for their delivery every fifteen
+   * Runs `work` at a moment of virtual time and returns its result. Time does not move meanwhile.
+   * @param minutes use no multiple of five if no step may run then: runs look for their delivery every fifteen minutes
    */
   later<Result>(minutes: number, work: () => Promise<Result>): Promise<Result> {
     const { clock } = this.stepHarness.world;
@@ -58,13 +58,13 @@ export function minutesOf({ createdAt, endedAt }: Run): number {
   return (Date.parse(endedAt ?? '') - Date.parse(createdAt)) / 60_000;
 }
 
-/** What the file of a cluster holds in the tutorial's format. */
+/** The AWS entries of a cluster's file in the tutorial's format. */
 export function entriesOf({ stepHarness }: RunHarness, cluster: Cluster): Record<string, unknown>[] {
   const { aws } = JSON.parse(readSecret(stepHarness.world, cluster) ?? '{}') as { aws?: Record<string, unknown>[] };
   return aws ?? [];
 }
 
-/** Puts a file into a cluster, as somebody's kubectl would. */
+/** Puts a file into a cluster as kubectl does. */
 export function putFile(
   { stepHarness }: RunHarness,
   cluster: Cluster,

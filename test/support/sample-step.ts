@@ -6,21 +6,21 @@ type Note = StepChange & { do: 'put-note'; text: string };
 export type SamplePlan = Plan<Note, Output>;
 
 interface Options extends Pick<Step, 'lease' | 'proof' | 'enlist' | 'outdates'> {
-  /** Answers in place of the sample's own plan. */
+  /** Replaces the default plan where it returns one. */
   plan?: (notes: ReadonlyMap<string, string>, situation: Situation) => SamplePlan | undefined;
 }
 
 export const sampleOutput: Output = { policyName: 'sample', characters: 3 };
 const document = '{"key":"not for logs"}';
 
-/** A step whose world is a sample of notes: a bucket first, then its policy and its tags. */
+/** A step that makes three notes in a map: a bucket first, then its policy and its tags. */
 export class SampleStep {
   readonly notes = new Map<string, string>();
   /** Every write, in order. */
   readonly written: string[] = [];
-  /** False: what is written is not seen. */
+  /** False: `observe` does not see what was written. */
   holds = true;
-  /** Runs before a look and after a write, to fail or to change the world. */
+  /** They run before `observe` and after a write; they may fail or change the world. */
   beforeLook: () => void | Promise<void> = () => undefined;
   afterWrite: (resource: string) => void | Promise<void> = () => undefined;
   readonly step: Step;

@@ -1,6 +1,6 @@
 import { vi } from 'vitest';
 
-/** Makes Math.random answer the same numbers for the same seed (Mulberry32), until mocks are restored. */
+/** Makes Math.random return the same numbers for the same seed (Mulberry32) until mocks are restored. */
 export function seedRandom(seed: number): void {
   let state = seed;
   vi.spyOn(Math, 'random').mockImplementation(() => {

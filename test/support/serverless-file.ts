@@ -28,7 +28,7 @@ interface ServerlessFile {
 
 const intrinsic = (name: string): ScalarTag => ({ tag: `!${name}`, resolve: (text: string) => ({ [name]: text }) });
 
-/** serverless.yml as data: the sandbox runs exactly what is deployed from it. */
+/** serverless.yml as data. */
 export function readServerlessFile(overrides: Record<string, string> = {}): ServerlessFile {
   const text = readFileSync(new URL('../../serverless.yml', import.meta.url), 'utf8');
   const customTags = ['Ref', 'GetAtt', 'Sub'].map(intrinsic);
@@ -48,7 +48,7 @@ export function resourceOf(file: ServerlessFile, logicalId: string): Record<stri
   throw new Error(`serverless.yml has no resource ${logicalId}`);
 }
 
-/** What each function is told by the deployment's own event bus. */
+/** The functions that rules of the deployment's event bus invoke. */
 export function busRules(file: ServerlessFile): { functionKey: string; pattern: EventPattern }[] {
   return Object.entries(file.functions).flatMap(([functionKey, { events = [] }]) =>
     events.flatMap((event) =>

@@ -1,2 +1,2 @@
-// Vitest runs this file before each test file, but what it imports once in a process that runs many.
+// Vitest runs this file before each test file, and its imports once in each process.
 import './process-setup.ts';

@@ -17,7 +17,7 @@ export type Example = (typeof examples)[number];
 
 const startMs = Date.parse('2026-11-23T08:00:00Z');
 
-/** The demo's accounts and clusters, and runs that are taken through the deployed handlers one step at a time. */
+/** The demo's accounts and clusters, and runs whose steps a test takes one at a time. */
 export class StepHarness {
   readonly sandbox: DeployedSandbox;
   readonly world: World;
@@ -27,7 +27,7 @@ export class StepHarness {
     this.world = sandbox.world;
   }
 
-  /** @param options.deliveryHours until a new report's first delivery; absent: as in the demo, most of a day */
+  /** @param options.deliveryHours until a new report's first delivery. @default as in the demo, most of a day */
   static async open({ deliveryHours }: { deliveryHours?: number } = {}): Promise<StepHarness> {
     const sandbox = await startDeployedSandbox({ startMs });
     await seedScenario(sandbox.world);
@@ -41,7 +41,7 @@ export class StepHarness {
     return this.sandbox.close();
   }
 
-  /** A run that has begun; nobody but the test takes its steps. */
+  /** A running run whose steps only the test takes. */
   async begin(example: Example, changes: Partial<OnboardingRequestInput> = {}): Promise<OneRun> {
     const request = OnboardingRequest.parse({ ...exampleRequest(example), ...changes });
     const createdAt = new Date(this.world.clock.now()).toISOString();
@@ -50,7 +50,7 @@ export class StepHarness {
     return new OneRun(this, runId, request);
   }
 
-  /** Everything in the table whose partition key begins like this. */
+  /** The items whose partition key starts with `prefix`. */
   async items(prefix = ''): Promise<Record<string, unknown>[]> {
     const client = DynamoDBDocumentClient.from(new DynamoDBClient({ endpoint: this.sandbox.tableEndpoint }));
     try {
@@ -62,7 +62,7 @@ export class StepHarness {
   }
 }
 
-/** Steps in the order in which one after the other finds what it needs. */
+/** The steps of the run, in an order in which each has its inputs. */
 export function stepsOf(example: Example): StepName[] {
   const request = OnboardingRequest.parse(exampleRequest(example));
   return onboardingStepNames.filter((name) => !skips({ kind: 'onboarding', request }, name));
@@ -101,7 +101,7 @@ export class OneRun {
     return outcome;
   }
 
-  /** Puts a run where another one is: as if it had taken the other one's steps before `step`. */
+  /** Copies the outputs of another run's steps before `step`. */
   async follow(other: OneRun, step: StepName): Promise<void> {
     const { steps } = await other.read();
     for (const name of onboardingStepNames.slice(
@@ -114,7 +114,7 @@ export class OneRun {
   }
 }
 
-/** Requests that changed a payer account or a cluster, or tried to; a query leaves its results and nothing else. */
+/** Requests that change a payer account or a cluster. A query writes only its results, so it does not count. */
 export function writesOf(calls: readonly CallRecord[]): CallRecord[] {
   return calls.filter(
     ({ writes, service, operation }) => writes && service !== 'states' && operation !== 'StartQueryExecution',

@@ -37,7 +37,7 @@ export async function invokeStep(sandbox: DeployedSandbox, runId: string, name: 
   return (await sandbox.invoke(functionKey(name), { runId, attempt: 1 })) as StepAnswer;
 }
 
-/** Takes a step to its end in the very states that the state machines have for it: their retries, their waits. */
+/** Takes a step to its end through the states that the state machines have for it, with their retries and waits. */
 export async function takeStep(
   sandbox: DeployedSandbox,
   runId: string,
@@ -66,7 +66,7 @@ export async function takeStep(
     {
       invoke,
       clock,
-      // The longest pause that the jitter allows: the same in every run of a test.
+      // The longest pause that the jitter allows, so every run of a test takes the same time.
       random: () => 1,
       taskSeconds: 0,
       name: runId,

@@ -19,7 +19,7 @@ import type { Workloads } from './workloads.ts';
 export interface ApiServerParts {
   accountId: string;
   version: string;
-  /** False: nobody outside the VPC gets through. */
+  /** False: the endpoint is private, so no connection succeeds. */
   reachable: boolean;
   authorizer: Authorizer;
   resources: ResourceApi;
@@ -33,7 +33,7 @@ const mostBodyBytes = 3 * 1024 * 1024;
 const publicPaths = ['/version', '/healthz', '/livez', '/readyz'];
 const reviews = ['selfsubjectaccessreviews', 'selfsubjectrulesreviews'];
 
-/** The Kubernetes API of one cluster over TLS: who asks, may they, what is asked, in this order. */
+/** The Kubernetes API of one cluster over TLS: authentication, authorization, then the request. */
 export class ApiServer {
   endpoint = '';
   readonly certificateAuthority: string;
@@ -55,7 +55,7 @@ export class ApiServer {
           request.socket.destroy();
         });
     });
-    // A private endpoint's packets are lost on the way; here the connection breaks, for tests must not wait.
+    // A private endpoint does not answer. Here the connection breaks, so tests do not wait.
     if (!parts.reachable) this.#server.on('connection', (socket) => socket.destroy());
     this.#server.keepAliveTimeout = 65_000;
   }
@@ -97,7 +97,7 @@ export class ApiServer {
     response.end(content);
   }
 
-  /** Undefined where the connection is to break. */
+  /** Undefined if the connection must break. */
   #answer(request: IncomingMessage, info: RequestInfo, text: string): KubernetesAnswer | undefined {
     const { accountId } = this.#parts;
     const call = {
@@ -228,7 +228,7 @@ function operationOf({ method, path, target }: RequestInfo): string {
   return `${method} ${resource}${subresource === undefined ? '' : `/${subresource}`}`;
 }
 
-/** Questions about rights and tokens are asked by POST but leave nothing behind. */
+/** Reviews and token requests are POSTs that store nothing. */
 function isWrite({ method, target, query }: RequestInfo): boolean {
   if (['GET', 'HEAD'].includes(method) || !target || query.get('dryRun') === 'All') return false;
   return !reviews.includes(target.resource) && target.subresource !== 'token';

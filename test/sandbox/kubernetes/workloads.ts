@@ -11,17 +11,17 @@ export interface LogLine {
   text: string;
 }
 
-/** How the API server reaches what runs in the pods. */
+/** The API server's access to pods: proxy and logs. */
 export class Workloads {
-  /** The control plane cannot reach the pods' ports, as where EKS's security groups are closed; logs go another way. */
+  /** True: the control plane cannot reach the pods' ports, as with closed security groups. Logs still work. */
   blocked = false;
   /**
-   * Answers `GET` through the service proxy; without it nothing listens.
+   * Answers `GET` through the service proxy; without it no port is open.
    * @param port number
    * @param path behind `proxy`
    */
   onProxy?: (service: string, port: string, path: string, query: URLSearchParams, pod: RunningPod) => KubernetesAnswer;
-  /** What the container has written, oldest first; text counts as written now. */
+  /** Log lines of the container, oldest first. A plain text counts as written now. */
   onLog?: (pod: RunningPod, container: string) => readonly LogLine[] | string;
   readonly #store: ObjectStore;
   readonly #kubelet: Kubelet;

@@ -38,7 +38,7 @@ interface As {
   caller?: Caller;
 }
 
-/** Calls an operation past wire and server. */
+/** Calls an operation without server and codec. */
 export async function ask<Answer = Record<string, never>>(
   world: World,
   service: Service,
@@ -53,7 +53,7 @@ export async function ask<Answer = Record<string, never>>(
   return (await operation.run(input as never, cx)) as Answer;
 }
 
-/** A session of a role that may do just this, and has been there for long. */
+/** A session of a settled role with only these permissions. */
 export function sessionOf(
   world: World,
   name: string,
@@ -79,7 +79,7 @@ export function trust(Service: string) {
   return { Version: '2012-10-17', Statement };
 }
 
-/** What the billing service needs on a bucket; `sourceArn` as AWS's own example has it, with a literal `*`. */
+/** The bucket policy that the billing service needs; `sourceArn` has a literal `*` as in AWS's example. */
 export function billingPolicy(
   bucket: string,
   sourceArn = `arn:aws:cur:us-east-1:${payer}:definition/*`,

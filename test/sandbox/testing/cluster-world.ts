@@ -37,7 +37,7 @@ export async function clusterWorld() {
   };
 }
 
-/** A session of a role of the cluster's account, which is made on first use. */
+/** A session of a role of the cluster's account; creates the role on first use. */
 function sessionAs(world: World, roleName: string, sessionName = 'test'): Credentials & { secretAccessKey: string } {
   if (!world.iam.role(clusterAccount, roleName))
     world.iam.createRole({

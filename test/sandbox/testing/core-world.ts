@@ -19,7 +19,7 @@ export interface Credentials {
   sessionToken?: string;
 }
 
-/** Accounts with identities only: what all other services stand on. */
+/** A world with only the services for identities and accounts. */
 export function coreWorld(): World {
   const services = [iamService, lakeformationService, lambdaService, organizationsService, stsService];
   const clock = new VirtualClock(Date.UTC(2026, 10, 10, 9));
@@ -33,13 +33,13 @@ export function coreWorld(): World {
   });
 }
 
-/** A world behind a server, and SDK clients that talk to it. */
+/** A world behind a server, and SDK clients for it. */
 export async function serve(world = coreWorld(), services?: readonly Service[]) {
   const server = await startServer(world, services);
   return {
     world,
     ...server,
-    /** Of the account's root, unless other credentials are given. */
+    /** @default credentials of the account's root */
     client<Client>(
       make: new (options: {
         endpoint: string;
@@ -69,14 +69,14 @@ export function trustIn(principal: object, extra: object = {}) {
 
 export const lambdaTrust = trustIn({ Service: 'lambda.amazonaws.com' });
 
-/** Credentials of a session of a new role that has been there for long. */
+/** Credentials of a session of a new, settled role. */
 export function sessionOf(world: World, accountId: string, name: string, ...statements: object[]): Credentials {
   const inline = { rights: policy(...statements) };
   world.iam.createRole({ accountId, name, trust: lambdaTrust, inline, settled: true });
   return world.sts.issueSession({ accountId, roleName: name, sessionName: 'test' });
 }
 
-/** The error a call is answered with. */
+/** The error of a call. */
 export async function errorOf(
   call: Promise<unknown>,
 ): Promise<{ name: string; message: string; status: number | undefined }> {

@@ -282,7 +282,11 @@ describe('the consumer', () => {
       /Unable to verify\/create output bucket/,
     ],
     ['a workgroup that does not exist', { athenaWorkgroup: 'Primary' }, /WorkGroup is not found/],
-    ['a database that does not exist', { athenaDatabase: 'other' }, /query execution error: no query results available/],
+    [
+      'a database that does not exist',
+      { athenaDatabase: 'other' },
+      /query execution error: no query results available/,
+    ],
   ])('fails over %s and logs the reason', async (_, changes, words) => {
     const installed = await setUp({ file: { aws: [entry(payer, changes)] } });
     seedPayer(installed.world, payer);

@@ -8,15 +8,15 @@ import { PodCredentials } from './credentials.ts';
 import { ActiveIntegration, type ConnectionStatus, time } from './integration.ts';
 import { type Integration, readFile } from './integration-file.ts';
 
-/** From the process's start to its first look at the file. */
+/** From the start of the process to its first read of the file. */
 const startMs = 2_000;
-/** Between two looks at the file. */
+/** Between two reads of the file. */
 const pollMs = 10_000;
 /** For each window of a build. */
 const windowMs = 18_377;
 const rejectedPrefix = 'MultiCloudWatcher: Error getting file';
 
-/** GETs that change something at the ingestor, though they look like questions. */
+/** GET endpoints that change the ingestor's state. */
 const mutating = ['/cloudCost/rebuild', '/cloudCost/repair', '/cloud/config/enable', '/cloud/config/disable'];
 
 /** Every release before 1.113 or so, and for reasons of its own: nothing of it comes from the file [opencost#3530]. */
@@ -39,9 +39,9 @@ function isFirst(image: string): boolean {
   return /:(prod-)?v?1\./.test(image);
 }
 
-/** What reads cloud-integration.json in a cluster: Kubecost's or OpenCost's cloud cost ingestor, in every pod that has one. */
+/** The reader of cloud-integration.json: the cloud cost ingestor of Kubecost or OpenCost, in every pod that has one. */
 export class CloudCost {
-  /** Single sign-on in front of the user interface, hence of port 9090. */
+  /** True: single sign-on protects the user interface and so port 9090. */
   sso = false;
   readonly #world: World;
   readonly #cluster: () => Cluster;
@@ -82,7 +82,7 @@ export class CloudCost {
     return ingestor?.port === port ? this.#ask(ingestor, path) : notFound;
   }
 
-  /** The user interface's web server passes `/model` on, to whichever pod of the release ingests. */
+  /** The web server of the user interface forwards `/model` to the ingesting pod of the release. */
   #throughFrontEnd(pod: RunningPod, path: string): KubernetesAnswer {
     if (this.sso) return { status: 401, body: 'Unauthorized' };
     if (!path.startsWith('/model/') || pod.containers.some(({ name }) => name === 'opencost-ui')) return notFound;
@@ -117,7 +117,7 @@ class Ingestor {
   readonly #integrations = new Map<string, ActiveIntegration>();
   readonly #log: LogLine[] = [];
   #text: string | undefined;
-  /** What each look at a file that cannot be read says. */
+  /** The log line of each read of an unreadable file. */
   #rejection: string | undefined;
   #state: 'running' | 'crashed' | 'ended' = 'running';
 
@@ -138,7 +138,7 @@ class Ingestor {
     this.look(startMs);
   }
 
-  /** @param ms until the next time it looks at the file */
+  /** @param ms until the next read of the file */
   look(ms: number): void {
     this.#world.clock.after(ms, () => {
       if (this.#state === 'running') this.#load();
@@ -160,7 +160,7 @@ class Ingestor {
     if (container !== this.#container) return [];
     for (const active of this.#integrations.values()) active.refresh();
     const now = this.#world.clock.now();
-    // It complains at every look, and has done so until now.
+    // It logs the error at every read, so also at all reads until now.
     const again = now - ((now - this.pod.startedAt - startMs) % pollMs);
     const complaint =
       this.#rejection === undefined || this.#state !== 'running'
@@ -190,7 +190,7 @@ class Ingestor {
       this.#die('runtime: goroutine stack exceeds 1000000000-byte limit\nfatal error: stack overflow');
       return;
     }
-    // A file that is not there is passed over in silence.
+    // A missing file is ignored.
     const reading = text === undefined ? undefined : readFile(text);
     if (reading?.kind === 'panic') {
       this.#die(`panic: ${reading.error}`);
@@ -205,7 +205,7 @@ class Ingestor {
     this.#replace(wanted);
   }
 
-  /** Whatever is not in the file as it was goes; what is new comes. */
+  /** Removes integrations that are no longer in the file and adds new ones. */
   #replace(wanted: ReadonlyMap<string, Integration>): void {
     for (const [key, active] of this.#integrations) {
       const now = wanted.get(key);
@@ -251,7 +251,7 @@ class Ingestor {
     return this.#container !== 'opencost' || this.pod.env(this.#container).CLOUD_COST_ENABLED === 'true';
   }
 
-  /** Where the file is looked for moved twice [opencost#3450, opencost#3456]. */
+  /** The path of the file changed twice [opencost#3450, opencost#3456]. */
   #paths(): string[] {
     const { CONFIG_PATH: root = '/var/configs' } = this.pod.env(this.#container);
     const file = 'cloud-integration.json';

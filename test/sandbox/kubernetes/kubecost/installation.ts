@@ -161,7 +161,7 @@ const charts: Record<KubecostGeneration, Chart> = {
   },
 };
 
-/** Everything the chart leaves in the cluster, as far as anybody looks at it. */
+/** The objects that the chart makes, as far as they matter here. */
 export function kubecostObjects(installation: KubecostInstallation): SeedObject[] {
   const { generation, secretName = 'cloud-integration', serviceAccount, image } = installation;
   const chart = charts[generation];

@@ -49,8 +49,8 @@ export class ActiveIntegration {
   }
 
   /**
-   * A window's answer is there; returns true if an older window comes next. One success stands for those before it: a build
-   * that has begun to read goes on reading, and its queries are spared.
+   * Handles the answer of a window; returns true if an older window follows. After one success the build
+   * is assumed to succeed, so its queries are skipped.
    * @param took milliseconds
    */
   finishWindow(took: number): boolean {
@@ -71,7 +71,7 @@ export class ActiveIntegration {
     return false;
   }
 
-  /** Makes up for the run that was due since anybody looked. */
+  /** Performs the runs that became due since the last call. */
   refresh(): void {
     const now = this.#world.clock.now();
     if (this.#ended || !this.integration.valid || now < this.#nextRun) return;
@@ -113,12 +113,12 @@ export class ActiveIntegration {
     }
     if (answer.columns === 0) this.#write({ at, text: `${time(at)} INF No columns retrieved from Athena` });
     this.#cover(window);
-    // Rows once read are kept: an empty window later says nothing about the connection.
+    // Rows stay after they were read: a later empty window does not change the status.
     if (answer.rows > 0) this.status = 'Connection Successful';
     else if (this.status !== 'Connection Successful') this.status = 'Data Missing';
   }
 
-  /** Other clouds, and reports read past Athena, are outside of the sandbox: they answer. */
+  /** The sandbox does not model other clouds and reports without Athena: they always succeed. */
   #answer(window: Window): { columns: number; rows: number } | SdkError {
     const { kind, values, authorizer } = this.integration;
     if (kind !== 'athena' || !authorizer) return { columns: 1, rows: 1 };

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { AwsError, type CallContext, type Permission, type Service } from '../../service.ts';
 
-/** Calls another service with somebody's own rights, as a stack does with its creator's and a function with its role's. */
+/** Calls another service with the permissions of a caller: a stack's creator, a function's role. */
 export async function callAs(cx: CallContext, service: Service, name: string, input: object): Promise<unknown> {
   const target = service.operations[name];
   if (!target) throw new Error(`The sandbox has no ${service.signingName}:${name}`);
@@ -9,7 +9,7 @@ export async function callAs(cx: CallContext, service: Service, name: string, in
   return await target.run(input as never, { ...cx, now: cx.world.clock.now() });
 }
 
-/** Rights beside those that an operation of this sandbox asks for itself, such as lambda:InvokeFunction. */
+/** Checks a permission that no operation of the sandbox checks, such as lambda:InvokeFunction. */
 export function demand({ world, caller, region }: CallContext, permission: Permission): void {
   const context = { 'aws:RequestedRegion': region, ...permission.context };
   const { allowed, message } = world.iam.evaluate(caller, { ...permission, context });

@@ -16,10 +16,10 @@ export interface LambdaFunction {
   openToS3: boolean;
 }
 
-/** What a custom resource's function answered; `silence` is no answer at all, on which a stack hangs. */
+/** The answer of a custom resource's function. `silence` is no answer: the stack waits until its timeout. */
 export type FunctionAnswer = 'success' | 'silence';
 
-/** `AWSCURInitializer`: starts the crawler its text names. */
+/** `AWSCURInitializer`: starts the crawler that its code names. */
 export function startCrawlerByFunction(world: World, made: LambdaFunction): FunctionAnswer {
   const [, name = ''] = /startCrawler(?:Command)?\(\s*\{\s*Name: '([^']+)'/i.exec(made.code) ?? [];
   const cx = roleContext(world, made);
@@ -29,7 +29,7 @@ export function startCrawlerByFunction(world: World, made: LambdaFunction): Func
   });
   const crawler = world.glue.catalog(made.accountId, made.region).crawlers.get(name);
   if (!crawler) throw customFailure(`Crawler entry with name ${name} does not exist`);
-  // The function takes a running crawler for good news and forgets to answer CloudFormation.
+  // The function treats a running crawler as success and does not answer CloudFormation.
   if (crawler.state !== 'READY') return 'silence';
   startCrawl(world, crawler);
   return 'success';

@@ -28,7 +28,7 @@ export function createStack(world: World, stack: Stack, template: TemplateResour
     });
 }
 
-/** Deletes what exists, newest first, with the rights of whoever asked. */
+/** Deletes the resources, newest first, with the caller's permissions. */
 export function deleteStack(world: World, stack: Stack, caller: Caller): void {
   stack.caller = caller;
   begin(stack);
@@ -36,7 +36,7 @@ export function deleteStack(world: World, stack: Stack, caller: Caller): void {
   removeNext(world, stack, stack.activity, 'DELETE_COMPLETE', 'DELETE_FAILED');
 }
 
-/** One creation of a stack. A newer activity on the stack silences what is left of an older one. */
+/** One creation of a stack. A newer activity on the stack cancels an older one. */
 class Steps {
   readonly #world: World;
   readonly #stack: Stack;

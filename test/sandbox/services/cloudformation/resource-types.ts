@@ -15,7 +15,7 @@ export interface ResourceContext extends CallContext {
 interface ResourceType {
   /** Virtual seconds from start to CREATE_COMPLETE. */
   seconds: number;
-  /** Sets the resource's physical id as soon as something exists. `silence`: never heard of again. */
+  /** Sets the resource's physical id when something exists. `silence`: never completes. */
   create(properties: Properties, cx: ResourceContext): Promise<'silence' | undefined>;
   remove(properties: Properties, cx: ResourceContext): Promise<void>;
 }
@@ -200,7 +200,7 @@ function call(cx: ResourceContext, service: Service, name: string, input: object
   return callAs(cx, service, name, input);
 }
 
-/** Removes what may be gone already: CloudFormation takes that for done. */
+/** Removes a resource. CloudFormation treats a missing resource as removed. */
 async function gone(cx: ResourceContext, service: Service, name: string, input: object): Promise<void> {
   try {
     await callAs(cx, service, name, input);

@@ -22,7 +22,7 @@ export interface Stack {
   name: string;
   accountId: string;
   region: string;
-  /** Whose rights create and delete the resources. */
+  /** The caller whose permissions create and delete the resources. */
   caller: Caller;
   template: string;
   tags: sdk.Tag[];
@@ -65,7 +65,7 @@ export class CloudFormationState {
     );
   }
 
-  /** S3 invokes a function for a new object. What the function does wrong is in its log, which nobody reads here. */
+  /** S3 invokes a function for a new object. Errors of the function are ignored. */
   runFunction(arn: string): void {
     const made = this.functions.get(arn);
     if (!made?.openToS3) return;
@@ -210,7 +210,7 @@ export const cloudformationService: Service = {
       permissions: ({ StackName }, cx) => [onStack(cx, 'DeleteStack', StackName)],
       run({ StackName = '' }, cx) {
         const stack = cx.world.cloudformation.find(cx.caller.accountId, cx.region, StackName);
-        // A stack that is gone, or going, is no error.
+        // A deleted stack, or one in deletion, is no error.
         if (stack && stack.status !== 'DELETE_COMPLETE' && stack.status !== 'DELETE_IN_PROGRESS')
           deleteStack(cx.world, stack, cx.caller);
         return {};

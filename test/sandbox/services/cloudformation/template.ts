@@ -50,7 +50,7 @@ function read(text: string): Template {
   return template;
 }
 
-/** Replaces references by what the resources they name turned out to be. */
+/** Replaces references by the ids and attributes of resources. */
 export function resolve(value: Json, lookUp: (logicalId: string, attribute?: string) => string): Json {
   if (Array.isArray(value)) return value.map((item) => resolve(item, lookUp));
   if (typeof value !== 'object' || value === null) return value;
@@ -71,7 +71,7 @@ export function resolve(value: Json, lookUp: (logicalId: string, attribute?: str
 
 const placeholder = /\$\{([^!}]+)\}/g;
 
-/** Logical ids a value refers to; pseudo parameters (`AWS::Region`) are always there. */
+/** Logical ids that a value refers to, without pseudo parameters (`AWS::Region`). */
 function references(value: Json): string[] {
   const found: string[] = [];
   resolve(value, (logicalId) => {

@@ -98,7 +98,7 @@ export class CurState {
     this.reports.delete(`${report.accountId}/${report.definition.ReportName}`);
   }
 
-  /** A report that was there before: the tutorial's kind unless told otherwise, with its bucket and the bucket's policy. */
+  /** A report that exists from the start, with its bucket and bucket policy. @default as in the tutorial */
   seedReport({ accountId, definition, deliveredSince, tags = {}, templateRuntime }: SeedReport): Report {
     const { s3 } = this.#world;
     if (!s3.buckets.has(definition.S3Bucket)) {

@@ -46,7 +46,7 @@ export function checkedDefinition(wanted: Partial<ReportDefinition> = {}): Repor
       throw constraint(field, `Member must satisfy enum value set: [${allowed.join(', ')}]`);
   }
   const definition = { AdditionalArtifacts: [], ReportVersioning: 'CREATE_NEW_REPORT', ...wanted } as ReportDefinition;
-  // AWS says nothing about a combination it does not like: the exception arrives with an empty message.
+  // AWS refuses an invalid combination with an empty message.
   if (!isValidCombination(definition)) throw new AwsError('ValidationException', '');
   return definition;
 }

@@ -144,7 +144,7 @@ function requiredName(name: string | undefined): string {
   return name.toLowerCase();
 }
 
-/** Equalities joined by `and`, the only expressions anybody sends here: `year='2026' and month='11'`. */
+/** Equalities joined by `and`, the only supported expressions: `year='2026' and month='11'`. */
 function selected({ input, partitions }: Table, expression = '') {
   const conditions = [...expression.matchAll(/(\w+)\s*=\s*'([^']*)'/g)];
   const keys = (input.PartitionKeys ?? []).map(({ Name }) => Name);

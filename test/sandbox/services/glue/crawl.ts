@@ -32,7 +32,7 @@ export function startCrawl(world: World, crawler: Crawler): void {
   });
 }
 
-/** Makes or updates one table per target; says what went wrong, if anything. A target without data makes no table. */
+/** Makes or updates one table for each target with data; returns an error message or undefined. */
 function crawl(world: World, crawler: Crawler): string | undefined {
   const { accountId, region, settings } = crawler;
   const database = world.glue.catalog(accountId, region).databases.get(settings.DatabaseName ?? '');

@@ -75,7 +75,7 @@ export class GlueState {
     return catalog;
   }
 
-  /** A table made before the story begins, by whomever. */
+  /** A table that exists from the start. */
   seedTable({ accountId, region, database, location, table }: SeedTable): Table {
     const catalog = this.catalog(accountId, region);
     const now = this.#world.clock.now();
@@ -88,7 +88,7 @@ export class GlueState {
   }
 }
 
-/** Names in the catalog are lower case, whatever case a request uses. */
+/** Names in the catalog are in lower case. */
 export function findDatabase({ world, caller, region }: CallContext, name = ''): Database {
   const database = world.glue.catalog(caller.accountId, region).databases.get(name.toLowerCase());
   if (!database) throw new AwsError('EntityNotFoundException', `Database ${name} not found.`);
