@@ -1,4 +1,7 @@
-// What each part of the product may import. Whatever is not listed is forbidden, types included.
+/**
+ * What each module of shared/ may import of the product. Everything else is forbidden, types included.
+ * @type {Record<string, string[]>}
+ */
 const modules = {
   platform: [],
   text: [],
@@ -56,9 +59,11 @@ const modules = {
     'text',
   ],
   'api-document': ['batches', 'errors', 'http', 'model', 'runs'],
+  'reference-pages': ['errors', 'model'],
 };
 
 const ours = '^(shared|functions|state-machines|test|[.]ci)/';
+/** @param {string[]} names */
 const anyOf = (names) => `^shared/(${names.join('|')})/`;
 
 const moduleRules = Object.entries(modules).map(([name, imports]) => ({
@@ -102,6 +107,25 @@ module.exports = {
       severity: 'error',
       from: { path: '^functions/api/' },
       to: { path: anyOf(['aws', 'kubernetes', 'table', 'step', 'step-runner', 'cluster', 'access']) },
+    },
+    {
+      name: 'deployment-imports',
+      comment:
+        'functions/deployment may import only the registries of routes and steps, the state machines, and shared/aws, api-document, cluster, http, model, reference-pages and step.',
+      severity: 'error',
+      from: { path: '^functions/deployment/' },
+      to: {
+        path: ours,
+        pathNot:
+          '^(functions/deployment|functions/(api|steps)/index[.]ts|state-machines|shared/(aws|api-document|cluster|http|model|reference-pages|step))(/|$)',
+      },
+    },
+    {
+      name: 'functions-run-without-the-deployment',
+      comment: 'functions/deployment describes the stack; no function, module or state machine may import it.',
+      severity: 'error',
+      from: { path: '^(shared|functions|state-machines)/', pathNot: '^functions/deployment/' },
+      to: { path: '^functions/deployment/' },
     },
     {
       name: 'state-machines-import-the-model',

@@ -16,6 +16,7 @@ export default defineConfig(
     },
     plugins: { 'simple-import-sort': simpleImportSort },
   },
+  { files: ['**/*.cjs'], languageOptions: { sourceType: 'commonjs', globals: { module: 'writable' } } },
   {
     rules: {
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],

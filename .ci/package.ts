@@ -1,5 +1,5 @@
-import { buildFunctions } from './build.ts';
-import { serverless } from './serverless.ts';
+import { buildFunctions } from '../functions/deployment/bundles.ts';
+import { serverless } from '../functions/deployment/serverless.ts';
 
 /** CloudFormation and zips into .serverless/, without credentials and without a network. */
 await buildFunctions();

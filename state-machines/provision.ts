@@ -1,30 +1,22 @@
-import { type OnboardingStepName, onboardingStepNames, type StepName, stepPhases } from '../shared/model/step-names.ts';
-import { chain, type ChainOptions, closingStates, stateName, type States, stepStates } from './states.ts';
+import { phaseSteps, type StepName } from '../shared/model/step-names.ts';
+import { chain, type ChainOptions, closingStates, firstOf, stateName, type States, stepStates } from './states.ts';
 
-type Phase = (typeof stepPhases)[OnboardingStepName];
+const { preparation, billing, query, identity, access, proof, publication } = phaseSteps;
 
-const stepsOf = (phase: Phase): OnboardingStepName[] =>
-  onboardingStepNames.filter((name) => stepPhases[name] === phase);
-const first = (names: readonly StepName[]): string => {
-  const [name] = names;
-  if (name === undefined) throw new Error('a phase without steps');
-  return name;
-};
+const identityChoice = (again = false) => (again ? 'identity mode again?' : 'identity mode?');
 
-/** A run takes the step of its own identity mode, then the steps that follow from it. */
-function identityStates(options: ChainOptions = {}): States {
-  const [podRole, podIdentity, ...after] = stepsOf('access');
-  if (podRole === undefined || podIdentity === undefined) throw new Error('two ways to give the pod its role');
-  const mode = identityChoice(options.again);
+/** The pod's role by the run's identity mode, then the access that builds on it. */
+function accessStates(options: ChainOptions = {}): States {
+  const { again } = options;
+  const last = stateName(firstOf(access), again);
   return {
-    [mode]: {
+    [identityChoice(again)]: {
       Type: 'Choice',
-      Choices: [{ Variable: '$.identityMode', StringEquals: podIdentity, Next: stateName(podIdentity, options.again) }],
-      Default: stateName(podRole, options.again),
+      Choices: [{ Variable: '$.identityMode', StringEquals: 'pod-identity', Next: stateName('pod-identity', again) }],
+      Default: stateName('pod-role', again),
     },
-    ...chain([podRole], { ...options, last: stateName(after[0] ?? podRole, options.again) }),
-    ...chain([podIdentity], { ...options, last: stateName(after[0] ?? podRole, options.again) }),
-    ...chain(after, options),
+    ...Object.fromEntries(identity.flatMap((name) => Object.entries(chain([name], { ...options, last })))),
+    ...chain(access, options),
   };
 }
 
@@ -37,64 +29,60 @@ const fromChoice = (from: StepName, Next: string) => ({
   Next,
 });
 
-const identityChoice = (again = false) => (again ? 'identity mode again?' : 'identity mode?');
-
 /**
- * The whole run as a state machine: input `{runId, attempt, identityMode, from}`, nothing else travels through it. What is installed is
- * looked at before anything outside the cluster is written, and again before publishing, for people install Kubecost during the
- * wait: then the access steps are taken once more. Everything that does not need the table happens beside the wait for AWS's
- * first delivery; every end goes through `close`.
+ * The whole onboarding as a state machine: input `{runId, attempt, identityMode, from}`, nothing else travels through it.
+ *
+ *     preparation → billing            → proof → discovery again → publication → close
+ *                 → query
+ *                 → identity → access
+ *
+ * `billing`, `query` and `identity → access` run side by side, so that all but the proof happens while AWS prepares the first delivery.
+ * `discovery` runs again before the publication, because Kubecost may be installed while the run waits: then cluster access, identity
+ * and access run again. Every failure ends in `close`.
  */
 export function provisionDefinition() {
-  const start = stepsOf('start');
-  const billing = stepsOf('billing');
-  const query = stepsOf('query');
-  const [publish = '', ...proofs] = stepsOf('finish').slice(-2);
-  const beforePublish = stepsOf('finish').slice(0, -2);
   const closing = { catch: 'close' };
   const accessAgain = stateName('cluster-access', true);
+  const discoveryAgain = stateName('discovery', true);
   return {
     Comment: 'One payer account, from nothing to a proven cloud-integration entry. Generated: npm run generate.',
     StartAt: 'where from?',
     // Longer than any wait.deadlineHours (14 days) plus everything around it.
     TimeoutSeconds: 20 * 24 * 3600,
     States: {
-      // A retry of a run that lacks only the consumer's word begins there, or at the consumer's discovery if there was none yet.
+      // A retry of a run that lacks only the consumer's proof starts at the proof, or at discovery if there was no consumer yet.
       'where from?': {
         Type: 'Choice',
-        Choices: [
-          ...proofs.map((name) => fromChoice(name, name)),
-          fromChoice('discovery', stateName('discovery', true)),
-        ],
-        Default: first(start),
+        Choices: [fromChoice('load-proof', 'load-proof'), fromChoice('discovery', discoveryAgain)],
+        Default: firstOf(preparation),
       },
-      ...chain(start, { last: 'prepare', ...closing }),
+      ...chain(preparation, { last: 'prepare', ...closing }),
       ...stepStates(
         'discovery',
         { Next: 'prepare' },
-        // Our rights name what they are for: a release with names of its own needs them widened.
+        // Our rights name what they are for: a release with other names needs them widened.
         { ...closing, outdated: { 'cluster-access': 'cluster-access' } },
       ),
       prepare: {
         Type: 'Parallel',
         Branches: [
-          { StartAt: first(billing), States: chain(billing) },
-          { StartAt: first(query), States: chain(query) },
-          { StartAt: identityChoice(), States: identityStates() },
+          { StartAt: firstOf(billing), States: chain(billing) },
+          { StartAt: firstOf(query), States: chain(query) },
+          { StartAt: identityChoice(), States: accessStates() },
         ],
         ResultPath: null,
         Catch: [{ ErrorEquals: ['States.ALL'], ResultPath: '$.failure', Next: 'close' }],
-        Next: first(beforePublish),
+        Next: firstOf(proof),
       },
-      ...chain(beforePublish, { last: stateName('discovery', true), ...closing }),
+      ...chain(proof, { last: discoveryAgain, ...closing }),
       ...stepStates(
         'discovery',
-        { Next: publish },
+        { Next: firstOf(publication) },
         { ...closing, again: true, outdated: { 'cluster-access': accessAgain, 'pod-role': accessAgain } },
       ),
       ...chain(['cluster-access'], { last: identityChoice(true), again: true, ...closing }),
-      ...identityStates({ last: publish, again: true, ...closing }),
-      ...chain([publish as StepName, ...proofs], { last: 'close', ...closing }),
+      ...accessStates({ last: firstOf(publication), again: true, ...closing }),
+      ...chain(publication, { last: 'close', ...closing }),
       ...closingStates(),
     },
   };

@@ -95,16 +95,22 @@ export interface ChainOptions {
   again?: boolean;
 }
 
+/** @throws if a phase has no step */
+export function firstOf(steps: readonly StepName[]): StepName {
+  const [first] = steps;
+  if (first === undefined) throw new Error('A phase in shared/model/step-outputs.ts has no step.');
+  return first;
+}
+
 /** Steps one after the other. */
 export function chain(names: readonly StepName[], { last, ...options }: ChainOptions = {}): States {
-  return Object.assign(
-    {},
-    ...names.map((name, index) => {
+  return Object.fromEntries(
+    names.flatMap((name, index) => {
       const following = names[index + 1];
       const next = following === undefined ? last : stateName(following, options.again);
-      return stepStates(name, next === undefined ? { End: true } : { Next: next }, options);
+      return Object.entries(stepStates(name, next === undefined ? { End: true } : { Next: next }, options));
     }),
-  ) as States;
+  );
 }
 
 /** How every machine ends: through `close`, which says whether the run ended well. */

@@ -3,6 +3,7 @@ import { cancelBatch } from '../../shared/batches/commands.ts';
 import { Batch, batchLink, batchView } from '../../shared/batches/view.ts';
 import { apiHandler } from '../../shared/http/api-handler.ts';
 import type { Route } from '../../shared/http/route.ts';
+import { dispatchRights } from '../../shared/model/rights.ts';
 
 export const route = {
   method: 'POST',
@@ -15,6 +16,7 @@ export const route = {
   params: z.object({ batchId: z.string().meta({ description: 'As the batch’s Location names it' }) }),
   responses: { 202: { description: 'The batch', schema: Batch, headers: { Location: 'Path of the batch' } } },
   refusals: ['batch-not-found', 'batch-ended'],
+  permissions: dispatchRights,
 } as const satisfies Route;
 
 export const handler = apiHandler(route, async ({ params: { batchId } }) => {

@@ -26,6 +26,7 @@ export const route = {
     },
   },
   refusals: ['run-not-found', 'run-ended'],
+  permissions: { table: ['DeleteItem', 'GetItem', 'UpdateItem'], stopsExecutions: true },
 } as const satisfies Route;
 
 export const handler = apiHandler(route, async ({ params: { runId } }) => {

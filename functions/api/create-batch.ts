@@ -3,6 +3,7 @@ import { BatchRequest } from '../../shared/batches/request.ts';
 import { Batch, batchLink, batchView } from '../../shared/batches/view.ts';
 import { apiHandler } from '../../shared/http/api-handler.ts';
 import type { Route } from '../../shared/http/route.ts';
+import { dispatchRights } from '../../shared/model/rights.ts';
 import { startHeaders } from './start-contract.ts';
 
 export const route = {
@@ -25,6 +26,7 @@ export const route = {
     },
   },
   refusals: ['invalid-request', 'idempotency-key-reused'],
+  permissions: dispatchRights,
 } as const satisfies Route;
 
 export const handler = apiHandler(route, async ({ headers, body }) => {

@@ -2,6 +2,7 @@ import { apiHandler } from '../../shared/http/api-handler.ts';
 import type { Route } from '../../shared/http/route.ts';
 import { runLink } from '../../shared/model/links.ts';
 import { OffboardingRequest } from '../../shared/model/onboarding-request.ts';
+import { startRights } from '../../shared/model/rights.ts';
 import { startRun } from '../../shared/runs/start.ts';
 import { runView } from '../../shared/runs/view.ts';
 import { startHeaders, startResponses } from './start-contract.ts';
@@ -19,6 +20,7 @@ export const route = {
   body: OffboardingRequest,
   responses: startResponses,
   refusals: ['invalid-request', 'run-active', 'idempotency-key-reused'],
+  permissions: startRights,
 } as const satisfies Route;
 
 export const handler = apiHandler(route, async ({ headers, body }) => {

@@ -2,6 +2,7 @@ import { apiHandler } from '../../shared/http/api-handler.ts';
 import type { Route } from '../../shared/http/route.ts';
 import { runLink } from '../../shared/model/links.ts';
 import { OnboardingRequest } from '../../shared/model/onboarding-request.ts';
+import { startRights } from '../../shared/model/rights.ts';
 import { startRun } from '../../shared/runs/start.ts';
 import { runView } from '../../shared/runs/view.ts';
 import { startHeaders, startResponses } from './start-contract.ts';
@@ -18,6 +19,7 @@ export const route = {
   body: OnboardingRequest,
   responses: startResponses,
   refusals: ['invalid-request', 'run-active', 'target-differs', 'idempotency-key-reused'],
+  permissions: startRights,
 } as const satisfies Route;
 
 export const handler = apiHandler(route, async ({ headers, body }) => {

@@ -13,6 +13,7 @@ export const route = {
   params: z.object({ batchId: z.string().meta({ description: 'As the batch’s Location names it' }) }),
   responses: { 200: { description: 'The batch', schema: Batch } },
   refusals: ['batch-not-found'],
+  permissions: { table: ['GetItem', 'Query'], indexes: true },
 } as const satisfies Route;
 
 export const handler = apiHandler(route, async ({ params: { batchId } }) => ({

@@ -16,6 +16,7 @@ export const route = {
   params: z.object({ runId: z.string().meta({ description: 'As the run’s Location names it' }) }),
   responses: { 200: { description: 'The run', schema: Run } },
   refusals: ['run-not-found'],
+  permissions: { table: ['GetItem'] },
 } as const satisfies Route;
 
 export const handler = apiHandler(route, async ({ params: { runId } }) => {

@@ -1,3 +1,4 @@
+import type { Route } from '../../shared/http/route.ts';
 import * as cancelBatch from './cancel-batch.ts';
 import * as cancelRun from './cancel-run.ts';
 import * as createBatch from './create-batch.ts';
@@ -15,8 +16,11 @@ import * as resumeBatch from './resume-batch.ts';
 import * as retryBatch from './retry-batch.ts';
 import * as retryRun from './retry-run.ts';
 
-/** Every route in the order the documentation shows them; for generation and tests, never bundled. */
-export const routes = [
+/**
+ * Every route in the order the documentation shows them. A route's key is the name of its function and, in kebab case, of its file.
+ * For generation and tests, never bundled.
+ */
+export const routes = {
   createOnboarding,
   createOffboarding,
   getRun,
@@ -33,4 +37,4 @@ export const routes = [
   openapi,
   docs,
   health,
-] as const;
+} satisfies Record<string, { route: Route; handler: unknown }>;

@@ -43,6 +43,7 @@ export const route = {
   }),
   responses: { 200: { description: 'One page', schema: RunList } },
   refusals: ['invalid-request'],
+  permissions: { table: ['Query'], indexes: true },
 } as const satisfies Route;
 
 export const handler = apiHandler(route, async ({ query }) => {

@@ -13,6 +13,7 @@ export const route = {
   params: z.object({ batchId: z.string().meta({ description: 'As the batch’s Location names it' }) }),
   responses: { 202: { description: 'The batch', schema: Batch, headers: { Location: 'Path of the batch' } } },
   refusals: ['batch-not-found', 'batch-ended'],
+  permissions: { table: ['GetItem', 'Query', 'UpdateItem'], indexes: true },
 } as const satisfies Route;
 
 export const handler = apiHandler(route, async ({ params: { batchId } }) => {

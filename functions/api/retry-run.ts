@@ -3,6 +3,7 @@ import { Refusal } from '../../shared/errors/problem.ts';
 import { apiHandler } from '../../shared/http/api-handler.ts';
 import type { Route } from '../../shared/http/route.ts';
 import { runLink } from '../../shared/model/links.ts';
+import { startRights } from '../../shared/model/rights.ts';
 import { isRunId } from '../../shared/model/run-id.ts';
 import { retryRun } from '../../shared/runs/retry.ts';
 import { readRun } from '../../shared/runs/run-table.ts';
@@ -22,6 +23,7 @@ export const route = {
     202: { description: 'The run in its new attempt', schema: Run, headers: { Location: 'Path of the run' } },
   },
   refusals: ['run-not-found', 'run-not-retryable', 'run-active'],
+  permissions: startRights,
 } as const satisfies Route;
 
 export const handler = apiHandler(route, async ({ params: { runId } }) => {

@@ -43,6 +43,8 @@ export const inventory = defineStep<'inventory', OffboardingRequest, Seen, never
     indexes: true,
     payer: [],
     cluster: [describeClusterPermission],
+    // Calls the cluster's API only to learn whether it answers.
+    kubernetes: [],
   },
 
   input: ({ run }) => run.request,

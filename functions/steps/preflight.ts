@@ -59,6 +59,8 @@ export const preflight = defineStep<'preflight', OnboardingRequest, Seen, never>
         resources: ['arn:${AWS::Partition}:eks:*:${AWS::AccountId}:addon/${Cluster}/*/*'],
       },
     ],
+    // Calls the cluster's API only to learn whether it answers.
+    kubernetes: [],
   },
 
   input: ({ run }) => run.request,

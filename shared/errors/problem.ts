@@ -29,8 +29,8 @@ export const Problem = z
   .meta({ id: 'Problem', description: 'RFC 9457 problem details' });
 export type Problem = z.infer<typeof Problem>;
 
-/** Statuses of the codes that a request can be answered with. */
-export const problemStatus = {
+/** The HTTP status of each code that refuses a request as it is. */
+const refusalStatus = {
   'invalid-request': 400,
   'run-not-found': 404,
   'run-active': 409,
@@ -41,22 +41,17 @@ export const problemStatus = {
   'batch-not-retryable': 409,
   'target-differs': 409,
   'idempotency-key-reused': 422,
+} as const satisfies Partial<Record<ErrorCode, number>>;
+
+export type RefusalCode = keyof typeof refusalStatus;
+
+/** The HTTP status of each code that a request can be answered with. */
+export const problemStatus = {
+  ...refusalStatus,
   throttled: 503,
   'aws-unavailable': 503,
   unexpected: 500,
 } as const satisfies Partial<Record<ErrorCode, number>>;
-
-export type RefusalCode =
-  | 'invalid-request'
-  | 'run-not-found'
-  | 'run-active'
-  | 'run-not-retryable'
-  | 'run-ended'
-  | 'batch-not-found'
-  | 'batch-ended'
-  | 'batch-not-retryable'
-  | 'target-differs'
-  | 'idempotency-key-reused';
 
 /** The request cannot be served as it is; the caller sees everything in here. */
 export class Refusal extends UserError {

@@ -1,5 +1,6 @@
 import type * as z from 'zod';
 import type { RefusalCode } from '../errors/problem.ts';
+import type { Rights } from '../model/rights.ts';
 
 interface RouteResponse {
   description: string;
@@ -30,6 +31,8 @@ export interface Route {
   responses: Record<number, RouteResponse>;
   /** Refusals this route may answer with. */
   refusals: readonly RefusalCode[];
+  /** @default none */
+  permissions?: Rights;
 }
 
 type Part = 'params' | 'query' | 'headers' | 'body';

@@ -1,49 +1,29 @@
-/**
- * Every step of an onboarding in the order a run shows it, and where it belongs in the run: `start` before anything outside the cluster
- * is written, `billing`, `query` and `access` side by side while AWS prepares the first delivery, `finish` after them.
- */
-export const stepPhases = {
-  preflight: 'start',
-  'report-choice': 'start',
-  'cluster-access': 'start',
-  discovery: 'start',
-  'cur-bucket': 'billing',
-  'cur-report': 'billing',
-  'first-delivery': 'billing',
-  'crawler-stack': 'billing',
-  'crawler-table': 'billing',
-  'athena-results': 'query',
-  'pod-role': 'access',
-  'pod-identity': 'access',
-  'payer-role': 'access',
-  grant: 'access',
-  'chain-proof': 'access',
-  'payer-policy': 'finish',
-  'smoke-query': 'finish',
-  publish: 'finish',
-  'load-proof': 'finish',
-} as const;
+import * as z from 'zod';
+import { offboardingSteps, onboardingPhases, onboardingSteps } from './step-outputs.ts';
 
-export type OnboardingStepName = keyof typeof stepPhases;
-export const onboardingStepNames = Object.keys(stepPhases) as [OnboardingStepName, ...OnboardingStepName[]];
-
-/** Every step of an offboarding, one after the other: what reads goes first, what is read last. */
-export const offboardingStepNames = [
-  'inventory',
-  'remove-entry',
-  'unload-proof',
-  'remove-pod-role',
-  'remove-grant',
-  'remove-payer-role',
-  'remove-crawler-stack',
-  'remove-athena-results',
-  'remove-report',
-  'remove-access',
-] as const;
-export type OffboardingStepName = (typeof offboardingStepNames)[number];
-
+export type Phase = keyof typeof onboardingPhases;
+export type OnboardingStepName = keyof typeof onboardingSteps;
+export type OffboardingStepName = keyof typeof offboardingSteps;
 export type StepName = OnboardingStepName | OffboardingStepName;
+
+/** Every step of an onboarding in the order a run shows it. */
+export const onboardingStepNames = z.object(onboardingSteps).keyof().options;
+
+/** Every step of an offboarding, in sequence. */
+export const offboardingStepNames = z.object(offboardingSteps).keyof().options;
+
 export const stepNames = [...onboardingStepNames, ...offboardingStepNames] as const;
+
+/** The steps of each phase of an onboarding, in their order. */
+export const phaseSteps = {
+  preparation: z.object(onboardingPhases.preparation).keyof().options,
+  billing: z.object(onboardingPhases.billing).keyof().options,
+  query: z.object(onboardingPhases.query).keyof().options,
+  identity: z.object(onboardingPhases.identity).keyof().options,
+  access: z.object(onboardingPhases.access).keyof().options,
+  proof: z.object(onboardingPhases.proof).keyof().options,
+  publication: z.object(onboardingPhases.publication).keyof().options,
+} satisfies Record<Phase, readonly OnboardingStepName[]>;
 
 export const runKinds = ['onboarding', 'offboarding'] as const;
 export type RunKind = (typeof runKinds)[number];

@@ -1,177 +1,200 @@
 import * as z from 'zod';
-import type { StepName } from './step-names.ts';
 
-/** Newest delivered month as the report's folders spell it: the month has no leading zero. */
+/** Newest delivered month, as the folders of the report spell it: the month has no leading zero. */
 export const Partition = z.object({ year: z.string(), month: z.string() }).meta({ id: 'Partition' });
 export type Partition = z.infer<typeof Partition>;
 
-/** What a removal deleted, and what it left with the reason. */
+/** What a removal deleted, and what it kept with the reason. */
 const removal = z.object({
   removed: z.array(z.string()),
   kept: z.array(z.object({ resource: z.string(), why: z.string() })),
 });
 export type Removal = z.infer<typeof removal>;
 
-/** What each step leaves for later steps and for the reader of a run: names and facts, never documents or credentials. */
-export const outputs = {
-  preflight: z.object({
-    clusterArn: z.string(),
-    clusterVersion: z.string(),
-    endpoint: z.url(),
-    /** Base64 PEM bundle; public. */
-    certificateAuthority: z.string(),
-    oidcIssuer: z.string(),
-    podIdentityAvailable: z.boolean(),
-    /** This and what follows is null only in a dry run that could not see it. */
-    organization: z.enum(['management', 'member', 'none']).nullable(),
-    /** Unreserved Lambda concurrency of the payer account in the report's region. */
-    unreservedConcurrency: z.int().nullable(),
-    lakeFormationLocked: z.boolean().nullable(),
-  }),
-  'report-choice': z.object({
-    choice: z.enum(['adopt', 'create']),
-    reportName: z.string(),
-    bucket: z.string(),
-    prefix: z.string(),
-    region: z.string(),
-    /** Every report of the account: why it is usable, or everything that speaks against it and the ways out. */
-    considered: z.array(
-      z.object({
-        reportName: z.string(),
-        usable: z.boolean(),
-        used: z.boolean().default(false),
-        reasons: z.array(z.string()),
-        remedies: z.array(z.string()).default([]),
-      }),
-    ),
-  }),
-  'cur-bucket': z.object({
-    bucket: z.string(),
-    region: z.string(),
-    adopted: z.boolean(),
-    kmsKeyArn: z.string().nullable(),
-  }),
-  'cur-report': z.object({
-    reportName: z.string(),
-    reportArn: z.string(),
-    bucket: z.string(),
-    prefix: z.string(),
-    region: z.string(),
-    adopted: z.boolean(),
-  }),
-  'first-delivery': z.object({
-    templateKey: z.string(),
-    manifestKey: z.string(),
-    newestPartition: Partition,
-    deliveredAt: z.string(),
-    detectedAt: z.string(),
-  }),
-  'crawler-stack': z.object({
-    kind: z.enum(['template', 'native', 'adopted-table']),
-    stackId: z.string().nullable(),
-    crawlerName: z.string().nullable(),
-    athenaDatabase: z.string(),
-  }),
-  'crawler-table': z.object({ athenaDatabase: z.string(), athenaTable: z.string(), newestPartition: Partition }),
-  'athena-results': z.object({
-    athenaWorkgroup: z.string(),
-    athenaResultsBucket: z.string(),
-    /** `s3://bucket[/path]`, verbatim as the entry carries it: it is part of the entry's key. */
-    athenaResultsLocation: z.string(),
-    athenaRegion: z.string(),
-    kmsKeyArn: z.string().nullable(),
-  }),
-  'cluster-access': z.object({
-    principalArn: z.string(),
-    namespace: z.string(),
-    /** What our Role lets us touch by name. */
-    serviceAccounts: z.array(z.string()).default([]),
-    workloads: z.array(z.string()).default([]),
-    statusServices: z.array(z.string()).default([]),
-  }),
-  discovery: z.object({
-    /** `unknown` only in a dry run that may not look yet. */
-    installation: z.enum([
-      'kubecost-1',
-      'kubecost-2',
-      'kubecost-2-statefulset',
-      'kubecost-3',
-      'opencost',
-      'none',
-      'unknown',
-    ]),
-    /** `deployment/<name>` or `statefulset/<name>`. */
-    workload: z.string().nullable(),
-    container: z.string().nullable().default(null),
-    image: z.string().nullable(),
-    mount: z.enum(['directory', 'subPath']).nullable(),
-    serviceAccount: z.string(),
-    /** Label selector of the workload's pods. */
-    podSelector: z.string().nullable().default(null),
-    /** Where the consumer tells its connection status, as the API server's service proxy spells it: `http:<name>:<port>`. */
-    statusService: z.string().nullable().default(null),
-  }),
-  'pod-role': z.object({ podRoleArn: z.string(), serviceAccount: z.string(), oidcProviderArn: z.string() }),
-  'pod-identity': z.object({ podRoleArn: z.string(), serviceAccount: z.string(), associationId: z.string() }),
-  'payer-role': z.object({ payerRoleArn: z.string() }),
-  grant: z.object({ policyArn: z.string() }),
-  'chain-proof': z.object({
-    /** `pod-chain`: walked with a service account token; `documents`: both sides' policies read and evaluated. */
-    level: z.enum(['pod-chain', 'documents']),
-    identityArn: z.string(),
-    secretFormat: z.enum(['legacy', 'configurations', 'empty', 'absent']),
-  }),
-  'payer-policy': z.object({ policyName: z.string(), characters: z.int() }),
-  'smoke-query': z.object({
-    level: z.enum(['pod-chain', 'narrowed-session', 'table-only']),
-    columns: z.int(),
-    rows: z.array(z.record(z.string(), z.string())),
-    rowCount: z.int(),
-    day: z.string(),
-    scannedBytes: z.int(),
-    queryExecutionIds: z.array(z.string()),
-  }),
-  publish: z.object({
-    secret: z.string(),
-    resourceVersion: z.string(),
-    /** SHA-256 of the file's bytes. */
-    sha256: z.string(),
-    key: z.string(),
-    /** This payer's entry as the file holds it; as it is to be added where `mode` is `artifacts`. */
-    entry: z.record(z.string(), z.unknown()),
-    otherKeys: z.array(z.string()),
-    mode: z.enum(['secret', 'artifacts']).default('secret'),
-  }),
-  'load-proof': z.object({
-    /** `proven`: the consumer says so; `pending`: not within the time we watch; `not-installed`: nobody reads the file yet. */
-    verdict: z.enum(['proven', 'pending', 'not-installed']),
-    /** The consumer's own word for this key, and where it said so. */
-    connectionStatus: z.string().nullable(),
-    source: z.enum(['status', 'log']).nullable(),
-    /** While pending: for what, and how long that normally takes. */
-    pendingFor: z.string().nullable(),
-    /** First day the consumer covers with this payer's data, `YYYY-MM-DD`. */
-    dataSince: z.string().nullable(),
-    /** How the way of the pod's credentials was walked, once a pod ran. */
-    chain: z.enum(['pod-chain', 'documents']),
-  }),
+/**
+ * Every step of an onboarding by its phase, in the order in which a run shows it, with its output for later steps and for the
+ * API: names and facts, never documents or credentials. state-machines/provision.ts says how the phases follow each other.
+ */
+export const onboardingPhases = {
+  /** Runs before anything outside the cluster is written. */
+  preparation: {
+    preflight: z.object({
+      clusterArn: z.string(),
+      clusterVersion: z.string(),
+      endpoint: z.url(),
+      /** Base64 PEM bundle; public. */
+      certificateAuthority: z.string(),
+      oidcIssuer: z.string(),
+      podIdentityAvailable: z.boolean(),
+      /** This field and the next two are null only in a dry run that could not read them. */
+      organization: z.enum(['management', 'member', 'none']).nullable(),
+      /** Unreserved Lambda concurrency of the payer account in the report's region. */
+      unreservedConcurrency: z.int().nullable(),
+      lakeFormationLocked: z.boolean().nullable(),
+    }),
+    'report-choice': z.object({
+      choice: z.enum(['adopt', 'create']),
+      reportName: z.string(),
+      bucket: z.string(),
+      prefix: z.string(),
+      region: z.string(),
+      /** Every report of the account: whether it is usable, with every reason and every remedy. */
+      considered: z.array(
+        z.object({
+          reportName: z.string(),
+          usable: z.boolean(),
+          used: z.boolean().default(false),
+          reasons: z.array(z.string()),
+          remedies: z.array(z.string()).default([]),
+        }),
+      ),
+    }),
+    'cluster-access': z.object({
+      principalArn: z.string(),
+      namespace: z.string(),
+      /** Names that our Role in the cluster covers. */
+      serviceAccounts: z.array(z.string()).default([]),
+      workloads: z.array(z.string()).default([]),
+      statusServices: z.array(z.string()).default([]),
+    }),
+    discovery: z.object({
+      /** `unknown` only in a dry run that has no access to the cluster yet. */
+      installation: z.enum([
+        'kubecost-1',
+        'kubecost-2',
+        'kubecost-2-statefulset',
+        'kubecost-3',
+        'opencost',
+        'none',
+        'unknown',
+      ]),
+      /** `deployment/<name>` or `statefulset/<name>`. */
+      workload: z.string().nullable(),
+      container: z.string().nullable().default(null),
+      image: z.string().nullable(),
+      mount: z.enum(['directory', 'subPath']).nullable(),
+      serviceAccount: z.string(),
+      /** Label selector of the workload's pods. */
+      podSelector: z.string().nullable().default(null),
+      /** Service with the connection status of the consumer, in the form of the API server's service proxy: `http:<name>:<port>`. */
+      statusService: z.string().nullable().default(null),
+    }),
+  },
+  billing: {
+    'cur-bucket': z.object({
+      bucket: z.string(),
+      region: z.string(),
+      adopted: z.boolean(),
+      kmsKeyArn: z.string().nullable(),
+    }),
+    'cur-report': z.object({
+      reportName: z.string(),
+      reportArn: z.string(),
+      bucket: z.string(),
+      prefix: z.string(),
+      region: z.string(),
+      adopted: z.boolean(),
+    }),
+    'first-delivery': z.object({
+      templateKey: z.string(),
+      manifestKey: z.string(),
+      newestPartition: Partition,
+      deliveredAt: z.string(),
+      detectedAt: z.string(),
+    }),
+    'crawler-stack': z.object({
+      kind: z.enum(['template', 'native', 'adopted-table']),
+      stackId: z.string().nullable(),
+      crawlerName: z.string().nullable(),
+      athenaDatabase: z.string(),
+    }),
+    'crawler-table': z.object({ athenaDatabase: z.string(), athenaTable: z.string(), newestPartition: Partition }),
+  },
+  query: {
+    'athena-results': z.object({
+      athenaWorkgroup: z.string(),
+      athenaResultsBucket: z.string(),
+      /** `s3://bucket[/path]`, exactly as in the entry: it is part of the entry's key. */
+      athenaResultsLocation: z.string(),
+      athenaRegion: z.string(),
+      kmsKeyArn: z.string().nullable(),
+    }),
+  },
+  /** A run takes the one of its identity mode. */
+  identity: {
+    'pod-role': z.object({ podRoleArn: z.string(), serviceAccount: z.string(), oidcProviderArn: z.string() }),
+    'pod-identity': z.object({ podRoleArn: z.string(), serviceAccount: z.string(), associationId: z.string() }),
+  },
+  access: {
+    'payer-role': z.object({ payerRoleArn: z.string() }),
+    grant: z.object({ policyArn: z.string() }),
+    'chain-proof': z.object({
+      /** `pod-chain`: we assumed the roles with a service account token; `documents`: we read and evaluated the policies of both roles. */
+      level: z.enum(['pod-chain', 'documents']),
+      identityArn: z.string(),
+      secretFormat: z.enum(['legacy', 'configurations', 'empty', 'absent']),
+    }),
+  },
+  /** After the table and the access exist. */
+  proof: {
+    'payer-policy': z.object({ policyName: z.string(), characters: z.int() }),
+    'smoke-query': z.object({
+      level: z.enum(['pod-chain', 'narrowed-session', 'table-only']),
+      columns: z.int(),
+      rows: z.array(z.record(z.string(), z.string())),
+      rowCount: z.int(),
+      day: z.string(),
+      scannedBytes: z.int(),
+      queryExecutionIds: z.array(z.string()),
+    }),
+  },
+  publication: {
+    publish: z.object({
+      secret: z.string(),
+      resourceVersion: z.string(),
+      /** SHA-256 of the file's bytes. */
+      sha256: z.string(),
+      key: z.string(),
+      /** The entry of this payer in the file; if `mode` is `artifacts`, the entry that the owner has to add. */
+      entry: z.record(z.string(), z.unknown()),
+      otherKeys: z.array(z.string()),
+      mode: z.enum(['secret', 'artifacts']).default('secret'),
+    }),
+    'load-proof': z.object({
+      /** `proven`: the consumer reports the connection; `pending`: not within the time that we wait; `not-installed`: no workload reads the file yet. */
+      verdict: z.enum(['proven', 'pending', 'not-installed']),
+      /** Connection status that the consumer reports for this key, and its source. */
+      connectionStatus: z.string().nullable(),
+      source: z.enum(['status', 'log']).nullable(),
+      /** While pending: what is missing, and how long that normally takes. */
+      pendingFor: z.string().nullable(),
+      /** First day the consumer covers with this payer's data, `YYYY-MM-DD`. */
+      dataSince: z.string().nullable(),
+      /** How the pod's role chain was checked while a pod ran. */
+      chain: z.enum(['pod-chain', 'documents']),
+    }),
+  },
+} satisfies Record<string, Record<string, z.ZodObject>>;
+
+/** The same for an offboarding, whose steps run in sequence: a resource is removed after everything that reads it. */
+export const offboardingSteps = {
   inventory: z.object({
-    /** The newest run that brought this payer to this target; null if the table knows none. */
+    /** The newest onboarding of this payer and target; null if the table has none. */
     onboardedBy: z.string().nullable(),
-    /** Null if the cluster is gone: then there is nothing to remove in it. */
+    /** Null if the cluster does not exist any more: then there is nothing to remove in it. */
     cluster: z.object({ endpoint: z.url(), certificateAuthority: z.string(), oidcIssuer: z.string() }).nullable(),
     identityMode: z.enum(['irsa', 'pod-identity']),
     serviceAccount: z.string(),
-    /** Key under which the entry was published; null if it never was. */
+    /** Key of the published entry; null if it was never published. */
     publishedKey: z.string().nullable(),
-    /** Null where no run got as far as choosing one. */
+    /** Null if no run has chosen a report. */
     report: z.object({ reportName: z.string(), bucket: z.string(), prefix: z.string(), region: z.string() }).nullable(),
     athenaWorkgroup: z.string(),
     athenaResultsBucket: z.string().nullable(),
   }),
   'remove-entry': removal.extend({ otherKeys: z.array(z.string()) }),
   'unload-proof': z.object({
-    /** `not-seen`: the cluster is gone, or lets us look no more. */
+    /** `not-seen`: the cluster does not exist any more, or denies us access. */
     verdict: z.enum(['gone', 'not-installed', 'not-seen']),
   }),
   'remove-pod-role': removal,
@@ -181,6 +204,19 @@ export const outputs = {
   'remove-athena-results': removal,
   'remove-report': removal,
   'remove-access': removal,
-} satisfies Record<StepName, z.ZodObject>;
+} satisfies Record<string, z.ZodObject>;
 
-export type Outputs = { [Name in StepName]: z.infer<(typeof outputs)[Name]> };
+export const onboardingSteps = {
+  ...onboardingPhases.preparation,
+  ...onboardingPhases.billing,
+  ...onboardingPhases.query,
+  ...onboardingPhases.identity,
+  ...onboardingPhases.access,
+  ...onboardingPhases.proof,
+  ...onboardingPhases.publication,
+};
+
+/** The schema of each step's output. */
+export const outputs = { ...onboardingSteps, ...offboardingSteps };
+
+export type Outputs = { [Name in keyof typeof outputs]: z.infer<(typeof outputs)[Name]> };

@@ -1,6 +1,7 @@
 import type { TargetAccount } from '../aws/target-account.ts';
 import type { ErrorCode } from '../errors/catalogue.ts';
 import type { Owner } from '../model/ownership.ts';
+import type { TableAction } from '../model/rights.ts';
 import type { RunRecord } from '../model/run.ts';
 import type { Change, Quota } from '../model/run-schemas.ts';
 import type { KindOf, RunKind, StepName } from '../model/step-names.ts';
@@ -69,15 +70,13 @@ export type Plan<C extends StepChange, Output> = (
   quotas?: readonly Quota[];
 };
 
-/** IAM actions a step needs in an account; `resources` are CloudFormation Sub strings (see .ci/access-templates.ts for the parameters). */
+/** IAM actions a step needs in an account; `resources` are CloudFormation Sub strings (see functions/deployment/access-templates.ts for the parameters). */
 export interface Permission {
   actions: readonly [string, ...string[]];
   resources: readonly [string, ...string[]];
   /** IAM condition block. */
   condition?: Record<string, Record<string, string | string[]>>;
 }
-
-export type TableAction = 'GetItem' | 'PutItem' | 'UpdateItem' | 'DeleteItem' | 'Query';
 
 /** A Kubernetes RBAC rule a step needs in the target namespace. */
 export interface KubernetesRule {
@@ -99,6 +98,7 @@ export interface Step<
   permissions: {
     payer?: readonly Permission[];
     cluster?: readonly Permission[];
+    /** Present if the step calls the cluster's own API; empty if it needs no right there. */
     kubernetes?: readonly KubernetesRule[];
     /** What the step itself does to the hub's table, beside what its wrapper does. */
     table?: readonly TableAction[];

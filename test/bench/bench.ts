@@ -1,7 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { buildFunctions } from '../../.ci/build.ts';
-import { bundleSizes } from '../../.ci/bundles.ts';
+import { buildFunctions, bundleSizes } from '../../functions/deployment/bundles.ts';
 import { type Bar, fleetBars, latencyBars, runBars } from './bars.ts';
 import { bundleImports } from './cold-import.ts';
 import { costOf } from './cost.ts';

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { bundleFolder } from '../../.ci/build.ts';
-import { deployedFunctions } from '../../.ci/functions.ts';
+import { bundleFolder } from '../../functions/deployment/bundles.ts';
+import { deployedFunctions } from '../../functions/deployment/registry.ts';
 
 const runs = 3;
 

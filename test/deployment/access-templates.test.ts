@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { accessTemplate } from '../../.ci/access-templates.ts';
-import { templateProblems } from '../../.ci/check-template.ts';
-import { deployedFunctions } from '../../.ci/functions.ts';
-import { functionRoles } from '../../.ci/roles.ts';
+import { accessTemplate } from '../../functions/deployment/access-templates.ts';
+import { deployedFunctions } from '../../functions/deployment/registry.ts';
+import { functionRoles } from '../../functions/deployment/roles.ts';
+import { templateProblems } from '../../functions/deployment/template-check.ts';
 
 interface Template {
   Resources: {
@@ -19,7 +19,7 @@ interface RoleProperties {
   Policies: { PolicyDocument: { Statement: Record<string, unknown>[] } }[];
 }
 
-/** Actions that know no resource (Service Authorization Reference), so that `*` is the least there is. */
+/** Actions without a resource type (Service Authorization Reference): `*` is their narrowest resource. */
 const withoutResource = new Set([
   'cur:DescribeReportDefinitions',
   'lakeformation:GetDataLakeSettings',
@@ -31,11 +31,11 @@ describe.each(['payer', 'cluster'] as const)('the %s provisioner role', (account
   const { AssumeRolePolicyDocument, Policies } = (accessTemplate(account) as Template).Resources.Provisioner.Properties;
   const statements = Policies.flatMap(({ PolicyDocument }) => PolicyDocument.Statement);
 
-  it('is a template that AWS’s resource specification knows', () => {
-    expect(templateProblems(accessTemplate(account) as never)).toEqual([]);
+  it('agrees with AWS’s resource specification', () => {
+    expect(templateProblems(accessTemplate(account))).toEqual([]);
   });
 
-  it('lets nobody in without the account’s external id and the hub’s function path', () => {
+  it('trusts only the hub’s functions with the account’s external id', () => {
     for (const { Condition } of AssumeRolePolicyDocument.Statement) {
       expect(Condition).toMatchObject({
         StringEquals: { 'sts:ExternalId': { 'Fn::Sub': '${DeploymentId}/${AWS::AccountId}' } },
@@ -48,23 +48,23 @@ describe.each(['payer', 'cluster'] as const)('the %s provisioner role', (account
     expect(statements.flatMap(({ Action }) => Action).filter((action) => action.includes('*'))).toEqual([]);
   });
 
-  it('allows actions on everything only where AWS knows no resource', () => {
+  it('allows an action on every resource only if it has none', () => {
     const everywhere = statements.filter(({ Resource }) => Resource.includes('*')).flatMap(({ Action }) => Action);
     expect(everywhere.filter((action) => !withoutResource.has(action))).toEqual([]);
   });
 
-  it('fits into the inline policies of a role', () => {
+  it('fits into the inline policies of one role', () => {
     // IAM counts 10,240 characters without white space; real names are longer than the parameters’.
     expect(JSON.stringify(statements).length).toBeLessThan(10_240);
   });
 });
 
 describe('the function roles', () => {
-  it('are one for each function', () => {
+  it('number one for each function', () => {
     expect(Object.keys(functionRoles())).toHaveLength(deployedFunctions.length);
   });
 
-  it('hold the rights that Lambda needs in a VPC only there, and keep them from the function’s own code', () => {
+  it('give network rights to Lambda alone, for functions in the VPC', () => {
     for (const { key, reachesCluster = false } of deployedFunctions) {
       const role = functionRoles()[`${key.charAt(0).toUpperCase()}${key.slice(1)}Role`]
         ?.Properties as unknown as RoleProperties;
@@ -87,7 +87,7 @@ describe('the function roles', () => {
     }
   });
 
-  it('name every action and stay within the table, the provisioner roles and the state machine', () => {
+  it('allow no action by wildcard', () => {
     const roles = JSON.stringify(functionRoles());
     expect([...roles.matchAll(/"Action":"[^"]*\*|"Action":\[[^\]]*\*/g)]).toEqual([]);
   });

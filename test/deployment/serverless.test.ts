@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { parameters, vpcProblem } from '../../.ci/deploy.ts';
-import { deployedFunctions } from '../../.ci/functions.ts';
-import { staleFiles } from '../../.ci/generate.ts';
+import { staleFiles } from '../../functions/deployment/generated-files.ts';
+import { parameters, vpcProblem } from '../../functions/deployment/parameters.ts';
+import { deployedFunctions } from '../../functions/deployment/registry.ts';
 import { errorCatalogue } from '../../shared/errors/catalogue.ts';
 import { detailTypes, eventSource } from '../../shared/model/run-event.ts';
 import { exampleEvent } from '../../shared/model/run-event-example.ts';
@@ -11,33 +11,22 @@ import { httpRoutes, readServerlessFile, resourceOf } from '../support/serverles
 const file = readServerlessFile();
 
 describe('serverless.yml', () => {
-  it('deploys every function the code has, and no other', () => {
-    expect(Object.keys(file.functions).sort()).toEqual(deployedFunctions.map(({ key }) => key).sort());
+  it('deploys functions whose source files exist', () => {
+    const missing = deployedFunctions.filter(({ entry }) => !existsSync(entry));
+    expect(missing.map(({ entry }) => entry)).toEqual([]);
   });
 
-  it('takes each function from its own bundle, which has a source', () => {
-    for (const { key, entry } of deployedFunctions) {
-      expect(file.functions[key]?.handler).toBe(`dist/${key}/index.handler`);
-      expect(existsSync(entry), entry).toBe(true);
-    }
-  });
-
-  it('asks for a signature on every route but /health', () => {
+  it('requires a signature on every route but /health', () => {
     const open = httpRoutes(file).filter(({ signed }) => !signed);
     expect(open.map(({ method, path }) => `${method} ${path}`)).toEqual(['GET /health']);
   });
 
-  it('puts into the VPC, if there is one, exactly the functions that talk to a cluster’s own API', () => {
-    const extended = file.resources.flatMap(({ extensions = {} }) => Object.entries(extensions));
-    const inVpc = extended
-      .filter(([, { Properties }]) => 'VpcConfig' in Properties)
-      .map(([logicalId]) => logicalId.replace(/LambdaFunction$/, '').toLowerCase());
-    const reaching = deployedFunctions
-      .filter(({ reachesCluster }) => reachesCluster)
-      .map(({ key }) => key.toLowerCase());
-    expect(inVpc.sort()).toEqual(reaching.sort());
-    for (const [, { Properties }] of extended)
-      expect(Properties.VpcConfig).toMatchObject({ 'Fn::If': ['InVpc', {}, { Ref: 'AWS::NoValue' }] });
+  it('runs in the VPC what calls a cluster’s own API', () => {
+    const inVpc = file.resources.flatMap(({ extensions = {} }) => Object.keys(extensions));
+    expect(inVpc).toContain('PreflightLambdaFunction');
+    expect(inVpc).toContain('PublishLambdaFunction');
+    expect(inVpc).not.toContain('CurReportLambdaFunction');
+    expect(inVpc).not.toContain('GetRunLambdaFunction');
   });
 
   it.each([
@@ -50,7 +39,7 @@ describe('serverless.yml', () => {
     else expect(vpcProblem(args)).toContain(problem);
   });
 
-  it('has the parameters that deploy --help explains', () => {
+  it('has exactly the parameters that deploy --help explains', () => {
     expect(Object.keys(file.params.default).sort()).toEqual(Object.keys(parameters).sort());
   });
 });
@@ -62,7 +51,7 @@ describe('the mail of a failed run', () => {
   };
   const { InputPathsMap, InputTemplate } = Targets[0].InputTransformer;
 
-  it('is sent for what the code tells of failed runs', () => {
+  it('is sent for the event of a failed run', () => {
     expect(EventPattern).toEqual({
       source: [eventSource],
       'detail-type': [detailTypes.run],
@@ -70,7 +59,7 @@ describe('the mail of a failed run', () => {
     });
   });
 
-  it('may be published by EventBridge, which gives SNS nothing that a condition could ask for', () => {
+  it('may be published by EventBridge without a condition', () => {
     const { PolicyDocument } = resourceOf(file, 'FailureTopicPolicy') as { PolicyDocument?: unknown };
     expect(PolicyDocument).toEqual({
       Version: '2012-10-17',
@@ -85,7 +74,7 @@ describe('the mail of a failed run', () => {
     });
   });
 
-  it('is made of fields that its event has', () => {
+  it('uses only fields of its event', () => {
     const named = [...InputTemplate.matchAll(/<(\w+)>/g)].map(([, name = '']) => name);
     expect(named.toSorted()).toEqual(Object.keys(InputPathsMap).sort());
     for (const path of Object.values(InputPathsMap)) {
@@ -97,14 +86,14 @@ describe('the mail of a failed run', () => {
     }
   });
 
-  it('is a quoted text, which no advice may end', () => {
+  it('is quoted text, and no advice contains a quote', () => {
     for (const line of InputTemplate.split('\n')) expect(JSON.parse(line)).toEqual(expect.any(String));
     expect(Object.values(errorCatalogue).filter((advice) => Object.values(advice).join(' ').includes('"'))).toEqual([]);
   });
 });
 
 describe('generated files', () => {
-  it('are what the code says', async () => {
+  it('agree with the code', async () => {
     expect(await staleFiles()).toEqual([]);
   });
 });

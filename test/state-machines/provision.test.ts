@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { onboardingStepNames, type StepName, stepPhases } from '../../shared/model/step-names.ts';
+import { onboardingStepNames, phaseSteps, type StepName } from '../../shared/model/step-names.ts';
 import type { StepAnswer } from '../../shared/step-runner/handler.ts';
 import { functionKey } from '../../state-machines/states.ts';
 import { interpret, type Json, type StateMachine, VirtualClock } from '../sandbox/index.ts';
@@ -10,6 +10,9 @@ const definition = JSON.parse(
   deployed.replaceAll(/\$\{(\w+)Arn\}/g, 'arn:aws:lambda:us-east-1:999900001111:function:$1'),
 ) as StateMachine;
 const startMs = Date.parse('2026-11-23T08:00:00Z');
+
+/** Steps that fail while `billing` still waits for the first delivery. */
+const besideBilling: StepName[] = [...phaseSteps.query, ...phaseSteps.identity, ...phaseSteps.access];
 
 type Script = Partial<Record<StepName | 'close', (call: number) => unknown>>;
 
@@ -62,27 +65,28 @@ function namedError(name: string): Error {
 }
 
 describe('the state machine', () => {
-  it('takes every step of the identity mode once, looks again at what is installed, and closes the run', async () => {
+  it('runs every step of the identity mode once, and discovery twice', async () => {
     const { result, order } = await run({});
     expect(result.status).toBe('SUCCEEDED');
     const taken = [...onboardingStepNames.filter((name) => name !== 'pod-identity'), 'discovery', 'close'];
     expect([...order].sort()).toEqual(taken.sort());
-    expect(order.slice(0, 4)).toEqual(['preflight', 'report-choice', 'cluster-access', 'discovery']);
-    expect(order.slice(-6)).toEqual(['payer-policy', 'smoke-query', 'discovery', 'publish', 'load-proof', 'close']);
+    expect(order.slice(0, phaseSteps.preparation.length)).toEqual(phaseSteps.preparation);
+    const afterBranches = [...phaseSteps.proof, 'discovery', ...phaseSteps.publication, 'close'];
+    expect(order.slice(-afterBranches.length)).toEqual(afterBranches);
   });
 
   it.each<[StepName, string[]]>([
     ['preflight', ['preflight', 'reportChoice', 'clusterAccess']],
     ['discovery', ['discovery', 'publish', 'loadProof', 'close']],
     ['load-proof', ['loadProof', 'close']],
-  ])('begins where it is told to: %s', async (from, first) => {
+  ])('starts at the step that its input names: %s', async (from, first) => {
     const { result, order } = await run({}, 'irsa', { from });
     expect(result.status).toBe('SUCCEEDED');
     expect(order.slice(0, first.length).map(functionKey)).toEqual(first);
     if (first.includes('close')) expect(order).toHaveLength(first.length);
   });
 
-  it('widens our rights before it goes on if the release has names of its own', async () => {
+  it('runs cluster-access again if the first discovery asks for it', async () => {
     const { result, order } = await run({
       discovery: (call) => answered({ outdated: call === 1 ? 'cluster-access' : '' }),
     });
@@ -92,7 +96,7 @@ describe('the state machine', () => {
   });
 
   it.each(['cluster-access', 'pod-role'] as const)(
-    'takes the access steps again if what was installed meanwhile outdates %s',
+    'runs the access steps again if the second discovery asks for %s',
     async (outdated) => {
       const script: Script = { discovery: (call) => answered({ outdated: call === 2 ? outdated : '' }) };
       const { result, order } = await run(script);
@@ -103,7 +107,7 @@ describe('the state machine', () => {
     },
   );
 
-  it('goes on with the identity steps, not back, if an earlier attempt gave the role to another service account', async () => {
+  it('does not go back if the first discovery asks for pod-role', async () => {
     const { result, order } = await run({
       discovery: (call) => answered({ outdated: call === 1 ? 'pod-role' : '' }),
     });
@@ -111,13 +115,13 @@ describe('the state machine', () => {
     expect(order.filter((name) => name === 'cluster-access')).toHaveLength(1);
   });
 
-  it('takes the association instead of the role for EKS Pod Identity', async () => {
+  it('runs pod-identity instead of pod-role for EKS Pod Identity', async () => {
     const { order } = await run({}, 'pod-identity');
     expect(order).toContain('pod-identity');
     expect(order).not.toContain('pod-role');
   });
 
-  it('proves the chain while it waits a day for the first delivery', async () => {
+  it('proves the chain while it waits for the first delivery', async () => {
     const { calls } = await run({
       'first-delivery': (call) => (call < 97 ? waiting(900) : undefined),
     });
@@ -127,7 +131,7 @@ describe('the state machine', () => {
     expect(second('publish')).toBeGreaterThan(second('first-delivery'));
   });
 
-  it('hands ids to the steps and nothing else', async () => {
+  it('passes nothing but ids to the steps', async () => {
     const { calls } = await run({});
     for (const { name, payload } of calls.filter(({ name }) => name !== 'close')) {
       expect(payload, name).toEqual({ runId: 'r-1', attempt: 1 });
@@ -138,7 +142,7 @@ describe('the state machine', () => {
     'ends the run through close when %s fails',
     async (name) => {
       const { result, order, calls } = await run({
-        ...(['query', 'access'].includes(stepPhases[name]) && { 'first-delivery': () => waiting(900) }),
+        ...(besideBilling.includes(name) && { 'first-delivery': () => waiting(900) }),
         [name]: () => namedError('UserError'),
       });
       expect(result).toMatchObject({ status: 'FAILED', error: 'RunFailed' });
@@ -150,7 +154,7 @@ describe('the state machine', () => {
       ).toHaveLength(1);
       const closing = calls.at(-1)?.payload as { failure: { Error: string } };
       expect(closing.failure.Error).toBe('UserError');
-      expect(calls.at(-1)?.second, 'a failing branch does not wait for its siblings').toBeLessThan(600);
+      expect(calls.at(-1)?.second, 'a failed branch does not wait for the other branches').toBeLessThan(600);
     },
   );
 
@@ -166,7 +170,7 @@ describe('the state machine', () => {
     expect(order.filter((step) => step === 'grant')).toHaveLength(4);
   });
 
-  it('gives up a step that stays unavailable after some minutes', async () => {
+  it('fails the run if a step stays unavailable for minutes', async () => {
     const { result, calls } = await run({ grant: () => namedError('RetryableError') });
     expect(result.status).toBe('FAILED');
     const attempts = calls.filter(({ name }) => name === 'grant');
@@ -179,12 +183,12 @@ describe('the state machine', () => {
     expect(order.filter((step) => step === 'publish')).toHaveLength(1);
   });
 
-  it('closes the run even when close itself stumbles at first', async () => {
+  it('closes the run although close fails once', async () => {
     const { result } = await run({ close: (call) => (call === 1 ? namedError('RetryableError') : undefined) });
     expect(result.status).toBe('SUCCEEDED');
   });
 
-  it('stays far below the history limit for the longest wait a request can ask for', async () => {
+  it('stays below the history limit in the longest wait of a request', async () => {
     const { transitions } = await run({
       'first-delivery': (call) => (call <= 2000 ? waiting(604) : undefined),
     });

@@ -10,7 +10,7 @@ const filled = () =>
   JSON.parse(deployed.replaceAll(/\$\{\w+\}/g, 'arn:aws:lambda:us-east-1:111122223333:function:f')) as object;
 
 describe('the deployed definition', () => {
-  it('is the one the code generates', () => {
+  it('equals the generated definition', () => {
     expect(JSON.parse(deployed)).toEqual(provisionDefinition());
   });
 
@@ -23,7 +23,7 @@ describe('the deployed definition', () => {
     expect(stateLint().validate(filled())).toEqual([]);
   });
 
-  it('keeps the null that throws the branches’ outputs away', () => {
+  it('keeps the null that discards the outputs of the branches', () => {
     expect(filled()).toHaveProperty('States.prepare.ResultPath', null);
   });
 

@@ -22,7 +22,9 @@ interface RequestParts {
 /** Calls a route as API Gateway does and checks the answer against the OpenAPI document. */
 export async function call(method: 'GET' | 'POST', target: string, parts: RequestParts = {}): Promise<Answer> {
   const url = new URL(target, 'http://api.test');
-  const found = routes.find(({ route }) => route.method === method && pattern(route.path).test(url.pathname));
+  const found = Object.values(routes).find(
+    ({ route }) => route.method === method && pattern(route.path).test(url.pathname),
+  );
   if (!found) throw new Error(`no route for ${method} ${url.pathname}`);
   const { route, handler } = found;
   const text = parts.text ?? (parts.body === undefined ? undefined : JSON.stringify(parts.body));

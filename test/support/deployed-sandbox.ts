@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { deployedFunctions } from '../../.ci/functions.ts';
+import { deployedFunctions } from '../../functions/deployment/registry.ts';
 import {
   createWorld,
   HttpApi,
@@ -167,7 +167,7 @@ const handlers = new Map<string, Promise<Handler>>();
 
 function loadHandler(functionKey: string): Promise<Handler> {
   const entry = deployedFunctions.find(({ key }) => key === functionKey)?.entry;
-  if (!entry) throw new Error(`.ci/functions.ts has no function ${functionKey}`);
+  if (!entry) throw new Error(`functions/deployment/registry.ts has no function ${functionKey}`);
   const loaded =
     handlers.get(functionKey) ??
     import(new URL(`../../${entry}`, import.meta.url).href).then((module) => (module as { handler: Handler }).handler);
@@ -238,9 +238,9 @@ function setEnvironment(values: Record<string, string>): () => void {
 /** The deployed definition with its substitutions filled in as CloudFormation would. */
 function substituted(name: string, machine: Record<string, unknown>): string {
   const definition = readFileSync(new URL(`../../state-machines/${name}.asl`, import.meta.url), 'utf8');
-  const substitutions = machine.DefinitionSubstitutions as Record<string, { GetAtt: string }>;
+  const substitutions = machine.DefinitionSubstitutions as Record<string, { 'Fn::GetAtt': [string, 'Arn'] }>;
   return definition.replaceAll(/\$\{(\w+)\}/g, (placeholder, name: string) => {
-    const logicalId = substitutions[name]?.GetAtt.replace(/LambdaFunction\.Arn$/, '');
+    const logicalId = substitutions[name]?.['Fn::GetAtt'][0].replace(/LambdaFunction$/, '');
     if (!logicalId) throw new Error(`no substitution for ${placeholder}`);
     return functionArn(`${logicalId[0]?.toLowerCase() ?? ''}${logicalId.slice(1)}`);
   });

@@ -1,4 +1,4 @@
-import { accessTemplate } from '../../.ci/access-templates.ts';
+import { accessTemplate } from '../../functions/deployment/access-templates.ts';
 import type { PolicyDocument } from '../../shared/aws/policy-document.ts';
 import type { World } from '../sandbox/index.ts';
 import { deploymentId, hubAccountId } from './deployed-sandbox.ts';

@@ -21,29 +21,42 @@ interface ServerlessFile {
   provider: { environment: Environment; timeout: number };
   functions: Record<string, FunctionEntry>;
   resources: {
-    Resources?: Record<string, { Type: string; Properties: Record<string, unknown> }> | string;
+    Resources?: Record<string, { Type: string; Properties: Record<string, unknown> }>;
     extensions?: Record<string, { Properties: Record<string, unknown> }>;
   }[];
 }
 
 const intrinsic = (name: string): ScalarTag => ({ tag: `!${name}`, resolve: (text: string) => ({ [name]: text }) });
 
-/** serverless.yml as data. */
+/** serverless.yml as data, with the generated files that it includes. */
 export function readServerlessFile(overrides: Record<string, string> = {}): ServerlessFile {
-  const text = readFileSync(new URL('../../serverless.yml', import.meta.url), 'utf8');
   const customTags = ['Ref', 'GetAtt', 'Sub'].map(intrinsic);
+  const text = readFileSync('serverless.yml', 'utf8');
   const { params } = parse(text, { customTags }) as Pick<ServerlessFile, 'params'>;
   const parameters: Record<string, string | number> = { ...params.default, ...overrides };
-  const resolved = text
-    .replaceAll(/\$\{param:(\w+)\}/g, (variable, name: string) => String(parameters[name] ?? variable))
-    .replaceAll('${self:service}', 'kubecost-payer-onboarding')
-    .replaceAll('${sls:stage}', 'sandbox');
-  return parse(resolved, { customTags }) as ServerlessFile;
+  const resolved = (content: string) =>
+    content
+      .replaceAll(/\$\{param:(\w+)\}/g, (variable, name: string) => String(parameters[name] ?? variable))
+      .replaceAll('${self:service}', 'kubecost-payer-onboarding')
+      .replaceAll('${sls:stage}', 'sandbox');
+  const included = (path: string): unknown => JSON.parse(resolved(readFileSync(path, 'utf8')));
+  return withIncludes(parse(resolved(text), { customTags }), included) as ServerlessFile;
+}
+
+/** Replaces `${file(path.json):address}` by what it names. */
+function withIncludes(value: unknown, included: (path: string) => unknown): unknown {
+  if (Array.isArray(value)) return value.map((item) => withIncludes(item, included));
+  if (typeof value === 'object' && value !== null)
+    return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, withIncludes(item, included)]));
+  const [, path, address = ''] = /^\$\{file\((.+\.json)\):?(.*)\}$/.exec(String(value)) ?? [];
+  if (path === undefined) return value;
+  const names = address.split('.').filter(Boolean);
+  return names.reduce((found, name) => (found as Record<string, unknown>)[name], included(path));
 }
 
 export function resourceOf(file: ServerlessFile, logicalId: string): Record<string, unknown> {
   for (const { Resources } of file.resources) {
-    if (typeof Resources === 'object' && Resources[logicalId]) return Resources[logicalId].Properties;
+    if (Resources?.[logicalId]) return Resources[logicalId].Properties;
   }
   throw new Error(`serverless.yml has no resource ${logicalId}`);
 }

@@ -1,6 +1,4 @@
-import { onboardingStepNames } from '../shared/model/step-names.ts';
-import { provisionDefinition } from '../state-machines/provision.ts';
-import { stateName } from '../state-machines/states.ts';
+import { onboardingStepNames, phaseSteps } from '../model/step-names.ts';
 
 interface StateLike {
   Type: string;
@@ -9,27 +7,22 @@ interface StateLike {
   Choices?: { Next: string }[];
   Branches?: MachineLike[];
 }
-interface MachineLike {
+/** A state machine's definition, as far as the diagram shows it. */
+export interface MachineLike {
   StartAt: string;
   States: Record<string, StateLike>;
 }
 
-/** Of the steps that may be taken a second time only the one that decides it is drawn. */
-const steps = new Set<string>([...onboardingStepNames, stateName('discovery', true), 'close']);
-const branchTitles = ['billing', 'query', 'access'];
+/** Of the steps that may run a second time, only the one that decides about it is drawn. */
+const steps = new Set<string>([...onboardingStepNames, 'discovery again', 'close']);
 const id = (name: string) => name.replaceAll(/[- ]/g, '_');
 
-/** The run as a Mermaid graph, drawn from the very definition that is deployed; waits and their choices are left out. */
-export function renderDiagram(): string {
-  const machine = provisionDefinition() as unknown as MachineLike;
+/** An onboarding as a Mermaid graph, drawn from its deployed definition without waits and their choices. */
+export function renderRunDiagram(machine: MachineLike): string {
   const [fork, parallel] = Object.entries(machine.States).find(([, { Branches }]) => Branches) ?? [];
   const lines = ['flowchart LR'];
-  parallel?.Branches?.forEach((branch, index) => {
-    lines.push(
-      `  subgraph ${branchTitles[index] ?? index} [" "]`,
-      ...edges(branch).map((edge) => `    ${edge}`),
-      '  end',
-    );
+  parallel?.Branches?.forEach((branch) => {
+    lines.push(`  subgraph ${phaseOf(lastStep(branch))} [" "]`, ...edges(branch).map((edge) => `    ${edge}`), '  end');
   });
   const before = edges(machine);
   const forking = Object.keys(machine.States).find(
@@ -40,6 +33,11 @@ export function renderDiagram(): string {
   );
   const exits = parallel?.Branches?.map((branch) => `${id(lastStep(branch))} --> ${node(parallel.Next ?? '')}`) ?? [];
   return [...lines, ...[...before, ...entries, ...exits].map((edge) => `  ${edge}`)].join('\n');
+}
+
+function phaseOf(step: string): string {
+  const phase = Object.entries<readonly string[]>(phaseSteps).find(([, names]) => names.includes(step));
+  return phase?.[0] ?? step;
 }
 
 function node(name: string): string {

@@ -1,4 +1,4 @@
-import { errorCatalogue } from '../shared/errors/catalogue.ts';
+import { errorCatalogue } from '../errors/catalogue.ts';
 
 /** docs/errors.md: every failure a user can meet, its actor and its remedy. */
 export function renderErrorPage(): string {

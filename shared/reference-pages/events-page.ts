@@ -1,7 +1,7 @@
 import * as z from 'zod';
-import { detailTypes, eventSource, RunEvent } from '../shared/model/run-event.ts';
-import { exampleEvent } from '../shared/model/run-event-example.ts';
-import { StepNameView } from '../shared/model/run-schemas.ts';
+import { detailTypes, eventSource, RunEvent } from '../model/run-event.ts';
+import { exampleEvent } from '../model/run-event-example.ts';
+import { StepNameView } from '../model/run-schemas.ts';
 
 const block = (language: string, text: string) => `\`\`\`${language}\n${text}\n\`\`\``;
 const json = (value: unknown) => block('json', JSON.stringify(value, null, 2));

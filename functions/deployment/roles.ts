@@ -1,5 +1,6 @@
-import type { Statement } from '../shared/aws/policy-document.ts';
-import { type DeployedFunction, deployedFunctions } from './functions.ts';
+import type { Statement } from '../../shared/aws/policy-document.ts';
+import type { DeployedFunction } from './deployed-function.ts';
+import { deployedFunctions, logicalPrefix } from './registry.ts';
 
 type Resource = { Type: string; Properties: Record<string, unknown> };
 
@@ -16,11 +17,9 @@ const executionsOf = (machine: string) => ({
 
 /** One role for each function, all under one IAM path that the provisioner roles trust; each with exactly its own rights. */
 export function functionRoles(): Record<string, Resource> {
-  return Object.fromEntries(deployedFunctions.map((deployed) => [roleId(deployed.key), roleFor(deployed)]));
-}
-
-function roleId(key: string): string {
-  return `${key[0]?.toUpperCase() ?? ''}${key.slice(1)}Role`;
+  return Object.fromEntries(
+    deployedFunctions.map((deployed) => [`${logicalPrefix(deployed.key)}Role`, roleFor(deployed)]),
+  );
 }
 
 function roleFor(deployed: DeployedFunction): Resource {
@@ -69,11 +68,12 @@ function statementsFor(deployed: DeployedFunction): unknown[] {
       Resource: sub(`arn:\${AWS::Partition}:logs:\${AWS::Region}:\${AWS::AccountId}:${logGroup}:*`),
     },
   ];
-  if (deployed.table.length > 0) {
+  const { table = [] } = deployed;
+  if (table.length > 0) {
     const indexes = { 'Fn::Sub': ['${Table}/index/*', { Table: tableArn }] };
     statements.push({
       Effect: 'Allow',
-      Action: deployed.table.map((action) => `dynamodb:${action}`),
+      Action: table.map((action) => `dynamodb:${action}`),
       Resource: deployed.indexes ? [tableArn, indexes] : tableArn,
     });
   }
@@ -96,7 +96,7 @@ function statementsFor(deployed: DeployedFunction): unknown[] {
       Resource: ['ProvisionStateMachine', 'OffboardStateMachine'].map(executionsOf),
     });
   }
-  if (deployed.tellsEvents) {
+  if (deployed.publishesEvents) {
     statements.push({
       Effect: 'Allow',
       Action: 'events:PutEvents',

@@ -1,0 +1,63 @@
+import { dispatchRights } from '../../shared/model/rights.ts';
+import { eventSource } from '../../shared/model/run-event.ts';
+import { endedStatuses } from '../../shared/model/run-schemas.ts';
+import type { StepName } from '../../shared/model/step-names.ts';
+import type { DeployedFunction } from './deployed-function.ts';
+
+const stateMachines = [{ Ref: 'ProvisionStateMachine' }, { Ref: 'OffboardStateMachine' }];
+const longWait: StepName = 'first-delivery';
+
+/** Functions that neither a caller nor a step of a run waits for. */
+export const backgroundFunctions: readonly DeployedFunction[] = [
+  // Ends every run: the state machine calls it, and EventBridge when an execution dies.
+  {
+    key: 'close',
+    entry: 'functions/close.ts',
+    table: ['DeleteItem', 'GetItem', 'UpdateItem'],
+    entersCluster: true,
+    publishesEvents: true,
+    events: [
+      {
+        eventBridge: {
+          pattern: {
+            source: ['aws.states'],
+            'detail-type': ['Step Functions Execution Status Change'],
+            detail: { status: ['FAILED', 'TIMED_OUT', 'ABORTED'], stateMachineArn: stateMachines },
+          },
+        },
+      },
+    ],
+  },
+  // Starts a batch's next runs when a run has ended or waits for hours.
+  {
+    key: 'dispatchBatch',
+    entry: 'functions/dispatch-batch.ts',
+    ...dispatchRights,
+    events: [
+      {
+        eventBridge: {
+          eventBus: { Ref: 'RunEventBus' },
+          pattern: {
+            source: [eventSource],
+            detail: {
+              batchId: [{ wildcard: '*' }],
+              $or: [
+                { step: [null], status: endedStatuses },
+                { step: [longWait], status: ['waiting'] },
+              ],
+            },
+          },
+        },
+      },
+    ],
+  },
+  // Repairs what a crash left open.
+  {
+    key: 'sweep',
+    entry: 'functions/sweep.ts',
+    ...dispatchRights,
+    entersCluster: true,
+    publishesEvents: true,
+    events: [{ schedule: 'rate(5 minutes)' }],
+  },
+];

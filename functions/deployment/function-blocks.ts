@@ -1,0 +1,46 @@
+import type { DeployedFunction } from './deployed-function.ts';
+import { deployedFunctions, logicalPrefix } from './registry.ts';
+
+/** API Gateway answers for a function after 30 seconds (its quota "Maximum integration timeout"). */
+const routeTimeoutSeconds = 29;
+
+/** The `functions` of serverless.yml. Without a timeout a function has the provider's. */
+export function functionBlocks(): Record<string, object> {
+  return Object.fromEntries(deployedFunctions.map((deployed) => [deployed.key, functionBlock(deployed)]));
+}
+
+function functionBlock({ key, route, events = [], startsExecutions, stopsExecutions }: DeployedFunction): object {
+  const httpApi = route && {
+    method: route.method,
+    path: route.path,
+    ...(!route.open && { authorizer: { type: 'aws_iam' } }),
+  };
+  const invokedBy = [...(httpApi ? [{ httpApi }] : []), ...events];
+  return {
+    handler: `dist/${key}/index.handler`,
+    package: { patterns: [`dist/${key}/**`] },
+    role: { 'Fn::GetAtt': [`${logicalPrefix(key)}Role`, 'Arn'] },
+    ...(route && { timeout: routeTimeoutSeconds }),
+    ...((startsExecutions ?? stopsExecutions) && {
+      environment: {
+        PROVISION_STATE_MACHINE_ARN: { Ref: 'ProvisionStateMachine' },
+        OFFBOARD_STATE_MACHINE_ARN: { Ref: 'OffboardStateMachine' },
+      },
+    }),
+    ...(invokedBy.length > 0 && { events: invokedBy }),
+  };
+}
+
+/** Functions that call a cluster's own API run in the deployer's network, if there is one. */
+export function vpcExtensions(): Record<string, object> {
+  const vpcConfig = {
+    SubnetIds: { 'Fn::Split': [',', '${param:vpcSubnetIds}'] },
+    SecurityGroupIds: { 'Fn::Split': [',', '${param:vpcSecurityGroupIds}'] },
+  };
+  const Properties = { VpcConfig: { 'Fn::If': ['InVpc', vpcConfig, { Ref: 'AWS::NoValue' }] } };
+  return Object.fromEntries(
+    deployedFunctions
+      .filter(({ reachesCluster }) => reachesCluster)
+      .map(({ key }) => [`${logicalPrefix(key)}LambdaFunction`, { Properties }]),
+  );
+}
