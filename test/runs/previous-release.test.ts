@@ -6,9 +6,9 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { hubClient } from '../../shared/aws/clients.ts';
 import { RunEvent } from '../../shared/model/run-event.ts';
 import { takeLock } from '../../shared/runs/lock.ts';
-import type { Execution } from '../sandbox/step-functions/interpreter.ts';
+import type { Execution } from '../sandbox/index.ts';
 import { eventBusArn, hubAccountId, hubRegion, tableName } from '../support/deployed-sandbox.ts';
-import { Board, stepOf } from '../support/run-harness.ts';
+import { RunHarness, stepOf } from '../support/run-harness.ts';
 import { storedRun } from '../support/stored-runs.ts';
 
 /** What release 0.2.0 deployed. */
@@ -37,33 +37,35 @@ function asPreviousRelease(item: Fields): Fields {
   return { ...only(runFields, item), steps: Object.fromEntries(steps) as Fields };
 }
 
-let board: Board;
+let runHarness: RunHarness;
 beforeEach(async () => {
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-  board = await Board.open({ deliveryHours: 1 });
+  runHarness = await RunHarness.open({ deliveryHours: 1 });
 });
 afterEach(async () => {
-  await board.close();
+  await runHarness.close();
   vi.restoreAllMocks();
 });
 
 /** Leaves the run's record as the previous release would have. */
 async function rewrite(): Promise<void> {
-  const [item] = await board.stage.items('run#');
+  const [item] = await runHarness.stepHarness.items('run#');
   if (!item) throw new Error('no run');
-  const client = DynamoDBDocumentClient.from(new DynamoDBClient({ endpoint: board.stage.sandbox.tableEndpoint }));
+  const client = DynamoDBDocumentClient.from(
+    new DynamoDBClient({ endpoint: runHarness.stepHarness.sandbox.tableEndpoint }),
+  );
   await client.send(new PutCommand({ TableName: tableName, Item: asPreviousRelease(item) }));
   client.destroy();
 }
 
 /** A run whose execution release 0.2.0 started on its own definition. */
 async function begin(): Promise<{ runId: string; execution: Execution; executionArn: string }> {
-  const { stage } = board;
-  const { states } = stage.world;
-  const machine = states.machines.get(stage.sandbox.stateMachineArn);
+  const { stepHarness } = runHarness;
+  const { states } = stepHarness.world;
+  const machine = states.machines.get(stepHarness.sandbox.stateMachineArn);
   if (!machine) throw new Error('no state machine');
   const deployed = definition.replaceAll(/\$\{(\w+)Arn\}/g, `arn:aws:lambda:${hubRegion}:${hubAccountId}:function:$1`);
-  const { runId } = await stage.begin('new-irsa');
+  const { runId } = await stepHarness.begin('new-irsa');
   await takeLock(await storedRun(runId));
   await rewrite();
   const input = { runId, attempt: 1, identityMode: 'irsa' };
@@ -74,24 +76,24 @@ async function begin(): Promise<{ runId: string; execution: Execution; execution
 
 describe('an execution of release 0.2.0', () => {
   it('finishes on today’s functions after an upgrade half-way: proven, and its events told', async () => {
-    const { stage, api } = board;
+    const { stepHarness, api } = runHarness;
     const { runId, execution } = await begin();
-    await board.later(30, rewrite);
+    await runHarness.later(30, rewrite);
 
     const run = await api.untilEnded(runId);
     expect(run).toMatchObject({ kind: 'onboarding', status: 'succeeded', error: null });
     expect(run.evidence?.level).toBe('connection');
     expect(await execution.done).toMatchObject({ status: 'SUCCEEDED' });
-    expect(await stage.items('lock#')).toEqual([]);
-    const told = stage.world.events.buses.get(eventBusArn)?.map(({ detail }) => RunEvent.parse(detail)) ?? [];
+    expect(await stepHarness.items('lock#')).toEqual([]);
+    const told = stepHarness.world.events.buses.get(eventBusArn)?.map(({ detail }) => RunEvent.parse(detail)) ?? [];
     expect(told).toContainEqual(expect.objectContaining({ step: 'publish', status: 'succeeded' }));
     expect(told.at(-1)).toMatchObject({ step: null, status: 'succeeded' });
   });
 
   it('is retried on today’s definition if it had failed before the upgrade', async () => {
-    const { api } = board;
+    const { api } = runHarness;
     const { runId, executionArn } = await begin();
-    await board.later(30, () => hubClient(SFNClient).send(new StopExecutionCommand({ executionArn })));
+    await runHarness.later(30, () => hubClient(SFNClient).send(new StopExecutionCommand({ executionArn })));
     const failed = await api.untilEnded(runId);
     expect(failed).toMatchObject({ status: 'failed', attempt: 1, error: { code: 'execution-stopped' } });
     await rewrite();

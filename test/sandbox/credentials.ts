@@ -1,4 +1,4 @@
-import type { WireRequest } from './codec.ts';
+import type { WireRequest } from './codec/codec.ts';
 
 /** What a request says about its signature; the signature itself is not checked, for a known access key identifies its owner. */
 export interface SigningScope {

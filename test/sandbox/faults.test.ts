@@ -3,8 +3,8 @@ import { GetAccountSettingsCommand, LambdaClient } from '@aws-sdk/client-lambda'
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { afterAll, beforeEach, expect, it } from 'vitest';
 import { installVirtualDate } from './clock.ts';
-import { errorOf, hub, payer, policy, rootOf, serve } from './core-world.ts';
 import { crashAfterWrite, type FaultRule } from './faults.ts';
+import { errorOf, hub, payer, policy, rootOf, serve } from './testing/core-world.ts';
 
 const running = await serve();
 const { world } = running;

@@ -1,4 +1,4 @@
-import type { Protocol } from './codec.ts';
+import type { Protocol } from './codec/codec.ts';
 import { AwsError } from './service.ts';
 import type { World } from './world.ts';
 

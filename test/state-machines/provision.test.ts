@@ -3,9 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { onboardingStepNames, phaseSteps, type StepName } from '../../shared/model/step-names.ts';
 import type { StepAnswer } from '../../shared/step-runner/handler.ts';
 import { functionKey } from '../../state-machines/states.ts';
-import { VirtualClock } from '../sandbox/clock.ts';
-import type { Json, StateMachine } from '../sandbox/step-functions/definition.ts';
-import { start } from '../sandbox/step-functions/interpreter.ts';
+import { type Json, start, type StateMachine, VirtualClock } from '../sandbox/index.ts';
 
 const deployed = readFileSync('state-machines/provision.asl', 'utf8');
 const definition = JSON.parse(

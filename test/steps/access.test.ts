@@ -10,17 +10,17 @@ import {
   readTargetSettings,
 } from '../../shared/targets/target-payers.ts';
 import {
+  AccessHarness,
   type AccessStep,
-  AccessWorld,
   clusterAccountId,
   payerAccountId,
   region,
   type Taken,
-} from '../support/access-world.ts';
+} from '../support/access-harness.ts';
 
-let world: AccessWorld;
+let world: AccessHarness;
 beforeEach(async () => {
-  world = await AccessWorld.start();
+  world = await AccessHarness.start();
 });
 afterEach(() => world.close());
 

@@ -22,11 +22,8 @@ import {
   markRemoving,
   readTargetSettings,
 } from '../../shared/targets/target-payers.ts';
-import { crashAfterWrite } from '../sandbox/faults.ts';
-import { typeOfKind } from '../sandbox/kubernetes/objects.ts';
-import { History } from '../sandbox/services/iam-history.ts';
-import { shownTrust } from '../sandbox/services/iam-trust.ts';
-import { AccessWorld, clusterAccountId, payerAccountId } from '../support/access-world.ts';
+import { crashAfterWrite, SettlingValue, shownTrust, typeOfKind } from '../sandbox/index.ts';
+import { AccessHarness, clusterAccountId, payerAccountId } from '../support/access-harness.ts';
 import { deployProvisioner } from '../support/provisioners.ts';
 import { storedRun } from '../support/stored-runs.ts';
 
@@ -45,9 +42,9 @@ interface Taken {
   writes: string[];
 }
 
-let access: AccessWorld;
+let access: AccessHarness;
 beforeEach(async () => {
-  access = await AccessWorld.start();
+  access = await AccessHarness.start();
   deployProvisioner(access.world, 'payer', secondPayer);
 });
 afterEach(async () => {
@@ -177,7 +174,7 @@ describe('the last payer of a cluster', () => {
 
   it('keeps the namespace and the service account that pods run as', async () => {
     await onboard();
-    access.cluster.kubernetes.installKubecost({ generation: '3.x', serviceAccount } as never);
+    access.cluster.kubernetes.installKubecost({ generation: '3.x', serviceAccount });
     const { output } = (await offboard())['remove-access'];
     expect(object('Role', groupName)).toBeUndefined();
     expect(access.cluster.kubernetes.get('Namespace', undefined, 'kubecost')).toBeDefined();
@@ -378,7 +375,7 @@ describe('a role', () => {
     await onboard();
     const policy = iam().attachablePolicy('arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole');
     if (!policy) throw new Error('the sandbox has no such policy');
-    podRole()?.attached.set(policy.arn, new History(policy, now()));
+    podRole()?.attached.set(policy.arn, new SettlingValue(policy, now()));
     const { output } = await take(await newRun(), 'remove-pod-role');
     expect(podRole()).toBeDefined();
     expect(output.kept).toEqual([{ resource: podRoleArn(), why: expect.stringContaining(policy.arn) as string }]);

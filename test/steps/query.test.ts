@@ -5,17 +5,17 @@ import type { OnboardingRequestInput } from '../../shared/model/onboarding-reque
 import { skips } from '../../shared/model/run.ts';
 import { onboardingStepNames } from '../../shared/model/step-names.ts';
 import { outputs } from '../../shared/model/step-outputs.ts';
-import { decodeDataFile, encodeDataFile } from '../sandbox/services/cur-data.ts';
-import { BillingWorld, refusalOf } from '../support/payer-accounts.ts';
+import { decodeDataFile, encodeDataFile } from '../sandbox/index.ts';
+import { knownErrorOf, PayerHarness } from '../support/payer-harness.ts';
 import { type OneRun, type Taken, writesOf } from '../support/step-harness.ts';
 
-let billing: BillingWorld;
+let billing: PayerHarness;
 beforeAll(async () => {
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-  billing = await BillingWorld.open();
+  billing = await PayerHarness.open();
 });
 afterAll(async () => {
-  await billing.stage.close();
+  await billing.stepHarness.close();
   vi.restoreAllMocks();
 });
 
@@ -81,7 +81,7 @@ describe('athena-results', () => {
     workgroup(payer, 'in-report', location(`s3://${curBucketName(payer, region)}/results/`));
     workgroup(payer, 'managed', { ManagedQueryResultsConfiguration: { Enabled: true } });
     workgroup(payer, 'enforced', location('s3://elsewhere/', true));
-    const refused = async (athena: OnboardingRequestInput['athena']) => (await refusalOf(take(payer, athena))).code;
+    const refused = async (athena: OnboardingRequestInput['athena']) => (await knownErrorOf(take(payer, athena))).code;
     expect(await refused({ workgroup: 'in-report' })).toBe('results-in-cur-bucket');
     expect(await refused({ resultsBucket: curBucketName(payer, region) })).toBe('results-in-cur-bucket');
     expect(await refused({ workgroup: 'managed' })).toBe('workgroup-managed-results');
@@ -100,7 +100,7 @@ describe('athena-results', () => {
   it('never lets what others keep in a bucket of our name expire', async () => {
     const payer = billing.newPayer();
     const bucket = billing.world.s3.createBucket(payer, region, athenaResultsBucketName(payer, region));
-    expect((await refusalOf(take(payer))).code).toBe('bucket-not-ours');
+    expect((await knownErrorOf(take(payer))).code).toBe('bucket-not-ours');
     await take(payer, {}, { existing: 'take-over' });
     expect(bucket).toMatchObject({ lifecycle: [], tags: [] });
   });
@@ -151,7 +151,7 @@ describe('smoke-query', () => {
     const role = billing.world.iam.roles(payer).find(({ arn }) => arn.endsWith('role/kubecost-cur-access'));
     role?.inline.delete(dataPolicyName);
     const started = billing.world.clock.now();
-    const { code, message } = await refusalOf(run.take('smoke-query'));
+    const { code, message } = await knownErrorOf(run.take('smoke-query'));
     expect(code).toBe('query-failed');
     expect(message).toContain('athena:StartQueryExecution');
     const seconds = (billing.world.clock.now() - started) / 1000;
@@ -173,7 +173,7 @@ describe('smoke-query', () => {
   it('fails with Athena’s words and a hint where Lake Formation withholds the table', async () => {
     const { payer, run } = await ready();
     billing.world.lakeformation.lock(payer, region);
-    const { code, message } = await refusalOf(run.take('smoke-query'));
+    const { code, message } = await knownErrorOf(run.take('smoke-query'));
     expect(code).toBe('query-failed');
     expect(message).toContain('Lake Formation withholds the table');
   });

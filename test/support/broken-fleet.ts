@@ -2,7 +2,7 @@ import { DeleteRoleCommand, IAMClient } from '@aws-sdk/client-iam';
 import { newClient } from '../../shared/aws/clients.ts';
 import { payerRoleName } from '../../shared/aws/names.ts';
 import type { ErrorCode } from '../../shared/errors/catalogue.ts';
-import type { World } from '../sandbox/world.ts';
+import type { World } from '../sandbox/index.ts';
 import { seedFleetClusters } from './fleet.ts';
 import { accountAt, seedPayerWithTable } from './seed-payers.ts';
 

@@ -2,9 +2,8 @@ import { CreateAccessEntryCommand, EKSClient } from '@aws-sdk/client-eks';
 import { parseAllDocuments } from 'yaml';
 import { renderClusterManifest } from '../../shared/cluster/provisioner-manifest.ts';
 import { groupName, type RoleScope } from '../../shared/cluster/provisioner-role.ts';
-import type { SeedObject } from '../sandbox/kubernetes/objects.ts';
-import type { Cluster } from '../sandbox/services/eks.ts';
-import type { Sandbox } from './deployed-sandbox.ts';
+import type { Cluster, SeedObject } from '../sandbox/index.ts';
+import type { DeployedSandbox } from './deployed-sandbox.ts';
 
 /** The printed manifest, as the cluster's owner applies it. */
 export function applyManifest({ kubernetes }: Cluster, scope: RoleScope): void {
@@ -13,8 +12,8 @@ export function applyManifest({ kubernetes }: Cluster, scope: RoleScope): void {
 }
 
 /** `aws eks create-access-entry`, as the cluster's owner. */
-export async function enterByHand(
-  { world, awsEndpoint }: Sandbox,
+export async function createAccessEntry(
+  { world, awsEndpoint }: DeployedSandbox,
   { accountId, region, name }: Cluster,
   principalArn: string,
 ): Promise<void> {

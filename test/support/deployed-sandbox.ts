@@ -1,12 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { deployedFunctions } from '../../functions/deployment/registry.ts';
-import { installVirtualDate } from '../sandbox/clock.ts';
-import { createWorld } from '../sandbox/create-world.ts';
-import { HttpApi } from '../sandbox/http-api.ts';
-import { startServer } from '../sandbox/server.ts';
-import { startTable } from '../sandbox/table-server.ts';
-import { startTracing, trace } from '../sandbox/tracing.ts';
-import type { World } from '../sandbox/world.ts';
+import {
+  createWorld,
+  HttpApi,
+  installVirtualDate,
+  startServer,
+  startTable,
+  startTracing,
+  trace,
+  type World,
+} from '../sandbox/index.ts';
 import { busRules, type Environment, httpRoutes, readServerlessFile, resourceOf } from './serverless-file.ts';
 
 export const hubAccountId = '999900001111';
@@ -36,7 +39,7 @@ export interface InvocationRecord {
   error?: string;
 }
 
-export interface SandboxOptions {
+export interface DeployedSandboxOptions {
   startMs?: number;
   /** Simulated seconds per real second; absent: time jumps. */
   speed?: number;
@@ -45,7 +48,7 @@ export interface SandboxOptions {
   apiPort?: number;
 }
 
-export interface Sandbox {
+export interface DeployedSandbox {
   world: World;
   /** Endpoint of every AWS service. */
   awsEndpoint: string;
@@ -60,7 +63,7 @@ export interface Sandbox {
 let deployed: ReturnType<typeof readServerlessFile> | undefined;
 
 /** The deployment, run here: functions, table, state machine, routes and schedules exactly as serverless.yml declares them. */
-export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
+export async function startDeployedSandbox(options: DeployedSandboxOptions = {}): Promise<DeployedSandbox> {
   // Reading the file takes longer than starting all the rest.
   const file = (deployed ??= readServerlessFile({ deploymentId, allowedHostSuffixes: '127.0.0.1' }));
   const world = createWorld(options.startMs === undefined ? {} : { startMs: options.startMs });
@@ -241,7 +244,7 @@ function substituted(name: string, machine: Record<string, unknown>): string {
   });
 }
 
-function scheduleSweep(world: World, invoke: Sandbox['invoke']): void {
+function scheduleSweep(world: World, invoke: DeployedSandbox['invoke']): void {
   const everyMs = 5 * 60_000;
   const next = () =>
     world.clock.after(everyMs, () => {

@@ -1,6 +1,5 @@
 import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
-import type { Generation } from '../sandbox/kubernetes/kubecost.ts';
-import type { World } from '../sandbox/world.ts';
+import type { KubecostGeneration, World } from '../sandbox/index.ts';
 import { deployProvisioner } from './provisioners.ts';
 import { accountAt, seedPayerWithTable } from './seed-payers.ts';
 
@@ -8,7 +7,7 @@ interface FleetCluster {
   accountId: string;
   region: string;
   name: string;
-  generation: Generation;
+  generation: KubecostGeneration;
   mode: 'irsa' | 'pod-identity';
 }
 

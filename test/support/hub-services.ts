@@ -5,7 +5,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { BatchWriteCommand, DynamoDBDocumentClient, PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
 import dynalite from 'dynalite';
 import { RunEvent } from '../../shared/model/run-event.ts';
-import { createTable } from '../sandbox/table.ts';
+import { createTable } from '../sandbox/index.ts';
 
 export interface Fault {
   /** The nth write of the process, counted from 1, is its last call: everything after it fails. */
@@ -17,7 +17,7 @@ export interface Fault {
 type Item = Record<string, unknown>;
 
 /** The services the hub's functions talk to: a real table, executions by name as Step Functions keeps them, and the event bus. */
-export class Hub {
+export class HubServices {
   readonly executions = new Map<string, { input: string; ended: boolean }>();
   /** What the bus was given, in order. */
   readonly events: RunEvent[] = [];

@@ -1,6 +1,6 @@
 import { accessTemplate } from '../../functions/deployment/access-templates.ts';
 import type { PolicyDocument } from '../../shared/aws/policy-document.ts';
-import type { World } from '../sandbox/world.ts';
+import type { World } from '../sandbox/index.ts';
 import { deploymentId, hubAccountId } from './deployed-sandbox.ts';
 
 interface Template {

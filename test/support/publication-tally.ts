@@ -1,5 +1,4 @@
-import type { KubernetesObject } from '../sandbox/kubernetes/objects.ts';
-import type { ObjectStore } from '../sandbox/kubernetes/store.ts';
+import type { KubernetesObject, ObjectStore } from '../sandbox/index.ts';
 
 /** What publications have done to a cluster so far. */
 export interface Tally {

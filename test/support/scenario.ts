@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
-import type { World } from '../sandbox/world.ts';
+import type { World } from '../sandbox/index.ts';
 import { deployProvisioner } from './provisioners.ts';
 
 export const examples = ['new-irsa', 'new-pod-identity', 'adopt-report', 'take-over-hand-made'] as const;

@@ -1,4 +1,4 @@
-import type { World } from '../sandbox/world.ts';
+import type { World } from '../sandbox/index.ts';
 import { deployProvisioner } from './provisioners.ts';
 
 const bases = { payer: 111_100_000_000, cluster: 222_200_000_000 };

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parse, type ScalarTag } from 'yaml';
-import type { EventPattern } from '../sandbox/event-pattern.ts';
+import type { EventPattern } from '../sandbox/index.ts';
 
 export interface HttpRoute {
   functionKey: string;

@@ -8,8 +8,8 @@ import { onboardingStepNames, type StepName } from '../../shared/model/step-name
 import { createRun } from '../../shared/runs/run-table.ts';
 import type { StepAnswer } from '../../shared/step-runner/handler.ts';
 import { functionKey } from '../../state-machines/states.ts';
-import type { CallRecord, World } from '../sandbox/world.ts';
-import { type Sandbox, startSandbox, tableName } from './deployed-sandbox.ts';
+import type { CallRecord, World } from '../sandbox/index.ts';
+import { type DeployedSandbox, startDeployedSandbox, tableName } from './deployed-sandbox.ts';
 import { exampleRequest, type examples, seedScenario } from './scenario.ts';
 import { endStep, storedRun } from './stored-runs.ts';
 
@@ -29,23 +29,23 @@ export interface Taken {
 }
 
 /** The demo's accounts and clusters, and runs that are taken through the deployed handlers one step at a time. */
-export class Stage {
-  readonly sandbox: Sandbox;
+export class StepHarness {
+  readonly sandbox: DeployedSandbox;
   readonly world: World;
 
-  private constructor(sandbox: Sandbox) {
+  private constructor(sandbox: DeployedSandbox) {
     this.sandbox = sandbox;
     this.world = sandbox.world;
   }
 
   /** @param options.deliveryHours until a new report's first delivery; absent: as in the demo, most of a day */
-  static async open({ deliveryHours }: { deliveryHours?: number } = {}): Promise<Stage> {
-    const sandbox = await startSandbox({ startMs });
+  static async open({ deliveryHours }: { deliveryHours?: number } = {}): Promise<StepHarness> {
+    const sandbox = await startDeployedSandbox({ startMs });
     await seedScenario(sandbox.world);
     const { firstDeliveryHours } = sandbox.world.cur;
     if (deliveryHours !== undefined)
       for (const accountId of firstDeliveryHours.keys()) firstDeliveryHours.set(accountId, deliveryHours);
-    return new Stage(sandbox);
+    return new StepHarness(sandbox);
   }
 
   close(): Promise<void> {
@@ -82,10 +82,10 @@ export function stepsOf(example: Example): StepName[] {
 export class OneRun {
   readonly runId: string;
   readonly request: OnboardingRequest;
-  readonly #stage: Stage;
+  readonly #stepHarness: StepHarness;
 
-  constructor(stage: Stage, runId: string, request: OnboardingRequest) {
-    this.#stage = stage;
+  constructor(stepHarness: StepHarness, runId: string, request: OnboardingRequest) {
+    this.#stepHarness = stepHarness;
     this.runId = runId;
     this.request = request;
   }
@@ -102,7 +102,7 @@ export class OneRun {
 
   /** One invocation. @throws what the handler throws */
   async invoke(name: StepName): Promise<StepAnswer> {
-    return (await this.#stage.sandbox.invoke(functionKey(name), { runId: this.runId, attempt: 1 })) as StepAnswer;
+    return (await this.#stepHarness.sandbox.invoke(functionKey(name), { runId: this.runId, attempt: 1 })) as StepAnswer;
   }
 
   /**
@@ -110,7 +110,7 @@ export class OneRun {
    * @param options.leastSeconds of each wait: for waits that only a deadline ends
    */
   async take(name: StepName, { leastSeconds = 0 } = {}): Promise<Taken> {
-    const { world } = this.#stage;
+    const { world } = this.#stepHarness;
     const before = world.calls.length;
     for (let failures = 0; ;) {
       const answer = await this.invoke(name).catch((error: unknown) => {

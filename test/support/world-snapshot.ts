@@ -1,8 +1,6 @@
-import { typeOfKind } from '../sandbox/kubernetes/objects.ts';
-import { shownTrust } from '../sandbox/services/iam-trust.ts';
-import type { World } from '../sandbox/world.ts';
+import { shownTrust, typeOfKind, type World } from '../sandbox/index.ts';
 import { clusterArn, clusters, exampleRequest, examples } from './scenario.ts';
-import type { Stage } from './step-harness.ts';
+import type { StepHarness } from './step-harness.ts';
 
 const payers = examples.map((example) => exampleRequest(example).payerAccountId);
 const regions = ['us-east-1', 'us-west-2', 'eu-central-1'];
@@ -12,9 +10,9 @@ const kinds = ['Namespace', 'Role', 'RoleBinding', 'ServiceAccount', 'Secret', '
  * All that runs make, by name, as text to compare. Two histories that lead to the same place have equal landscapes: ids made by
  * chance, dates and run ids are left out.
  */
-export async function landscape(stage: Stage): Promise<Record<string, unknown>> {
-  const { world } = stage;
-  const items = await stage.items();
+export async function worldSnapshot(stepHarness: StepHarness): Promise<Record<string, unknown>> {
+  const { world } = stepHarness;
+  const items = await stepHarness.items();
   const all = {
     ...iamOf(world),
     ...billingOf(world),

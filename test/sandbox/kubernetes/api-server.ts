@@ -11,7 +11,7 @@ import { discoveryDocument } from './discovery.ts';
 import { badRequest, forbidden, KubernetesFailure, methodNotAllowed, unauthorized, unknownPath } from './failure.ts';
 import { resourceTypes } from './objects.ts';
 import { attributesOf, parseRequest, type RequestInfo, type Target } from './request.ts';
-import type { Answer, ResourceApi } from './resource-api.ts';
+import type { KubernetesAnswer, ResourceApi } from './resource-api.ts';
 import { selfReview } from './reviews.ts';
 import type { ServiceAccountTokens } from './service-account-tokens.ts';
 import type { Workloads } from './workloads.ts';
@@ -98,7 +98,7 @@ export class ApiServer {
   }
 
   /** Undefined where the connection is to break. */
-  #answer(request: IncomingMessage, info: RequestInfo, text: string): Answer | undefined {
+  #answer(request: IncomingMessage, info: RequestInfo, text: string): KubernetesAnswer | undefined {
     const { accountId } = this.#parts;
     const call = {
       service: 'kubernetes',
@@ -145,7 +145,7 @@ export class ApiServer {
     return user ? { user } : { rejected: unauthorized() };
   }
 
-  #public({ path, method }: RequestInfo): Answer {
+  #public({ path, method }: RequestInfo): KubernetesAnswer {
     if (!publicPaths.includes(path))
       throw new KubernetesFailure(
         403,
@@ -156,7 +156,7 @@ export class ApiServer {
     return { status: 200, body: path === '/version' ? (discoveryDocument(path, this.#parts.version) ?? '') : 'ok' };
   }
 
-  #route(request: IncomingMessage, info: RequestInfo, user: User, text: string): Answer {
+  #route(request: IncomingMessage, info: RequestInfo, user: User, text: string): KubernetesAnswer {
     const { target, path, verb } = info;
     if (publicPaths.includes(path)) return this.#public(info);
     const { authorizer, resources, version } = this.#parts;
@@ -184,7 +184,7 @@ export class ApiServer {
     return resources.handle({ info, target, type, user, body, contentType, manager });
   }
 
-  #subresource(info: RequestInfo, target: Target, body: unknown): Answer {
+  #subresource(info: RequestInfo, target: Target, body: unknown): KubernetesAnswer {
     const { resource, subresource = '', namespace = '', name = '', rest } = target;
     const { tokens, workloads } = this.#parts;
     switch (`${info.method} ${resource}/${subresource}`) {
@@ -253,7 +253,7 @@ function faultFailure(
   }
 }
 
-function failed(failure: KubernetesFailure): Answer {
+function failed(failure: KubernetesFailure): KubernetesAnswer {
   return { status: failure.code, body: failure.body };
 }
 

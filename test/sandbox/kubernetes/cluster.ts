@@ -7,7 +7,7 @@ import { Authorizer, type User } from './authorize.ts';
 import { startControllers } from './controllers.ts';
 import { withCredentials } from './credentials-webhook.ts';
 import { admitted } from './kinds.ts';
-import { type KubecostInstallation, kubecostObjects } from './kubecost.ts';
+import { type KubecostInstallation, kubecostObjects } from './kubecost/installation.ts';
 import { Kubelet } from './kubelet.ts';
 import { type KubernetesObject, type SeedObject, typeOfKind } from './objects.ts';
 import { Pace } from './pace.ts';

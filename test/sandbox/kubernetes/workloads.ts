@@ -2,7 +2,7 @@ import { badRequest, KubernetesFailure, notFound } from './failure.ts';
 import type { Kubelet, RunningPod } from './kubelet.ts';
 import { type KubernetesObject, typeOfKind } from './objects.ts';
 import { isReady, isStaying, type Pod } from './pods.ts';
-import type { Answer } from './resource-api.ts';
+import type { KubernetesAnswer } from './resource-api.ts';
 import type { ObjectStore } from './store.ts';
 
 export interface LogLine {
@@ -20,7 +20,7 @@ export class Workloads {
    * @param port number
    * @param path behind `proxy`
    */
-  onProxy?: (service: string, port: string, path: string, query: URLSearchParams, pod: RunningPod) => Answer;
+  onProxy?: (service: string, port: string, path: string, query: URLSearchParams, pod: RunningPod) => KubernetesAnswer;
   /** What the container has written, oldest first; text counts as written now. */
   onLog?: (pod: RunningPod, container: string) => readonly LogLine[] | string;
   readonly #store: ObjectStore;
@@ -34,7 +34,7 @@ export class Workloads {
   }
 
   /** @param segment `name`, `name:port` or `scheme:name:port` */
-  proxy(namespace: string, segment: string, path: string, query: URLSearchParams): Answer {
+  proxy(namespace: string, segment: string, path: string, query: URLSearchParams): KubernetesAnswer {
     const parts = segment.split(':');
     const [, name = '', asked = ''] = parts.length === 3 ? parts : ['', ...parts];
     const service = this.#store.get(typeOfKind('Service'), namespace, name);

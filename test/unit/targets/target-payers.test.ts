@@ -23,11 +23,11 @@ import {
   readTargetSettings,
   readWindow,
 } from '../../../shared/targets/target-payers.ts';
-import { Hub } from '../../support/hub-services.ts';
+import { HubServices } from '../../support/hub-services.ts';
 
-let hub: Hub;
+let hub: HubServices;
 beforeEach(async () => {
-  hub = new Hub();
+  hub = new HubServices();
   await hub.start();
 });
 afterEach(() => hub.stop());

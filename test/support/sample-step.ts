@@ -1,0 +1,57 @@
+import type { Outputs } from '../../shared/model/step-outputs.ts';
+import { defineStep, type Plan, type Situation, type Step, type StepChange } from '../../shared/step/contract.ts';
+
+type Output = Outputs['payer-policy'];
+type Note = StepChange & { do: 'put-note'; text: string };
+export type SamplePlan = Plan<Note, Output>;
+
+interface Options extends Pick<Step, 'lease' | 'proof' | 'enlist' | 'outdates'> {
+  /** Answers in place of the sample's own plan. */
+  plan?: (notes: ReadonlyMap<string, string>, situation: Situation) => SamplePlan | undefined;
+}
+
+export const sampleOutput: Output = { policyName: 'sample', characters: 3 };
+const document = '{"key":"not for logs"}';
+
+/** A step whose world is a sample of notes: a bucket first, then its policy and its tags. */
+export class SampleStep {
+  readonly notes = new Map<string, string>();
+  /** Every write, in order. */
+  readonly written: string[] = [];
+  /** False: what is written is not seen. */
+  holds = true;
+  /** Runs before a look and after a write, to fail or to change the world. */
+  beforeLook: () => void | Promise<void> = () => undefined;
+  afterWrite: (resource: string) => void | Promise<void> = () => undefined;
+  readonly step: Step;
+
+  constructor({ plan, ...options }: Options = {}) {
+    this.step = defineStep<'payer-policy', object, Map<string, string>, Note>({
+      name: 'payer-policy',
+      summary: 'Puts notes on a sample',
+      permissions: {},
+      ...options,
+      input: () => ({}),
+      observe: async () => {
+        await this.beforeLook();
+        return new Map(this.holds ? this.notes : []);
+      },
+      plan: (_, notes, situation) => plan?.(notes, situation) ?? ownPlan(notes),
+      apply: async (_, { resource, text }) => {
+        this.notes.set(resource, text);
+        this.written.push(resource);
+        await this.afterWrite(resource);
+      },
+    });
+  }
+}
+
+export const put = (resource: string): Note => ({ do: 'put-note', resource, note: `${resource} note`, text: document });
+
+function ownPlan(notes: ReadonlyMap<string, string>): SamplePlan {
+  const missing = ['bucket', 'policy', 'tags'].filter((resource) => !notes.has(resource)).map(put);
+  const [first, ...more] = missing;
+  if (!first) return { kind: 'ready', output: sampleOutput, warnings: ['nearly full'] };
+  const changes: [Note, ...Note[]] = first.resource === 'bucket' ? [first] : [first, ...more];
+  return { kind: 'change', changes, expected: sampleOutput };
+}
