@@ -5,11 +5,11 @@ import {
   HttpApi,
   installVirtualDate,
   startServer,
-  startTable,
   startTracing,
   trace,
   type World,
 } from '../sandbox/index.ts';
+import { startTable } from './runs-table.ts';
 import { busRules, type Environment, httpRoutes, readServerlessFile, resourceOf } from './serverless-file.ts';
 
 export const hubAccountId = '999900001111';

@@ -1,8 +1,13 @@
 import * as fc from 'fast-check';
+import { useInProcessHttp } from './in-process-http.ts';
 import { muteLogs } from './mute-logs.ts';
+import { seedChanceOfProcess } from './seeded-chance.ts';
+
+useInProcessHttp();
+seedChanceOfProcess();
 
 // Tests that read log lines listen on their own.
 muteLogs();
 
-// A property that fails is shrunk for a minute, not for hours; one that is too slow to come to its end fails.
-fc.installGlobalPlugin(fc.interruptAfterTimeLimit(90_000, { failOnInterrupt: true }));
+// A property that fails is shrunk for minutes, not for hours; one that is too slow to come to its end fails.
+fc.installGlobalPlugin(fc.interruptAfterTimeLimit(240_000, { failOnInterrupt: true }));
