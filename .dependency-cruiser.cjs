@@ -12,7 +12,7 @@ const modules = {
   'integration-file': ['errors', 'model', 'text'],
   table: ['aws', 'errors', 'platform'],
   http: ['errors', 'model', 'platform'],
-  step: ['aws', 'errors', 'model', 'platform'],
+  step: ['aws', 'errors', 'kubernetes', 'model', 'platform'],
   targets: ['aws', 'errors', 'integration-file', 'model', 'platform', 'table'],
   billing: ['aws', 'errors', 'model', 'step'],
   cluster: ['aws', 'errors', 'kubernetes', 'model', 'platform', 'step', 'targets', 'text'],
@@ -43,7 +43,7 @@ const modules = {
     'targets',
   ],
   runs: ['aws', 'cluster', 'errors', 'model', 'platform', 'table', 'targets'],
-  'step-runner': ['errors', 'model', 'platform', 'runs', 'step', 'table', 'targets'],
+  'step-runner': ['aws', 'cluster', 'errors', 'kubernetes', 'model', 'platform', 'runs', 'step', 'table', 'targets'],
   batches: ['errors', 'model', 'platform', 'runs', 'table'],
   artifacts: [
     'access',

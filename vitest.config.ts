@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/support/longest-first.ts';
 
 if (Number(process.versions.node.split('.')[0]) < 24)
   throw new Error('Run the tests through npm (`npm test`): they need Node 24.');
@@ -12,7 +13,8 @@ export default defineConfig({
     // Loading the SDK's clients, and compiling them until they are fast, costs more than most files' own tests.
     isolate: false,
     // For what hangs. Whole fleets are onboarded in a test, on machines that do other things meanwhile.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    sequence: { sequencer: LongestFirst },
   },
 });

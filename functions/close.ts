@@ -4,6 +4,7 @@ import { classify, TerminalError } from '../shared/errors/errors.ts';
 import type { RunStatus } from '../shared/model/run-schemas.ts';
 import { closeRun, type Failure } from '../shared/runs/close.ts';
 import { readRun } from '../shared/runs/run-table.ts';
+import { failUnreadableRun, tryReadRun } from '../shared/runs/unreadable-run.ts';
 
 /** The state machine's own state at its end; `failure` as Catch leaves it. */
 const MachineEvent = z.object({
@@ -20,6 +21,8 @@ const StatusChangeEvent = z.object({
   }),
 });
 
+const LambdaFailure = z.object({ errorMessage: z.string() });
+
 interface End {
   runId: string;
   attempt: number;
@@ -29,7 +32,12 @@ interface End {
 /** The end of an execution, as its own last state or EventBridge tells it. @throws TerminalError where there is no run */
 export async function close(event: unknown): Promise<{ status: RunStatus }> {
   const { runId, attempt, failure } = readEnd(event);
-  const run = await readRun(runId);
+  const read = await tryReadRun(runId);
+  if ('unreadable' in read) {
+    await failUnreadableRun(runId, read.unreadable, attempt);
+    return { status: 'failed' };
+  }
+  const { run } = read;
   if (!run) throw new TerminalError('unexpected', `run ${runId} has no record`);
   if (run.attempt !== attempt) return { status: run.status };
   await closeRun(run, failure);
@@ -54,7 +62,7 @@ function readEnd(event: unknown): End {
 /** Lambda hands errors on as JSON text, other failures as plain text. */
 function messageOf(cause: string): string {
   try {
-    return (JSON.parse(cause) as { errorMessage?: string }).errorMessage ?? cause;
+    return LambdaFailure.parse(JSON.parse(cause)).errorMessage;
   } catch {
     return cause;
   }

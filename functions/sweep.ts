@@ -10,10 +10,11 @@ import { closeRun } from '../shared/runs/close.ts';
 import { isCancelling } from '../shared/runs/end.ts';
 import { stopExecution } from '../shared/runs/execution.ts';
 import { announce, isOverdue } from '../shared/runs/publish-events.ts';
-import { listPendingRunIds, readRun } from '../shared/runs/run-table.ts';
+import { listPendingRunIds } from '../shared/runs/run-table.ts';
 import { completeStart } from '../shared/runs/start.ts';
+import { failUnreadableRun, tryReadRun } from '../shared/runs/unreadable-run.ts';
+import { listOpenWindows } from '../shared/targets/admin-windows.ts';
 import { clusterAccount } from '../shared/targets/provisioner-accounts.ts';
-import { listOpenWindows } from '../shared/targets/target-payers.ts';
 
 /** Longer than any invocation, so that nothing still under way is swept. */
 const leftBehindMs = 10 * 60_000;
@@ -32,7 +33,7 @@ export async function sweep(): Promise<void> {
   }
   const untold: AnyRun[] = [];
   for (const runId of await listPendingRunIds()) {
-    const run = await readRun(runId);
+    const run = await readPending(runId);
     if (run && !(await lookAfter(run)) && isOverdue(run)) untold.push(run);
   }
   const untilMs = now() + batchesMs;
@@ -40,6 +41,16 @@ export async function sweep(): Promise<void> {
     await attempt('batch dispatched', { batchId, step: 'sweep' }, () => dispatch(batchId, untilMs));
   // Last, and only while the bus answers: news can wait.
   for (const run of untold) if (!(await announce(run))) return;
+}
+
+/** Undefined if the run is gone, or cannot be read; such a run fails, and the others are swept. */
+async function readPending(runId: string): Promise<AnyRun | undefined> {
+  const read = await tryReadRun(runId);
+  if ('run' in read) return read.run;
+  const { unreadable } = read;
+  const fields = { runId, step: 'sweep', detail: unreadable.message };
+  await attempt('unreadable run skipped', fields, () => failUnreadableRun(runId, unreadable));
+  return undefined;
 }
 
 /** What a crash left out: the stop and the end of a cancelled run, the start of a queued one. False if it was neither. */

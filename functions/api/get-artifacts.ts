@@ -4,7 +4,7 @@ import { Refusal } from '../../shared/errors/problem.ts';
 import { apiHandler } from '../../shared/http/api-handler.ts';
 import type { Route } from '../../shared/http/route.ts';
 import { isRunId } from '../../shared/model/run-id.ts';
-import { readDeployment } from '../../shared/platform/settings.ts';
+import { readSettings } from '../../shared/platform/settings.ts';
 import { readRun } from '../../shared/runs/run-table.ts';
 
 export const route = {
@@ -24,6 +24,6 @@ export const route = {
 export const handler = apiHandler(route, async ({ params: { runId } }) => {
   const run = isRunId(runId) ? await readRun(runId) : undefined;
   if (run?.kind !== 'onboarding') throw new Refusal('run-not-found', 'No onboarding has this id.');
-  const provisionerArn = readDeployment().clusterProvisionerArn(run.request.cluster.accountId);
+  const provisionerArn = readSettings().clusterProvisionerArn(run.request.cluster.accountId);
   return { status: 200, body: artifactsOf(run, provisionerArn) };
 });

@@ -1,6 +1,6 @@
-import { AthenaClient, CreateWorkGroupCommand, UpdateWorkGroupCommand, type WorkGroup } from '@aws-sdk/client-athena';
+import { AthenaClient, CreateWorkGroupCommand, UpdateWorkGroupCommand } from '@aws-sdk/client-athena';
 import type { LifecycleRule } from '@aws-sdk/client-s3';
-import { findWorkgroup, locationOf } from '../../shared/aws/athena.ts';
+import { findWorkgroup, type Workgroup } from '../../shared/aws/athena.ts';
 import {
   AccountBucket,
   bucketActions,
@@ -16,6 +16,7 @@ import { ownership, ownerTags, toTagList } from '../../shared/aws/tags.ts';
 import { outputOf } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { defineStep, type Plan, type StepChange } from '../../shared/step/contract.ts';
+import { changesOrReady } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 type Output = Outputs['athena-results'];
@@ -37,9 +38,9 @@ interface Results {
   named: boolean;
 }
 
-interface Seen {
+interface Observation {
   /** Undefined if there is no such workgroup. */
-  workgroup: WorkGroup | undefined;
+  workgroup: Workgroup | undefined;
   location: BucketLocation;
   bucket?: BucketSeen;
   kmsKeyArn: string | null;
@@ -47,15 +48,15 @@ interface Seen {
 
 type Change = StepChange &
   (
-    | { do: 'create-bucket' }
-    | { do: 'block-public-access' }
-    | { do: 'put-bucket-policy'; policy: PolicyDocument }
-    | { do: 'put-expiry'; rules: LifecycleRule[] }
-    | { do: 'create-workgroup'; location: string }
-    | { do: 'set-workgroup-location'; location: string }
+    | { action: 'create-bucket' }
+    | { action: 'block-public-access' }
+    | { action: 'put-bucket-policy'; policy: PolicyDocument }
+    | { action: 'put-expiry'; rules: LifecycleRule[] }
+    | { action: 'create-workgroup'; location: string }
+    | { action: 'set-workgroup-location'; location: string }
   );
 
-export const athenaResults = defineStep<'athena-results', Input, Seen, Change>({
+export const athenaResults = defineStep<'athena-results', Input, Observation, Change>({
   name: 'athena-results',
   summary: 'Gives Athena a place for query results, never in the report’s bucket',
   permissions: {
@@ -113,7 +114,7 @@ export const athenaResults = defineStep<'athena-results', Input, Seen, Change>({
       athenaResultsBucket: results.bucket,
       athenaResultsLocation: results.location,
       athenaRegion: region,
-      kmsKeyArn: resultKeyOf(seen.workgroup) ?? seen.kmsKeyArn,
+      kmsKeyArn: seen.workgroup?.kmsKeyArn ?? seen.kmsKeyArn,
     };
 
     const resource = `arn:aws:s3:::${results.bucket}`;
@@ -123,7 +124,7 @@ export const athenaResults = defineStep<'athena-results', Input, Seen, Change>({
       const settings = bucketChanges(input, newBucket(region, situation.owner), resource);
       return {
         kind: 'change',
-        changes: [{ do: 'create-bucket', resource }, ...settings, ...workgroup],
+        changes: [{ action: 'create-bucket', resource }, ...settings, ...workgroup],
         expected: output,
       };
     }
@@ -134,23 +135,26 @@ export const athenaResults = defineStep<'athena-results', Input, Seen, Change>({
     if (owned === 'foreign' && !results.named && situation.run.request.existing === 'refuse')
       return { kind: 'refuse', code: 'bucket-not-ours', detail: `bucket ${results.bucket} exists without our tags` };
     const settings = owned === 'ours' ? bucketChanges(input, seen.bucket, resource) : [];
-    const [first, ...rest] = [...settings, ...workgroup];
-    return first ? { kind: 'change', changes: [first, ...rest], expected: output } : { kind: 'ready', output };
+    return changesOrReady([...settings, ...workgroup], { output });
   },
 
-  async apply(cx, change, input) {
+  async apply(cx, change, { input }) {
     const { region, workgroup: name } = input;
     const bucket = new AccountBucket(cx.payer, change.resource.replace('arn:aws:s3:::', ''));
     const athena = cx.payer.client(AthenaClient, region);
-    switch (change.do) {
+    switch (change.action) {
       case 'create-bucket':
-        return bucket.create(region, cx.owner);
+        await bucket.create(region, cx.owner);
+        break;
       case 'block-public-access':
-        return bucket.blockPublicAccess(region);
+        await bucket.blockPublicAccess(region);
+        break;
       case 'put-bucket-policy':
-        return bucket.putPolicy(region, change.policy);
+        await bucket.putPolicy(region, change.policy);
+        break;
       case 'put-expiry':
-        return bucket.putLifecycle(region, change.rules);
+        await bucket.putLifecycle(region, change.rules);
+        break;
       case 'create-workgroup':
         await athena.send(
           new CreateWorkGroupCommand({
@@ -162,7 +166,7 @@ export const athenaResults = defineStep<'athena-results', Input, Seen, Change>({
             Tags: toTagList(ownerTags(cx.owner)),
           }),
         );
-        return;
+        break;
       case 'set-workgroup-location':
         await athena.send(
           new UpdateWorkGroupCommand({
@@ -171,20 +175,17 @@ export const athenaResults = defineStep<'athena-results', Input, Seen, Change>({
           }),
         );
     }
+    return 'changed';
   },
 });
-
-function resultKeyOf(workgroup: WorkGroup | undefined): string | undefined {
-  return workgroup?.Configuration?.ResultConfiguration?.EncryptionConfiguration?.KmsKey;
-}
 
 /**
  * The workgroup's own location if it has one, for the workgroup may enforce it; else the requested or our own bucket. Without a
  * slash at the end, however the workgroup spells it: the text is part of the key under which Kubecost keeps its data, and Athena
  * takes both for the same place.
  */
-function resultsOf({ requestedBucket, defaultBucket }: Input, workgroup: WorkGroup | undefined): Results {
-  const location = locationOf(workgroup)?.replace(/\/+$/, '');
+function resultsOf({ requestedBucket, defaultBucket }: Input, workgroup: Workgroup | undefined): Results {
+  const location = workgroup?.location?.replace(/\/+$/, '');
   const own = location?.split('/')[2];
   if (location && own && (requestedBucket === undefined || requestedBucket === own))
     return { bucket: own, location, named: true };
@@ -194,18 +195,16 @@ function resultsOf({ requestedBucket, defaultBucket }: Input, workgroup: WorkGro
 
 function refusalOf(
   { workgroup: name, curBucket, region, requestedBucket }: Input,
-  { workgroup, location }: Seen,
+  { workgroup, location }: Observation,
   { bucket }: Results,
 ): Extract<Plan<Change, Output>, { kind: 'refuse' }> | undefined {
-  const configuration = workgroup?.Configuration;
-  const own = locationOf(workgroup);
-  if (workgroup?.State === 'DISABLED')
-    return { kind: 'refuse', code: 'workgroup-disabled', detail: `workgroup ${name}` };
-  if (configuration?.ManagedQueryResultsConfiguration?.Enabled)
+  const own = workgroup?.location;
+  if (workgroup?.isDisabled) return { kind: 'refuse', code: 'workgroup-disabled', detail: `workgroup ${name}` };
+  if (workgroup?.hasManagedResults)
     return { kind: 'refuse', code: 'workgroup-managed-results', detail: `workgroup ${name}` };
   if (bucket === curBucket)
     return { kind: 'refuse', code: 'results-in-cur-bucket', detail: `workgroup ${name}: ${own ?? `s3://${bucket}`}` };
-  if (requestedBucket && own && own.split('/')[2] !== requestedBucket && configuration?.EnforceWorkGroupConfiguration)
+  if (requestedBucket && own && own.split('/')[2] !== requestedBucket && workgroup.isEnforced)
     return { kind: 'refuse', code: 'workgroup-location-differs', detail: `workgroup ${name} enforces ${own}` };
   if (location === 'taken')
     return { kind: 'refuse', code: 'bucket-name-taken', detail: `bucket ${bucket} belongs to another account` };
@@ -219,20 +218,20 @@ function refusalOf(
 }
 
 /** A location somebody has set stays. */
-function workgroupChanges(workgroup: WorkGroup | undefined, resource: string, location: string): Change[] {
-  if (!workgroup) return [{ do: 'create-workgroup', resource, location }];
-  return locationOf(workgroup) ? [] : [{ do: 'set-workgroup-location', resource, location }];
+function workgroupChanges(workgroup: Workgroup | undefined, resource: string, location: string): Change[] {
+  if (!workgroup) return [{ action: 'create-workgroup', resource, location }];
+  return workgroup.location ? [] : [{ action: 'set-workgroup-location', resource, location }];
 }
 
 function bucketChanges({ expiry }: Input, seen: BucketSeen, resource: string): Change[] {
   const bucket = resource.replace('arn:aws:s3:::', '');
   const changes: Change[] = [];
-  if (!seen.publicAccessBlocked) changes.push({ do: 'block-public-access', resource });
+  if (!seen.publicAccessBlocked) changes.push({ action: 'block-public-access', resource });
   const policy = mergeStatements(seen.policy, [tlsOnlyStatement(bucket)]);
-  if (!seen.policy || !samePolicy(seen.policy, policy)) changes.push({ do: 'put-bucket-policy', resource, policy });
+  if (!seen.policy || !samePolicy(seen.policy, policy)) changes.push({ action: 'put-bucket-policy', resource, policy });
   if (!hasExpiry(seen.lifecycle, expiry)) {
     const rules = [...seen.lifecycle.filter(({ ID }) => ID !== expiry.ID), expiry];
-    changes.push({ do: 'put-expiry', resource, note: `${expiry.Expiration?.Days ?? 0}-day expiry`, rules });
+    changes.push({ action: 'put-expiry', resource, note: `${expiry.Expiration?.Days ?? 0}-day expiry`, rules });
   }
   return changes;
 }

@@ -4,7 +4,6 @@ import { assumeActions, podIdentityContext } from '../../shared/access/pod-trust
 import { findManagedPolicy } from '../../shared/aws/managed-policy.ts';
 import { findRole, iamRegion, parseRoleArn } from '../../shared/aws/role.ts';
 import { permits, trusts } from '../../shared/aws/trust-policy.ts';
-import { connectKubernetes } from '../../shared/cluster/connection.ts';
 import { rules } from '../../shared/cluster/provisioner-role.ts';
 import { entryKey, findPayer, parseIntegrationFile } from '../../shared/integration-file/merge.ts';
 import type { OnboardingRequest } from '../../shared/model/onboarding-request.ts';
@@ -24,6 +23,7 @@ import {
   withFile,
 } from '../../shared/publication/integration-secret.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
+import { waitFor } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 import { listTargetPayers } from '../../shared/targets/target-payers.ts';
 
@@ -42,7 +42,7 @@ type Chain = { level: Outputs['chain-proof']['level']; identityArn: string } | {
 /** What was found out about the file, without anything of its content but keys. */
 type File = { format: Outputs['chain-proof']['secretFormat']; foreignPayerKeys: string[] } | { refused: Refusal };
 
-interface Seen {
+interface Observation {
   chain: Chain;
   file: File;
 }
@@ -128,7 +128,7 @@ async function askAdmission(cx: StepContext, secret: Secret | undefined, { targe
   if (mode === 'artifacts' || (secret && unwritable(secret, cx.owner))) return;
   const file = fileOf(secret);
   const text = file?.kind === 'decoded' ? file.text : '{}';
-  await rehearse(connectKubernetes(cx), withFile(secret, target, text, cx.owner, iso(cx.now)));
+  await rehearse(cx.kubernetes, withFile(secret, target, text, cx.owner, iso(cx.now)));
 }
 
 /** Walks the chain the pod will walk, and reads the secret as the consumer will: both fail in minutes, not after a day. */
@@ -175,10 +175,10 @@ export const chainProof = defineStep({
     };
   },
 
-  async observe(cx, input): Promise<Seen> {
+  async observe(cx, input): Promise<Observation> {
     const { target } = input;
     const [secret, payers, chain] = await Promise.all([
-      readSecret(connectKubernetes(cx), target.namespace, target.secretName),
+      readSecret(cx.kubernetes, target.namespace, target.secretName),
       listTargetPayers(target),
       walk(cx),
     ]);
@@ -195,14 +195,15 @@ export const chainProof = defineStep({
     if ('refused' in chain) {
       const { code, detail } = chain.refused;
       if (waited < propagationSeconds)
-        return {
-          kind: 'wait',
-          reason: 'IAM to show the roles and policies everywhere',
-          seconds: 5,
-          deadlineSeconds: propagationSeconds + 60,
-          overdue: code,
+        return waitFor(
+          {
+            reason: 'IAM to show the roles and policies everywhere',
+            seconds: 5,
+            deadlineSeconds: propagationSeconds + 60,
+            overdue: code,
+          },
           expected,
-        };
+        );
       return {
         kind: 'refuse',
         code,
@@ -212,14 +213,15 @@ export const chainProof = defineStep({
     const [key] = file.foreignPayerKeys;
     if (key !== undefined && !input.takeOver) {
       if (input.key === undefined && waited < propagationSeconds)
-        return {
-          kind: 'wait',
-          reason: 'athena-results to say under which key the payer belongs',
-          seconds: 5,
-          deadlineSeconds: propagationSeconds + 60,
-          overdue: 'payer-already-integrated',
+        return waitFor(
+          {
+            reason: 'step athena-results to find the key of the payer’s entry',
+            seconds: 5,
+            deadlineSeconds: propagationSeconds + 60,
+            overdue: 'payer-already-integrated',
+          },
           expected,
-        };
+        );
       if (input.key !== undefined && file.foreignPayerKeys.some((foreign) => foreign !== input.key))
         return {
           kind: 'refuse',
@@ -232,8 +234,6 @@ export const chainProof = defineStep({
       output: { level: chain.level, identityArn: chain.identityArn, secretFormat: file.format },
     };
   },
-
-  apply: () => Promise.resolve(),
 });
 
 export const handler = stepHandler(chainProof);

@@ -4,7 +4,6 @@ import { ownerTags } from '../../shared/aws/tags.ts';
 import { type AccessEntry, findAccessEntry } from '../../shared/cluster/access-entry.ts';
 import { missingRights } from '../../shared/cluster/access-review.ts';
 import { closeAdminWindow, hasAdminPolicy, openAdminWindow } from '../../shared/cluster/admin-window.ts';
-import { connectKubernetes } from '../../shared/cluster/connection.ts';
 import {
   bindsGroup,
   type CoveredNames,
@@ -28,9 +27,17 @@ import { objectOwnership, ownerLabels } from '../../shared/kubernetes/ownership-
 import type { RunRecord } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { clusterArnOf } from '../../shared/model/target.ts';
-import { defineStep, type KubernetesRule, type Plan, rejected, type StepContext } from '../../shared/step/contract.ts';
+import {
+  type Applied,
+  defineStep,
+  type KubernetesRule,
+  type Plan,
+  type Situation,
+  type StepContext,
+} from '../../shared/step/contract.ts';
+import { firstOf, queueWait, type Rule, waitFor } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import { type AdminWindow, readWindow } from '../../shared/targets/target-payers.ts';
+import { type AdminWindow, readWindow } from '../../shared/targets/admin-windows.ts';
 
 interface Input {
   clusterArn: string;
@@ -51,58 +58,59 @@ interface Objects {
   binding: RoleBinding | undefined;
 }
 
-interface Seen {
+interface Observation {
   entry: AccessEntry | undefined;
   window?: AdminWindow | undefined;
   /** Rights the API server says we lack; `unknown` while it does not know us. */
   missing?: string[] | 'unknown';
-  /** False only if we could look without being administrator. */
+  /** False only if we could read it without being administrator. */
   namespaceExists?: boolean;
   admin?: boolean;
-  /** As the administrator sees them; `hidden` while that right is on its way. */
+  /** As the administrator sees them; `hidden` while that right has not taken effect. */
   objects?: Objects | 'hidden';
 }
 
 type Change =
   | {
-      do: 'create-access-entry' | 'open-admin-window' | 'create-namespace' | 'create-role' | 'create-role-binding';
+      action: 'create-access-entry' | 'open-admin-window' | 'create-namespace' | 'create-role' | 'create-role-binding';
       resource: string;
       note?: string;
     }
-  /** `made`: in this window the objects were made, so that they only need time now; `runId`: whose mark goes with it. */
-  | { do: 'close-admin-window'; resource: string; made: boolean; runId: string; refusal?: Refusal }
-  | { do: 'update-role'; resource: string; role: Role };
+  /** `made`: the objects were created in this window, so that they only need time now; `runId`: the run that opened it. */
+  | { action: 'close-admin-window'; resource: string; made: boolean; runId: string }
+  | { action: 'update-role'; resource: string; role: Role };
 
-/** What the run ends with, once nobody is administrator any more. */
+/** The run ends with it once the administrator's window is closed. */
 const Refusal = z.object({
   code: z.enum(['admission-denied', 'cluster-rights-missing', 'namespace-missing', 'owned-by-another-deployment']),
   detail: z.string(),
 });
 type Refusal = z.infer<typeof Refusal>;
 
-const Refused = Refusal.extend({ attempt: z.int() });
+const Notes = z.object({
+  refused: Refusal.optional().catch(undefined),
+  /** For which attempt and names this step has created the objects, as `rightsMade` spells them. */
+  made: z.string().optional().catch(undefined),
+});
+type Notes = z.infer<typeof Notes>;
 
-type AccessPlan = Plan<Change, Outputs['cluster-access']>;
+type AccessPlan = Plan<Change, Outputs['cluster-access'], Notes>;
+type AccessRule = Rule<Facts, AccessPlan>;
 
 /** EKS calls access entries and policies effective after "several seconds". */
 const effectiveSeconds = 180;
-/** Longer than any invocation: nobody is working in an older window. */
+/** Longer than any invocation: no run works in an older window. */
 const staleWindowMs = 10 * 60_000;
 
 const rolesPath = (namespace: string) => `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/roles`;
 const bindingsPath = (namespace: string) => `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/rolebindings`;
 
-function refusalOf({ run, memo }: Pick<StepContext, 'run' | 'memo'>): Refusal | undefined {
-  const refused = Refused.safeParse(memo.refused).data;
-  return refused?.attempt === run.attempt ? refused : undefined;
-}
-
-/** A second pass within the attempt may have to give more. */
+/** The step may be taken again within the attempt, and then have to give more rights. */
 function rightsMade({ attempt }: RunRecord, { covered }: Input): string {
   return JSON.stringify([attempt, covered]);
 }
 
-/** True also where we may not look: only an administrator can then tell. */
+/** True also where we may not read it: then only an administrator can. */
 async function mayExist(kubernetes: KubernetesClient, namespace: string): Promise<boolean> {
   try {
     return (await kubernetes.get(`/api/v1/namespaces/${namespace}`)) !== undefined;
@@ -126,55 +134,167 @@ async function readObjects(kubernetes: KubernetesClient, namespace: string): Pro
   }
 }
 
-/** Namespace, Role and RoleBinding as far as they are missing. */
-function planObjects(input: Input, { namespace: exists, role, binding }: Objects): Change[] {
+/** Creates namespace, Role and RoleBinding as far as they are missing. */
+function missingObjects(input: Input, { namespace: exists, role, binding }: Objects): Change[] {
   const { namespace } = input;
   const changes: Change[] = [];
-  if (!exists) changes.push({ do: 'create-namespace', resource: namespace });
-  if (!role) changes.push({ do: 'create-role', resource: `${namespace}/${groupName}` });
+  if (!exists) changes.push({ action: 'create-namespace', resource: namespace });
+  if (!role) changes.push({ action: 'create-role', resource: `${namespace}/${groupName}` });
   else if (!input.rules.flatMap(rightsOf).every((right) => givesRight(role.rules ?? [], right)))
     changes.push({
-      do: 'update-role',
+      action: 'update-role',
       resource: `${namespace}/${groupName}`,
       role: { ...role, rules: [...mergeRules(role.rules ?? [], input.rules)] },
     });
-  if (!binding) changes.push({ do: 'create-role-binding', resource: `${namespace}/${groupName}` });
+  if (!binding) changes.push({ action: 'create-role-binding', resource: `${namespace}/${groupName}` });
   return changes;
 }
 
-/** What a dry run cannot look at: objects show to whoever is let in only. Each is made where it is missing. */
+/** A dry run cannot see the objects before we have access. Each is created only where it is missing. */
 function likelyChanges({ clusterArn, namespace, createNamespace }: Input, runId: string): Change[] {
-  const note = 'unless it is there already';
+  const note = 'unless it exists';
   return [
-    { do: 'open-admin-window', resource: clusterArn, note: 'unless the Role is there already' },
-    ...(createNamespace ? [{ do: 'create-namespace' as const, resource: namespace, note }] : []),
-    { do: 'create-role', resource: `${namespace}/${groupName}`, note },
-    { do: 'create-role-binding', resource: `${namespace}/${groupName}`, note },
-    { do: 'close-admin-window', resource: clusterArn, made: true, runId },
+    { action: 'open-admin-window', resource: clusterArn, note: 'unless the Role exists' },
+    ...(createNamespace ? [{ action: 'create-namespace' as const, resource: namespace, note }] : []),
+    { action: 'create-role', resource: `${namespace}/${groupName}`, note },
+    { action: 'create-role-binding', resource: `${namespace}/${groupName}`, note },
+    { action: 'close-admin-window', resource: clusterArn, made: true, runId },
   ];
 }
 
-const wait = (
-  reason: string,
-  expected: Outputs['cluster-access'],
-  deadlineSeconds = effectiveSeconds,
-): Extract<AccessPlan, { kind: 'wait' }> => ({
-  kind: 'wait',
-  reason,
-  seconds: 5,
-  deadlineSeconds,
-  overdue: 'cluster-rights-missing',
-  expected,
+const waitUntilEffective = (reason: string, expected: Outputs['cluster-access']): AccessPlan =>
+  waitFor({ reason, seconds: 5, deadlineSeconds: effectiveSeconds, overdue: 'cluster-rights-missing' }, expected);
+
+interface Facts {
+  input: Input;
+  seen: Observation;
+  situation: Situation<'onboarding', Notes>;
+}
+
+const expectedOf = ({ principalArn, namespace, covered }: Input) => ({ principalArn, namespace, ...covered });
+
+function closing({ input, seen: { window }, situation: { run } }: Facts) {
+  return {
+    action: 'close-admin-window' as const,
+    resource: input.clusterArn,
+    made: window?.runId === run.runId,
+    runId: window?.runId ?? run.runId,
+  };
+}
+
+const change = ({ input }: Facts, ...changes: [Change, ...Change[]]): Extract<AccessPlan, { kind: 'change' }> => ({
+  kind: 'change',
+  changes,
+  expected: expectedOf(input),
 });
 
+/** Refuses once the window is closed. */
+function refuse(facts: Facts, refusal: Refusal): AccessPlan {
+  return facts.seen.window
+    ? { ...change(facts, { ...closing(facts), made: false }), notes: { refused: refusal } }
+    : { kind: 'refuse', ...refusal, expected: expectedOf(facts.input) };
+}
+
+const refuseNamespaceNotAllowed: AccessRule = ({ input }) =>
+  input.namespaceAllowed ? undefined : { kind: 'refuse', code: 'namespace-not-allowed', detail: input.namespace };
+
+const yieldToOtherAdministrator: AccessRule = (facts) => {
+  const { window } = facts.seen;
+  const { run, now } = facts.situation;
+  if (!window || window.runId === run.runId) return undefined;
+  if (now - window.openedAt > staleWindowMs) return change(facts, closing(facts));
+  const reason = `run ${window.runId} to give up the cluster administrator’s rights`;
+  return waitFor(queueWait(reason, { seconds: 5, deadlineSeconds: 900 }), expectedOf(facts.input));
+};
+
+const refuseAgain: AccessRule = (facts) => {
+  const { refused } = facts.situation.notes;
+  return refused && refuse(facts, refused);
+};
+
+const createAccessEntry: AccessRule = (facts) => {
+  const { input, seen, situation } = facts;
+  if (seen.entry) return undefined;
+  const likely = situation.run.request.dryRun ? likelyChanges(input, situation.run.runId) : [];
+  return change(facts, { action: 'create-access-entry', resource: input.principalArn }, ...likely);
+};
+
+const refuseForeignEntry: AccessRule = ({ input, seen: { entry } }) => {
+  if (entry?.groups.includes(groupName)) return undefined;
+  const groups = entry?.groups.join(', ') || '(none)';
+  const detail = `the access entry of ${input.principalArn} has the groups ${groups}`;
+  return { kind: 'refuse', code: 'access-entry-not-ours', detail, expected: expectedOf(input) };
+};
+
+const waitForEntry: AccessRule = ({ input, seen }) =>
+  seen.missing === 'unknown' ? waitUntilEffective('the access entry to take effect', expectedOf(input)) : undefined;
+
+const endWithAllRights: AccessRule = (facts) => {
+  if (facts.seen.missing?.length !== 0) return undefined;
+  return facts.seen.window ? change(facts, closing(facts)) : { kind: 'ready', output: expectedOf(facts.input) };
+};
+
+const refuseMissingNamespace: AccessRule = (facts) => {
+  const { namespace, clusterArn } = facts.input;
+  if (facts.seen.namespaceExists !== false) return undefined;
+  return refuse(facts, { code: 'namespace-missing', detail: `namespace ${namespace} of cluster ${clusterArn}` });
+};
+
+const waitForRole: AccessRule = ({ input, seen, situation: { notes, run } }) =>
+  !seen.window && notes.made === rightsMade(run, input)
+    ? waitUntilEffective('the Role to take effect', expectedOf(input))
+    : undefined;
+
+const becomeAdministrator: AccessRule = (facts) => {
+  const { input, seen, situation } = facts;
+  if (seen.admin) return undefined;
+  const note = `missing: ${seen.missing === 'unknown' ? '' : (seen.missing ?? []).join(', ')}`;
+  const likely = situation.run.request.dryRun ? likelyChanges(input, situation.run.runId).slice(1) : [];
+  return change(facts, { action: 'open-admin-window', resource: input.clusterArn, note }, ...likely);
+};
+
+/** The first that applies decides. */
+const rulesOfAccess: readonly AccessRule[] = [
+  refuseNamespaceNotAllowed,
+  yieldToOtherAdministrator,
+  refuseAgain,
+  createAccessEntry,
+  refuseForeignEntry,
+  waitForEntry,
+  endWithAllRights,
+  refuseMissingNamespace,
+  waitForRole,
+  becomeAdministrator,
+];
+
+/** As administrator: creates what is missing, and closes the window. */
+function planObjects(facts: Facts): AccessPlan {
+  const { input, seen, situation } = facts;
+  const { namespace } = input;
+  const { objects } = seen;
+  if (!objects || objects === 'hidden')
+    return waitUntilEffective('the administrator’s rights to take effect', expectedOf(input));
+  const { role, binding } = objects;
+  if (role && objectOwnership(role, situation.owner) === 'other-deployment')
+    return refuse(facts, { code: 'owned-by-another-deployment', detail: `Role ${namespace}/${groupName}` });
+  if (binding && !bindsGroup(binding))
+    return refuse(facts, {
+      code: 'cluster-rights-missing',
+      detail: `RoleBinding ${namespace}/${groupName} does not bind the Role to the group ${groupName}`,
+    });
+  const [first, ...more] = [...missingObjects(input, objects), ...(seen.window ? [closing(facts)] : [])];
+  return first ? change(facts, first, ...more) : waitUntilEffective('the Role to take effect', expectedOf(input));
+}
+
 /**
- * Our way into the cluster: an access entry whose Kubernetes group a Role in the one namespace gives its rights. Where
- * these objects are missing we are administrator for as long as it takes to make them.
+ * Our access to the cluster: an access entry, and a Role in the one namespace that gives its Kubernetes group the rights. Where
+ * these objects are missing we are administrator for as long as it takes to create them.
  */
 export const clusterAccess = defineStep({
   name: 'cluster-access',
   summary: 'Gives our role the rights it needs in the cluster’s namespace, and no others.',
   lease: 'target',
+  notes: Notes,
   permissions: {
     table: ['DeleteItem', 'GetItem', 'PutItem'],
     cluster: [
@@ -217,10 +337,10 @@ export const clusterAccess = defineStep({
     };
   },
 
-  async observe(cx, input): Promise<Seen> {
+  async observe(cx, input): Promise<Observation> {
     const [entry, window] = await Promise.all([findAccessEntry(cx), readWindow(input.clusterArn)]);
     if (!entry?.groups.includes(groupName)) return { entry, window };
-    const kubernetes = connectKubernetes(cx);
+    const kubernetes = cx.kubernetes;
     const marked = window !== undefined && (await hasAdminPolicy(cx.cluster, input));
     const missing = marked ? undefined : await missingRights(kubernetes, input);
     if (missing && (missing === 'unknown' || missing.length === 0)) return { entry, window, missing };
@@ -235,103 +355,40 @@ export const clusterAccess = defineStep({
     };
   },
 
-  plan(input, { entry, window, missing, namespaceExists, admin, objects }, { run, owner, now, memo }): AccessPlan {
-    const { principalArn, namespace, clusterArn } = input;
-    const expected = { principalArn, namespace, ...input.covered };
-    const closing = {
-      do: 'close-admin-window' as const,
-      resource: clusterArn,
-      made: window?.runId === run.runId,
-      runId: window?.runId ?? run.runId,
-    };
-    if (!input.namespaceAllowed) return { kind: 'refuse', code: 'namespace-not-allowed', detail: namespace };
-    if (window && window.runId !== run.runId) {
-      return now - window.openedAt > staleWindowMs
-        ? { kind: 'change', changes: [closing], expected }
-        : wait(`run ${window.runId} to finish as the cluster’s administrator`, expected, 900);
-    }
-    const refuse = (refusal: Refusal): AccessPlan =>
-      window
-        ? { kind: 'change', changes: [{ ...closing, made: false, refusal }], expected }
-        : { kind: 'refuse', ...refusal, expected };
-    const refused = refusalOf({ run, memo });
-    if (refused) return refuse(refused);
-    const likely = run.request.dryRun ? likelyChanges(input, run.runId) : [];
-    if (!entry)
-      return {
-        kind: 'change',
-        changes: [{ do: 'create-access-entry', resource: principalArn }, ...likely],
-        expected,
-      };
-    if (!entry.groups.includes(groupName))
-      return {
-        kind: 'refuse',
-        code: 'access-entry-not-ours',
-        detail: `the access entry of ${principalArn} has the groups ${entry.groups.join(', ') || '(none)'}`,
-        expected,
-      };
-    if (missing === 'unknown') return wait('the access entry to take effect', expected);
-    if (missing?.length === 0)
-      return window ? { kind: 'change', changes: [closing], expected } : { kind: 'ready', output: expected };
-    if (namespaceExists === false)
-      return refuse({ code: 'namespace-missing', detail: `namespace ${namespace} of cluster ${clusterArn}` });
-    if (!window && memo.made === rightsMade(run, input)) return wait('the Role to take effect', expected);
-    if (!admin) {
-      const note = `missing: ${(missing ?? []).join(', ')}`;
-      const changes: [Change, ...Change[]] = [
-        { do: 'open-admin-window', resource: clusterArn, note },
-        ...likely.slice(1),
-      ];
-      return { kind: 'change', changes, expected };
-    }
-    if (!objects || objects === 'hidden') return wait('the administrator’s rights to take effect', expected);
-    const { role, binding } = objects;
-    if (role && objectOwnership(role, owner) === 'other-deployment')
-      return refuse({ code: 'owned-by-another-deployment', detail: `Role ${namespace}/${groupName}` });
-    if (binding && !bindsGroup(binding))
-      return refuse({
-        code: 'cluster-rights-missing',
-        detail: `RoleBinding ${namespace}/${groupName} does not bind the Role to the group ${groupName}`,
-      });
-    const [first, ...more] = [...planObjects(input, objects), ...(window ? [closing] : [])];
-    return first ? { kind: 'change', changes: [first, ...more], expected } : wait('the Role to take effect', expected);
-  },
+  plan: (input, seen, situation) =>
+    firstOf(rulesOfAccess, { input, seen, situation }) ?? planObjects({ input, seen, situation }),
 
-  async apply(cx, change, input) {
+  async apply(cx, change, { input }) {
     const { clusterArn, clusterName, clusterAccountId, region, principalArn, namespace } = input;
     const labels = ownerLabels(cx.owner);
     const window = { clusterAccountId, region, clusterName, principalArn, runId: cx.run.runId, openedAt: cx.now };
-    switch (change.do) {
+    switch (change.action) {
       case 'create-access-entry':
-        return createEntry(cx, input);
+        await createEntry(cx, input);
+        return 'changed';
       case 'open-admin-window':
-        return openAdminWindow(cx.cluster, clusterArn, window, change.note ?? '');
+        await openAdminWindow(cx.cluster, clusterArn, window, change.note ?? '');
+        return 'changed';
       case 'close-admin-window':
-        if (change.refusal) await rememberRefusal(cx, change.refusal);
         await closeAdminWindow(cx.cluster, clusterArn, { ...window, runId: change.runId });
-        if (change.made) await cx.remember({ made: rightsMade(cx.run, input) });
-        return;
+        return change.made ? { outcome: 'changed', notes: { made: rightsMade(cx.run, input) } } : 'changed';
       case 'create-namespace':
-        return asAdministrator(cx, () =>
-          connectKubernetes(cx).create('/api/v1/namespaces', namespaceObject(namespace, labels)),
-        );
+        return asAdministrator(() => cx.kubernetes.create('/api/v1/namespaces', namespaceObject(namespace, labels)));
       case 'create-role':
-        return asAdministrator(cx, () =>
-          connectKubernetes(cx).create(rolesPath(namespace), roleObject(namespace, input.rules, labels)),
+        return asAdministrator(() =>
+          cx.kubernetes.create(rolesPath(namespace), roleObject(namespace, input.rules, labels)),
         );
       case 'update-role':
-        return asAdministrator(cx, () =>
-          connectKubernetes(cx).replace(`${rolesPath(namespace)}/${groupName}`, change.role),
-        );
+        return asAdministrator(() => cx.kubernetes.replace(`${rolesPath(namespace)}/${groupName}`, change.role));
       case 'create-role-binding':
-        return asAdministrator(cx, () =>
-          connectKubernetes(cx).create(bindingsPath(namespace), roleBindingObject(namespace, labels)),
+        return asAdministrator(() =>
+          cx.kubernetes.create(bindingsPath(namespace), roleBindingObject(namespace, labels)),
         );
     }
   },
 });
 
-/** A provisioner role deployed moments ago is an "invalid principal" to EKS. */
+/** EKS calls a provisioner role that was deployed moments ago an "invalid principal". */
 async function createEntry(cx: StepContext, { clusterName, principalArn, region }: Input): Promise<void> {
   try {
     await unlessTaken(['ResourceInUseException'], () =>
@@ -352,24 +409,17 @@ async function createEntry(cx: StepContext, { clusterName, principalArn, region 
   }
 }
 
-function rememberRefusal(cx: StepContext, refusal: Refusal): Promise<void> {
-  return cx.remember({ refused: { ...refusal, attempt: cx.run.attempt } });
-}
-
 /**
- * Another API server may not know the right yet, and another run may have shut the window; a policy's no is final: what is still
- * planned is left out, but for shutting the window.
+ * A policy's denial is final: the plan after it only closes the window. The API server's own denial is not: another replica may not
+ * know the right yet, and another run may have closed the window.
  */
-async function asAdministrator(cx: StepContext, write: () => Promise<unknown>): Promise<unknown> {
-  if (refusalOf(cx)) return rejected;
+async function asAdministrator(write: () => Promise<unknown>): Promise<Applied<Notes>> {
   try {
     await unlessTaken(['AlreadyExists', 'Conflict'], write);
-    return undefined;
+    return 'changed';
   } catch (error) {
-    if (isDeniedByPolicy(error)) {
-      await rememberRefusal(cx, { code: 'admission-denied', detail: error.message });
-      return rejected;
-    }
+    if (isDeniedByPolicy(error))
+      return { outcome: 'not-changed', notes: { refused: { code: 'admission-denied', detail: error.message } } };
     if (!isAwsError(error, 'Forbidden')) throw error;
     throw new RetryableError('cluster-rights-missing', error.message, { cause: error });
   }

@@ -1,12 +1,8 @@
-import {
-  CloudFormationClient,
-  CreateStackCommand,
-  DeleteStackCommand,
-  type Stack,
-} from '@aws-sdk/client-cloudformation';
+import { CloudFormationClient, CreateStackCommand, DeleteStackCommand } from '@aws-sdk/client-cloudformation';
 import { GetCrawlerCommand, GlueClient } from '@aws-sdk/client-glue';
 import { GetAccountSettingsCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import * as z from 'zod';
 import {
   isEmpty,
   lostAmong,
@@ -15,10 +11,11 @@ import {
   overlapping,
   putNotifications,
   readNotifications,
+  SavedNotifications,
 } from '../../shared/aws/bucket-notifications.ts';
 import { crawlerStackName } from '../../shared/aws/names.ts';
-import { describeStack, rootCause, stackResources } from '../../shared/aws/stack.ts';
-import { fromTagList, ownership, ownerTags, toTagList } from '../../shared/aws/tags.ts';
+import { describeStack, isMoving, rootCause, type Stack, stackResources } from '../../shared/aws/stack.ts';
+import { ownership, ownerTags, toTagList } from '../../shared/aws/tags.ts';
 import { crawlerStackPermissions } from '../../shared/billing/crawler-permissions.ts';
 import { inspectCrawlerTemplate, type Inspection, isRetiredRuntime } from '../../shared/billing/crawler-template.ts';
 import { nativeCrawlerTemplate } from '../../shared/billing/own-crawler-template.ts';
@@ -36,6 +33,7 @@ import {
   type StepChange,
   type StepContext,
 } from '../../shared/step/contract.ts';
+import { waitFor } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 type Output = Outputs['crawler-stack'];
@@ -50,7 +48,7 @@ interface Input {
   stackName: string;
 }
 
-interface Seen {
+interface Observation {
   stack?: { found: Stack; resources: Record<string, string>; failure: string | undefined };
   /** Tables that hold the report already, whoever made them; the crawler AWS's template would have made. */
   tables: ReportTable[];
@@ -64,27 +62,33 @@ interface Seen {
 
 type Change = StepChange &
   (
-    | { do: 'snapshot-notifications'; saved: Notifications }
-    | { do: 'create-stack'; kind: Kind; body: string }
-    | { do: 'delete-stack-remnant'; becauseNative?: string }
-    | { do: 'restore-notifications'; present: Notifications; lost: Notifications }
+    | { action: 'create-stack'; kind: Kind; body: string }
+    | { action: 'delete-stack-remnant' }
+    | { action: 'restore-notifications'; present: Notifications; lost: Notifications }
   );
 
-/** The step's notes. `creating`: a failed stack is this attempt's own; `native`: why AWS's template was given up. */
-interface Memo {
-  creating?: boolean;
-  deleting?: boolean;
-  native?: string;
-  saved?: Notifications;
-}
+const Notes = z.object({
+  /** True: a failed stack is this attempt's own. */
+  creating: z.boolean().optional(),
+  deleting: z.boolean().optional(),
+  /** Why AWS's template was given up. */
+  native: z.string().optional(),
+  /** The bucket's other notifications: AWS's template, and the deletion of its stack, erase every one. */
+  saved: SavedNotifications.optional(),
+});
+type Notes = z.infer<typeof Notes>;
+
+type StackPlan = Plan<Change, Output, Notes>;
+type StackSituation = Situation<'onboarding', Notes>;
 
 const createMinutes = 30;
 
-export const crawlerStack = defineStep<'crawler-stack', Input, Seen, Change>({
+export const crawlerStack = defineStep<'crawler-stack', Input, Observation, Change, Notes>({
   name: 'crawler-stack',
   summary: 'Deploys the crawler that makes the report a table: AWS’s template once inspected, or our own stack',
   permissions: crawlerStackPermissions,
   lease: 'payer',
+  notes: Notes,
   keeps: ['native', 'saved'],
 
   input({ run }) {
@@ -109,40 +113,37 @@ export const crawlerStack = defineStep<'crawler-stack', Input, Seen, Change>({
     const [resources, failure, notifications] = await Promise.all([
       complete ? stackResources(client, input.stackName) : {},
       complete ? undefined : rootCause(client, found),
-      complete && !memoOf(cx).saved ? {} : readNotifications(cx.payer, input.report),
+      complete && !cx.notes.saved ? {} : readNotifications(cx.payer, input.report),
     ]);
     return { ...nothing, stack: { found, resources, failure }, notifications };
   },
 
-  plan(input, seen, situation): Plan<Change, Output> {
+  plan(input, seen, situation): StackPlan {
     if (seen.stack) return planWithStack(input, seen, seen.stack, situation);
     if (seen.tables.length > 0) return planAdopted(seen);
     return planCreation(input, seen, situation);
   },
 
-  async apply(cx, change, { report, stackName }) {
+  async apply(cx, change, { input: { report, stackName } }) {
     const client = cx.payer.client(CloudFormationClient, report.region);
-    switch (change.do) {
-      case 'snapshot-notifications':
-        return cx.remember({ saved: change.saved });
+    switch (change.action) {
       case 'restore-notifications':
-        return putNotifications(cx.payer, report, change.present, change.lost);
+        await putNotifications(cx.payer, report, change.present, change.lost);
+        break;
       case 'delete-stack-remnant':
-        await cx.remember({
-          creating: false,
-          deleting: true,
-          ...(change.becauseNative && { native: change.becauseNative }),
-        });
         await client.send(new DeleteStackCommand({ StackName: stackName }));
-        return;
+        break;
       case 'create-stack':
-        await cx.remember({ creating: true });
         await createStack(cx, client, stackName, change);
     }
+    return 'changed';
   },
 });
 
-async function observeWithoutStack(cx: StepContext, { report, templateKey, mode }: Input): Promise<Partial<Seen>> {
+async function observeWithoutStack(
+  cx: StepContext<'onboarding', Notes>,
+  { report, templateKey, mode }: Input,
+): Promise<Partial<Observation>> {
   const glue = cx.payer.client(GlueClient, report.region);
   const expected = crawlerDatabase(report.reportName);
   const tables = await tablesOfReport(glue, expected, report);
@@ -154,7 +155,7 @@ async function observeWithoutStack(cx: StepContext, { report, templateKey, mode 
     const answer = await absentIf(['EntityNotFoundException'], () => glue.send(new GetCrawlerCommand({ Name: name })));
     return { tables, crawler: answer?.Crawler ? name : null };
   }
-  if (mode === 'native' || memoOf(cx).native) return {};
+  if (mode === 'native' || cx.notes.native) return {};
   const [body, reservable, notifications] = await Promise.all([
     readTemplate(cx, report, templateKey),
     readReservable(cx, report.region),
@@ -187,20 +188,19 @@ async function readReservable(cx: StepContext, region: string): Promise<number> 
 }
 
 /** AWS's template takes some three minutes, our own stack one; looking often pays only towards the end. */
-function secondsUntilLook({ CreationTime }: Stack, kind: Output['kind'], now: number): number {
-  const age = (now - (CreationTime?.getTime() ?? now)) / 1000;
+function secondsUntilLook({ createdAt }: Stack, kind: Output['kind'], now: number): number {
+  const age = (now - (createdAt ?? now)) / 1000;
   return Math.max(15, Math.ceil((kind === 'native' ? 60 : 150) - age));
 }
 
 function planWithStack(
   { report, mode, stackName }: Input,
-  { notifications }: Seen,
-  { found, resources, failure = '' }: NonNullable<Seen['stack']>,
-  situation: Situation,
-): Plan<Change, Output> {
-  const resource = found.StackId ?? stackName;
-  const memo = memoOf(situation);
-  const tags = fromTagList(found.Tags);
+  { notifications }: Observation,
+  { found, resources, failure = '' }: NonNullable<Observation['stack']>,
+  situation: StackSituation,
+): StackPlan {
+  const { id: resource, tags } = found;
+  const { notes } = situation;
   const owned = ownership(tags, situation.owner);
   if (owned === 'other-deployment')
     return { kind: 'refuse', code: 'owned-by-another-deployment', detail: `stack ${stackName}` };
@@ -208,24 +208,25 @@ function planWithStack(
 
   const output: Output = {
     kind: tags.crawler === 'native' ? 'native' : 'template',
-    stackId: found.StackId ?? null,
+    stackId: found.id,
     crawlerName: resources.AWSCURCrawler ?? crawlerName(report.reportName),
     athenaDatabase: resources.AWSCURDatabase ?? crawlerDatabase(report.reportName),
   };
   if (isMoving(found))
-    return {
-      kind: 'wait',
-      reason: `stack ${stackName}`,
-      seconds: secondsUntilLook(found, output.kind, situation.now),
-      deadlineSeconds: (createMinutes + 30) * 60,
-      expectedSeconds: 180,
-      overdue: 'crawler-stack-failed',
-      expected: output,
-    };
-  const lost = memo.saved ? lostAmong(memo.saved, notifications) : {};
+    return waitFor(
+      {
+        reason: `CloudFormation to finish stack ${stackName}`,
+        seconds: secondsUntilLook(found, output.kind, situation.now),
+        deadlineSeconds: (createMinutes + 30) * 60,
+        expectedSeconds: 180,
+        overdue: 'crawler-stack-failed',
+      },
+      output,
+    );
+  const lost = notes.saved ? lostAmong(notes.saved, notifications) : {};
   if (!isEmpty(lost)) {
     const restore: Change = {
-      do: 'restore-notifications',
+      action: 'restore-notifications',
       resource: `arn:aws:s3:::${report.bucket}`,
       present: notifications,
       lost,
@@ -235,18 +236,27 @@ function planWithStack(
   if (isComplete(found)) return { kind: 'ready', output };
 
   const unusable = /runtime parameter of \S+ is no longer supported|decreases account's Unreserved/.test(failure);
-  const fallBack = memo.creating && unusable && mode === 'auto';
-  if ((memo.creating && !fallBack) || (memo.deleting && found.StackStatus === 'DELETE_FAILED'))
+  const fallBack = notes.creating && unusable && mode === 'auto';
+  if ((notes.creating && !fallBack) || (notes.deleting && found.status === 'DELETE_FAILED'))
     return {
       kind: 'refuse',
       code: failure.includes('Lake Formation') ? 'lake-formation-locked' : 'crawler-stack-failed',
       detail: `stack ${stackName}: ${failure}`,
     };
-  const remove: Change = { do: 'delete-stack-remnant', resource, ...(fallBack && { becauseNative: failure }) };
-  return { kind: 'change', changes: withSnapshot(report, notifications, memo, remove), expected: output };
+  return {
+    kind: 'change',
+    changes: [{ action: 'delete-stack-remnant', resource }],
+    expected: output,
+    notes: {
+      creating: false,
+      deleting: true,
+      ...(fallBack && { native: failure }),
+      ...snapshot(notifications, notes),
+    },
+  };
 }
 
-function planAdopted({ tables, crawler }: Seen): Plan<Change, Output> {
+function planAdopted({ tables, crawler }: Observation): StackPlan {
   const [table, ...others] = tables;
   if (!table || others.length > 0)
     return {
@@ -260,9 +270,9 @@ function planAdopted({ tables, crawler }: Seen): Plan<Change, Output> {
   };
 }
 
-function planCreation(input: Input, seen: Seen, situation: Situation): Plan<Change, Output> {
+function planCreation(input: Input, seen: Observation, situation: StackSituation): StackPlan {
   const { report, mode, stackName, accountId } = input;
-  const memo = memoOf(situation);
+  const { notes } = situation;
   const resource = `arn:aws:cloudformation:${report.region}:${accountId}:stack/${stackName}`;
   const inspection = seen.template?.inspection;
   if (inspection?.trusted === false)
@@ -271,7 +281,7 @@ function planCreation(input: Input, seen: Seen, situation: Situation): Plan<Chan
       code: 'crawler-template-not-trusted',
       detail: `s3://${report.bucket}/${input.templateKey}: ${inspection.reason}`,
     };
-  const obstacle = mode === 'native' ? 'as requested' : (memo.native ?? obstacleTo(seen, report));
+  const obstacle = mode === 'native' ? 'as requested' : (notes.native ?? obstacleTo(seen, report));
   const databaseOf = (kind: Kind) => {
     if (kind === 'native') return crawlerDatabase(report.reportName);
     return inspection ? inspection.database : knownAfter('crawler-stack');
@@ -283,8 +293,7 @@ function planCreation(input: Input, seen: Seen, situation: Situation): Plan<Chan
     athenaDatabase: databaseOf(kind),
   });
   if (obstacle === undefined || (situation.run.request.dryRun && !seen.template && mode !== 'native')) {
-    const create: Change = { do: 'create-stack', resource, kind: 'template', body: seen.template?.body ?? '' };
-    const changes = withSnapshot(report, seen.notifications, memo, create);
+    const create: Change = { action: 'create-stack', resource, kind: 'template', body: seen.template?.body ?? '' };
     const quotas = [
       {
         quota: 'Lambda executions that the payer account can reserve',
@@ -293,19 +302,31 @@ function planCreation(input: Input, seen: Seen, situation: Situation): Plan<Chan
         limit: Math.max(0, seen.reservable),
       },
     ];
-    return { kind: 'change', changes, expected: expected('template'), quotas };
+    return {
+      kind: 'change',
+      changes: [create],
+      expected: expected('template'),
+      notes: { creating: true, ...snapshot(seen.notifications, notes) },
+      quotas,
+    };
   }
   if (mode === 'template') return { kind: 'refuse', code: 'crawler-template-unusable', detail: obstacle };
   const body = nativeCrawlerTemplate({ ...report, accountId, kmsKeyArn: input.kmsKeyArn });
-  const create: Change = { do: 'create-stack', resource, note: `without Lambda: ${obstacle}`, kind: 'native', body };
-  return { kind: 'change', changes: [create], expected: expected('native') };
+  const create: Change = {
+    action: 'create-stack',
+    resource,
+    note: `without Lambda: ${obstacle}`,
+    kind: 'native',
+    body,
+  };
+  return { kind: 'change', changes: [create], expected: expected('native'), notes: { creating: true } };
 }
 
 /** AWS's template reserves one execution for each of its two functions. */
 const reservedByTemplate = 2;
 
 /** Why AWS's template cannot be deployed here, if so. */
-function obstacleTo({ template, reservable, notifications }: Seen, report: Input['report']): string | undefined {
+function obstacleTo({ template, reservable, notifications }: Observation, report: Input['report']): string | undefined {
   if (!template?.inspection.trusted) return 'the template is not there';
   const { runtimes, reservedConcurrency } = template.inspection;
   const retired = runtimes.find(isRetiredRuntime);
@@ -317,23 +338,17 @@ function obstacleTo({ template, reservable, notifications }: Seen, report: Input
   return undefined;
 }
 
-/** AWS's template, and a stack of it that goes, erase every notification of the bucket: others' are saved first. */
-function withSnapshot(
-  { bucket }: Input['report'],
-  notifications: Notifications,
-  memo: Memo,
-  change: Change,
-): [Change, ...Change[]] {
+/** The notifications to save before they are erased, unless that is done or there are none. */
+function snapshot(notifications: Notifications, notes: Notes): Notes {
   const saved = othersAmong(notifications);
-  if (memo.saved || isEmpty(saved)) return [change];
-  return [{ do: 'snapshot-notifications', resource: `arn:aws:s3:::${bucket}`, saved }, change];
+  return notes.saved || isEmpty(saved) ? {} : { saved };
 }
 
 async function createStack(
   cx: StepContext,
   client: CloudFormationClient,
   StackName: string,
-  { kind, body }: Extract<Change, { do: 'create-stack' }>,
+  { kind, body }: Extract<Change, { action: 'create-stack' }>,
 ): Promise<void> {
   try {
     await client.send(
@@ -351,15 +366,7 @@ async function createStack(
   }
 }
 
-function memoOf({ memo }: Pick<Situation, 'memo'>): Memo {
-  return memo;
-}
-
-function isMoving({ StackStatus: status }: Stack): boolean {
-  return status?.endsWith('_IN_PROGRESS') ?? false;
-}
-
-function isComplete({ StackStatus: status = 'CREATE_FAILED' }: Stack): boolean {
+function isComplete({ status }: Stack): boolean {
   return ['CREATE_COMPLETE', 'UPDATE_COMPLETE', 'UPDATE_ROLLBACK_COMPLETE', 'IMPORT_COMPLETE'].includes(status);
 }
 

@@ -1,11 +1,13 @@
-import { type Crawler, GetCrawlerCommand, GlueClient, StartCrawlerCommand } from '@aws-sdk/client-glue';
+import { GetCrawlerCommand, GlueClient, StartCrawlerCommand } from '@aws-sdk/client-glue';
+import * as z from 'zod';
 import { dataLocation } from '../../shared/billing/report-location.ts';
 import { hasPartition, type ReportTable, tablesOfReport } from '../../shared/billing/report-table.ts';
 import { absentIf, isAwsError } from '../../shared/errors/errors.ts';
 import { isKnown, knownAfter } from '../../shared/model/known-after.ts';
 import { outputOf } from '../../shared/model/run.ts';
 import type { Outputs, Partition } from '../../shared/model/step-outputs.ts';
-import { defineStep, type Plan, rejected, type Situation, type StepChange } from '../../shared/step/contract.ts';
+import { defineStep, type Plan, type Situation, type StepChange } from '../../shared/step/contract.ts';
+import { waitFor } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 type Output = Outputs['crawler-table'];
@@ -19,7 +21,17 @@ interface Input {
   stackSince: number;
 }
 
-interface Seen {
+interface Crawler {
+  isReady: boolean;
+  /** Of the crawl under way, milliseconds. */
+  elapsedMs: number;
+  /** Milliseconds since the epoch; 0 if there was no crawl. */
+  lastStart: number;
+  /** Glue's message, if the last crawl failed. */
+  lastFailure: string | undefined;
+}
+
+interface Observation {
   tables: ReportTable[];
   /** Does the only table know the newest delivered month? */
   fresh: boolean;
@@ -27,16 +39,21 @@ interface Seen {
   crawler: Crawler | undefined;
 }
 
-type Change = StepChange & { do: 'start-crawler' };
+type Change = StepChange & { action: 'start-crawler' };
 
-interface Memo {
-  startedAt?: number;
-  starts?: number;
-}
+const Notes = z.object({
+  /** When this step last started the crawler, milliseconds since the epoch. */
+  startedAt: z.number().optional(),
+  /** How often it did. */
+  starts: z.number().optional(),
+});
+type Notes = z.infer<typeof Notes>;
+
+type TablePlan = Plan<Change, Output, Notes>;
 
 const maxCrawls = 2;
 
-export const crawlerTable = defineStep<'crawler-table', Input, Seen, Change>({
+export const crawlerTable = defineStep<'crawler-table', Input, Observation, Change, Notes>({
   name: 'crawler-table',
   summary: 'Waits for the crawler until the report’s table has its newest month, and reads the table’s name',
   permissions: {
@@ -53,6 +70,8 @@ export const crawlerTable = defineStep<'crawler-table', Input, Seen, Change>({
       },
     ],
   },
+
+  notes: Notes,
 
   input({ run, now }) {
     const startedAt = run.steps['crawler-stack']?.startedAt;
@@ -75,11 +94,10 @@ export const crawlerTable = defineStep<'crawler-table', Input, Seen, Change>({
     const { crawlerName: Name } = stack;
     if (tables.length > 1 || (fresh && table.missingColumns.length === 0) || Name === null)
       return { tables, fresh, crawler: undefined };
-    const answer = await absentIf(['EntityNotFoundException'], () => glue.send(new GetCrawlerCommand({ Name })));
-    return { tables, fresh, crawler: answer?.Crawler };
+    return { tables, fresh, crawler: await readCrawler(glue, Name) };
   },
 
-  plan(input, { tables, fresh, crawler }, situation): Plan<Change, Output> {
+  plan(input, { tables, fresh, crawler }, situation): TablePlan {
     const { stack, newest } = input;
     const [table, ...others] = tables;
     if (others.length > 0)
@@ -107,68 +125,83 @@ export const crawlerTable = defineStep<'crawler-table', Input, Seen, Change>({
         code: 'table-not-found',
         detail: `${missing}; crawler ${stack.crawlerName} does not exist`,
       };
-    return {
-      kind: 'wait',
-      reason: `somebody’s crawler: ${missing}`,
-      seconds: 300,
-      deadlineSeconds: 26 * 3600,
-      expectedSeconds: 24 * 3600,
-      overdue: 'table-not-found',
+    return waitFor(
+      {
+        reason: `the table owner’s crawler: ${missing}`,
+        seconds: 300,
+        deadlineSeconds: 26 * 3600,
+        expectedSeconds: 24 * 3600,
+        overdue: 'table-not-found',
+      },
       expected,
-    };
+    );
   },
 
-  async apply(cx, _, { report, stack }) {
-    const { starts = 0 } = cx.memo as Memo;
-    await cx.remember({ startedAt: cx.now, starts: starts + 1 });
+  async apply(cx, _, { input: { report, stack } }) {
     try {
       await cx.payer
         .client(GlueClient, report.region)
         .send(new StartCrawlerCommand({ Name: stack.crawlerName ?? undefined }));
     } catch (error) {
-      // Started a moment ago by the delivery's notification: as good.
+      // The delivery's notification has started it just now.
       if (!isAwsError(error, 'CrawlerRunningException')) throw error;
-      return rejected;
+      return 'not-changed';
     }
+    return 'changed';
   },
 });
+
+async function readCrawler(glue: GlueClient, Name: string): Promise<Crawler | undefined> {
+  const answer = await absentIf(['EntityNotFoundException'], () => glue.send(new GetCrawlerCommand({ Name })));
+  if (!answer?.Crawler) return undefined;
+  const { State: state = 'READY', CrawlElapsedTime: elapsedMs = 0, LastCrawl: last } = answer.Crawler;
+  return {
+    isReady: state === 'READY',
+    elapsedMs,
+    lastStart: last?.StartTime?.getTime() ?? 0,
+    lastFailure: last?.Status === 'FAILED' ? (last.ErrorMessage ?? 'no reason given') : undefined,
+  };
+}
 
 function planCrawl(
   { accountId, report, stack, stackSince }: Input,
   crawler: Crawler | undefined,
   missing: string,
-  { memo, now }: Situation,
+  { notes, now }: Situation<'onboarding', Notes>,
   expected: Output,
-): Plan<Change, Output> {
+): TablePlan {
   const name = stack.crawlerName ?? '';
-  const { startedAt = 0, starts = 0 } = memo as Memo;
-  const last = crawler?.LastCrawl;
-  const lastStart = last?.StartTime?.getTime() ?? 0;
+  const { startedAt = 0, starts = 0 } = notes;
+  const { isReady = true, elapsedMs = 0, lastStart = 0, lastFailure } = crawler ?? {};
   // GetCrawler may show the state before our start for some seconds.
   const beginning = startedAt > 0 && lastStart < startedAt && now - startedAt < 60_000;
-  if (beginning || (crawler?.State ?? 'READY') !== 'READY')
-    return {
-      kind: 'wait',
-      reason: `crawler ${name}`,
-      // A crawl takes minutes; looking often pays only towards the end.
-      seconds: Math.max(15, Math.ceil(150 - (crawler?.CrawlElapsedTime ?? 0) / 1000)),
-      deadlineSeconds: 2 * 3600,
-      expectedSeconds: 180,
-      overdue: 'table-not-found',
+  if (beginning || !isReady)
+    return waitFor(
+      {
+        reason: `crawler ${name} to finish its crawl`,
+        // A crawl takes minutes; frequent observations pay only towards the end.
+        seconds: Math.max(15, Math.ceil(150 - elapsedMs / 1000)),
+        deadlineSeconds: 2 * 3600,
+        expectedSeconds: 180,
+        overdue: 'table-not-found',
+      },
       expected,
-    };
-  if (last?.Status === 'FAILED' && lastStart >= stackSince) {
-    const message = last.ErrorMessage ?? 'no reason given';
+    );
+  if (lastFailure !== undefined && lastStart >= stackSince)
     return {
       kind: 'refuse',
-      code: message.includes('Lake Formation') ? 'lake-formation-locked' : 'crawl-failed',
-      detail: `crawler ${name}: ${message}`,
+      code: lastFailure.includes('Lake Formation') ? 'lake-formation-locked' : 'crawl-failed',
+      detail: `crawler ${name}: ${lastFailure}`,
     };
-  }
   if (starts >= maxCrawls)
     return { kind: 'refuse', code: 'table-not-found', detail: `after ${starts} crawls by ${name}: ${missing}` };
   const resource = `arn:aws:glue:${report.region}:${accountId}:crawler/${name}`;
-  return { kind: 'change', changes: [{ do: 'start-crawler', resource, note: missing }], expected };
+  return {
+    kind: 'change',
+    changes: [{ action: 'start-crawler', resource, note: missing }],
+    expected,
+    notes: { startedAt: now, starts: starts + 1 },
+  };
 }
 
 function whatIsMissing({ stack, report, newest }: Input, table: ReportTable | undefined, fresh: boolean): string {

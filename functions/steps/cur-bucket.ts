@@ -15,6 +15,7 @@ import { dataPath } from '../../shared/billing/report-location.ts';
 import { outputOf } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { defineStep, type Plan, type StepChange } from '../../shared/step/contract.ts';
+import { changesOrReady } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 type Output = Outputs['cur-bucket'];
@@ -26,7 +27,7 @@ interface Input {
   retention: LifecycleRule | null;
 }
 
-interface Seen {
+interface Observation {
   location: BucketLocation;
   /** Absent unless the bucket is ours to read, in the region it has to be in. */
   bucket?: BucketSeen;
@@ -35,14 +36,14 @@ interface Seen {
 
 type Change = StepChange &
   (
-    | { do: 'create-bucket' }
-    | { do: 'tag-bucket'; tags: Record<string, string> }
-    | { do: 'block-public-access' }
-    | { do: 'put-bucket-policy'; policy: PolicyDocument }
-    | { do: 'put-retention'; rules: LifecycleRule[] }
+    | { action: 'create-bucket' }
+    | { action: 'tag-bucket'; tags: Record<string, string> }
+    | { action: 'block-public-access' }
+    | { action: 'put-bucket-policy'; policy: PolicyDocument }
+    | { action: 'put-retention'; rules: LifecycleRule[] }
   );
 
-export const curBucket = defineStep<'cur-bucket', Input, Seen, Change>({
+export const curBucket = defineStep<'cur-bucket', Input, Observation, Change>({
   name: 'cur-bucket',
   summary: 'Makes the bucket AWS delivers the report to, or verifies the adopted one without changing it',
   permissions: {
@@ -94,7 +95,7 @@ export const curBucket = defineStep<'cur-bucket', Input, Seen, Change>({
       };
     if (!seen.bucket) {
       const settings = settingChanges(input, newBucket(region, situation.owner), resource);
-      return { kind: 'change', changes: [{ do: 'create-bucket', resource }, ...settings], expected: output };
+      return { kind: 'change', changes: [{ action: 'create-bucket', resource }, ...settings], expected: output };
     }
 
     const owned = ownership(seen.bucket.tags, situation.owner);
@@ -110,39 +111,57 @@ export const curBucket = defineStep<'cur-bucket', Input, Seen, Change>({
     const changes: Change[] = [];
     if (owned === 'foreign') {
       const tags = { ...seen.bucket.tags, ...ownerTags(situation.owner), ...takenOverTags };
-      changes.push({ do: 'tag-bucket', resource, tags });
+      changes.push({ action: 'tag-bucket', resource, tags });
     }
     changes.push(...settingChanges(input, seen.bucket, resource));
-    const [first, ...rest] = changes;
-    return first ? { kind: 'change', changes: [first, ...rest], expected: output } : { kind: 'ready', output };
+    return changesOrReady(changes, { output });
   },
 
-  async apply(cx, change, { choice: { bucket: name, region } }) {
+  async apply(
+    cx,
+    change,
+    {
+      input: {
+        choice: { bucket: name, region },
+      },
+    },
+  ) {
     const bucket = new AccountBucket(cx.payer, name);
-    switch (change.do) {
+    switch (change.action) {
       case 'create-bucket':
-        return bucket.create(region, cx.owner);
+        await bucket.create(region, cx.owner);
+        break;
       case 'tag-bucket':
-        return bucket.putTags(region, change.tags);
+        await bucket.putTags(region, change.tags);
+        break;
       case 'block-public-access':
-        return bucket.blockPublicAccess(region);
+        await bucket.blockPublicAccess(region);
+        break;
       case 'put-bucket-policy':
-        return bucket.putPolicy(region, change.policy);
+        await bucket.putPolicy(region, change.policy);
+        break;
       case 'put-retention':
-        return bucket.putLifecycle(region, change.rules);
+        await bucket.putLifecycle(region, change.rules);
+        break;
     }
+    return 'changed';
   },
 });
 
 function settingChanges({ accountId, choice, retention }: Input, seen: BucketSeen, resource: string): Change[] {
   const { bucket } = choice;
   const changes: Change[] = [];
-  if (!seen.publicAccessBlocked) changes.push({ do: 'block-public-access', resource });
+  if (!seen.publicAccessBlocked) changes.push({ action: 'block-public-access', resource });
   const policy = mergeStatements(seen.policy, [...billingStatements(bucket, accountId), tlsOnlyStatement(bucket)]);
-  if (!seen.policy || !samePolicy(seen.policy, policy)) changes.push({ do: 'put-bucket-policy', resource, policy });
+  if (!seen.policy || !samePolicy(seen.policy, policy)) changes.push({ action: 'put-bucket-policy', resource, policy });
   if (retention && !hasExpiry(seen.lifecycle, retention)) {
     const rules = [...seen.lifecycle.filter(({ ID }) => ID !== retention.ID), retention];
-    changes.push({ do: 'put-retention', resource, note: `${retention.Expiration?.Days ?? 0}-day retention`, rules });
+    changes.push({
+      action: 'put-retention',
+      resource,
+      note: `${retention.Expiration?.Days ?? 0}-day retention`,
+      rules,
+    });
   }
   return changes;
 }
@@ -159,7 +178,7 @@ function retentionRule(choice: Outputs['report-choice'], days: number): Lifecycl
 
 function planAdopted(
   { accountId, choice }: Input,
-  { location, bucket: seen }: Seen,
+  { location, bucket: seen }: Observation,
   output: Output,
 ): Plan<Change, Output> {
   const { bucket, region } = choice;

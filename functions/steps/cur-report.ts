@@ -1,3 +1,4 @@
+import * as z from 'zod';
 import {
   listReports,
   putReport,
@@ -8,7 +9,8 @@ import {
 import { isAwsError, UserError } from '../../shared/errors/errors.ts';
 import { outputOf } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
-import { defineStep, type Plan, rejected, type StepChange } from '../../shared/step/contract.ts';
+import { defineStep, type Plan, type StepChange } from '../../shared/step/contract.ts';
+import { waitFor } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 type Output = Outputs['cur-report'];
@@ -20,12 +22,16 @@ interface Input {
   policyAt: number;
 }
 
-/** Seconds until the billing service sees a bucket policy; asked before, it says that the permission is missing. */
+/** Seconds until the billing service sees a bucket policy; before that it answers that the permission is missing. */
 const policySeconds = 10;
 
-type Change = StepChange & { do: 'create-report' };
+type Change = StepChange & { action: 'create-report' };
 
-export const curReport = defineStep<'cur-report', Input, Report | undefined, Change>({
+/** `rejectedAt`: when AWS last did not see its permission on the bucket, milliseconds since the epoch. */
+const Notes = z.object({ rejectedAt: z.number().optional() });
+type Notes = z.infer<typeof Notes>;
+
+export const curReport = defineStep<'cur-report', Input, Report | undefined, Change, Notes>({
   name: 'cur-report',
   summary: 'Creates the Cost and Usage Report: daily, with resource ids, for Athena',
   permissions: {
@@ -37,6 +43,8 @@ export const curReport = defineStep<'cur-report', Input, Report | undefined, Cha
       },
     ],
   },
+
+  notes: Notes,
 
   input({ run }) {
     const policy = run.steps['cur-bucket']?.changes.findLast((change) => change.do === 'put-bucket-policy');
@@ -51,7 +59,7 @@ export const curReport = defineStep<'cur-report', Input, Report | undefined, Cha
     return (await listReports(cx.payer)).find(({ reportName }) => reportName === choice.reportName);
   },
 
-  plan({ accountId, choice, policyAt }, seen, { now, memo, run }): Plan<Change, Output> {
+  plan({ accountId, choice, policyAt }, seen, { now, notes, run }): Plan<Change, Output, Notes> {
     const { reportName, bucket, prefix, region } = choice;
     const resource = reportArn(accountId, reportName);
     const output: Output = {
@@ -75,30 +83,30 @@ export const curReport = defineStep<'cur-report', Input, Report | undefined, Cha
     if (choice.choice === 'adopt')
       return { kind: 'refuse', code: 'no-usable-report', detail: `report ${reportName} is gone` };
     const tooEarly = now < policyAt + policySeconds * 1000;
-    if ((tooEarly || memo.rejectedAt === now) && !run.request.dryRun)
-      return {
-        kind: 'wait',
-        reason: `AWS to see its permission on bucket ${bucket}`,
-        seconds: policySeconds,
-        deadlineSeconds: 180,
-        overdue: 'bucket-policy-rejected',
-        expected: output,
-      };
-    return { kind: 'change', changes: [{ do: 'create-report', resource }], expected: output };
+    if ((tooEarly || notes.rejectedAt === now) && !run.request.dryRun)
+      return waitFor(
+        {
+          reason: `AWS to see its permission on bucket ${bucket}`,
+          seconds: policySeconds,
+          deadlineSeconds: 180,
+          overdue: 'bucket-policy-rejected',
+        },
+        output,
+      );
+    return { kind: 'change', changes: [{ action: 'create-report', resource }], expected: output };
   },
 
-  async apply(cx, _, { choice }) {
+  async apply(cx, _, { input: { choice } }) {
     try {
       await putReport(cx.payer, choice, cx.owner);
-      return;
+      return 'changed';
     } catch (error) {
-      if (isAwsError(error, 'DuplicateReportNameException')) return rejected;
+      if (isAwsError(error, 'DuplicateReportNameException')) return 'not-changed';
       if (isAwsError(error, 'ReportLimitReachedException'))
         throw new UserError('report-limit-reached', error.message, { cause: error });
       if (!isAwsError(error, 'ValidationException') || !error.message.includes('verify customer bucket permission'))
         throw error;
-      await cx.remember({ rejectedAt: cx.now });
-      return rejected;
+      return { outcome: 'not-changed', notes: { rejectedAt: cx.now } };
     }
   },
 });

@@ -1,4 +1,4 @@
-import { connectKubernetes, unlessHidden } from '../../shared/cluster/connection.ts';
+import { unlessHidden } from '../../shared/cluster/connection.ts';
 import { rules } from '../../shared/cluster/provisioner-role.ts';
 import { agents, type CostReader, costReaders } from '../../shared/kubecost/installation.ts';
 import { readLandscape } from '../../shared/kubecost/read-installation.ts';
@@ -8,7 +8,7 @@ import { type Outputs, outputs } from '../../shared/model/step-outputs.ts';
 import { type Target, targetOf } from '../../shared/model/target.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import { readTargetSettings } from '../../shared/targets/target-payers.ts';
+import { readTargetSettings } from '../../shared/targets/target-settings.ts';
 
 interface Input {
   target: Target;
@@ -17,7 +17,7 @@ interface Input {
   serviceAccount: string | undefined;
 }
 
-interface Seen {
+interface Observation {
   /** The cluster does not let us look yet: only in a dry run. */
   hidden: boolean;
   readers: CostReader[];
@@ -85,9 +85,9 @@ export const discovery = defineStep({
     return { target: targetOf(run.request), identityMode: mode, serviceAccount: serviceAccount.name };
   },
 
-  async observe(cx, { target }): Promise<Seen> {
+  async observe(cx, { target }): Promise<Observation> {
     const [landscape, settings] = await Promise.all([
-      unlessHidden(cx, () => readLandscape(connectKubernetes(cx), target.namespace)),
+      unlessHidden(cx, () => readLandscape(cx.kubernetes, target.namespace)),
       readTargetSettings(target),
     ]);
     const { workloads, services } = landscape === 'hidden' ? { workloads: [], services: [] } : landscape;
@@ -134,9 +134,7 @@ export const discovery = defineStep({
     };
   },
 
-  apply: () => Promise.resolve(),
-
-  outdates(run, { workload, statusService, serviceAccount }) {
+  invalidates(run, { workload, statusService, serviceAccount }) {
     const covered = outputs['cluster-access'].safeParse(run.steps['cluster-access']?.output).data;
     const isCovered = (names: string[] = [], name: string | null | undefined) => !name || names.includes(name);
     if (

@@ -7,6 +7,7 @@ import { knownAfter } from '../../shared/model/known-after.ts';
 import { outputOf, type RunRecord } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
+import { waitFor } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 type Output = Outputs['first-delivery'];
@@ -19,7 +20,7 @@ interface Input {
   changedAt: number;
 }
 
-interface Seen {
+interface Observation {
   delivery: Delivery;
   /** What AWS says of its last attempt; only asked once an hour. */
   failure?: { status: string; lastDelivery: number; bucketProblem: string | undefined } | undefined;
@@ -27,7 +28,7 @@ interface Seen {
 
 const hour = 3_600_000;
 
-export const firstDelivery = defineStep<'first-delivery', Input, Seen, never>({
+export const firstDelivery = defineStep<'first-delivery', Input, Observation>({
   name: 'first-delivery',
   summary: 'Waits until AWS has delivered the template and a whole month’s files',
   permissions: {
@@ -75,29 +76,28 @@ export const firstDelivery = defineStep<'first-delivery', Input, Seen, never>({
         code: 'delivery-failed',
         detail: `${failure.status}: bucket ${report.bucket} ${failure.bucketProblem}`,
       };
-    // A later attempt comes after somebody's repair: AWS has to try again before its word counts.
+    // A later attempt follows a repair: only a delivery that AWS has tried since then counts.
     const mendedAt = run.attempt === 1 ? input.changedAt : Math.max(input.changedAt, since);
     if (failure && failure.lastDelivery > mendedAt)
       return { kind: 'refuse', code: 'delivery-failed', detail: `${failure.status} for report ${report.reportName}` };
     const unknown = knownAfter('first-delivery');
-    return {
-      kind: 'wait',
-      reason: `the first delivery of report ${report.reportName}`,
-      seconds: templateKey || newest ? Math.min(60, intervalSeconds) : intervalSeconds,
-      deadlineSeconds,
-      expectedSeconds: 24 * 3600,
-      overdue: 'delivery-overdue',
-      expected: {
+    return waitFor(
+      {
+        reason: `the first delivery of report ${report.reportName}`,
+        seconds: templateKey || newest ? Math.min(60, intervalSeconds) : intervalSeconds,
+        deadlineSeconds,
+        expectedSeconds: 24 * 3600,
+        overdue: 'delivery-overdue',
+      },
+      {
         templateKey: `${reportRoot(report)}crawler-cfn.yml`,
         manifestKey: unknown,
         newestPartition: { year: unknown, month: unknown },
         deliveredAt: unknown,
         detectedAt: unknown,
       },
-    };
+    );
   },
-
-  apply: () => Promise.resolve(),
 });
 
 function lastChange(run: RunRecord): number {
@@ -114,7 +114,7 @@ function isHourlyLook({ now, since }: StepContext, intervalSeconds: number): boo
 async function readFailure(
   cx: StepContext,
   { reportName, bucket: name, region }: Input['report'],
-): Promise<Seen['failure']> {
+): Promise<Observation['failure']> {
   const report = (await listReports(cx.payer)).find((candidate) => candidate.reportName === reportName);
   if (!report?.lastStatus?.startsWith('ERROR')) return undefined;
   const lastDelivery = report.lastDelivery ? deliveryTime(report.lastDelivery) : 0;

@@ -25,17 +25,15 @@ import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { targetId } from '../../shared/model/target.ts';
 import { type Target, targetOf } from '../../shared/model/target.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
+import { changesOrReady, queueWait, waitFor } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
+import { listTargetPayers, markGranted, needsTarget, type TargetPayer } from '../../shared/targets/target-payers.ts';
 import {
   fixTargetSettings,
-  listTargetPayers,
-  markGranted,
   moveServiceAccount,
-  needsTarget,
   readTargetSettings,
-  type TargetPayer,
   type TargetSettings,
-} from '../../shared/targets/target-payers.ts';
+} from '../../shared/targets/target-settings.ts';
 
 interface Input {
   target: Target;
@@ -55,11 +53,11 @@ interface Shard {
   attached: boolean;
 }
 
-interface Seen {
+interface Observation {
   settings: TargetSettings | undefined;
   payers: TargetPayer[];
-  /** By number, those that were looked at: all that are attached, and those this run would write. */
-  shards: ReadonlyMap<number, Shard>;
+  /** By number, those that were read: all that are attached, and those this run would write. */
+  shards: readonly (readonly [number, Shard])[];
   /** Somebody else's policies that the pod role has attached. */
   otherPolicies: number;
 }
@@ -79,11 +77,11 @@ function difference({ target, settings, followsWorkload }: Input, fixed: TargetS
 /** Every payer role that belongs to the target or is in a policy already, less those whose entry is proven gone. This run's comes first. */
 function pack(
   { payerAccountId, payerRoleArn }: Input,
-  { payers, shards, otherPolicies }: Omit<Seen, 'settings'>,
+  { payers, shards, otherPolicies }: Omit<Observation, 'settings'>,
 ): Packed {
   const others = payers.filter((item) => item.payerAccountId !== payerAccountId);
   const rolesOf = (items: TargetPayer[]) => items.map((item) => item.payerRoleArn);
-  const there = new Map([...shards].flatMap(([shard, { policy }]) => (policy ? [[shard, policy.document]] : [])));
+  const there = new Map(shards.flatMap(([shard, { policy }]) => (policy ? [[shard, policy.document]] : [])));
   return packShards(there, {
     wanted: [payerRoleArn, ...rolesOf(others.filter(({ state }) => state !== 'removing'))],
     removed: rolesOf(others.filter((item) => !needsTarget(item))),
@@ -92,20 +90,21 @@ function pack(
 }
 
 /** Others first: what a payer still needs is there before anything goes. */
-function changesOf({ policyArn, podRoleArn }: Input, { shards }: Seen, packed: Packed): PolicyChange[] {
+function changesOf({ policyArn, podRoleArn }: Input, { shards }: Observation, packed: Packed): PolicyChange[] {
+  const found = new Map(shards);
   const kept: PolicyChange[] = [];
   const removed: PolicyChange[] = [];
   for (const [shard, document] of packed.shards) {
     const resource = shardArn(policyArn, shard);
-    const { policy, attached } = shards.get(shard) ?? { policy: undefined, attached: false };
+    const { policy, attached } = found.get(shard) ?? { policy: undefined, attached: false };
     if (document) {
       kept.push(...policyChanges(policy, resource, document));
-      if (!attached) kept.push({ do: 'attach-policy', resource, roleArn: podRoleArn });
+      if (!attached) kept.push({ action: 'attach-policy', resource, roleArn: podRoleArn });
     } else if (policy) {
       const removal = policy.ownership === 'ours' ? policyRemoval(policy) : [];
       // The highest number first: what a crash leaves behind is then the next one that is not attached.
       removed.unshift(
-        ...(attached ? [{ do: 'detach-policy', resource, roleArn: podRoleArn } as const] : []),
+        ...(attached ? [{ action: 'detach-policy', resource, roleArn: podRoleArn } as const] : []),
         ...removal,
       );
     }
@@ -113,8 +112,8 @@ function changesOf({ policyArn, podRoleArn }: Input, { shards }: Seen, packed: P
   return [...kept, ...removed];
 }
 
-function attachedQuota({ shards, otherPolicies }: Seen, packed: Packed): Quota {
-  const before = [...shards.values()].filter(({ attached }) => attached).length;
+function attachedQuota({ shards, otherPolicies }: Observation, packed: Packed): Quota {
+  const before = shards.filter(([, { attached }]) => attached).length;
   const after = [...packed.shards.values()].filter((document) => document !== undefined).length;
   return {
     quota: 'policies attached to the pod’s role',
@@ -190,7 +189,7 @@ export const grant = defineStep({
     };
   },
 
-  async enlist(_cx, input) {
+  async register(_cx, input) {
     const { target, settings, payerAccountId, payerRoleArn, podRoleArn } = input;
     const fixed = await fixTargetSettings(target, settings);
     const differs = difference(input, fixed);
@@ -201,7 +200,7 @@ export const grant = defineStep({
     return undefined;
   },
 
-  async observe(cx, input): Promise<Seen> {
+  async observe(cx, input): Promise<Observation> {
     const { target, policyArn, podRoleArn } = input;
     const iam = cx.cluster.client(IAMClient, iamRegion);
     const [settings, payers, attached] = await Promise.all([
@@ -215,34 +214,30 @@ export const grant = defineStep({
     };
     const numbers = Array.from({ length: maxAttachedPolicies }, (_, index) => index + 1);
     const ours = numbers.filter((shard) => attached.includes(shardArn(policyArn, shard)));
-    const shards = new Map(await Promise.all(ours.map(async (shard) => [shard, await read(shard)] as const)));
+    const shards = await Promise.all(ours.map(async (shard) => [shard, await read(shard)] as const));
     const seen = { settings, payers, shards, otherPolicies: attached.length - ours.length };
-    // Not attached, one may be there all the same: made or detached right before a crash.
+    // One that is not attached may exist all the same: created or detached right before a crash.
     const next = numbers.find((shard) => !ours.includes(shard));
-    if (next !== undefined && payers.some((item) => !needsTarget(item))) shards.set(next, await read(next));
+    if (next !== undefined && payers.some((item) => !needsTarget(item))) shards.push([next, await read(next)]);
     for (;;) {
-      const unseen = [...pack(input, seen).shards.keys()].find((shard) => !shards.has(shard));
-      if (unseen === undefined) return seen;
-      shards.set(unseen, await read(unseen));
+      const known = new Set(shards.map(([shard]) => shard));
+      const unread = [...pack(input, seen).shards.keys()].find((shard) => !known.has(shard));
+      if (unread === undefined) return seen;
+      shards.push([unread, await read(unread)]);
     }
   },
 
   plan(input, seen, { run }): Plan<PolicyChange, Outputs['grant']> {
     const { settings, payers, shards } = seen;
     const { policyArn, payerRoleArn } = input;
-    // The payer who was the target's last took them along between our enlisting and the lease: enlist again.
+    // The offboarding of the target's last payer deleted them after we had registered: the next invocation registers again.
     if (!settings && !run.request.dryRun)
-      return {
-        kind: 'wait',
-        reason: 'the target to be set up again',
-        seconds: 1,
-        deadlineSeconds: 60,
-        overdue: 'aws-unavailable',
-        expected: { policyArn },
-      };
+      return waitFor(queueWait('this run to set up the target again', { seconds: 1, deadlineSeconds: 60 }), {
+        policyArn,
+      });
     const differs = settings && difference(input, settings);
     if (differs) return { kind: 'refuse', code: 'target-differs', detail: differs };
-    for (const { policy } of shards.values()) {
+    for (const [, { policy }] of shards) {
       if (policy?.ownership === 'other-deployment')
         return { kind: 'refuse', code: 'owned-by-another-deployment', detail: policy.arn };
       if (policy?.ownership === 'foreign' && !input.takeOver)
@@ -258,15 +253,15 @@ export const grant = defineStep({
       };
     const output = { policyArn: shardArn(policyArn, own[0]) };
     const quotas = [attachedQuota(seen, packed)];
-    const [first, ...more] = changesOf(input, seen, packed);
-    if (first) return { kind: 'change', changes: [first, ...more], expected: output, quotas };
     const behind = leftBehind(input, payers);
     const warning = `the pods run as another role now; run these payers again, whose roles do not trust ${input.podRoleArn} yet: ${behind.join(', ')}`;
-    return { kind: 'ready', output, warnings: behind.length > 0 ? [warning] : [], quotas };
+    const warnings = behind.length > 0 ? [warning] : [];
+    return changesOrReady(changesOf(input, seen, packed), { output, warnings, quotas });
   },
 
-  apply(cx, change) {
-    return applyPolicyChange(cx.cluster.client(IAMClient, iamRegion), change, cx.owner);
+  async apply(cx, change) {
+    await applyPolicyChange(cx.cluster.client(IAMClient, iamRegion), change, cx.owner);
+    return 'changed';
   },
 });
 

@@ -11,18 +11,16 @@ import type { RunRecord } from '../../shared/model/run.ts';
 import { type Outputs, outputs } from '../../shared/model/step-outputs.ts';
 import { targetId } from '../../shared/model/target.ts';
 import { clusterArnOf, targetOf } from '../../shared/model/target.ts';
-import { listRuns, readRun, type RunPage, type RunSummary } from '../../shared/runs/run-table.ts';
+import type { RunSummary } from '../../shared/runs/run-item.ts';
+import { listRuns, readRun, type RunPage } from '../../shared/runs/run-table.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
+import { waitFor } from '../../shared/step/plans.ts';
 import { Findings, type Problem, refusalOf } from '../../shared/step/problem-list.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import {
-  listTargetPayers,
-  readTargetSettings,
-  type TargetPayer,
-  type TargetSettings,
-} from '../../shared/targets/target-payers.ts';
+import { listTargetPayers, type TargetPayer } from '../../shared/targets/target-payers.ts';
+import { readTargetSettings, type TargetSettings } from '../../shared/targets/target-settings.ts';
 
-interface Seen {
+interface Observation {
   problems: Problem[];
   /** Undefined if we may not look. */
   cluster: Outputs['inventory']['cluster'] | undefined;
@@ -35,7 +33,7 @@ interface Seen {
 /** Runs of a payer are few; where a thousand failed ones lie before the one that did something, the request's defaults must do. */
 const mostRunsRead = 20;
 
-export const inventory = defineStep<'inventory', OffboardingRequest, Seen, never>({
+export const inventory = defineStep<'inventory', OffboardingRequest, Observation>({
   name: 'inventory',
   summary: 'Finds out what brought the payer to this cluster, and whether both accounts can still be entered',
   permissions: {
@@ -66,13 +64,11 @@ export const inventory = defineStep<'inventory', OffboardingRequest, Seen, never
   plan(request, { problems, cluster, ...known }, { now, since }): Plan<never, Outputs['inventory']> {
     const output = { cluster: cluster ?? null, ...recollect(request, known) };
     const again = cluster && !request.dryRun ? untilAnswered(problems, cluster.endpoint, now - since) : undefined;
-    if (again) return { kind: 'wait', ...again, expected: output };
+    if (again) return waitFor(again, output);
     const refused = refusalOf(problems);
     if (!refused) return { kind: 'ready', output };
     return { kind: 'refuse', ...refused, all: problems, ...(cluster !== undefined && { expected: output }) };
   },
-
-  apply: () => Promise.resolve(),
 });
 
 /** Null if the cluster is gone, undefined if nobody may look. */
@@ -80,7 +76,7 @@ async function lookAtCluster(
   cx: StepContext<'offboarding'>,
   request: OffboardingRequest,
   findings: Findings,
-): Promise<Seen['cluster']> {
+): Promise<Observation['cluster']> {
   const cluster = await findCluster(cx.cluster, request.cluster, findings);
   if (cluster === undefined) return undefined;
   if (cluster === 'gone') return null;
@@ -91,7 +87,7 @@ async function lookAtCluster(
 /** What the table and the runs before know; else what a request without any wishes would have made. */
 function recollect(
   request: OffboardingRequest,
-  { settings, item, onboarding }: Pick<Seen, 'settings' | 'item' | 'onboarding'>,
+  { settings, item, onboarding }: Pick<Observation, 'settings' | 'item' | 'onboarding'>,
 ): Omit<Outputs['inventory'], 'cluster'> {
   const { payerAccountId, cluster, kubecost } = request;
   const asked = onboarding?.request ?? OnboardingRequest.parse({ payerAccountId, cluster, kubecost });

@@ -1,5 +1,5 @@
-import { type PodChain, podChainPermission, walkPodChain } from '../../shared/access/credential-chain.ts';
-import { connectKubernetes } from '../../shared/cluster/connection.ts';
+import * as z from 'zod';
+import { podChainPermission, walkPodChain } from '../../shared/access/credential-chain.ts';
 import { rules } from '../../shared/cluster/provisioner-role.ts';
 import type { ErrorCode } from '../../shared/errors/catalogue.ts';
 import { entryKey, entryOf, findPayer, type IntegrationEntry } from '../../shared/integration-file/merge.ts';
@@ -17,21 +17,22 @@ import {
   unreadable,
 } from '../../shared/publication/integration-secret.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
+import { waitFor } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 type Output = Outputs['load-proof'];
-type LoadPlan = Plan<never, Output>;
+type LoadPlan = Plan<never, Output, Notes>;
 
 interface Input {
   target: Target;
   entry: IntegrationEntry;
   mode: Outputs['publish']['mode'];
-  /** What reads the file; undefined if nothing does yet. */
+  /** The workload that reads the file; undefined if none does yet. */
   reader: Reader | undefined;
   role: { mode: 'irsa' | 'pod-identity'; arn: string };
-  /** How far the chain was walked before. */
+  /** The level that chain-proof has proven. */
   chain: Output['chain'];
-  /** When rows are to be expected, milliseconds since the epoch; undefined if nobody can tell. */
+  /** When rows are to be expected, milliseconds since the epoch; undefined if that is unknown. */
   dataDueAt: number | undefined;
   /** When the payer's data was read with the pod's rights, milliseconds since the epoch. */
   provenAt: number | undefined;
@@ -45,40 +46,46 @@ interface Reader {
   statusService: string | null;
 }
 
-interface Seen {
+interface Observation {
   file: 'held' | 'missing' | Refusal;
   rollout?: Rollout;
-  /** Pods that are ready, and run without what they need to take on the role. */
-  barePods: string[];
+  /** Pods that are ready and lack the role's credentials. */
+  podsWithoutCredentials: string[];
   word?: Word;
-  /** For how long the consumer has been saying so, or its pods have been failing so, seconds. */
+  /** The status or the rollout failure whose duration counts. */
+  saying?: string;
+  /** How long it has lasted, seconds. */
   lasted: number;
-  chain?: PodChain;
+  /** Only where the chain was walked again. */
+  chain?: { proven: boolean; refused?: Refusal };
 }
 
-/** The step's notes: since when the consumer has been saying the same, or its pods failing the same way. */
-interface Memo {
-  said?: string;
-  saidSince?: number;
-}
+const Notes = z.object({
+  /** The latest status or rollout failure. */
+  said: z.string().optional().catch(undefined),
+  /** Since when it has been the latest, milliseconds since the epoch. */
+  saidSince: z.number().optional().catch(undefined),
+});
+type Notes = z.infer<typeof Notes>;
 
-/** After that the run ends with what is known; the consumer goes on by itself. */
+/** Then the run ends with what is known; the consumer goes on by itself. */
 const watchMs = 30 * 60_000;
-/** Most is told within the first minutes. */
+/** Most statuses change within the first minutes. */
 const closelyMs = 5 * 60_000;
 const [closeSeconds, calmSeconds] = [15, 60];
 /** A report's first delivery takes up to 24 hours, the day's last hours as much again (Kubecost's AWS guide). */
 const dataMs = 48 * 3_600_000;
-/** The consumer tries again every six hours; what came of it before this step began may matter. */
+/** The consumer tries again every six hours; a try before this step began may matter. */
 const logHistorySeconds = 3600;
 
-const onlyLogged = 'the log shows that the consumer’s query succeeded; how many rows it read, it does not tell';
+const onlyLogged = 'the log shows that the consumer’s query succeeded, but not how many rows it read';
 
-/** Ends the run with the consumer's own word: the connection status of exactly this payer's entry. */
-export const loadProof = defineStep({
+/** Ends the run with the consumer's own report: the connection status of exactly this payer's entry. */
+export const loadProof = defineStep<'load-proof', Input, Observation, never, Notes>({
   name: 'load-proof',
-  summary: 'Watches the workload take the file up until it says that the connection works.',
+  summary: 'Watches the workload load the file until it reports that the connection works.',
   proof: true,
+  notes: Notes,
   permissions: {
     cluster: [podChainPermission],
     kubernetes: [rules.secret, rules.workload, rules.pods, rules.podLog, rules.statusProxy, rules.token],
@@ -97,24 +104,26 @@ export const loadProof = defineStep({
     };
   },
 
-  async observe(cx, input): Promise<Seen> {
+  async observe(cx, input): Promise<Observation> {
     const { reader, target } = input;
     const { namespace, secretName } = target;
-    const kubernetes = connectKubernetes(cx);
+    const kubernetes = cx.kubernetes;
     const file = judgeFile(await readSecret(kubernetes, namespace, secretName), input.entry);
-    const nothing: Seen = { file, barePods: [], lasted: 0 };
+    const nothing: Observation = { file, podsWithoutCredentials: [], lasted: 0 };
     if (file !== 'held' || !reader) return nothing;
     const [workload, pods] = await Promise.all([
       kubernetes.get<RollingWorkload>(workloadPath(namespace, reader.name)),
       listPods(kubernetes, namespace, reader.podSelector),
     ]);
     const rollout = rolloutOf(reader, workload, pods);
-    if (rollout.state === 'failed')
-      return { ...nothing, rollout, lasted: await lastedSeconds(cx, `rollout ${rollout.code}`) };
+    if (rollout.state === 'failed') {
+      const saying = `rollout ${rollout.code}`;
+      return { ...nothing, rollout, saying, lasted: lastedSeconds(cx, saying) };
+    }
     if (rollout.state === 'rolling') return { ...nothing, rollout };
     const bare = rollout.pods.filter((pod) => !hasCredentials(pod, reader.container, input.role));
-    const barePods = bare.map(({ metadata }) => metadata.name);
-    if (barePods.length > 0) return { ...nothing, rollout, barePods };
+    const podsWithoutCredentials = bare.map(({ metadata }) => metadata.name);
+    if (podsWithoutCredentials.length > 0) return { ...nothing, rollout, podsWithoutCredentials };
     const [{ metadata: pod }] = rollout.pods;
     const { provenAt } = input;
     const older = provenAt !== undefined && Date.parse(pod.creationTimestamp ?? '') < provenAt;
@@ -127,28 +136,32 @@ export const loadProof = defineStep({
       secondsToData: input.dataDueAt === undefined ? undefined : Math.max(0, (input.dataDueAt - cx.now) / 1000),
       provenSecondsAgo: older ? (cx.now - provenAt) / 1000 : undefined,
     });
-    const lasted = await lastedSeconds(cx, `${word.judgement.verdict} ${word.status ?? ''}`);
-    return { file, rollout, barePods, word, lasted, ...(await chainSeen(cx, input, word, lasted)) };
+    const saying = `${word.judgement.verdict} ${word.status ?? ''}`;
+    const lasted = lastedSeconds(cx, saying);
+    const chain = await walkAgain(cx, input, word, lasted);
+    return { file, rollout, podsWithoutCredentials, word, saying, lasted, ...(chain && { chain }) };
   },
 
-  plan(input, seen, { now, since }): LoadPlan {
+  plan(input, seen, { now, since, notes }): LoadPlan {
     const { reader, target, mode } = input;
-    const { file, rollout, barePods, word, lasted } = seen;
+    const { file, rollout, podsWithoutCredentials, word, saying, lasted } = seen;
     const output = outputFrom(input, seen);
     const late = now - since >= watchMs;
     const pending = (pendingFor: string): LoadPlan => {
       const expected = { ...output, pendingFor };
       if (late)
         return { kind: 'ready', output: expected, warnings: [`after 30 minutes still waiting for ${pendingFor}`] };
-      return {
-        kind: 'wait',
-        reason: pendingFor,
-        seconds: now - since < closelyMs ? closeSeconds : calmSeconds,
-        // Only a net: `late` comes first.
-        deadlineSeconds: (2 * watchMs) / 1000,
-        overdue: 'consumer-not-reading',
+      return waitFor(
+        {
+          reason: pendingFor,
+          seconds: now - since < closelyMs ? closeSeconds : calmSeconds,
+          // A backstop: `late` comes first.
+          deadlineSeconds: (2 * watchMs) / 1000,
+          overdue: 'consumer-not-reading',
+        },
         expected,
-      };
+        saying === undefined || saying === notes.said ? undefined : { said: saying, saidSince: now },
+      );
     };
     const refuse = (code: ErrorCode, detail: string): LoadPlan => ({ kind: 'refuse', code, detail });
 
@@ -167,12 +180,15 @@ export const loadProof = defineStep({
     if (rollout?.state === 'failed' && lasted >= rollout.lastsSeconds) return refuse(rollout.code, rollout.detail);
     if (rollout?.state !== 'ready')
       return pending(`the workload to roll out, normally within 5 minutes (${rollout?.detail ?? ''})`);
-    if (barePods.length > 0)
+    if (podsWithoutCredentials.length > 0)
       return mode === 'artifacts'
-        ? pending(`the workload’s owner to restart it: ${barePods.join(', ')} run without credentials`)
-        : refuse('pod-without-credentials', `${barePods.join(', ')} of ${reader.name} for ${input.role.arn}`);
+        ? pending(`the workload’s owner to restart it: ${podsWithoutCredentials.join(', ')} run without credentials`)
+        : refuse(
+            'pod-without-credentials',
+            `${podsWithoutCredentials.join(', ')} of ${reader.name} for ${input.role.arn}`,
+          );
 
-    if (!word) return pending('the consumer’s word');
+    if (!word) return pending('the consumer to report its status');
     const { judgement } = word;
     switch (judgement.verdict) {
       case 'proven':
@@ -182,14 +198,12 @@ export const loadProof = defineStep({
       case 'failing': {
         const { chain } = seen;
         if (lasted < judgement.lastsSeconds) return pending(judgement.pendingFor);
-        return chain && 'refused' in chain
-          ? refuse(chain.refused, `${chain.detail}; ${reader.name} says: ${judgement.cause}`)
+        return chain?.refused
+          ? refuse(chain.refused.code, `${chain.refused.detail}; ${reader.name} reports: ${judgement.cause}`)
           : refuse(judgement.code, `${reader.name} about ${entryKey(input.entry)}: ${judgement.cause}`);
       }
     }
   },
-
-  apply: () => Promise.resolve(),
 });
 
 function readerOf({
@@ -203,7 +217,7 @@ function readerOf({
   return { name: workload, container, podSelector, statusService };
 }
 
-/** Of an adopted report nobody tells the age: rows are due if we have read some. */
+/** The age of an adopted report is unknown: rows are due if we have read some. */
 function dataDueAt(run: RunRecord): number | undefined {
   if (!outputOf(run, 'cur-report').adopted) return Date.parse(run.createdAt) + dataMs;
   return outputOf(run, 'smoke-query').rowCount > 0 ? 0 : undefined;
@@ -214,8 +228,8 @@ function provenAt({ steps }: RunRecord): number | undefined {
   return endedAt === undefined ? undefined : Date.parse(endedAt);
 }
 
-/** The file by the consumer's own rules. */
-function judgeFile(secret: Secret | undefined, entry: IntegrationEntry): Seen['file'] {
+/** Reads the file by the consumer's own rules. */
+function judgeFile(secret: Secret | undefined, entry: IntegrationEntry): Observation['file'] {
   const refused = unreadable(secret);
   if (refused) return refused;
   const file = fileOf(secret);
@@ -228,29 +242,29 @@ function workloadPath(namespace: string, name: string): string {
   return `/apis/apps/v1/namespaces/${namespace}/${kind}s/${object}`;
 }
 
-async function lastedSeconds(cx: StepContext, saying: string): Promise<number> {
-  const { said, saidSince } = cx.memo as Memo;
-  if (said === saying && saidSince !== undefined) return (cx.now - saidSince) / 1000;
-  await cx.remember({ said: saying, saidSince: cx.now });
-  return 0;
+function lastedSeconds({ notes, now }: StepContext<'onboarding', Notes>, saying: string): number {
+  return notes.said === saying && notes.saidSince !== undefined ? (now - notes.saidSince) / 1000 : 0;
 }
 
-/** Walked again where it could not be before, and where it may be why the consumer fails. */
-async function chainSeen(
+/** Walks the chain again where it could not be walked before, and where it may be the reason why the consumer fails. */
+async function walkAgain(
   cx: StepContext,
   { chain }: Input,
   { judgement }: Word,
   lasted: number,
-): Promise<{ chain?: PodChain }> {
+): Promise<Observation['chain']> {
   const { verdict } = judgement;
   const worthIt =
     verdict === 'proven'
       ? chain === 'documents'
       : verdict === 'failing' && judgement.code === 'connection-failed' && lasted >= judgement.lastsSeconds;
-  return worthIt ? { chain: await walkPodChain(cx) } : {};
+  if (!worthIt) return undefined;
+  const walked = await walkPodChain(cx);
+  if ('refused' in walked) return { proven: false, refused: { code: walked.refused, detail: walked.detail } };
+  return { proven: 'credentials' in walked };
 }
 
-function outputFrom({ chain }: Input, { word, chain: walked }: Seen): Output {
+function outputFrom({ chain }: Input, { word, chain: walked }: Observation): Output {
   const { status = null, source = null, judgement } = word ?? {};
   const proven = judgement?.verdict === 'proven';
   return {
@@ -259,7 +273,7 @@ function outputFrom({ chain }: Input, { word, chain: walked }: Seen): Output {
     source,
     pendingFor: null,
     dataSince: proven ? judgement.dataSince : null,
-    chain: walked && 'credentials' in walked ? 'pod-chain' : chain,
+    chain: walked?.proven ? 'pod-chain' : chain,
   };
 }
 

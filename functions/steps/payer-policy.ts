@@ -7,6 +7,7 @@ import { absentIf } from '../../shared/errors/errors.ts';
 import { outputOf } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { defineStep, type Plan, type StepChange, type StepContext } from '../../shared/step/contract.ts';
+import { changesOrReady } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 type Output = Outputs['payer-policy'];
@@ -18,18 +19,18 @@ interface Input {
   wanted: Record<string, PolicyDocument>;
 }
 
-interface Seen {
+interface Observation {
   /** Undefined if there is no such role: only in a dry run, where it is planned. */
   tags: Record<string, string> | undefined;
   policies: Record<string, PolicyDocument | undefined>;
 }
 
-type Change = StepChange & { do: 'put-role-policy'; policyName: string; policy: PolicyDocument };
+type Change = StepChange & { action: 'put-role-policy'; policyName: string; policy: PolicyDocument };
 
 /** IAM is global; its endpoint is in us-east-1. */
 const region = 'us-east-1';
 
-export const payerPolicy = defineStep<'payer-policy', Input, Seen, Change>({
+export const payerPolicy = defineStep<'payer-policy', Input, Observation, Change>({
   name: 'payer-policy',
   summary: 'Gives the payer role its two inline policies, with the names found',
   permissions: {
@@ -72,15 +73,15 @@ export const payerPolicy = defineStep<'payer-policy', Input, Seen, Change>({
     const unions = Object.entries(wanted).map(([name, policy]) => [name, unionWith(policies[name], policy)] as const);
     const data = unions.find(([name]) => name === dataPolicyName)?.[1];
     const output: Output = { policyName: dataPolicyName, characters: data ? policyCharacters(data) : 0 };
-    const [first, ...rest] = unions.flatMap(([policyName, policy]): Change[] => {
+    const changes = unions.flatMap(([policyName, policy]): Change[] => {
       const existing = policies[policyName];
       if (existing && samePolicy(existing, policy)) return [];
-      return [{ do: 'put-role-policy', resource: roleArn, note: policyName, policyName, policy }];
+      return [{ action: 'put-role-policy', resource: roleArn, note: policyName, policyName, policy }];
     });
-    return first ? { kind: 'change', changes: [first, ...rest], expected: output } : { kind: 'ready', output };
+    return changesOrReady(changes, { output });
   },
 
-  async apply(cx, { policyName, policy }, { roleName }) {
+  async apply(cx, { policyName, policy }, { input: { roleName } }) {
     await cx.payer.client(IAMClient, region).send(
       new PutRolePolicyCommand({
         RoleName: roleName,
@@ -88,6 +89,7 @@ export const payerPolicy = defineStep<'payer-policy', Input, Seen, Change>({
         PolicyDocument: JSON.stringify(policy),
       }),
     );
+    return 'changed';
   },
 });
 

@@ -16,8 +16,9 @@ import { podRoleOf } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { type Target, targetOf } from '../../shared/model/target.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
+import { changesOrReady } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import { addPayerTarget, listPayerTargets, type PayerTarget } from '../../shared/targets/target-payers.ts';
+import { addPayerTarget, listPayerTargets, type PayerTarget } from '../../shared/targets/payer-targets.ts';
 
 interface Input {
   payerAccountId: string;
@@ -28,7 +29,7 @@ interface Input {
   takeOver: boolean;
 }
 
-interface Seen {
+interface Observation {
   role: SeenRole | undefined;
   targets: PayerTarget[];
 }
@@ -40,7 +41,7 @@ const maxTrustCharacters = 2048;
  * Every pod role that a run has registered or that is there already. Only what is marked `removing` goes: an empty or restored table
  * locks nobody out. Another target's role that does not fit stays out, and its own run says so.
  */
-function completeTrust({ podRoleArn }: Input, { role, targets }: Seen): PolicyDocument {
+function completeTrust({ podRoleArn }: Input, { role, targets }: Observation): PolicyDocument {
   const registered = (wanted: PayerTarget['state']) =>
     targets.filter(({ state }) => state === wanted).flatMap(({ podRoleArns }) => podRoleArns);
   const active = [podRoleArn, ...registered('active')];
@@ -91,12 +92,12 @@ export const payerRole = defineStep({
     };
   },
 
-  async enlist(_cx, { payerAccountId, target, podRoleArn }) {
+  async register(_cx, { payerAccountId, target, podRoleArn }) {
     await addPayerTarget(payerAccountId, target, podRoleArn);
     return undefined;
   },
 
-  async observe(cx, { payerAccountId }): Promise<Seen> {
+  async observe(cx, { payerAccountId }): Promise<Observation> {
     const [role, targets] = await Promise.all([
       findRole(cx.payer.client(IAMClient, iamRegion), payerRoleName, cx.owner),
       listPayerTargets(payerAccountId),
@@ -129,7 +130,6 @@ export const payerRole = defineStep({
         code: 'payer-role-full',
         detail: `the trust policy of ${payerRoleArn} would have ${characters} characters; ${maxTrustCharacters} are allowed`,
       };
-    const [first, ...more] = roleChanges(role, payerRoleArn, trust);
     const used = role ? policyCharacters(role.trust) : 0;
     const quotas = [
       {
@@ -139,13 +139,14 @@ export const payerRole = defineStep({
         limit: maxTrustCharacters,
       },
     ];
-    if (first) return { kind: 'change', changes: [first, ...more], expected: output, quotas };
     const warning = `${payerRoleArn} also trusts the whole account ${clusterAccountId}: remove that statement once nobody else relies on it`;
-    return { kind: 'ready', output, warnings: trustsWholeAccount(trust, clusterAccountId) ? [warning] : [], quotas };
+    const warnings = trustsWholeAccount(trust, clusterAccountId) ? [warning] : [];
+    return changesOrReady(roleChanges(role, payerRoleArn, trust), { output, warnings, quotas });
   },
 
-  apply(cx, change) {
-    return applyRoleChange(cx.payer.client(IAMClient, iamRegion), change, cx.owner);
+  async apply(cx, change) {
+    await applyRoleChange(cx.payer.client(IAMClient, iamRegion), change, cx.owner);
+    return 'changed';
   },
 });
 

@@ -29,6 +29,7 @@ import { outputOf } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { clusterArnOf } from '../../shared/model/target.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
+import { changesOrReady, waitFor } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 interface Input extends PodIdentity {
@@ -39,20 +40,20 @@ interface Input extends PodIdentity {
   takeOver: boolean;
 }
 
-interface Seen {
+interface Observation {
   association: Association | undefined;
   /** The association's, else the one we would make. */
   role: SeenRole | undefined;
 }
 
-type Change = RoleChange | { do: 'create-association' | 'tag-association'; resource: string; roleArn: string };
+type Change = RoleChange | { action: 'create-association' | 'tag-association'; resource: string; roleArn: string };
 
 function trustsPods(input: Input, { trust }: SeenRole, action: string): boolean {
   const principal = { Service: 'pods.eks.amazonaws.com' };
   return trusts(trust, { principal, action, context: podIdentityContext(input) });
 }
 
-function refusal(input: Input, { association, role }: Seen): { code: ErrorCode; detail: string } | undefined {
+function refusal(input: Input, { association, role }: Observation): { code: ErrorCode; detail: string } | undefined {
   const account = `${input.namespace}/${input.serviceAccount}`;
   if (!input.available) return { code: 'pod-identity-agent-missing', detail: `cluster ${input.clusterName}` };
   if (association?.ownership === 'other-deployment')
@@ -127,7 +128,7 @@ export const podIdentity = defineStep({
     };
   },
 
-  async observe(cx, input): Promise<Seen> {
+  async observe(cx, input): Promise<Observation> {
     const association = await findAssociation(cx.cluster, input, cx.owner);
     const { name } = parseRoleArn(association?.roleArn ?? input.defaultRoleArn);
     return { association, role: await findRole(cx.cluster.client(IAMClient, iamRegion), name, cx.owner) };
@@ -147,26 +148,25 @@ export const podIdentity = defineStep({
     const changes: Change[] = roleChanges(role, roleArn, completeTrust(input, role));
     const youngMs = role ? role.createdAt + roleVisibleMs - now : 0;
     if (!association && changes.length === 0 && youngMs > 0)
-      return {
-        kind: 'wait',
-        reason: `EKS to see role ${roleArn}`,
-        seconds: Math.ceil(youngMs / 1000),
-        deadlineSeconds: 60,
-        overdue: 'aws-unavailable',
-        expected: output,
-      };
-    if (!association && (role ?? run.request.dryRun)) changes.push({ do: 'create-association', resource, roleArn });
-    else if (association?.ownership === 'foreign') changes.push({ do: 'tag-association', resource, roleArn });
-    const [first, ...more] = changes;
-    return first
-      ? { kind: 'change', changes: [first, ...more], expected: output }
-      : { kind: 'ready', output, warnings: [] };
+      return waitFor(
+        {
+          reason: `EKS to see role ${roleArn}`,
+          seconds: Math.ceil(youngMs / 1000),
+          deadlineSeconds: 60,
+          overdue: 'aws-unavailable',
+        },
+        output,
+      );
+    if (!association && (role ?? run.request.dryRun)) changes.push({ action: 'create-association', resource, roleArn });
+    else if (association?.ownership === 'foreign') changes.push({ action: 'tag-association', resource, roleArn });
+    return changesOrReady(changes, { output });
   },
 
-  async apply(cx, change, input) {
-    switch (change.do) {
+  async apply(cx, change, { input }) {
+    switch (change.action) {
       case 'create-association':
-        return createAssociation(cx, input, change.roleArn);
+        await createAssociation(cx, input, change.roleArn);
+        break;
       case 'tag-association':
         await cx.cluster.client(EKSClient, input.region).send(
           new TagResourceCommand({
@@ -174,12 +174,14 @@ export const podIdentity = defineStep({
             tags: { ...ownerTags(cx.owner), ...takenOverTags },
           }),
         );
-        return;
+        break;
       case 'create-role':
       case 'update-trust':
       case 'tag-role':
-        return applyRoleChange(cx.cluster.client(IAMClient, iamRegion), change, cx.owner);
+        await applyRoleChange(cx.cluster.client(IAMClient, iamRegion), change, cx.owner);
+        break;
     }
+    return 'changed';
   },
 });
 

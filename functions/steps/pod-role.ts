@@ -25,7 +25,7 @@ import {
 } from '../../shared/aws/role.ts';
 import { ownerTags, toTagList } from '../../shared/aws/tags.ts';
 import { trusts } from '../../shared/aws/trust-policy.ts';
-import { connectKubernetes, unlessHidden } from '../../shared/cluster/connection.ts';
+import { unlessHidden } from '../../shared/cluster/connection.ts';
 import { rules } from '../../shared/cluster/provisioner-role.ts';
 import { absentIf, unlessTaken } from '../../shared/errors/errors.ts';
 import type { KubernetesObject } from '../../shared/kubernetes/client.ts';
@@ -34,6 +34,7 @@ import { outputOf } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { clusterArnOf } from '../../shared/model/target.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
+import { changesOrReady } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 interface Input extends PodIdentity {
@@ -46,7 +47,7 @@ interface Input extends PodIdentity {
   takeOver: boolean;
 }
 
-interface Seen {
+interface Observation {
   provider: { clientIds: string[] } | undefined;
   serviceAccount: KubernetesObject | undefined | 'hidden';
   /** The role the service account is annotated with, else the one we would make. */
@@ -57,11 +58,11 @@ interface Seen {
 type Change =
   | RoleChange
   | {
-      do: 'create-oidc-provider' | 'add-oidc-client';
+      action: 'create-oidc-provider' | 'add-oidc-client';
       resource: string;
     }
   | {
-      do: 'create-service-account' | 'annotate-service-account';
+      action: 'create-service-account' | 'annotate-service-account';
       resource: string;
       roleArn: string;
       note?: string;
@@ -71,18 +72,18 @@ const audience = 'sts.amazonaws.com';
 
 const pathOf = ({ namespace }: PodIdentity) => `/api/v1/namespaces/${namespace}/serviceaccounts`;
 
-async function findProvider(iam: IAMClient, arn: string): Promise<Seen['provider']> {
+async function findProvider(iam: IAMClient, arn: string): Promise<Observation['provider']> {
   const answer = await absentIf(['NoSuchEntity', 'NoSuchEntityException'], () =>
     iam.send(new GetOpenIDConnectProviderCommand({ OpenIDConnectProviderArn: arn })),
   );
   return answer && { clientIds: answer.ClientIDList ?? [] };
 }
 
-function findServiceAccount(cx: StepContext, input: Input): Promise<Seen['serviceAccount']> {
-  return unlessHidden(cx, () => connectKubernetes(cx).get(`${pathOf(input)}/${input.serviceAccount}`));
+function findServiceAccount(cx: StepContext, input: Input): Promise<Observation['serviceAccount']> {
+  return unlessHidden(cx, () => cx.kubernetes.get(`${pathOf(input)}/${input.serviceAccount}`));
 }
 
-function annotatedRole(serviceAccount: Seen['serviceAccount']): string | undefined {
+function annotatedRole(serviceAccount: Observation['serviceAccount']): string | undefined {
   return serviceAccount === 'hidden' ? undefined : serviceAccount?.metadata.annotations?.[roleAnnotation];
 }
 
@@ -104,7 +105,7 @@ function subjectsOf({ Statement: statements }: PolicyDocument): string {
   return subjects.join(', ') || 'no service account';
 }
 
-function refusal(input: Input, { roleArn, role, serviceAccount }: Seen) {
+function refusal(input: Input, { roleArn, role, serviceAccount }: Observation) {
   const account = `${input.namespace}/${input.serviceAccount}`;
   const subject = `system:serviceaccount:${input.namespace}:${input.serviceAccount}`;
   if (!serviceAccount && !input.create) return { code: 'service-account-missing' as const, detail: account };
@@ -179,7 +180,7 @@ export const podRole = defineStep({
     };
   },
 
-  async observe(cx, input): Promise<Seen> {
+  async observe(cx, input): Promise<Observation> {
     const iam = cx.cluster.client(IAMClient, iamRegion);
     const [provider, serviceAccount] = await Promise.all([
       findProvider(iam, input.oidcProviderArn),
@@ -203,34 +204,37 @@ export const podRole = defineStep({
     if (refused)
       return { kind: 'refuse', ...refused, ...((role ?? roleArn === input.defaultRoleArn) && { expected: output }) };
     const changes: Change[] = [];
-    if (!provider) changes.push({ do: 'create-oidc-provider', resource: input.oidcProviderArn });
+    if (!provider) changes.push({ action: 'create-oidc-provider', resource: input.oidcProviderArn });
     else if (!provider.clientIds.includes(audience))
-      changes.push({ do: 'add-oidc-client', resource: input.oidcProviderArn });
+      changes.push({ action: 'add-oidc-client', resource: input.oidcProviderArn });
     changes.push(...roleChanges(role, roleArn, completeTrust(input, role)));
     const account = `${input.namespace}/${input.serviceAccount}`;
     if (serviceAccount === 'hidden')
-      changes.push({ do: 'create-service-account', resource: account, roleArn, note: 'or annotated, if it is there' });
-    else if (!serviceAccount) changes.push({ do: 'create-service-account', resource: account, roleArn });
+      changes.push({
+        action: 'create-service-account',
+        resource: account,
+        roleArn,
+        note: 'or annotated, if it exists',
+      });
+    else if (!serviceAccount) changes.push({ action: 'create-service-account', resource: account, roleArn });
     else if (!annotatedRole(serviceAccount))
-      changes.push({ do: 'annotate-service-account', resource: account, roleArn });
+      changes.push({ action: 'annotate-service-account', resource: account, roleArn });
 
-    const [first, ...more] = changes;
-    if (first) return { kind: 'change', changes: [first, ...more], expected: output };
     const overwritten =
       serviceAccount &&
       serviceAccount !== 'hidden' &&
       isHelmManaged(serviceAccount) &&
       serviceAccount.metadata.annotations?.[annotatedBy] === roleArn;
     const warning = `${account} is Helm’s: add the annotation ${roleAnnotation}: ${roleArn} to the values of serviceAccount.annotations, or the next upgrade may drop it`;
-    return { kind: 'ready', output, warnings: overwritten ? [warning] : [] };
+    return changesOrReady(changes, { output, warnings: overwritten ? [warning] : [] });
   },
 
-  async apply(cx, change, input) {
+  async apply(cx, change, { input }) {
     const iam = cx.cluster.client(IAMClient, iamRegion);
     const metadata = (roleArn: string) => ({ annotations: { [roleAnnotation]: roleArn, [annotatedBy]: roleArn } });
-    switch (change.do) {
+    switch (change.action) {
       case 'create-oidc-provider':
-        return unlessTaken(['EntityAlreadyExists', 'EntityAlreadyExistsException'], () =>
+        await unlessTaken(['EntityAlreadyExists', 'EntityAlreadyExistsException'], () =>
           iam.send(
             new CreateOpenIDConnectProviderCommand({
               Url: `https://${input.issuer}`,
@@ -239,6 +243,7 @@ export const podRole = defineStep({
             }),
           ),
         );
+        break;
       case 'add-oidc-client':
         await iam.send(
           new AddClientIDToOpenIDConnectProviderCommand({
@@ -246,10 +251,10 @@ export const podRole = defineStep({
             ClientID: audience,
           }),
         );
-        return;
+        break;
       case 'create-service-account':
-        return unlessTaken(['AlreadyExists'], () =>
-          connectKubernetes(cx).create(pathOf(input), {
+        await unlessTaken(['AlreadyExists'], () =>
+          cx.kubernetes.create(pathOf(input), {
             apiVersion: 'v1',
             kind: 'ServiceAccount',
             metadata: {
@@ -260,16 +265,19 @@ export const podRole = defineStep({
             },
           }),
         );
+        break;
       case 'annotate-service-account':
-        await connectKubernetes(cx).patch(`${pathOf(input)}/${input.serviceAccount}`, {
+        await cx.kubernetes.patch(`${pathOf(input)}/${input.serviceAccount}`, {
           metadata: metadata(change.roleArn),
         });
-        return;
+        break;
       case 'create-role':
       case 'update-trust':
       case 'tag-role':
-        return applyRoleChange(iam, change, cx.owner);
+        await applyRoleChange(iam, change, cx.owner);
+        break;
     }
+    return 'changed';
   },
 });
 

@@ -16,6 +16,7 @@ import type { OnboardingRequest } from '../../shared/model/onboarding-request.ts
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { clusterArnOf, targetOf } from '../../shared/model/target.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
+import { waitFor } from '../../shared/step/plans.ts';
 import { Findings, type Problem, refusalOf } from '../../shared/step/problem-list.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 import { listTargetPayers } from '../../shared/targets/target-payers.ts';
@@ -24,7 +25,7 @@ type Output = Outputs['preflight'];
 type PayerFacts = Pick<Output, 'organization' | 'unreservedConcurrency' | 'lakeFormationLocked'>;
 type ClusterFacts = Omit<Output, keyof PayerFacts>;
 
-interface Seen {
+interface Observation {
   problems: Problem[];
   warnings: string[];
   payer: PayerFacts;
@@ -36,7 +37,7 @@ interface Seen {
 /** Where the account cannot be entered: a dry run goes on all the same. */
 const unknownPayer: PayerFacts = { organization: null, unreservedConcurrency: null, lakeFormationLocked: null };
 
-export const preflight = defineStep<'preflight', OnboardingRequest, Seen, never>({
+export const preflight = defineStep<'preflight', OnboardingRequest, Observation>({
   name: 'preflight',
   summary: 'Checks both accounts, billing access and the cluster, and names everything that stands in the way',
   permissions: {
@@ -84,7 +85,7 @@ export const preflight = defineStep<'preflight', OnboardingRequest, Seen, never>
 
   plan({ dryRun }, { problems, warnings, payer, cluster, payers }, { now, since }): Plan<never, Output> {
     const again = cluster && !dryRun ? untilAnswered(problems, cluster.endpoint, now - since) : undefined;
-    if (again && cluster) return { kind: 'wait', ...again, expected: { ...cluster, ...payer } };
+    if (again && cluster) return waitFor(again, { ...cluster, ...payer });
     const refused = refusalOf(problems);
     const quotas = [
       { quota: 'payers that the cluster’s pod can read', used: payers, adds: 1, limit: maxPayersPerTarget },
@@ -100,8 +101,6 @@ export const preflight = defineStep<'preflight', OnboardingRequest, Seen, never>
       };
     return { kind: 'ready', output: { ...cluster, ...payer }, warnings, quotas };
   },
-
-  apply: () => Promise.resolve(),
 });
 
 /** A cluster we should not or could not talk to is no cluster to plan for. */

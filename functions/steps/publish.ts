@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { connectKubernetes, unlessHidden } from '../../shared/cluster/connection.ts';
+import * as z from 'zod';
+import { unlessHidden } from '../../shared/cluster/connection.ts';
 import { rules } from '../../shared/cluster/provisioner-role.ts';
 import {
   entryKey,
@@ -27,24 +28,20 @@ import {
   restWait,
 } from '../../shared/publication/workload-restart.ts';
 import {
-  completeLook,
   type FileChange,
   fileChanges,
   isHeld,
-  type SecretLook,
+  type SecretObservation,
   type WantedFile,
   wantedFile,
+  withPrevious,
   writeFile,
 } from '../../shared/publication/write-file.ts';
-import { defineStep, type Plan, rejected, type StepContext, type Wait } from '../../shared/step/contract.ts';
+import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
+import { changesOrReady, queueWait, waitFor } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import {
-  listTargetPayers,
-  markProven,
-  markPublished,
-  readTargetSettings,
-  type TargetPayer,
-} from '../../shared/targets/target-payers.ts';
+import { listTargetPayers, markProven, markPublished, type TargetPayer } from '../../shared/targets/target-payers.ts';
+import { readTargetSettings } from '../../shared/targets/target-settings.ts';
 
 interface Input extends OwnEntry {
   target: Target;
@@ -54,14 +51,17 @@ interface Input extends OwnEntry {
   reader: (Omit<Reader, 'since'> & { workload: string; path: string; podSelector: string }) | undefined;
 }
 
-interface Seen extends SecretLook {
-  /** The cluster does not let us look yet: only in a dry run. */
+interface Observation extends SecretObservation {
+  /** The cluster does not let us read yet: only in a dry run. */
   hidden?: boolean;
   workload?: Restartable | undefined;
   pods: Pod[];
 }
 
-type Change = (FileChange | { do: 'mark-published' | 'restart-workload'; resource: string }) & { note?: string };
+type Change = (FileChange | { action: 'mark-published' | 'restart-workload'; resource: string }) & { note?: string };
+
+/** `gathered`: this run has waited for other payers to join. */
+const Notes = z.object({ gathered: z.boolean().optional() });
 
 /** Long enough for runs that end together to meet, short beside everything before it. */
 const gatheringSeconds = 15;
@@ -83,8 +83,8 @@ function readerOf(run: RunRecord): Input['reader'] {
   };
 }
 
-async function look(cx: StepContext, input: Input): Promise<Seen> {
-  const kubernetes = connectKubernetes(cx);
+async function read(cx: StepContext, input: Input): Promise<Observation> {
+  const kubernetes = cx.kubernetes;
   const { reader, target } = input;
   const { namespace, secretName } = target;
   const [payers, settings, secret, workload, pods] = await Promise.all([
@@ -96,22 +96,22 @@ async function look(cx: StepContext, input: Input): Promise<Seen> {
   ]);
   const resting = workload !== undefined && reader?.mount === 'subPath' && restsUntil(workload) > cx.now;
   const own = payers.filter(({ payerAccountId }) => payerAccountId === input.entry.payerAccountId);
-  // What its owner writes is not ours to complete.
+  // In a file that its owner writes, other payers' entries are not ours to complete.
   const items = input.mode === 'artifacts' ? own : payers;
-  // Nothing is written before the rest is over: that the file has to change shows in one entry, and a fleet that waits must not merge
-  // hundreds at each look.
-  const wanted = wish(input, secret, items, settings?.format, resting ? 1 : mostAtOnce);
-  return completeLook(cx, target, { payers, secret, wanted, workload, pods });
+  // Nothing is written before the interval is over. One entry shows that the file has to change, and a waiting fleet must not merge
+  // hundreds in each invocation.
+  const wanted = wantedOf(input, secret, items, settings?.format, resting ? 1 : mostAtOnce);
+  return withPrevious(cx, target, { payers, secret, wanted, workload, pods });
 }
 
 /** @param format as the target's first run asked for */
-function wish(
+function wantedOf(
   input: Input,
   secret: Secret | undefined,
   payers: readonly TargetPayer[],
   format = input.format,
   most = mostAtOnce,
-): SecretLook['wanted'] {
+): SecretObservation['wanted'] {
   return wantedFile(secret, (text) => publicationOf(text, payers, { own: input, format, most }));
 }
 
@@ -131,12 +131,13 @@ function describe({ target, entry, mode }: Input, file: WantedFile, version = kn
   };
 }
 
-/** Brings the file to what all proven payers of the target need, and leaves every byte that is not theirs. */
+/** Brings the file to what all proven payers of the target need, and leaves every other byte as it is. */
 export const publish = defineStep({
   name: 'publish',
   summary:
-    'Adds the payer’s entry to cloud-integration.json in the cluster’s secret, and restarts what would not see it.',
+    'Adds the payer’s entry to cloud-integration.json in the cluster’s secret, and restarts a workload that would not see it.',
   lease: 'target',
+  notes: Notes,
   permissions: {
     table: ['GetItem', 'Query', 'UpdateItem'],
     kubernetes: [rules.createSecret, rules.secret, rules.workload, rules.pods],
@@ -154,27 +155,27 @@ export const publish = defineStep({
     };
   },
 
-  async enlist(cx, { target, entry, takeOver, mode }): Promise<Wait | undefined> {
-    // Left to the secret's owner: no other run of the target may write it either.
+  async register(cx, { target, entry, takeOver, mode }) {
+    // The secret's owner writes it: no other run of the target may do so either.
     if (mode === 'artifacts') return undefined;
     await markProven(target, entry, { takeOver });
-    if (cx.memo.gathered) return undefined;
+    if (cx.notes.gathered) return undefined;
     const payers = await listTargetPayers(target);
     if (!payers.some(({ state }) => state === 'granted')) return undefined;
-    await cx.remember({ gathered: true });
     return {
-      reason: 'other payers to join the publication',
-      seconds: gatheringSeconds,
-      deadlineSeconds: 4 * gatheringSeconds,
-      overdue: 'aws-unavailable',
+      notes: { gathered: true },
+      wait: queueWait('other payers to join the publication', {
+        seconds: gatheringSeconds,
+        deadlineSeconds: 4 * gatheringSeconds,
+      }),
     };
   },
 
-  async observe(cx, input): Promise<Seen> {
-    const seen = await unlessHidden(cx, () => look(cx, input));
+  async observe(cx, input): Promise<Observation> {
+    const seen = await unlessHidden(cx, () => read(cx, input));
     if (seen !== 'hidden') return seen;
     const payers = await listTargetPayers(input.target);
-    return { payers, hidden: true, secret: undefined, wanted: wish(input, undefined, payers), pods: [] };
+    return { payers, hidden: true, secret: undefined, wanted: wantedOf(input, undefined, payers), pods: [] };
   },
 
   plan(input, seen, { run, owner, since, now: at }): Plan<Change, Outputs['publish']> {
@@ -186,8 +187,8 @@ export const publish = defineStep({
     if (hidden)
       return {
         kind: 'not-visible',
-        why: `Secret ${resource} shows once we have our rights in the cluster`,
-        changes: mode === 'secret' ? [{ do: 'create-secret', resource, note: 'or completed, if it is there' }] : [],
+        why: `Secret ${resource} cannot be read before we have our rights in the cluster`,
+        changes: mode === 'secret' ? [{ action: 'create-secret', resource, note: 'or updated, if it exists' }] : [],
         expected: { ...output, sha256: knownAfter('publish') },
       };
     const isWritten = isHeld(seen);
@@ -202,35 +203,34 @@ export const publish = defineStep({
       changes.push(...writes.changes);
     } else {
       const own = payers.find(({ payerAccountId }) => payerAccountId === entry.payerAccountId);
-      if (!isMarked(own, entry)) changes.push({ do: 'mark-published', resource: entryKey(entry) });
+      if (!isMarked(own, entry)) changes.push({ action: 'mark-published', resource: entryKey(entry) });
     }
-    // Of a file still to be written, the next look decides; a dry run has none.
+    // For a file that is still to be written, the next observation decides; a dry run has none.
     if (reader && workload && secret && (isWritten || run.request.dryRun)) {
       const file = isWritten ? secret : withFile(secret, target, wanted.text, owner, iso(at));
       if (needsRestart({ ...reader, since }, workload, pods, file))
-        changes.push({ do: 'restart-workload', resource: `${target.namespace}/${reader.workload}` });
+        changes.push({ action: 'restart-workload', resource: `${target.namespace}/${reader.workload}` });
     }
     const restarts =
-      changes.some((change) => change.do === 'restart-workload') || (!isWritten && reader?.mount === 'subPath');
+      changes.some((change) => change.action === 'restart-workload') || (!isWritten && reader?.mount === 'subPath');
     const restMs = workload && restarts && !run.request.dryRun ? restsUntil(workload) - at : 0;
-    if (restMs > 0) return { kind: 'wait', ...restWait(restMs), expected: output };
-    const [first, ...more] = changes;
-    return first ? { kind: 'change', changes: [first, ...more], expected: output } : { kind: 'ready', output };
+    return restMs > 0 ? waitFor(restWait(restMs), output) : changesOrReady(changes, { output });
   },
 
-  async apply(cx, change, input) {
-    switch (change.do) {
+  async apply(cx, change, { input, seen }) {
+    switch (change.action) {
       case 'mark-published':
-        // What a writer that died left out, or a restored table forgot: no change of the cluster.
+        // A writer died before it marked the entry, or the table was restored.
         await markProven(input.target, input.entry, input);
         await markPublished(input.target, input.entry.payerAccountId, entryKey(input.entry));
-        return rejected;
+        return 'bookkeeping';
       case 'restart-workload':
-        return connectKubernetes(cx).patch(input.reader?.path ?? '', restartPatch(iso(now())));
+        await cx.kubernetes.patch(input.reader?.path ?? '', restartPatch(iso(now())));
+        return 'changed';
       case 'keep-previous':
       case 'create-secret':
       case 'update-secret':
-        return writeFile(cx, input.target, change.do);
+        return writeFile(cx, input.target, change.action, seen);
     }
   },
 });

@@ -5,9 +5,7 @@ import { taggedOurs } from '../../shared/aws/tags.ts';
 import { type AccessEntry, findAccessEntry } from '../../shared/cluster/access-entry.ts';
 import { rulesIn } from '../../shared/cluster/access-review.ts';
 import { closeAdminWindow, hasAdminPolicy, openAdminWindow } from '../../shared/cluster/admin-window.ts';
-import { connectKubernetes } from '../../shared/cluster/connection.ts';
 import { givesRight, groupName } from '../../shared/cluster/provisioner-role.ts';
-import type { ErrorCode } from '../../shared/errors/catalogue.ts';
 import { absentIf, isAwsError, isKnownError, RetryableError } from '../../shared/errors/errors.ts';
 import { isDeniedByPolicy } from '../../shared/errors/kubernetes-error.ts';
 import type { KubernetesClient } from '../../shared/kubernetes/client.ts';
@@ -23,19 +21,24 @@ import {
   readObjects,
 } from '../../shared/offboarding/namespace-objects.ts';
 import { removalOf } from '../../shared/offboarding/removal-output.ts';
-import { defineStep, type Plan, rejected, type Situation, type StepContext } from '../../shared/step/contract.ts';
-import { stepHandler } from '../../shared/step-runner/handler.ts';
 import {
-  type AdminWindow,
+  type Applied,
+  defineStep,
+  type Plan,
+  type Situation,
+  type StepContext,
+  type Wait,
+} from '../../shared/step/contract.ts';
+import { changesOrReady, queueWait, waitFor } from '../../shared/step/plans.ts';
+import { stepHandler } from '../../shared/step-runner/handler.ts';
+import { type AdminWindow, readWindow } from '../../shared/targets/admin-windows.ts';
+import {
   deleteTargetPayer,
-  deleteTargetSettings,
-  listOtherTargets,
   listTargetPayers,
   needsTarget,
-  readTargetSettings,
-  readWindow,
   type TargetPayer,
 } from '../../shared/targets/target-payers.ts';
+import { deleteTargetSettings, listOtherTargets, readTargetSettings } from '../../shared/targets/target-settings.ts';
 
 interface Input {
   target: Target;
@@ -50,68 +53,64 @@ interface Input {
   otherNamespaces: string[];
 }
 
-interface Seen {
+interface Observation {
   payers: TargetPayer[];
   hasSettings: boolean;
   neighbours: Neighbour[];
   window: AdminWindow | undefined;
-  /** Only looked at for the target's last payer, while the cluster exists. */
+  /** Only read for the target's last payer, while the cluster exists. */
   entry?: AccessEntry | undefined;
   /** Whether our Role gives us rights in the target's namespace, and in which others. */
   roleHere?: boolean;
   rolesElsewhere?: string[];
   admin?: boolean;
-  /** As the administrator sees them; `hidden` while that right is on its way. */
+  /** As the administrator sees them; `hidden` while that right has not taken effect. */
   objects?: Objects | 'hidden';
 }
 
 type Change =
-  | { do: 'open-admin-window'; resource: string; note: string; otherwise: Removal['kept'] }
-  /** `runId`: whose window; absent where we are administrator without having opened one. */
+  | { action: 'open-admin-window'; resource: string; note: string; otherwise: Removal['kept'] }
+  /** `runId`: the run that opened the window; absent where we are administrator without a window. `found` is noted once it is closed. */
   | {
-      do: 'close-admin-window';
+      action: 'close-admin-window';
       resource: string;
       runId: string | undefined;
-      found?: Pick<Found, 'kept' | 'pending' | 'shared'>;
+      found?: Omit<Found, 'at'>;
     }
   | ObjectChange
-  | { do: 'delete-access-entry' | 'forget-payer' | 'forget-target'; resource: string };
+  | { action: 'delete-access-entry' | 'forget-payer' | 'forget-target'; resource: string };
 
-/** What the look as administrator came to, or that there is none to be had. */
+const Kept = z.array(z.object({ resource: z.string(), why: z.string() }));
+
+/** What the administrator has found in the namespace, or that we may not become administrator. */
 const Found = z.object({
-  attempt: z.int(),
   /** Milliseconds since the epoch. */
   at: z.number(),
-  kept: z.array(z.object({ resource: z.string(), why: z.string() })),
-  /** The namespace is on its way out: look again. */
+  kept: Kept,
+  /** Kubernetes is deleting the namespace: it has to be checked again. */
   pending: z.boolean(),
   /** Another secret of the namespace needs the Role. */
   shared: z.boolean(),
 });
 type Found = z.infer<typeof Found>;
 
-const Denied = z.object({ attempt: z.int(), kept: Found.shape.kept });
+const Notes = z.object({
+  found: Found.optional().catch(undefined),
+  /** `kept`: first the object whose deletion a policy of the cluster has denied. */
+  denied: z.object({ kept: Kept }).optional().catch(undefined),
+});
+type Notes = z.infer<typeof Notes>;
 
-type AccessPlan = Plan<Change, Outputs['remove-access']>;
+type AccessPlan = Plan<Change, Outputs['remove-access'], Notes>;
+type AccessSituation = Situation<'offboarding', Notes>;
 
-/** Longer than any invocation: nobody is working in an older window. */
+/** Longer than any invocation: no run works in an older window. */
 const staleWindowMs = 10 * 60_000;
-/** An empty namespace takes Kubernetes some seconds. */
+/** Kubernetes takes some seconds to delete an empty namespace. */
 const namespaceSeconds = 10;
 
 const accessEntry =
   'arn:${AWS::Partition}:eks:*:${AWS::AccountId}:access-entry/${Cluster}/role/${AWS::AccountId}/${ProvisionerName}/*';
-
-function foundOf({ run, memo }: Pick<StepContext<'offboarding'>, 'run' | 'memo'>): Found | undefined {
-  const found = Found.safeParse(memo.found).data;
-  return found?.attempt === run.attempt ? found : undefined;
-}
-
-/** What a policy of the cluster would not let us delete in this attempt. */
-function deniedOf({ run, memo }: Pick<StepContext<'offboarding'>, 'run' | 'memo'>): Removal['kept'] {
-  const denied = Denied.safeParse(memo.denied).data;
-  return denied?.attempt === run.attempt ? denied.kept : [];
-}
 
 async function listNeighbours(target: Target): Promise<Neighbour[]> {
   const others = await listOtherTargets(target);
@@ -124,7 +123,7 @@ async function listNeighbours(target: Target): Promise<Neighbour[]> {
   return neighbours.flat();
 }
 
-/** The table may have been emptied; the rights we have tell where our Role is. */
+/** Where our Role is, by the rights we have: the table may have been emptied. */
 async function findRoles(kubernetes: KubernetesClient, namespaces: string[]): Promise<string[]> {
   const found = await Promise.all(
     namespaces.map(async (namespace) => {
@@ -136,64 +135,94 @@ async function findRoles(kubernetes: KubernetesClient, namespaces: string[]): Pr
   return found.flat();
 }
 
-function wait(reason: string, seconds: number, deadlineSeconds: number, overdue: ErrorCode): AccessPlan {
-  return { kind: 'wait', reason, seconds, deadlineSeconds, overdue, expected: { removed: [], kept: [] } };
+function waitWithNothing(wait: Wait): AccessPlan {
+  return waitFor(wait, { removed: [], kept: [] });
 }
 
 /** The objects in the cluster, which only an administrator may delete. Undefined once that is done. */
-function planObjects(input: Input, seen: Seen, situation: Situation<'offboarding'>): AccessPlan | undefined {
-  const { run, now, owner, changes: made } = situation;
+function planObjects(input: Input, seen: Observation, situation: AccessSituation): AccessPlan | undefined {
+  const { run, now, owner, changes: made, notes } = situation;
   const { clusterArn, namespace } = input.target;
   const { window, admin, objects } = seen;
-  const found = foundOf(situation);
+  const { found, denied } = notes;
   if (found && !found.pending && !window) return undefined;
   const change = (...changes: [Change, ...Change[]]): AccessPlan => ({
     kind: 'change',
     changes,
     expected: removalOf(made, [], changes),
   });
-  const closing = { do: 'close-admin-window', resource: clusterArn, runId: window?.runId } as const;
+  const closing = { action: 'close-admin-window', resource: clusterArn, runId: window?.runId } as const;
   if (window && window.runId !== run.runId)
     return now - window.openedAt > staleWindowMs
       ? change(closing)
-      : wait(`run ${window.runId} to finish as the cluster’s administrator`, 5, 900, 'cluster-rights-missing');
+      : waitWithNothing(
+          queueWait(`run ${window.runId} to give up the cluster administrator’s rights`, {
+            seconds: 5,
+            deadlineSeconds: 900,
+          }),
+        );
   if (found?.pending && !window && now - found.at < namespaceSeconds * 1000)
-    return wait(`namespace ${namespace} to be gone`, namespaceSeconds, 300, 'namespace-stuck');
+    return waitWithNothing({
+      reason: `Kubernetes to delete namespace ${namespace}`,
+      seconds: namespaceSeconds,
+      deadlineSeconds: 300,
+      overdue: 'namespace-stuck',
+    });
   if (!admin) {
     const role = `Role ${namespace}/${groupName}`;
     const why = `we may not become the cluster’s administrator; to delete it: kubectl delete rolebinding,role ${groupName} --namespace ${namespace}`;
-    const note = `to look for what runs made in namespace ${namespace}, and to delete it`;
+    const note = `to find and delete what runs created in namespace ${namespace}`;
     const otherwise = seen.roleHere ? [{ resource: role, why }] : [];
-    return change({ do: 'open-admin-window', resource: clusterArn, note, otherwise });
+    return change({ action: 'open-admin-window', resource: clusterArn, note, otherwise });
   }
   if (!objects || objects === 'hidden')
-    return wait('the administrator’s rights to take effect', 5, 180, 'cluster-rights-missing');
+    return waitWithNothing({
+      reason: 'the administrator’s rights to take effect',
+      seconds: 5,
+      deadlineSeconds: 180,
+      overdue: 'cluster-rights-missing',
+    });
   const { changes, ...outcome } = judgeObjects(input, seen.neighbours, objects, owner);
+  if (denied) {
+    const kept = [...outcome.kept, ...keptByDenial(denied.kept, changes)];
+    return change({ ...closing, found: { ...outcome, kept, pending: false } });
+  }
   const last = { ...closing, found: outcome };
   const [first, ...more] = changes;
   return first ? change(first, ...more, last) : change(last);
 }
 
-/** Why our way into the cluster stays. */
-function reasonToKeepEntry({ neighbours, rolesElsewhere = [], entry }: Seen, found: Found | undefined) {
+/** One denied deletion keeps everything that was to be deleted after it. */
+function keptByDenial(denied: Removal['kept'], changes: readonly ObjectChange[]): Removal['kept'] {
+  const [cause] = denied;
+  const others = changes.filter(({ resource }) => denied.every((one) => one.resource !== resource));
+  return [
+    ...denied,
+    ...others.map(({ resource }) => ({ resource, why: `${cause?.resource ?? ''} could not be deleted` })),
+  ];
+}
+
+/** Why our access entry stays. */
+function reasonToKeepEntry({ neighbours, rolesElsewhere = [], entry }: Observation, found: Found | undefined) {
   const [neighbour] = neighbours;
   if (neighbour) return `${targetId(neighbour)} still needs it`;
   const [namespace] = rolesElsewhere;
-  if (namespace) return `a Role in namespace ${namespace} still counts on it`;
+  if (namespace) return `a Role in namespace ${namespace} still relies on it`;
   if (found?.shared) return 'another secret of the namespace still needs it';
   if (entry?.ownership === 'foreign') return 'the cluster’s owner made it';
   return entry?.ownership === 'other-deployment' ? 'another deployment made it' : undefined;
 }
 
 /**
- * Our way into the cluster in reverse, last of all. What lies in the namespace only an administrator may delete: we are that for as long as it
- * takes, as cluster-access was; where we may not, it stays, with the command for the cluster's owner.
+ * Removes our access to the cluster, last of all. Only an administrator may delete what is in the namespace: we become one for as long as it
+ * takes, as in cluster-access. Where we may not, it stays, with the command for the cluster's owner.
  */
-export const removeAccess = defineStep<'remove-access', Input, Seen, Change>({
+export const removeAccess = defineStep<'remove-access', Input, Observation, Change, Notes>({
   name: 'remove-access',
   summary:
     'Gives up our rights in the cluster with its last payer: Role, binding, an empty namespace of ours, access entry.',
   lease: 'target',
+  notes: Notes,
   permissions: {
     table: ['DeleteItem', 'GetItem', 'PutItem', 'Query'],
     cluster: [
@@ -228,7 +257,7 @@ export const removeAccess = defineStep<'remove-access', Input, Seen, Change>({
     };
   },
 
-  async observe(cx, input): Promise<Seen> {
+  async observe(cx, input): Promise<Observation> {
     const { target, payerAccountId, clusterExists, otherNamespaces } = input;
     const [payers, settings, neighbours, window] = await Promise.all([
       listTargetPayers(target),
@@ -236,11 +265,11 @@ export const removeAccess = defineStep<'remove-access', Input, Seen, Change>({
       listNeighbours(target),
       readWindow(target.clusterArn),
     ]);
-    const seen: Seen = { payers, hasSettings: settings !== undefined, neighbours, window };
+    const seen: Observation = { payers, hasSettings: settings !== undefined, neighbours, window };
     if (!clusterExists || payers.some((payer) => payer.payerAccountId !== payerAccountId)) return seen;
     const entry = await findAccessEntry(cx);
     if (!entry) return seen;
-    const kubernetes = connectKubernetes(cx);
+    const kubernetes = cx.kubernetes;
     const [roles, admin] = await Promise.all([
       findRoles(kubernetes, [target.namespace, ...otherNamespaces]),
       hasAdminPolicy(cx.cluster, input),
@@ -257,118 +286,101 @@ export const removeAccess = defineStep<'remove-access', Input, Seen, Change>({
   },
 
   plan(input, seen, situation): AccessPlan {
-    const { run, changes: made } = situation;
+    const { run, changes: made, notes } = situation;
     const { target, payerAccountId, principalArn, clusterExists } = input;
     const { payers, entry } = seen;
     const others = payers.filter((payer) => payer.payerAccountId !== payerAccountId);
-    const found = foundOf(situation);
+    const { found } = notes;
     const kept: Removal['kept'] = [...(found?.kept ?? [])];
     const changes: Change[] = [];
     if (others.length > 0)
       kept.push({ resource: `Role ${target.namespace}/${groupName}`, why: `${others.length} other payers need it` });
     if (others.length > 0 && seen.window?.runId === run.runId)
-      changes.push({ do: 'close-admin-window', resource: target.clusterArn, runId: run.runId });
+      changes.push({ action: 'close-admin-window', resource: target.clusterArn, runId: run.runId });
     if (entry) {
       const objects = planObjects(input, seen, situation);
       if (objects && (objects.kind !== 'change' || !run.request.dryRun)) return objects;
       if (objects?.kind === 'change') changes.push(...objects.changes);
       const why = reasonToKeepEntry(seen, found);
-      if (why === undefined) changes.push({ do: 'delete-access-entry', resource: principalArn });
+      if (why === undefined) changes.push({ action: 'delete-access-entry', resource: principalArn });
       else kept.push({ resource: `access entry of ${principalArn}`, why });
     }
     const resource = targetId(target);
-    if (payers.length > others.length) changes.push({ do: 'forget-payer', resource });
-    if (others.length === 0 && seen.hasSettings) changes.push({ do: 'forget-target', resource });
-    const [first, ...more] = changes;
-    if (first) return { kind: 'change', changes: [first, ...more], expected: removalOf(made, kept, changes) };
-    const blind = clusterExists && !entry && others.length === 0 && !made.length;
-    const warning = `the cluster knows our role no more: what may be left in namespace ${target.namespace} was not looked for`;
-    return { kind: 'ready', output: removalOf(made, kept), warnings: blind ? [warning] : [] };
+    if (payers.length > others.length) changes.push({ action: 'forget-payer', resource });
+    if (others.length === 0 && seen.hasSettings) changes.push({ action: 'forget-target', resource });
+    const unchecked = clusterExists && !entry && others.length === 0 && !made.length;
+    const warning = `Our role has no access entry, so namespace ${target.namespace} was not checked for leftovers`;
+    return changesOrReady(changes, {
+      output: removalOf(made, kept),
+      expected: removalOf(made, kept, changes),
+      warnings: unchecked ? [warning] : [],
+    });
   },
 
-  async apply(cx, change, input) {
+  async apply(cx, change, { input }) {
     const { target, clusterName, clusterAccountId, region, principalArn, payerAccountId } = input;
     const window = { clusterAccountId, region, clusterName, principalArn, runId: cx.run.runId, openedAt: cx.now };
-    switch (change.do) {
+    switch (change.action) {
       case 'open-admin-window':
         return open(cx, change, target, window);
       case 'close-admin-window': {
         const { runId } = change;
         if (runId !== undefined) await closeAdminWindow(cx.cluster, target.clusterArn, { ...window, runId });
-        const denied = deniedOf(cx);
-        if (change.found)
-          await rememberFound(cx, {
-            ...change.found,
-            kept: [...change.found.kept, ...denied],
-            pending: change.found.pending && denied.length === 0,
-          });
-        return runId === undefined ? rejected : undefined;
+        const outcome = runId === undefined ? 'bookkeeping' : 'changed';
+        return change.found ? { outcome, notes: { found: { ...change.found, at: cx.now } } } : outcome;
       }
       case 'update-role':
-        return asAdministrator(cx, change.resource, () => connectKubernetes(cx).replace(change.path, change.role));
+        return asAdministrator(change.resource, () => cx.kubernetes.replace(change.path, change.role));
       case 'delete-role':
       case 'delete-role-binding':
       case 'delete-service-account':
       case 'delete-secret':
       case 'delete-namespace':
-        return asAdministrator(cx, change.resource, () => connectKubernetes(cx).delete(change.path));
+        return asAdministrator(change.resource, () => cx.kubernetes.delete(change.path));
       case 'delete-access-entry':
-        return deleteTagged(
+        await deleteTagged(
           () =>
             absentIf(['ResourceNotFoundException'], () =>
               cx.cluster.client(EKSClient, region).send(new DeleteAccessEntryCommand({ clusterName, principalArn })),
             ),
           async () => (await findAccessEntry(cx))?.ownership !== 'ours',
         );
+        return 'changed';
       case 'forget-payer':
         await deleteTargetPayer(target, payerAccountId);
-        return rejected;
+        return 'bookkeeping';
       case 'forget-target':
         await deleteTargetSettings(target);
-        return rejected;
+        return 'bookkeeping';
     }
   },
 });
 
-function rememberFound(cx: StepContext<'offboarding'>, found: Pick<Found, 'kept' | 'pending' | 'shared'>) {
-  return cx.remember({ found: { ...found, attempt: cx.run.attempt, at: cx.now } });
-}
-
-/** An account that does not let us be administrator keeps what only one could delete. */
+/** An account that does not let us become administrator keeps what only an administrator may delete. */
 async function open(
   cx: StepContext<'offboarding'>,
-  { note, otherwise }: Extract<Change, { do: 'open-admin-window' }>,
+  { note, otherwise }: Extract<Change, { action: 'open-admin-window' }>,
   { clusterArn }: Target,
   window: AdminWindow,
-): Promise<unknown> {
+): Promise<Applied<Notes>> {
   try {
     await openAdminWindow(cx.cluster, clusterArn, window, note);
-    return undefined;
+    return 'changed';
   } catch (error) {
     if (!isKnownError(error) || error.code !== 'cluster-setup-denied') throw error;
-    await rememberFound(cx, { kept: otherwise, pending: false, shared: false });
-    return rejected;
+    const found = { kept: otherwise, pending: false, shared: false, at: cx.now };
+    return { outcome: 'not-changed', notes: { found } };
   }
 }
 
-/** Another API server may not know the right yet; a policy's no is final: what is still planned is left, but for shutting the window. */
-async function asAdministrator(
-  cx: StepContext<'offboarding'>,
-  resource: string,
-  write: () => Promise<unknown>,
-): Promise<unknown> {
-  const denied = deniedOf(cx);
-  const leave = async (why: string) => {
-    await cx.remember({ denied: { attempt: cx.run.attempt, kept: [...denied, { resource, why }] } });
-    return rejected;
-  };
-  const [before] = denied;
-  if (before) return leave(`${before.resource} could not be deleted`);
+/** A policy's denial is final. The API server's own denial is not: another replica may not know the right yet. */
+async function asAdministrator(resource: string, write: () => Promise<unknown>): Promise<Applied<Notes>> {
   try {
     await write();
-    return undefined;
+    return 'changed';
   } catch (error) {
-    if (isDeniedByPolicy(error)) return leave(error.message);
+    if (isDeniedByPolicy(error))
+      return { outcome: 'not-changed', notes: { denied: { kept: [{ resource, why: error.message }] } } };
     if (!isAwsError(error, 'Forbidden', 'Conflict')) throw error;
     throw new RetryableError('cluster-rights-missing', error.message, { cause: error });
   }

@@ -3,9 +3,9 @@ import {
   DeleteWorkGroupCommand,
   ListTagsForResourceCommand,
   UpdateWorkGroupCommand,
-  type WorkGroup,
 } from '@aws-sdk/client-athena';
-import { findWorkgroup, locationOf, unlessMissing } from '../../shared/aws/athena.ts';
+import * as z from 'zod';
+import { findWorkgroup, unlessMissing, type Workgroup } from '../../shared/aws/athena.ts';
 import { AccountBucket } from '../../shared/aws/bucket.ts';
 import { deleteTagged } from '../../shared/aws/delete-tagged.ts';
 import { athenaResultsBucketName } from '../../shared/aws/names.ts';
@@ -22,7 +22,8 @@ import {
   reasonsToStay,
 } from '../../shared/offboarding/payer-usage.ts';
 import { removalOf } from '../../shared/offboarding/removal-output.ts';
-import { defineStep, type Plan, rejected, type StepChange, type StepContext } from '../../shared/step/contract.ts';
+import { defineStep, type Plan, type StepChange, type StepContext } from '../../shared/step/contract.ts';
+import { changesOrReady, waitFor } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 type Output = Outputs['remove-athena-results'];
@@ -39,18 +40,22 @@ interface Input {
   purge: boolean;
 }
 
-interface Seen {
+interface Observation {
   users: PayerUsers;
-  workgroup?: { found: WorkGroup; ownership: Ownership } | undefined;
+  workgroup?: { found: Workgroup; ownership: Ownership } | undefined;
   /** Absent if this account has no bucket of the name in the report's region. */
   bucket?: { ownership: Ownership; isEmpty: boolean } | undefined;
 }
 
 type Change = StepChange & {
-  do: 'delete-workgroup' | 'unset-workgroup-location' | 'delete-objects' | 'delete-bucket';
+  action: 'delete-workgroup' | 'unset-workgroup-location' | 'delete-objects' | 'delete-bucket';
 };
 
-export const removeAthenaResults = defineStep<'remove-athena-results', Input, Seen, Change>({
+/** `erasedAt`: when objects were last deleted, milliseconds since the epoch. */
+const Notes = z.object({ erasedAt: z.number().optional() });
+type Notes = z.infer<typeof Notes>;
+
+export const removeAthenaResults = defineStep<'remove-athena-results', Input, Observation, Change, Notes>({
   name: 'remove-athena-results',
   summary: 'Deletes Athena’s results bucket and workgroup with the payer’s last target, where runs made them',
   permissions: {
@@ -77,6 +82,7 @@ export const removeAthenaResults = defineStep<'remove-athena-results', Input, Se
     ],
   },
   lease: 'payer',
+  notes: Notes,
 
   input({ run }) {
     const { payerAccountId: accountId, purge } = run.request;
@@ -103,48 +109,48 @@ export const removeAthenaResults = defineStep<'remove-athena-results', Input, Se
     return { users, workgroup, bucket: seen };
   },
 
-  plan(input, seen, { changes: made, memo, now }): Plan<Change, Output> {
+  plan(input, seen, { changes: made, notes, now }): Plan<Change, Output, Notes> {
     const reasons = reasonsToStay(input.leaving, seen.users);
     const { changes, kept } = reasons.length > 0 ? staying(input, seen, reasons) : leavings(input, seen);
-    if (changes.some(({ do: what }) => what === 'delete-objects') && memo.erasedAt === now)
-      return {
-        kind: 'wait',
-        reason: `the rest of the objects in ${input.bucket}`,
-        seconds: 2,
-        deadlineSeconds: 24 * 3600,
-        overdue: 'bucket-not-emptied',
-        expected: removalOf(made, kept, changes),
-      };
-    const [first, ...rest] = changes;
-    return first
-      ? { kind: 'change', changes: [first, ...rest], expected: removalOf(made, kept, changes) }
-      : { kind: 'ready', output: removalOf(made, kept) };
+    if (changes.some(({ action }) => action === 'delete-objects') && notes.erasedAt === now)
+      return waitFor(
+        {
+          reason: `the remaining objects of bucket ${input.bucket} to be deleted`,
+          seconds: 2,
+          deadlineSeconds: 24 * 3600,
+          overdue: 'bucket-not-emptied',
+        },
+        removalOf(made, kept, changes),
+      );
+    return changesOrReady(changes, { output: removalOf(made, kept), expected: removalOf(made, kept, changes) });
   },
 
-  async apply(cx, change, { region, workgroup, bucket: name }) {
-    if (region === null) return;
+  async apply(cx, change, { input: { region, workgroup, bucket: name } }) {
+    if (region === null) return 'not-changed';
     const athena = cx.payer.client(AthenaClient, region);
     const bucket = new AccountBucket(cx.payer, name);
-    switch (change.do) {
+    switch (change.action) {
       case 'delete-workgroup': {
         // With its queries' history, which is as much ours as the workgroup.
         const gone = new DeleteWorkGroupCommand({ WorkGroup: workgroup, RecursiveDeleteOption: true });
-        return deleteTagged(
+        await deleteTagged(
           () => unlessMissing(() => athena.send(gone)),
           async () => (await findWorkgroup(athena, workgroup)) === undefined,
         );
+        return 'changed';
       }
       case 'unset-workgroup-location': {
         const ResultConfigurationUpdates = { RemoveOutputLocation: true };
-        return athena.send(
+        await athena.send(
           new UpdateWorkGroupCommand({ WorkGroup: workgroup, ConfigurationUpdates: { ResultConfigurationUpdates } }),
         );
+        return 'changed';
       }
       case 'delete-objects':
-        await cx.remember({ erasedAt: cx.now });
-        return bucket.erase(region);
+        await bucket.erase(region);
+        return { outcome: 'changed', notes: { erasedAt: cx.now } };
       case 'delete-bucket':
-        return (await bucket.delete(region)) ? undefined : rejected;
+        return (await bucket.delete(region)) ? 'changed' : 'not-changed';
     }
   },
 });
@@ -153,7 +159,7 @@ async function readWorkgroup(
   cx: StepContext<'offboarding'>,
   region: string,
   { workgroup, workgroupArn }: Input,
-): Promise<Seen['workgroup']> {
+): Promise<Observation['workgroup']> {
   const athena = cx.payer.client(AthenaClient, region);
   const found = await findWorkgroup(athena, workgroup);
   if (!found) return undefined;
@@ -163,7 +169,11 @@ async function readWorkgroup(
   return { found, ownership: ownership(fromTagList(tags?.Tags), cx.owner) };
 }
 
-async function readBucket(cx: StepContext<'offboarding'>, region: string, name: string): Promise<Seen['bucket']> {
+async function readBucket(
+  cx: StepContext<'offboarding'>,
+  region: string,
+  name: string,
+): Promise<Observation['bucket']> {
   const bucket = new AccountBucket(cx.payer, name);
   const location = await bucket.locate();
   if (location === undefined || location === 'taken' || location.region !== region) return undefined;
@@ -176,7 +186,7 @@ interface Decision {
   kept: Removal['kept'];
 }
 
-function staying({ bucket, workgroupArn }: Input, seen: Seen, reasons: string[]): Decision {
+function staying({ bucket, workgroupArn }: Input, seen: Observation, reasons: string[]): Decision {
   const resources = [
     ...(seen.bucket?.ownership === 'ours' ? [`arn:aws:s3:::${bucket}`] : []),
     ...(seen.workgroup?.ownership === 'ours' ? [workgroupArn] : []),
@@ -184,23 +194,23 @@ function staying({ bucket, workgroupArn }: Input, seen: Seen, reasons: string[])
   return { changes: [], kept: resources.flatMap((resource) => reasons.map((why) => ({ resource, why }))) };
 }
 
-function leavings(input: Input, { workgroup, bucket }: Seen): Decision {
+function leavings(input: Input, { workgroup, bucket }: Observation): Decision {
   const resource = `arn:aws:s3:::${input.bucket}`;
   const changes: Change[] = [];
   const kept: Removal['kept'] = [];
   const mayGo = bucket?.ownership === 'ours' || (bucket?.ownership === 'foreign' && input.purge);
-  if (workgroup?.ownership === 'ours') changes.push({ do: 'delete-workgroup', resource: input.workgroupArn });
+  if (workgroup?.ownership === 'ours') changes.push({ action: 'delete-workgroup', resource: input.workgroupArn });
   else if (workgroup) {
     // A location in a bucket that goes, or went, would fail everybody's queries; before our run there was none.
-    const pointsThere = locationOf(workgroup.found)?.split('/')[2] === input.bucket;
+    const pointsThere = workgroup.found.location?.split('/')[2] === input.bucket;
     if (pointsThere && (mayGo || (!bucket && input.isDefaultBucket)))
-      changes.push({ do: 'unset-workgroup-location', resource: input.workgroupArn });
+      changes.push({ action: 'unset-workgroup-location', resource: input.workgroupArn });
     if (input.workgroup !== 'primary')
       kept.push({ resource: input.workgroupArn, why: 'adopted: only a workgroup that runs made is deleted' });
   }
   if (bucket && mayGo) {
-    if (!bucket.isEmpty) changes.push({ do: 'delete-objects', resource: `${resource}/*` });
-    changes.push({ do: 'delete-bucket', resource });
+    if (!bucket.isEmpty) changes.push({ action: 'delete-objects', resource: `${resource}/*` });
+    changes.push({ action: 'delete-bucket', resource });
   } else if (bucket?.ownership === 'other-deployment') {
     kept.push({ resource, why: 'it belongs to another deployment' });
   } else if (bucket) kept.push({ resource, why: 'adopted: kept unless purge names results-bucket' });

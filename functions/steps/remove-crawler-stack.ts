@@ -1,5 +1,6 @@
-import { CloudFormationClient, DeleteStackCommand, type Stack } from '@aws-sdk/client-cloudformation';
+import { CloudFormationClient, DeleteStackCommand } from '@aws-sdk/client-cloudformation';
 import { GetCrawlerCommand, GlueClient } from '@aws-sdk/client-glue';
+import * as z from 'zod';
 import { AccountBucket } from '../../shared/aws/bucket.ts';
 import {
   isEmpty,
@@ -8,10 +9,11 @@ import {
   othersAmong,
   putNotifications,
   readNotifications,
+  SavedNotifications,
 } from '../../shared/aws/bucket-notifications.ts';
 import { crawlerStackName } from '../../shared/aws/names.ts';
-import { describeStack, rootCause, stackResources } from '../../shared/aws/stack.ts';
-import { fromTagList, ownership } from '../../shared/aws/tags.ts';
+import { describeStack, isMoving, rootCause, type Stack, stackResources } from '../../shared/aws/stack.ts';
+import { ownership } from '../../shared/aws/tags.ts';
 import { crawlerStackPermissions } from '../../shared/billing/crawler-permissions.ts';
 import { crawlerDatabase, crawlerName } from '../../shared/billing/report-location.ts';
 import { foreignTables, tablesOfReport } from '../../shared/billing/report-table.ts';
@@ -33,6 +35,7 @@ import {
   type StepChange,
   type StepContext,
 } from '../../shared/step/contract.ts';
+import { waitFor } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 type Output = Outputs['remove-crawler-stack'];
@@ -45,7 +48,7 @@ interface Input {
   purge: boolean;
 }
 
-interface Seen {
+interface Observation {
   users: PayerUsers;
   stack?: { found: Stack; failure: string | undefined };
   /** Its crawler is at work: Glue deletes none that is. */
@@ -59,20 +62,21 @@ interface Seen {
 
 type Change = StepChange &
   (
-    | { do: 'snapshot-notifications'; saved: Notifications }
-    | { do: 'delete-crawler-stack' }
-    | { do: 'restore-notifications'; present: Notifications; lost: Notifications }
+    | { action: 'delete-crawler-stack' }
+    | { action: 'restore-notifications'; present: Notifications; lost: Notifications }
   );
 
-/** The step's notes. `deletingIn`: the attempt that asked CloudFormation; a failure before it was another one's. */
-interface Memo {
-  deletingIn?: number;
-  saved?: Notifications;
-}
+const Notes = z.object({
+  /** The attempt that asked CloudFormation to delete the stack; an earlier failure belongs to an earlier attempt. */
+  deletingIn: z.number().optional(),
+  /** The bucket's other notifications, which the deletion of the stack erases. */
+  saved: SavedNotifications.optional(),
+});
+type Notes = z.infer<typeof Notes>;
 
 const nothing = { isCrawling: false, foreignTables: [], adoptedTables: [], notifications: {} };
 
-export const removeCrawlerStack = defineStep<'remove-crawler-stack', Input, Seen, Change>({
+export const removeCrawlerStack = defineStep<'remove-crawler-stack', Input, Observation, Change, Notes>({
   name: 'remove-crawler-stack',
   summary:
     'Deletes the crawler’s stack with the payer’s last target, and puts back the notifications that its end erases',
@@ -85,6 +89,7 @@ export const removeCrawlerStack = defineStep<'remove-crawler-stack', Input, Seen
     ],
   },
   lease: 'payer',
+  notes: Notes,
   keeps: ['saved'],
 
   input({ run }) {
@@ -103,7 +108,7 @@ export const removeCrawlerStack = defineStep<'remove-crawler-stack', Input, Seen
     const client = cx.payer.client(CloudFormationClient, report.region);
     const glue = cx.payer.client(GlueClient, report.region);
     const found = await describeStack(client, stackName);
-    const notifications = found || memoOf(cx).saved ? await notificationsOf(cx, report) : {};
+    const notifications = found || cx.notes.saved ? await notificationsOf(cx, report) : {};
     if (!found) {
       const tables = await tablesOfReport(glue, crawlerDatabase(report.reportName), report);
       return {
@@ -119,22 +124,22 @@ export const removeCrawlerStack = defineStep<'remove-crawler-stack', Input, Seen
     const [foreign, isCrawling, failure] = await Promise.all([
       foreignTables(glue, database, report),
       isAtWork(glue, resources.AWSCURCrawler ?? crawlerName(report.reportName)),
-      found.StackStatus === 'DELETE_FAILED' ? rootCause(client, found) : undefined,
+      found.status === 'DELETE_FAILED' ? rootCause(client, found) : undefined,
     ]);
     return { users, ...nothing, notifications, isCrawling, foreignTables: foreign, stack: { found, failure } };
   },
 
-  plan(input, seen, situation): Plan<Change, Output> {
+  plan(input, seen, situation): Plan<Change, Output, Notes> {
     const { report, stackName } = input;
     if (!report) return { kind: 'ready', output: removalOf(situation.changes, []) };
-    const { saved } = memoOf(situation);
+    const { saved, deletingIn } = situation.notes;
     if (!seen.stack) {
       const lost = saved ? lostAmong(saved, seen.notifications) : {};
       const kept = seen.adoptedTables.map((resource) => ({ resource, why: 'adopted: a stack we cannot name made it' }));
       const output = removalOf(situation.changes, kept);
       if (isEmpty(lost)) return { kind: 'ready', output };
       const restore: Change = {
-        do: 'restore-notifications',
+        action: 'restore-notifications',
         resource: `arn:aws:s3:::${report.bucket}`,
         present: seen.notifications,
         lost,
@@ -143,65 +148,63 @@ export const removeCrawlerStack = defineStep<'remove-crawler-stack', Input, Seen
     }
 
     const { found, failure } = seen.stack;
-    const resource = found.StackId ?? stackName;
-    const why = found.StackStatus === 'DELETE_IN_PROGRESS' ? [] : whyKept(input, seen, found, situation);
+    const resource = found.id;
+    const why = found.status === 'DELETE_IN_PROGRESS' ? [] : whyKept(input, seen, found, situation);
     if (why.length > 0) return { kind: 'ready', output: removalOf(situation.changes, why.map(of(resource))) };
-    const remove: Change = { do: 'delete-crawler-stack', resource };
+    const remove: Change = { action: 'delete-crawler-stack', resource };
+    const expected = removalOf(situation.changes, [], [remove]);
     if (isMoving(found))
-      return {
-        kind: 'wait',
-        reason: `stack ${stackName} to be gone`,
-        seconds: 15,
-        deadlineSeconds: 3600,
-        expectedSeconds: 60,
-        overdue: 'crawler-stack-not-removed',
-        expected: removalOf(situation.changes, [], [remove]),
-      };
+      return waitFor(
+        {
+          reason: `CloudFormation to delete stack ${stackName}`,
+          seconds: 15,
+          deadlineSeconds: 3600,
+          expectedSeconds: 60,
+          overdue: 'crawler-stack-not-removed',
+        },
+        expected,
+      );
     if (seen.isCrawling)
-      return {
-        kind: 'wait',
-        reason: 'the crawler to end its crawl',
-        seconds: 30,
-        deadlineSeconds: 4 * 3600,
-        expectedSeconds: 300,
-        overdue: 'crawler-stack-not-removed',
-        expected: removalOf(situation.changes, [], [remove]),
-      };
+      return waitFor(
+        {
+          reason: 'the crawler to finish its crawl',
+          seconds: 30,
+          deadlineSeconds: 4 * 3600,
+          expectedSeconds: 300,
+          overdue: 'crawler-stack-not-removed',
+        },
+        expected,
+      );
     const isFinal = failure !== undefined && !failure.includes('CrawlerRunningException');
-    if (isFinal && memoOf(situation).deletingIn === situation.run.attempt)
+    if (isFinal && deletingIn === situation.run.attempt)
       return { kind: 'refuse', code: 'crawler-stack-not-removed', detail: `stack ${stackName}: ${failure}` };
     const others = othersAmong(seen.notifications);
-    const snapshot: Change[] =
-      saved || isEmpty(others) || fromTagList(found.Tags).crawler === 'native'
-        ? []
-        : [{ do: 'snapshot-notifications', resource: `arn:aws:s3:::${report.bucket}`, saved: others }];
-    const expected = removalOf(situation.changes, [], [remove]);
-    const [first] = snapshot;
-    return { kind: 'change', changes: first ? [first, remove] : [remove], expected };
+    const saves = !saved && !isEmpty(others) && found.tags.crawler !== 'native';
+    const notes = { deletingIn: situation.run.attempt, ...(saves && { saved: others }) };
+    return { kind: 'change', changes: [remove], expected, notes };
   },
 
-  async apply(cx, change, { report, stackName }) {
-    if (!report) return;
-    switch (change.do) {
-      case 'snapshot-notifications':
-        return cx.remember({ saved: change.saved });
+  async apply(cx, change, { input: { report, stackName } }) {
+    if (!report) return 'not-changed';
+    switch (change.action) {
       case 'restore-notifications':
-        return putNotifications(cx.payer, report, change.present, change.lost);
+        await putNotifications(cx.payer, report, change.present, change.lost);
+        break;
       case 'delete-crawler-stack':
-        await cx.remember({ deletingIn: cx.run.attempt });
-        return deleteStack(cx.payer.client(CloudFormationClient, report.region), stackName);
+        await deleteStack(cx.payer.client(CloudFormationClient, report.region), stackName);
     }
+    return 'changed';
   },
 });
 
 /** Why the stack has to stay, or may not go; whoever names it in `purge` also answers for what else its database holds. */
 function whyKept(
   { leaving, purge }: Input,
-  { users, foreignTables: tables }: Seen,
+  { users, foreignTables: tables }: Observation,
   found: Stack,
-  { owner }: Situation<'offboarding'>,
+  { owner }: Situation<'offboarding', Notes>,
 ): string[] {
-  const owned = ownership(fromTagList(found.Tags), owner);
+  const owned = ownership(found.tags, owner);
   if (owned === 'other-deployment') return ['it belongs to another deployment'];
   const reasons = reasonsToStay(leaving, users);
   if (reasons.length > 0) return reasons;
@@ -215,9 +218,12 @@ const of =
   (why: string): Removal['kept'][number] => ({ resource, why });
 
 /** A bucket that is gone has no notifications to put back. */
-async function notificationsOf(cx: StepContext<'offboarding'>, { bucket, region }: { bucket: string; region: string }) {
+async function notificationsOf(
+  cx: StepContext<'offboarding', Notes>,
+  { bucket, region }: { bucket: string; region: string },
+) {
   const location = await new AccountBucket(cx.payer, bucket).locate();
-  if (location === undefined || location === 'taken') return memoOf(cx).saved ?? {};
+  if (location === undefined || location === 'taken') return cx.notes.saved ?? {};
   return readNotifications(cx.payer, { bucket, region });
 }
 
@@ -233,14 +239,6 @@ async function deleteStack(client: CloudFormationClient, StackName: string): Pro
 async function isAtWork(glue: GlueClient, Name: string): Promise<boolean> {
   const answer = await absentIf(['EntityNotFoundException'], () => glue.send(new GetCrawlerCommand({ Name })));
   return answer?.Crawler !== undefined && answer.Crawler.State !== 'READY';
-}
-
-function memoOf({ memo }: { memo: Record<string, unknown> }): Memo {
-  return memo;
-}
-
-function isMoving({ StackStatus: status }: Stack): boolean {
-  return status?.endsWith('_IN_PROGRESS') ?? false;
 }
 
 export const handler = stepHandler(removeCrawlerStack);

@@ -1,6 +1,6 @@
+import * as z from 'zod';
 import { payerRoleName } from '../../shared/aws/names.ts';
 import { roleArnOf } from '../../shared/aws/role.ts';
-import { connectKubernetes } from '../../shared/cluster/connection.ts';
 import { rules } from '../../shared/cluster/provisioner-role.ts';
 import { findPayer, foreignKeys } from '../../shared/integration-file/merge.ts';
 import type { Outputs, Removal } from '../../shared/model/step-outputs.ts';
@@ -12,41 +12,42 @@ import { readSecret, unwritable, withFile } from '../../shared/publication/integ
 import { listSecretReaders, mayReadSecret, type SecretReader } from '../../shared/publication/secret-readers.ts';
 import { keepsOldFile, restartPatch, restsUntil, restWait } from '../../shared/publication/workload-restart.ts';
 import {
-  completeLook,
   type FileChange,
   fileChanges,
   isHeld,
-  type SecretLook,
+  type SecretObservation,
   type WantedFile,
   wantedFile,
+  withPrevious,
   writeFile,
 } from '../../shared/publication/write-file.ts';
 import { defineStep, type Plan, type Situation } from '../../shared/step/contract.ts';
+import { changesOrReady, waitFor } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import {
-  listTargetPayers,
-  markRemoving,
-  readTargetSettings,
-  type TargetPayer,
-} from '../../shared/targets/target-payers.ts';
+import { listTargetPayers, markRemoving, type TargetPayer } from '../../shared/targets/target-payers.ts';
+import { readTargetSettings } from '../../shared/targets/target-settings.ts';
 
-interface Seen extends SecretLook {
-  /** `gone`: there is no cluster any more; `hidden`: it does not let us look. */
+interface Observation extends SecretObservation {
+  /** `gone`: the cluster no longer exists; `hidden`: it does not let us read. */
   cluster: 'seen' | 'gone' | 'hidden';
-  /** The table knew the payer before this run marked it. */
+  /** The table had the payer before this run marked it. */
   isKnown: boolean;
   readers: SecretReader[];
 }
 
-type Change = FileChange | { do: 'restart-workload'; resource: string; path: string };
+type Change = FileChange | { action: 'restart-workload'; resource: string; path: string };
+
+/** `isKnown`: the table had the payer before this run marked it. */
+const Notes = z.object({ isKnown: z.boolean().optional() });
+type Notes = z.infer<typeof Notes>;
 
 type RemovalPlan = Plan<Change, Outputs['remove-entry']>;
 
-const emptyHanded: Outputs['remove-entry'] = { removed: [], kept: [], otherKeys: [] };
-const noFile: WantedFile = { text: '', current: undefined, keys: new Map() };
+const nothingRemoved: Outputs['remove-entry'] = { removed: [], kept: [], otherKeys: [] };
+const noFile: WantedFile = { text: '', current: undefined, keys: {} };
 
-/** As `enlist` has it, also in a dry run, which writes nothing down. */
-function leaving({ payerAccountId, publishedKey }: Leaver, payers: TargetPayer[]): TargetPayer[] {
+/** The payers as `register` leaves them, also in a dry run, which registers nothing. */
+function withDeparting({ payerAccountId, publishedKey }: Leaver, payers: TargetPayer[]): TargetPayer[] {
   const known = payers.find((payer) => payer.payerAccountId === payerAccountId);
   const self: TargetPayer = {
     payerAccountId,
@@ -58,8 +59,12 @@ function leaving({ payerAccountId, publishedKey }: Leaver, payers: TargetPayer[]
   return [...payers.filter((payer) => payer !== known), self];
 }
 
-/** Those that would go on reading the file as it was before; of one still to be written, the next look tells, which a dry run has not. */
-function outdated({ target }: Leaver, seen: Seen, { run, owner, now: at }: Situation<'offboarding'>): SecretReader[] {
+/** The workloads that would keep the old file. For a file still to be written the next observation decides; a dry run has none. */
+function readersOfOldFile(
+  { target }: Leaver,
+  seen: Observation,
+  { run, owner, now: at }: Situation<'offboarding', Notes>,
+): SecretReader[] {
   const { secret, wanted, readers } = seen;
   const isDone = isHeld(seen);
   if (!secret || 'refused' in wanted || !(isDone || run.request.dryRun)) return [];
@@ -67,7 +72,7 @@ function outdated({ target }: Leaver, seen: Seen, { run, owner, now: at }: Situa
   return readers.filter(({ mount, object, pods }) => keepsOldFile(mount, object, pods, file));
 }
 
-/** What of the payer stays in the file because we did not write it, or why the run must not go on with it there. */
+/** The payer's entries that stay in the file because we did not write them, or why the run must not go on with them there. */
 function leftBehind({ target, payerAccountId, publishedKey }: Leaver, { text }: WantedFile) {
   const resource = `${target.namespace}/${target.secretName}`;
   const kept: Removal['kept'] = [];
@@ -81,11 +86,13 @@ function leftBehind({ target, payerAccountId, publishedKey }: Leaver, { text }: 
   return { kept };
 }
 
-/** Takes the payer's entry out of the file, and leaves every byte that is not its own. */
-export const removeEntry = defineStep<'remove-entry', Leaver, Seen, Change>({
+/** Removes the payer's entry from the file, and leaves every other byte as it is. */
+export const removeEntry = defineStep<'remove-entry', Leaver, Observation, Change, Notes>({
   name: 'remove-entry',
-  summary: 'Takes the payer’s entry out of cloud-integration.json, and restarts what would go on reading it.',
+  summary:
+    'Removes the payer’s entry from cloud-integration.json, and restarts a workload that would go on reading it.',
   lease: 'target',
+  notes: Notes,
   keeps: ['isKnown'],
   permissions: {
     table: ['GetItem', 'Query', 'UpdateItem'],
@@ -102,21 +109,22 @@ export const removeEntry = defineStep<'remove-entry', Leaver, Seen, Change>({
 
   input: ({ run }) => leaverOf(run),
 
-  async enlist(cx, { target, payerAccountId, publishedKey }) {
-    if (cx.memo.isKnown === undefined) await cx.remember({ isKnown: await isKnown(target, payerAccountId) });
+  async register(cx, { target, payerAccountId, publishedKey }) {
+    // Noted before the payer is marked, for the mark puts it into the table.
+    if (cx.notes.isKnown === undefined) return { notes: { isKnown: await isKnown(target, payerAccountId) } };
     await markRemoving(target, payerAccountId, publishedKey ?? undefined);
     return undefined;
   },
 
-  async observe(cx, input): Promise<Seen> {
+  async observe(cx, input): Promise<Observation> {
     const { target } = input;
     const [listed, settings] = await Promise.all([listTargetPayers(target), readTargetSettings(target)]);
-    const payers = leaving(input, listed);
-    const isKnown = cx.memo.isKnown ?? payers.length === listed.length;
-    const seen = { payers, isKnown: isKnown === true, secret: undefined, wanted: noFile, readers: [] };
+    const payers = withDeparting(input, listed);
+    const isKnown = cx.notes.isKnown ?? payers.length === listed.length;
+    const seen = { payers, isKnown, secret: undefined, wanted: noFile, readers: [] };
     if (!input.clusterExists) return { ...seen, cluster: 'gone' };
     if (!(await mayReadSecret(cx, target))) return { ...seen, cluster: 'hidden' };
-    const kubernetes = connectKubernetes(cx);
+    const kubernetes = cx.kubernetes;
     const [secret, readers] = await Promise.all([
       readSecret(kubernetes, target.namespace, target.secretName),
       listSecretReaders(kubernetes, target),
@@ -127,18 +135,18 @@ export const removeEntry = defineStep<'remove-entry', Leaver, Seen, Change>({
     );
     const isOurs = secret && !unwritable(secret, cx.owner);
     const isLast = isOurs && payers.every(({ state }) => state === 'removing');
-    return completeLook(cx, target, { ...seen, cluster: 'seen', secret, wanted, readers, isLast: isLast === true });
+    return withPrevious(cx, target, { ...seen, cluster: 'seen', secret, wanted, readers, isLast: isLast === true });
   },
 
   plan(input, seen, situation): RemovalPlan {
     const { run, owner, now: at, changes: made } = situation;
     const { target, publishedKey } = input;
     const { cluster, wanted, readers } = seen;
-    if (cluster === 'gone') return { kind: 'ready', output: emptyHanded };
+    if (cluster === 'gone') return { kind: 'ready', output: nothingRemoved };
     if (cluster === 'hidden') return planBlind(input, seen);
     if ('refused' in wanted)
       return publishedKey === null
-        ? { kind: 'ready', output: emptyHanded, warnings: [`the file is left as it is: ${wanted.refused.detail}`] }
+        ? { kind: 'ready', output: nothingRemoved, warnings: [`the file is left as it is: ${wanted.refused.detail}`] }
         : { kind: 'refuse', ...wanted.refused };
     const left = leftBehind(input, wanted);
     if (left.kept === undefined) return { kind: 'refuse', code: 'entry-still-there', detail: left.still };
@@ -158,26 +166,25 @@ export const removeEntry = defineStep<'remove-entry', Leaver, Seen, Change>({
         detail: `${detail}: ${publishedKey ?? ''}`,
       };
     }
-    const restarts = outdated(input, seen, situation);
+    const restarts = readersOfOldFile(input, seen, situation);
     const changes: Change[] = [
       ...writes.changes,
       ...restarts.map(({ workload, path }) => ({
-        do: 'restart-workload' as const,
+        action: 'restart-workload' as const,
         resource: `${target.namespace}/${workload}`,
         path,
       })),
     ];
     const resting = isHeld(seen) ? restarts : readers.filter(({ mount }) => mount === 'subPath');
     const restMs = Math.max(0, ...resting.map(({ object }) => restsUntil(object) - at));
-    if (restMs > 0 && !run.request.dryRun) return { kind: 'wait', ...restWait(restMs), expected: output };
-    const [first, ...more] = changes;
-    return first ? { kind: 'change', changes: [first, ...more], expected: output } : { kind: 'ready', output };
+    if (restMs > 0 && !run.request.dryRun) return waitFor(restWait(restMs), output);
+    return changesOrReady(changes, { output });
   },
 
-  async apply(cx, change, { target }) {
-    return change.do === 'restart-workload'
-      ? connectKubernetes(cx).patch(change.path, restartPatch(iso(now())))
-      : writeFile(cx, target, change.do);
+  async apply(cx, change, { input: { target }, seen }) {
+    if (change.action !== 'restart-workload') return writeFile(cx, target, change.action, seen);
+    await cx.kubernetes.patch(change.path, restartPatch(iso(now())));
+    return 'changed';
   },
 });
 
@@ -186,20 +193,20 @@ async function isKnown(target: Target, payerAccountId: string): Promise<boolean>
 }
 
 /**
- * Where an earlier attempt or run has already taken our own rights away, the entry was proven gone before. Else it may still be there,
- * and must not outlive what it works through.
+ * Where an earlier attempt or run has already removed our own rights, the entry was proven gone before. Otherwise it may still be there,
+ * and the roles it uses must not be removed before it.
  */
-function planBlind({ target, payerAccountId, publishedKey }: Leaver, { payers, isKnown }: Seen): RemovalPlan {
+function planBlind({ target, payerAccountId, publishedKey }: Leaver, { payers, isKnown }: Observation): RemovalPlan {
   const self = payers.find((payer) => payer.payerAccountId === payerAccountId);
   const resource = `${target.namespace}/${target.secretName}`;
   if (isKnown && publishedKey !== null && !self?.unloaded)
     return {
       kind: 'refuse',
       code: 'cluster-rights-missing',
-      detail: `Secret ${resource} may still hold the entry ${publishedKey}, and we may not look`,
+      detail: `Secret ${resource} may still hold the entry ${publishedKey}, and we may not read it`,
     };
-  const warning = `we have no rights in namespace ${target.namespace} any more: whether secret ${resource} still has an entry of ${payerAccountId} was not looked for`;
-  return { kind: 'ready', output: emptyHanded, warnings: [warning] };
+  const warning = `we no longer have rights in namespace ${target.namespace}, so secret ${resource} was not checked for an entry of ${payerAccountId}`;
+  return { kind: 'ready', output: nothingRemoved, warnings: [warning] };
 }
 
 export const handler = stepHandler(removeEntry);

@@ -23,6 +23,7 @@ import type { Outputs, Removal } from '../../shared/model/step-outputs.ts';
 import { type Target, targetOf } from '../../shared/model/target.ts';
 import { removalOf } from '../../shared/offboarding/removal-output.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
+import { changesOrReady } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 import { listServiceAccountPayers, needsTarget, type TargetPayer } from '../../shared/targets/target-payers.ts';
 
@@ -41,20 +42,20 @@ interface Shard extends SeenPolicy {
   roleArns: string[];
 }
 
-interface Seen {
+interface Observation {
   /** This payer's item at this target left out. */
   payers: TargetPayer[];
   /** By number. */
-  shards: ReadonlyMap<number, Shard>;
+  shards: readonly (readonly [number, Shard])[];
 }
 
 const numbers = Array.from({ length: maxAttachedPolicies }, (_, index) => index + 1);
 
 /** Without this payer's role, whatever its name, and those of others that are leaving too; but no role that a payer at another secret needs. */
-function pack({ payerAccountId }: Input, { payers }: Seen, shards: Seen['shards']): Packed {
+function pack({ payerAccountId }: Input, { payers }: Observation, shards: Observation['shards']): Packed {
   const needed = new Set(payers.filter(needsTarget).map(({ payerRoleArn }) => payerRoleArn));
   const leaving = new Set(payers.filter((payer) => !needsTarget(payer)).map(({ payerRoleArn }) => payerRoleArn));
-  const there = new Map([...shards].map(([shard, { document }]) => [shard, document]));
+  const there = new Map(shards.map(([shard, { document }]) => [shard, document]));
   const named = [...there.values()].flatMap(payerRolesOf);
   const goes = (arn: string) => parseRoleArn(arn).accountId === payerAccountId || leaving.has(arn);
   return packShards(there, {
@@ -65,14 +66,14 @@ function pack({ payerAccountId }: Input, { payers }: Seen, shards: Seen['shards'
 }
 
 /** An empty one is detached and deleted; the highest number first, as everywhere. */
-function changesOf(shards: Seen['shards'], packed: Packed): PolicyChange[] {
+function changesOf(shards: Observation['shards'], packed: Packed): PolicyChange[] {
   const changes: PolicyChange[] = [];
   for (const [number, shard] of shards) {
     const document = packed.shards.get(number);
     if (document) changes.push(...policyChanges(shard, shard.arn, document));
     else
       changes.unshift(
-        ...shard.roleArns.map((roleArn) => ({ do: 'detach-policy' as const, resource: shard.arn, roleArn })),
+        ...shard.roleArns.map((roleArn) => ({ action: 'detach-policy' as const, resource: shard.arn, roleArn })),
         ...policyRemoval(shard),
       );
   }
@@ -80,7 +81,7 @@ function changesOf(shards: Seen['shards'], packed: Packed): PolicyChange[] {
 }
 
 /** The pod's own side of the chain in reverse: it may assume this payer's role no more. */
-export const removeGrant = defineStep<'remove-grant', Input, Seen, PolicyChange>({
+export const removeGrant = defineStep<'remove-grant', Input, Observation, PolicyChange>({
   name: 'remove-grant',
   summary: 'Takes the payer role out of the pods’ policies, and deletes those that are empty.',
   lease: 'target',
@@ -126,7 +127,7 @@ export const removeGrant = defineStep<'remove-grant', Input, Seen, PolicyChange>
     };
   },
 
-  async observe(cx, input): Promise<Seen> {
+  async observe(cx, input): Promise<Observation> {
     const { target, serviceAccount, payerAccountId, policyArn, removedBefore, clusterAccountId } = input;
     const iam = cx.cluster.client(IAMClient, iamRegion);
     const read = async (number: number): Promise<[number, Shard][]> => {
@@ -141,14 +142,14 @@ export const removeGrant = defineStep<'remove-grant', Input, Seen, PolicyChange>
     ]);
     return {
       payers: payers.filter((payer) => payer.payerAccountId !== payerAccountId || payer.target !== target),
-      shards: new Map(shards.flat()),
+      shards: shards.flat(),
     };
   },
 
   plan(input, seen, { changes: made }): Plan<PolicyChange, Outputs['remove-grant']> {
-    const ours = new Map([...seen.shards].filter(([, { ownership }]) => ownership === 'ours'));
+    const ours = seen.shards.filter(([, { ownership }]) => ownership === 'ours');
     const packed = pack(input, seen, ours);
-    const kept: Removal['kept'] = [...seen.shards].flatMap(([number, { arn, ownership }]) => {
+    const kept: Removal['kept'] = seen.shards.flatMap(([number, { arn, ownership }]) => {
       if (ownership !== 'ours')
         return [
           { resource: arn, why: ownership === 'foreign' ? 'it does not carry our tags' : 'another deployment made it' },
@@ -161,14 +162,12 @@ export const removeGrant = defineStep<'remove-grant', Input, Seen, PolicyChange>
       ];
     });
     const changes = changesOf(ours, packed);
-    const [first, ...more] = changes;
-    return first
-      ? { kind: 'change', changes: [first, ...more], expected: removalOf(made, kept, changes) }
-      : { kind: 'ready', output: removalOf(made, kept) };
+    return changesOrReady(changes, { output: removalOf(made, kept), expected: removalOf(made, kept, changes) });
   },
 
-  apply(cx, change) {
-    return applyPolicyChange(cx.cluster.client(IAMClient, iamRegion), change, cx.owner);
+  async apply(cx, change) {
+    await applyPolicyChange(cx.cluster.client(IAMClient, iamRegion), change, cx.owner);
+    return 'changed';
   },
 });
 

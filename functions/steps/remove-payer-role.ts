@@ -28,8 +28,9 @@ import {
 } from '../../shared/offboarding/payer-usage.ts';
 import { removalOf } from '../../shared/offboarding/removal-output.ts';
 import { defineStep, type Plan, type StepChange, type StepContext } from '../../shared/step/contract.ts';
+import { changesOrReady } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import { markPayerTargetRemoving } from '../../shared/targets/target-payers.ts';
+import { markPayerTargetRemoving } from '../../shared/targets/payer-targets.ts';
 
 type Output = Outputs['remove-payer-role'];
 
@@ -37,7 +38,7 @@ interface Input extends Leaving {
   purge: boolean;
 }
 
-interface Seen extends PayerUsers {
+interface Observation extends PayerUsers {
   /** Of a role of ours: its inline policies by name, of which only those that runs write are read. */
   inline: Record<string, PolicyDocument | undefined>;
   /** ARNs of the policies attached to it. */
@@ -46,20 +47,20 @@ interface Seen extends PayerUsers {
 
 type Change = StepChange &
   (
-    | { do: 'update-trust'; trust: PolicyDocument }
-    | { do: 'put-role-policy'; policyName: string; policy: PolicyDocument }
-    | { do: 'remove-role-policy'; policyName: string }
-    | { do: 'detach-role-policy'; policyArn: string }
-    | { do: 'untag-role' | 'delete-role' }
+    | { action: 'update-trust'; trust: PolicyDocument }
+    | { action: 'put-role-policy'; policyName: string; policy: PolicyDocument }
+    | { action: 'remove-role-policy'; policyName: string }
+    | { action: 'detach-role-policy'; policyArn: string }
+    | { action: 'untag-role' | 'delete-role' }
   );
 
 const role = 'arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${PayerRole}';
 const missing = ['NoSuchEntity', 'NoSuchEntityException'];
 const adopted = 'adopted: kept unless purge names payer-role';
 
-export const removePayerRole = defineStep<'remove-payer-role', Input, Seen, Change>({
+export const removePayerRole = defineStep<'remove-payer-role', Input, Observation, Change>({
   name: 'remove-payer-role',
-  summary: 'Has the payer role let this target’s pods in no more, and deletes it with the payer’s last target',
+  summary: 'Stops the payer role from trusting this target’s pods, and deletes it with the payer’s last target',
   permissions: {
     table: ['Query', 'UpdateItem'],
     payer: [
@@ -87,7 +88,7 @@ export const removePayerRole = defineStep<'remove-payer-role', Input, Seen, Chan
     return { ...leavingOf(run), purge: run.request.purge.includes('payer-role') };
   },
 
-  async enlist(_cx, { payerAccountId, target, podRoleArn }) {
+  async register(_cx, { payerAccountId, target, podRoleArn }) {
     await markPayerTargetRemoving(payerAccountId, target, podRoleArn);
     return undefined;
   },
@@ -114,49 +115,54 @@ export const removePayerRole = defineStep<'remove-payer-role', Input, Seen, Chan
         : seen.role.takenOver && !input.purge
           ? { changes: letGoChanges(input, seen, seen.role), why: [adopted] }
           : { changes: deletion(seen, seen.role), why: [] };
-    const [first, ...rest] = changes;
-    return first
-      ? { kind: 'change', changes: [first, ...rest], expected: removalOf(made, kept(...why), changes) }
-      : { kind: 'ready', output: removalOf(made, kept(...why)) };
+    return changesOrReady(changes, {
+      output: removalOf(made, kept(...why)),
+      expected: removalOf(made, kept(...why), changes),
+    });
   },
 
   async apply(cx, change) {
     const iam = cx.payer.client(IAMClient, iamRegion);
     const RoleName = payerRoleName;
-    switch (change.do) {
+    switch (change.action) {
       case 'update-trust': {
         const PolicyDocument = JSON.stringify(change.trust);
-        return iam.send(new UpdateAssumeRolePolicyCommand({ RoleName, PolicyDocument }));
+        await iam.send(new UpdateAssumeRolePolicyCommand({ RoleName, PolicyDocument }));
+        break;
       }
       case 'put-role-policy': {
         const PolicyDocument = JSON.stringify(change.policy);
-        return iam.send(new PutRolePolicyCommand({ RoleName, PolicyName: change.policyName, PolicyDocument }));
+        await iam.send(new PutRolePolicyCommand({ RoleName, PolicyName: change.policyName, PolicyDocument }));
+        break;
       }
       case 'remove-role-policy':
-        return absentIf(missing, () =>
+        await absentIf(missing, () =>
           iam.send(new DeleteRolePolicyCommand({ RoleName, PolicyName: change.policyName })),
         );
+        break;
       case 'detach-role-policy':
-        return absentIf(missing, () =>
-          iam.send(new DetachRolePolicyCommand({ RoleName, PolicyArn: change.policyArn })),
-        );
+        await absentIf(missing, () => iam.send(new DetachRolePolicyCommand({ RoleName, PolicyArn: change.policyArn })));
+        break;
       case 'untag-role': {
         const TagKeys = Object.keys({ ...ownerTags(cx.owner), ...takenOverTags });
-        return deleteTagged(
+        await deleteTagged(
           () => iam.send(new UntagRoleCommand({ RoleName, TagKeys })),
           async () => (await findRole(iam, RoleName, cx.owner))?.ownership === 'foreign',
         );
+        break;
       }
       case 'delete-role':
-        return deleteTagged(
+        await deleteTagged(
           () => deleteRole(iam),
           async () => (await findRole(iam, RoleName, cx.owner)) === undefined,
         );
+        break;
     }
+    return 'changed';
   },
 });
 
-async function readPolicies(cx: StepContext<'offboarding'>): Promise<Pick<Seen, 'inline' | 'attached'>> {
+async function readPolicies(cx: StepContext<'offboarding'>): Promise<Pick<Observation, 'inline' | 'attached'>> {
   const iam = cx.payer.client(IAMClient, iamRegion);
   const RoleName = payerRoleName;
   // Inline policies share 10,240 characters and attachments are at most 20: less than one page of 100.
@@ -178,34 +184,34 @@ async function readPolicies(cx: StepContext<'offboarding'>): Promise<Pick<Seen, 
 }
 
 /** A trust policy cannot be empty: where ours is the only statement, it stays. */
-function trustChange(input: Input, { targets }: Seen, { arn, trust }: SeenRole): Change[] {
+function trustChange(input: Input, { targets }: Observation, { arn, trust }: SeenRole): Change[] {
   const remaining = remainingTrust(input, trust, targets);
   if (remaining.Statement.length === 0 || samePolicy(trust, remaining)) return [];
-  return [{ do: 'update-trust', resource: arn, trust: remaining }];
+  return [{ action: 'update-trust', resource: arn, trust: remaining }];
 }
 
 /** Takes away what runs added to a role that somebody else made; our tags last, for they permit the rest. */
-function letGoChanges(input: Input, seen: Seen, found: SeenRole): Change[] {
+function letGoChanges(input: Input, seen: Observation, found: SeenRole): Change[] {
   const policies = Object.entries(seen.inline).flatMap(([policyName, policy]): Change[] => {
     if (!policy) return [];
     const named = { resource: found.arn, note: policyName, policyName };
     const others = withoutOurs(policy);
-    if (!others) return [{ do: 'remove-role-policy', ...named }];
-    return samePolicy(policy, others) ? [] : [{ do: 'put-role-policy', ...named, policy: others }];
+    if (!others) return [{ action: 'remove-role-policy', ...named }];
+    return samePolicy(policy, others) ? [] : [{ action: 'put-role-policy', ...named, policy: others }];
   });
-  return [...trustChange(input, seen, found), ...policies, { do: 'untag-role', resource: found.arn }];
+  return [...trustChange(input, seen, found), ...policies, { action: 'untag-role', resource: found.arn }];
 }
 
 /** IAM deletes no role that has policies. */
-function deletion({ inline, attached }: Seen, { arn }: SeenRole): Change[] {
+function deletion({ inline, attached }: Observation, { arn }: SeenRole): Change[] {
   return [
     ...Object.keys(inline).map((policyName): Change => {
-      return { do: 'remove-role-policy', resource: arn, note: policyName, policyName };
+      return { action: 'remove-role-policy', resource: arn, note: policyName, policyName };
     }),
     ...attached.map((policyArn): Change => {
-      return { do: 'detach-role-policy', resource: arn, note: policyArn, policyArn };
+      return { action: 'detach-role-policy', resource: arn, note: policyArn, policyArn };
     }),
-    { do: 'delete-role', resource: arn },
+    { action: 'delete-role', resource: arn },
   ];
 }
 

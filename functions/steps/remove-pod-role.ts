@@ -26,7 +26,6 @@ import { applyRoleRemoval, listInlinePolicies, type RoleRemoval } from '../../sh
 import { ownerTags, taggedOurs, takenOverTags } from '../../shared/aws/tags.ts';
 import { findAccessEntry } from '../../shared/cluster/access-entry.ts';
 import { lacks } from '../../shared/cluster/access-review.ts';
-import { connectKubernetes } from '../../shared/cluster/connection.ts';
 import { rules } from '../../shared/cluster/provisioner-role.ts';
 import { absentIf } from '../../shared/errors/errors.ts';
 import type { KubernetesObject } from '../../shared/kubernetes/client.ts';
@@ -37,9 +36,10 @@ import { targetId } from '../../shared/model/target.ts';
 import { type Target, targetOf } from '../../shared/model/target.ts';
 import { removalOf } from '../../shared/offboarding/removal-output.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
+import { changesOrReady } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
+import { listPayerTargets } from '../../shared/targets/payer-targets.ts';
 import {
-  listPayerTargets,
   listServiceAccountPayers,
   markUnloaded,
   needsTarget,
@@ -66,7 +66,7 @@ interface PodRole extends SeenRole {
   inlinePolicies: string[];
 }
 
-interface Seen {
+interface Observation {
   /** Other payers whose pods run as the same service account. */
   others: (TargetPayer & { target: Target })[];
   association: Association | undefined;
@@ -80,8 +80,8 @@ type Change =
   | RoleRemoval
   | RoleChange
   | PolicyChange
-  | { do: 'delete-association' | 'release-association'; resource: string; associationId: string }
-  | { do: 'remove-annotation'; resource: string };
+  | { action: 'delete-association' | 'release-association'; resource: string; associationId: string }
+  | { action: 'remove-annotation'; resource: string };
 
 /** What becomes of a role: kept whole; given back to who made it; deleted; or never ours to decide about. */
 type Verdict = { kind: 'keep' | 'release'; why: string } | { kind: 'delete' | 'not-ours' };
@@ -93,9 +93,12 @@ const serviceAccountPath = ({ namespace, serviceAccount }: PodIdentity) =>
   `/api/v1/namespaces/${namespace}/serviceaccounts/${serviceAccount}`;
 
 /** Where an earlier attempt has already taken our own rights away, there is nothing left that we could look at. */
-async function findServiceAccount(cx: StepContext<'offboarding'>, input: Input): Promise<Seen['serviceAccount']> {
+async function findServiceAccount(
+  cx: StepContext<'offboarding'>,
+  input: Input,
+): Promise<Observation['serviceAccount']> {
   if (!input.clusterExists || !(await findAccessEntry(cx))) return 'hidden';
-  const kubernetes = connectKubernetes(cx);
+  const kubernetes = cx.kubernetes;
   const right = { group: '', resource: 'serviceaccounts', name: input.serviceAccount };
   for (const verb of ['get', 'patch'])
     if (await lacks(kubernetes, input.namespace, { ...right, verb })) return 'hidden';
@@ -118,7 +121,7 @@ async function readPodRole(cx: StepContext<'offboarding'>, arn: string): Promise
   return { ...role, shards, inlinePolicies, foreignPolicies: attached.filter((policy) => !ours.has(policy)) };
 }
 
-function needing(others: Seen['others']): string | undefined {
+function needing(others: Observation['others']): string | undefined {
   const [first, ...more] = others.filter(needsTarget);
   if (!first) return undefined;
   const rest = more.length > 0 ? ` and ${more.length} more` : '';
@@ -126,14 +129,14 @@ function needing(others: Seen['others']): string | undefined {
 }
 
 /** Payer roles in its policies that no item marks as leaving: a table that was emptied revokes nobody. */
-function foreignPayerRole({ payerAccountId }: Input, { others }: Seen, { shards }: PodRole): string | undefined {
+function foreignPayerRole({ payerAccountId }: Input, { others }: Observation, { shards }: PodRole): string | undefined {
   const leaving = new Set(others.map(({ payerRoleArn }) => payerRoleArn));
   return shards
     .flatMap(({ document }) => payerRolesOf(document))
     .find((arn) => parseRoleArn(arn).accountId !== payerAccountId && !leaving.has(arn));
 }
 
-function verdictOn(input: Input, seen: Seen, role: PodRole): Verdict {
+function verdictOn(input: Input, seen: Observation, role: PodRole): Verdict {
   if (role.ownership === 'foreign') return { kind: 'not-ours' };
   if (role.ownership === 'other-deployment') return { kind: 'keep', why: 'another deployment made it' };
   const needed = needing(seen.others);
@@ -149,15 +152,15 @@ function verdictOn(input: Input, seen: Seen, role: PodRole): Verdict {
 function roleRemoval(role: PodRole): Change[] {
   const detached = [...role.shards.map(({ arn }) => arn), ...role.foreignPolicies];
   return [
-    ...[...new Set(detached)].map((resource) => ({ do: 'detach-policy' as const, resource, roleArn: role.arn })),
+    ...[...new Set(detached)].map((resource) => ({ action: 'detach-policy' as const, resource, roleArn: role.arn })),
     ...role.shards.filter(({ document }) => holdsOnlyGrant(document)).flatMap(policyRemoval),
     ...role.inlinePolicies.map((policyName) => ({
-      do: 'remove-role-policy' as const,
+      action: 'remove-role-policy' as const,
       resource: role.arn,
       note: policyName,
       policyName,
     })),
-    { do: 'delete-role', resource: role.arn },
+    { action: 'delete-role', resource: role.arn },
   ];
 }
 
@@ -166,8 +169,10 @@ function roleRelease(input: Input, { arn, trust }: PodRole): Change[] {
   const others = trust.Statement.filter(({ Sid }) => Sid !== podSid(input));
   const changesTrust = others.length > 0 && others.length < trust.Statement.length;
   return [
-    ...(changesTrust ? [{ do: 'update-trust' as const, resource: arn, trust: { ...trust, Statement: others } }] : []),
-    { do: 'release-role', resource: arn },
+    ...(changesTrust
+      ? [{ action: 'update-trust' as const, resource: arn, trust: { ...trust, Statement: others } }]
+      : []),
+    { action: 'release-role', resource: arn },
   ];
 }
 
@@ -181,7 +186,7 @@ function released(changes: readonly Recorded[]): Removal['kept'] {
  * Takes the role from the service account, with the last payer whose pods use it. Who still uses it the table tells, and the role's own
  * policies: an entry of somebody else in the file works through this role only if they name that entry's payer role.
  */
-export const removePodRole = defineStep<'remove-pod-role', Input, Seen, Change>({
+export const removePodRole = defineStep<'remove-pod-role', Input, Observation, Change>({
   name: 'remove-pod-role',
   summary: 'Takes the pods’ role away with the last payer that needs it: association or annotation, then the role.',
   lease: 'target',
@@ -250,12 +255,12 @@ export const removePodRole = defineStep<'remove-pod-role', Input, Seen, Change>(
     };
   },
 
-  async enlist(_cx, { target, payerAccountId }) {
+  async register(_cx, { target, payerAccountId }) {
     await markUnloaded(target, payerAccountId);
     return undefined;
   },
 
-  async observe(cx, input): Promise<Seen> {
+  async observe(cx, input): Promise<Observation> {
     const { target, serviceAccount: name, payerAccountId } = input;
     const [payers, payerTargets, association, serviceAccount] = await Promise.all([
       listServiceAccountPayers(target, name),
@@ -295,9 +300,9 @@ export const removePodRole = defineStep<'remove-pod-role', Input, Seen, Change>(
       if (why ?? verdict?.kind === 'not-ours')
         kept.push({ resource, why: why ?? `it gives the pods ${roleArn}, which is not ours` });
       else if (association.takenOver && !input.purge) {
-        changes.push({ do: 'release-association', resource, associationId });
+        changes.push({ action: 'release-association', resource, associationId });
         kept.push({ resource, why: takenOver });
-      } else changes.push({ do: 'delete-association', resource, associationId });
+      } else changes.push({ action: 'delete-association', resource, associationId });
     } else if (association && goes(association.roleArn))
       kept.push({
         resource: association.arn,
@@ -306,7 +311,7 @@ export const removePodRole = defineStep<'remove-pod-role', Input, Seen, Change>(
     const annotated = annotationOf(serviceAccount);
     const account = `${input.namespace}/${input.serviceAccount}`;
     if (annotated && isOurAnnotation(input, annotated, verdicts))
-      changes.push({ do: 'remove-annotation', resource: account });
+      changes.push({ action: 'remove-annotation', resource: account });
     else if (annotated && !annotated.isOurs && goes(annotated.roleArn))
       kept.push({
         resource: `ServiceAccount ${account}`,
@@ -318,48 +323,55 @@ export const removePodRole = defineStep<'remove-pod-role', Input, Seen, Change>(
       if (verdict.kind === 'release') changes.push(...roleRelease(input, role));
       if (verdict.kind === 'delete') changes.push(...roleRemoval(role));
     }
-    const [first, ...more] = changes;
-    if (first) return { kind: 'change', changes: [first, ...more], expected: removalOf(made, kept, changes) };
     const hidden = serviceAccount === 'hidden' && input.clusterExists;
-    const warning = `we have no rights in namespace ${input.namespace} any more: if service account ${input.serviceAccount} still carries the annotation ${roleAnnotation}, its owner removes it`;
-    return { kind: 'ready', output: removalOf(made, kept), warnings: hidden ? [warning] : [] };
+    const warning = `we no longer have rights in namespace ${input.namespace}: if service account ${input.serviceAccount} still has the annotation ${roleAnnotation}, its owner has to remove it`;
+    return changesOrReady(changes, {
+      output: removalOf(made, kept),
+      expected: removalOf(made, kept, changes),
+      warnings: hidden ? [warning] : [],
+    });
   },
 
-  async apply(cx, change, input) {
+  async apply(cx, change, { input }) {
     const iam = cx.cluster.client(IAMClient, iamRegion);
     const eks = cx.cluster.client(EKSClient, input.region);
     const { clusterName } = input;
     const isNotOurs = async () => (await findAssociation(cx.cluster, input, cx.owner))?.ownership !== 'ours';
-    switch (change.do) {
+    switch (change.action) {
       case 'delete-association': {
         const { associationId } = change;
-        return deleteTagged(
+        await deleteTagged(
           () =>
             absentIf(['ResourceNotFoundException', 'NotFoundException'], () =>
               eks.send(new DeletePodIdentityAssociationCommand({ clusterName, associationId })),
             ),
           isNotOurs,
         );
+        break;
       }
       case 'release-association': {
         const tagKeys = Object.keys({ ...ownerTags(cx.owner), ...takenOverTags });
-        return deleteTagged(
+        await deleteTagged(
           () => eks.send(new UntagResourceCommand({ resourceArn: change.resource, tagKeys })),
           isNotOurs,
         );
+        break;
       }
       case 'remove-annotation':
-        return connectKubernetes(cx).patch(serviceAccountPath(input), {
+        await cx.kubernetes.patch(serviceAccountPath(input), {
           metadata: { annotations: { [roleAnnotation]: null, [annotatedBy]: null } },
         });
+        break;
       case 'remove-role-policy':
       case 'release-role':
       case 'delete-role':
-        return applyRoleRemoval(iam, change, cx.owner);
+        await applyRoleRemoval(iam, change, cx.owner);
+        break;
       case 'create-role':
       case 'update-trust':
       case 'tag-role':
-        return applyRoleChange(iam, change, cx.owner);
+        await applyRoleChange(iam, change, cx.owner);
+        break;
       case 'create-policy':
       case 'create-policy-version':
       case 'delete-policy-version':
@@ -367,8 +379,10 @@ export const removePodRole = defineStep<'remove-pod-role', Input, Seen, Change>(
       case 'delete-policy':
       case 'attach-policy':
       case 'detach-policy':
-        return applyPolicyChange(iam, change, cx.owner);
+        await applyPolicyChange(iam, change, cx.owner);
+        break;
     }
+    return 'changed';
   },
 });
 
@@ -378,7 +392,7 @@ interface Annotation {
   isOurs: boolean;
 }
 
-function annotationOf(serviceAccount: Seen['serviceAccount']): Annotation | undefined {
+function annotationOf(serviceAccount: Observation['serviceAccount']): Annotation | undefined {
   if (!serviceAccount || serviceAccount === 'hidden') return undefined;
   const { annotations = {} } = serviceAccount.metadata;
   const roleArn = annotations[roleAnnotation];

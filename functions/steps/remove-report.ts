@@ -1,3 +1,4 @@
+import * as z from 'zod';
 import { AccountBucket, tlsOnlySid } from '../../shared/aws/bucket.ts';
 import type { PolicyDocument } from '../../shared/aws/policy-document.ts';
 import { isTakenOver, ownership, ownerTags, takenOverTags } from '../../shared/aws/tags.ts';
@@ -16,9 +17,11 @@ import {
   reasonsToStay,
 } from '../../shared/offboarding/payer-usage.ts';
 import { removalOf } from '../../shared/offboarding/removal-output.ts';
-import { defineStep, type Plan, rejected, type StepChange, type StepContext } from '../../shared/step/contract.ts';
+import { defineStep, type Plan, type StepChange, type StepContext } from '../../shared/step/contract.ts';
+import { changesOrReady, waitFor } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import { deletePayerTarget, markReportPurged } from '../../shared/targets/target-payers.ts';
+import { deletePayerTarget } from '../../shared/targets/payer-targets.ts';
+import { markReportPurged } from '../../shared/targets/purged-reports.ts';
 
 type Output = Outputs['remove-report'];
 type Place = NonNullable<Outputs['inventory']['report']>;
@@ -44,7 +47,7 @@ interface BucketSeen {
   holdsMore: boolean;
 }
 
-interface Seen {
+interface Observation {
   users: PayerUsers;
   definition: Report | undefined;
   /** Other reports that deliver to the same bucket. */
@@ -55,16 +58,20 @@ interface Seen {
 
 type Change = StepChange &
   (
-    | { do: 'delete-report' | 'delete-objects' | 'delete-test-object' | 'delete-bucket' | 'forget-target' }
-    | { do: 'put-bucket-policy'; policy: PolicyDocument }
-    | { do: 'remove-bucket-policy' }
-    | { do: 'untag-bucket'; tags: Record<string, string> }
+    | { action: 'delete-report' | 'delete-objects' | 'delete-test-object' | 'delete-bucket' | 'forget-target' }
+    | { action: 'put-bucket-policy'; policy: PolicyDocument }
+    | { action: 'remove-bucket-policy' }
+    | { action: 'untag-bucket'; tags: Record<string, string> }
   );
 
 /** AWS writes it to the bucket's root to see whether it may. */
 const testObject = 'aws-programmatic-access-test-object';
 
-export const removeReport = defineStep<'remove-report', Input, Seen, Change>({
+/** `erasedAt`: when objects were last deleted, milliseconds since the epoch. */
+const Notes = z.object({ erasedAt: z.number().optional() });
+type Notes = z.infer<typeof Notes>;
+
+export const removeReport = defineStep<'remove-report', Input, Observation, Change, Notes>({
   name: 'remove-report',
   summary: 'Deletes the report, and what AWS delivered, only where the request’s purge names them',
   permissions: {
@@ -96,6 +103,7 @@ export const removeReport = defineStep<'remove-report', Input, Seen, Change>({
     ],
   },
   lease: 'payer',
+  notes: Notes,
 
   input({ run }) {
     const { purge, dryRun } = run.request;
@@ -124,49 +132,65 @@ export const removeReport = defineStep<'remove-report', Input, Seen, Change>({
     };
   },
 
-  plan(input, seen, { changes: made, memo, now }): Plan<Change, Output> {
+  plan(input, seen, { changes: made, notes, now }): Plan<Change, Output, Notes> {
     const { changes, kept } = input.report ? decide(input, input.report, seen) : { changes: [], kept: [] };
-    if (changes.some(({ do: what }) => what === 'delete-objects') && memo.erasedAt === now)
-      return {
-        kind: 'wait',
-        reason: `the rest of the objects in ${input.report?.bucket ?? ''}`,
-        seconds: 2,
-        deadlineSeconds: 24 * 3600,
-        overdue: 'bucket-not-emptied',
-        expected: removalOf(made, kept, changes),
-      };
-    const [first, ...rest] = changes.length > 0 ? changes : forgetting(input, seen);
-    return first
-      ? { kind: 'change', changes: [first, ...rest], expected: removalOf(made, kept, changes) }
-      : { kind: 'ready', output: removalOf(made, kept) };
+    if (changes.some(({ action }) => action === 'delete-objects') && notes.erasedAt === now)
+      return waitFor(
+        {
+          reason: `the remaining objects of bucket ${input.report?.bucket ?? ''} to be deleted`,
+          seconds: 2,
+          deadlineSeconds: 24 * 3600,
+          overdue: 'bucket-not-emptied',
+        },
+        removalOf(made, kept, changes),
+      );
+    return changesOrReady(changes.length > 0 ? changes : forgetting(input, seen), {
+      output: removalOf(made, kept),
+      expected: removalOf(made, kept, changes),
+    });
   },
 
-  async apply(cx, change, { report, leaving: { payerAccountId, target } }) {
-    if (change.do === 'forget-target') {
+  async apply(
+    cx,
+    change,
+    {
+      input: {
+        report,
+        leaving: { payerAccountId, target },
+      },
+    },
+  ) {
+    if (change.action === 'forget-target') {
       await deletePayerTarget(payerAccountId, target);
-      return rejected;
+      return 'bookkeeping';
     }
-    if (!report) return;
+    if (!report) return 'not-changed';
     const { reportName, region } = report;
     const bucket = new AccountBucket(cx.payer, report.bucket);
-    switch (change.do) {
+    switch (change.action) {
       case 'delete-report':
         await markReportPurged(payerAccountId, reportName);
-        return deleteReport(cx.payer, reportName);
+        await deleteReport(cx.payer, reportName);
+        break;
       case 'delete-objects':
-        await cx.remember({ erasedAt: cx.now });
-        return bucket.erase(region, reportRoot(report));
+        await bucket.erase(region, reportRoot(report));
+        return { outcome: 'changed', notes: { erasedAt: cx.now } };
       case 'delete-test-object':
-        return bucket.erase(region, testObject);
+        await bucket.erase(region, testObject);
+        break;
       case 'put-bucket-policy':
-        return bucket.putPolicy(region, change.policy);
+        await bucket.putPolicy(region, change.policy);
+        break;
       case 'remove-bucket-policy':
-        return bucket.deletePolicy(region);
+        await bucket.deletePolicy(region);
+        break;
       case 'untag-bucket':
-        return bucket.replaceTags(region, change.tags);
+        await bucket.replaceTags(region, change.tags);
+        break;
       case 'delete-bucket':
-        return (await bucket.delete(region)) ? undefined : rejected;
+        return (await bucket.delete(region)) ? 'changed' : 'not-changed';
     }
+    return 'changed';
   },
 });
 
@@ -198,7 +222,7 @@ interface Decision {
   kept: Removal['kept'];
 }
 
-function decide(input: Input, report: Place, seen: Seen): Decision {
+function decide(input: Input, report: Place, seen: Observation): Decision {
   const { definition, bucket } = seen;
   const arn = reportArn(input.leaving.payerAccountId, report.reportName);
   const data = `arn:aws:s3:::${report.bucket}/${reportRoot(report)}*`;
@@ -213,13 +237,13 @@ function decide(input: Input, report: Place, seen: Seen): Decision {
 
   const changes: Change[] = [];
   const kept: Removal['kept'] = [];
-  if (definition && input.purgeReport) changes.push({ do: 'delete-report', resource: arn });
+  if (definition && input.purgeReport) changes.push({ action: 'delete-report', resource: arn });
   else if (definition)
     kept.push({
       resource: arn,
       why: 'kept unless purge names report: AWS goes on delivering, at the price of the storage',
     });
-  if (bucket?.holdsData && input.purgeData) changes.push({ do: 'delete-objects', resource: data });
+  if (bucket?.holdsData && input.purgeData) changes.push({ action: 'delete-objects', resource: data });
   else if (bucket?.holdsData)
     kept.push({ resource: data, why: 'CUR data is kept unless purge names data; its storage goes on costing' });
   const isDelivering = definition !== undefined && !input.purgeReport;
@@ -251,21 +275,21 @@ function addBucket(
     return;
   }
   if (purgeData && !bucket.takenOver && !bucket.holdsMore) {
-    if (bucket.holdsTestObject) changes.push({ do: 'delete-test-object', resource: `${resource}/${testObject}` });
-    changes.push({ do: 'delete-bucket', resource });
+    if (bucket.holdsTestObject) changes.push({ action: 'delete-test-object', resource: `${resource}/${testObject}` });
+    changes.push({ action: 'delete-bucket', resource });
     return;
   }
   keep(bucketReason(bucket));
   const sids: readonly string[] = bucket.takenOver ? [...billingSids, tlsOnlySid] : billingSids;
   const statements = bucket.policy?.Statement ?? [];
   const others = statements.filter(({ Sid = '' }) => !sids.includes(Sid));
-  if (bucket.policy && others.length === 0) changes.push({ do: 'remove-bucket-policy', resource });
+  if (bucket.policy && others.length === 0) changes.push({ action: 'remove-bucket-policy', resource });
   else if (bucket.policy && others.length < statements.length)
-    changes.push({ do: 'put-bucket-policy', resource, policy: { ...bucket.policy, Statement: others } });
+    changes.push({ action: 'put-bucket-policy', resource, policy: { ...bucket.policy, Statement: others } });
   if (!bucket.takenOver) return;
   const ours = Object.keys({ ...ownerTags({ deploymentId: '', runId: '' }), ...takenOverTags });
   const tags = Object.fromEntries(Object.entries(bucket.tags).filter(([key]) => !ours.includes(key)));
-  changes.push({ do: 'untag-bucket', resource, tags });
+  changes.push({ action: 'untag-bucket', resource, tags });
 }
 
 function bucketReason({ takenOver, holdsMore }: BucketSeen): string {
@@ -274,9 +298,11 @@ function bucketReason({ takenOver, holdsMore }: BucketSeen): string {
 }
 
 /** Last of all: until then the table knows of whom the payer's things are being taken away. */
-function forgetting({ leaving, forget }: Input, { users }: Seen): Change[] {
+function forgetting({ leaving, forget }: Input, { users }: Observation): Change[] {
   const own = targetId(leaving.target);
-  return forget && users.targets.some(({ targetId: id }) => id === own) ? [{ do: 'forget-target', resource: own }] : [];
+  return forget && users.targets.some(({ targetId: id }) => id === own)
+    ? [{ action: 'forget-target', resource: own }]
+    : [];
 }
 
 export const handler = stepHandler(removeReport);

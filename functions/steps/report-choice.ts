@@ -10,7 +10,8 @@ import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { type Target, targetOf } from '../../shared/model/target.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import { claimPayer, listPurgedReports } from '../../shared/targets/target-payers.ts';
+import { claimPayer } from '../../shared/targets/payer-targets.ts';
+import { listPurgedReports } from '../../shared/targets/purged-reports.ts';
 
 interface Input {
   payerAccountId: string;
@@ -18,7 +19,7 @@ interface Input {
   wanted: OnboardingRequest['report'];
 }
 
-interface Seen {
+interface Observation {
   reports: Report[];
   /** The name a new report gets: the wanted one, else the first default that no deleted report had. */
   name: string;
@@ -31,7 +32,7 @@ interface Seen {
 type Choice = Outputs['report-choice'];
 
 /** Reads every report, decides which one to use. A report of ours is `create`: its bucket is ours to keep right. */
-export const reportChoice = defineStep<'report-choice', Input, Seen, never>({
+export const reportChoice = defineStep<'report-choice', Input, Observation>({
   name: 'report-choice',
   summary: 'Looks at every existing report and decides whether to adopt one or to create one',
   permissions: {
@@ -51,7 +52,7 @@ export const reportChoice = defineStep<'report-choice', Input, Seen, never>({
   },
 
   /** From here on an offboarding elsewhere leaves the payer's things to us. */
-  async enlist(_cx, { payerAccountId, target }) {
+  async register(_cx, { payerAccountId, target }) {
     await claimPayer(payerAccountId, target);
     return undefined;
   },
@@ -121,8 +122,6 @@ export const reportChoice = defineStep<'report-choice', Input, Seen, never>({
       settingProblems(namesake).join(', ') || `it delivers to s3://${namesake.bucket}/${namesake.prefix}`;
     return { kind: 'refuse', code: 'report-differs', detail: `report ${name} exists: ${difference}` };
   },
-
-  apply: () => Promise.resolve(),
 });
 
 type Place = Pick<Report, 'reportName' | 'bucket' | 'prefix' | 'region'>;

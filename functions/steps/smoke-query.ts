@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { AthenaClient } from '@aws-sdk/client-athena';
 import type { AwsCredentialIdentity } from '@smithy/types';
+import * as z from 'zod';
 import { podChainPermission, walkPodChain } from '../../shared/access/credential-chain.ts';
 import { dataPolicy, type PayerData, payerDataOf } from '../../shared/access/payer-policy.ts';
-import { type QueryPlace, queryRows, type QuerySeen, readQuery, startQuery } from '../../shared/aws/athena.ts';
+import { type QueryPlace, queryRows, type QueryState, readQuery, startQuery } from '../../shared/aws/athena.ts';
 import { newClient } from '../../shared/aws/clients.ts';
 import { rules } from '../../shared/cluster/provisioner-role.ts';
 import { isAwsError, UserError } from '../../shared/errors/errors.ts';
@@ -12,6 +13,7 @@ import { explained } from '../../shared/kubecost/query-symptoms.ts';
 import { outputOf } from '../../shared/model/run.ts';
 import type { Outputs, Partition } from '../../shared/model/step-outputs.ts';
 import { defineStep, type Plan, type StepChange, type StepContext } from '../../shared/step/contract.ts';
+import { waitFor } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 type Output = Outputs['smoke-query'];
@@ -21,39 +23,41 @@ interface Input {
   data: PayerData;
   partition: Partition;
   day: string;
-  /** Where the pod's own way is closed to us. */
+  /** Used where we cannot take the pod's own way. */
   fallback: Exclude<Level, 'pod-chain'>;
   place: QueryPlace;
 }
 
-/** The step's notes: executions on their way, and a denial that IAM may still be about to lift. */
-interface Memo {
-  columnsId?: string;
-  costsId?: string;
-  columns?: number;
-  /** With which rights the latest one was asked. */
-  level?: Level;
-  askedAt?: number;
-  /** Counts the times a denied query was asked again: each needs a token of its own. */
-  tries?: number;
-  deniedSince?: number;
-  /** Athena's words where it refused to start the query at `askedAt`. */
-  denial?: string;
-}
+/** The latest execution of each query, and a denial that IAM may still be about to lift. */
+const Notes = z.object({
+  columnsId: z.string().optional(),
+  costsId: z.string().optional(),
+  columns: z.number().optional(),
+  /** The rights that the latest query was started with. */
+  level: z.enum(['table-only', 'narrowed-session', 'pod-chain']).optional(),
+  /** When the latest query was started, milliseconds since the epoch. */
+  askedAt: z.number().optional(),
+  /** Counts the restarts of a denied query: each needs a token of its own. */
+  tries: z.number().optional(),
+  deniedSince: z.number().optional(),
+  /** Athena's message where it refused to start the query at `askedAt`. */
+  denial: z.string().optional(),
+});
+type Notes = z.infer<typeof Notes>;
 
-interface Seen {
-  /** The latest one asked. */
-  query?: QuerySeen;
-  /** With which rights its rows were read. */
+interface Observation {
+  /** The latest one. */
+  query?: QueryState;
+  /** The rights that its rows were read with. */
   level?: Level;
-  /** What the first one found, before the second one is asked. */
+  /** The first query's answer, before the second one is started. */
   columns?: string[];
-  /** What the second one found. */
+  /** The second query's answer. */
   costs?: Record<string, string>[];
 }
 
 /** `columns`: how many the first query listed. */
-type Change = StepChange & { do: 'start-columns-query' | 'start-costs-query'; sql: string; columns: number };
+type Change = StepChange & { action: 'start-columns-query' | 'start-costs-query'; sql: string; columns: number };
 
 /** STS takes no longer session policies. */
 const sessionPolicyCharacters = 2048;
@@ -62,7 +66,7 @@ const rowsKept = 10;
 const propagationMs = 120_000;
 const askAgainMs = 10_000;
 
-export const smokeQuery = defineStep<'smoke-query', Input, Seen, Change>({
+export const smokeQuery = defineStep<'smoke-query', Input, Observation, Change, Notes>({
   name: 'smoke-query',
   summary: 'Runs Kubecost’s two queries for one day with the rights Kubecost will have',
   permissions: {
@@ -100,6 +104,7 @@ export const smokeQuery = defineStep<'smoke-query', Input, Seen, Change>({
     kubernetes: [rules.pods, rules.token],
   },
   proof: true,
+  notes: Notes,
   after: ['payer-policy'],
 
   input({ run }) {
@@ -116,10 +121,10 @@ export const smokeQuery = defineStep<'smoke-query', Input, Seen, Change>({
   },
 
   async observe(cx, input) {
-    const { columnsId, costsId, askedAt } = cx.memo as Memo;
+    const { columnsId, costsId, askedAt } = cx.notes;
     const id = costsId || columnsId;
     if (!id) return {};
-    // How far a query is anybody may ask: only starting it and reading its rows has to be proven.
+    // Only starting a query and reading its rows has to be proven; its state is read with our own rights.
     const query =
       askedAt === cx.now
         ? { id, state: 'QUEUED', reason: '', scannedBytes: 0 }
@@ -132,9 +137,9 @@ export const smokeQuery = defineStep<'smoke-query', Input, Seen, Change>({
       : { query, level, columns: rows.map(({ column_name: name = '' }) => name) };
   },
 
-  plan(input, seen, { memo, now }): Plan<Change, Output> {
+  plan(input, seen, { notes, now }): Plan<Change, Output, Notes> {
     const { data, partition, day, fallback, place } = input;
-    const { columnsId, costsId, columns = 0, level = fallback, askedAt, deniedSince = now, denial } = memo as Memo;
+    const { columnsId, costsId, columns = 0, level = fallback, askedAt, deniedSince = now, denial } = notes;
     const output: Output = {
       level: weaker(level, seen.level ?? level),
       columns,
@@ -145,25 +150,26 @@ export const smokeQuery = defineStep<'smoke-query', Input, Seen, Change>({
       queryExecutionIds: [columnsId ?? '', costsId ?? ''].filter((id) => id !== ''),
     };
     const resource = `arn:aws:athena:${data.region}:${data.accountId}:workgroup/${place.workgroup}`;
-    const ask = (what: Change['do'], sql: string, found = 0): Plan<Change, Output> => ({
+    const ask = (action: Change['action'], sql: string, found = 0): Plan<Change, Output, Notes> => ({
       kind: 'change',
-      changes: [{ do: what, resource, sql, columns: found }],
+      changes: [{ action, resource, sql, columns: found }],
       expected: output,
     });
-    const failed = (reason: string): Plan<Change, Output> => ({
+    const failed = (reason: string): Plan<Change, Output, Notes> => ({
       kind: 'refuse',
       code: 'query-failed',
       detail: explained(reason),
     });
-    const waitForRights: Plan<Change, Output> = {
-      kind: 'wait',
-      reason: 'the payer role’s rights to take effect',
-      seconds: askAgainMs / 1000,
-      // Only a net: a denial that lasts is refused below, in Athena's words.
-      deadlineSeconds: 3 * (propagationMs / 1000),
-      overdue: 'query-failed',
-      expected: output,
-    };
+    const waitForRights = waitFor<Output, Notes>(
+      {
+        reason: 'the payer role’s rights to take effect',
+        seconds: askAgainMs / 1000,
+        // A backstop: a lasting denial is refused below, with Athena's message.
+        deadlineSeconds: 3 * (propagationMs / 1000),
+        overdue: 'query-failed',
+      },
+      output,
+    );
 
     const late = now - deniedSince >= propagationMs;
     if (denial && askedAt === now) return late ? failed(denial) : waitForRights;
@@ -175,18 +181,19 @@ export const smokeQuery = defineStep<'smoke-query', Input, Seen, Change>({
         break;
       case 'QUEUED':
       case 'RUNNING':
-        return {
-          kind: 'wait',
-          reason: `query ${query.id}`,
-          seconds: 5,
-          deadlineSeconds: 600,
-          expectedSeconds: 10,
-          overdue: 'query-overdue',
-          expected: output,
-        };
+        return waitFor(
+          {
+            reason: `Athena to finish query ${query.id}`,
+            seconds: 5,
+            deadlineSeconds: 600,
+            expectedSeconds: 10,
+            overdue: 'query-overdue',
+          },
+          output,
+        );
       default:
         if (!isDenial(query.reason) || late) return failed(query.reason);
-        // Both are asked again: the second query's text needs the first one's answer.
+        // Both are started again: the second query's text needs the first one's answer.
         return now - (askedAt ?? 0) < askAgainMs ? waitForRights : askColumns();
     }
     if (seen.columns?.length === 0)
@@ -199,27 +206,27 @@ export const smokeQuery = defineStep<'smoke-query', Input, Seen, Change>({
     return { kind: 'ready', output, ...(output.rowCount === 0 && { warnings: [empty] }) };
   },
 
-  async apply(cx, change, input) {
-    const { tries: before = 0, columnsId, deniedSince } = cx.memo as Memo;
-    const again = change.do === 'start-columns-query' && columnsId !== undefined;
+  async apply(cx, change, { input }) {
+    const { tries: before = 0, columnsId, deniedSince } = cx.notes;
+    const again = change.action === 'start-columns-query' && columnsId !== undefined;
     const tries = again ? before + 1 : before;
-    const notes: Memo = { askedAt: cx.now, tries, denial: '', ...(again && { deniedSince: deniedSince ?? cx.now }) };
+    const notes: Notes = { askedAt: cx.now, tries, denial: '', ...(again && { deniedSince: deniedSince ?? cx.now }) };
     try {
       const { athena, level } = await enterAthena(cx, input);
       const hash = createHash('sha256').update(`${tries} ${change.sql}`).digest('hex');
       const id = await startQuery(athena, input.place, change.sql, `${cx.run.runId}-${cx.run.attempt}-${hash}`);
-      const ids = change.do === 'start-costs-query' ? { costsId: id } : { columnsId: id, costsId: '' };
-      await cx.remember({ ...notes, ...ids, level, columns: change.columns });
+      const ids = change.action === 'start-costs-query' ? { costsId: id } : { columnsId: id, costsId: '' };
+      return { outcome: 'changed', notes: { ...notes, ...ids, level, columns: change.columns } };
     } catch (error) {
       if (!isAwsError(error, 'AccessDenied', 'AccessDeniedException', 'InvalidRequestException')) throw error;
       if (!isDenial(`${error.name} ${error.message}`))
         throw new UserError('query-failed', explained(error.message), { cause: error });
-      await cx.remember({ ...notes, deniedSince: deniedSince ?? cx.now, denial: error.message });
+      return { outcome: 'not-changed', notes: { ...notes, deniedSince: deniedSince ?? cx.now, denial: error.message } };
     }
   },
 });
 
-/** A role that may write results and not read them learns it only here. */
+/** Fails only here for a role that may write results and not read them. */
 async function provenRows(athena: AthenaClient, id: string): Promise<Record<string, string>[]> {
   try {
     return await queryRows(athena, id);
@@ -229,23 +236,10 @@ async function provenRows(athena: AthenaClient, id: string): Promise<Record<stri
   }
 }
 
-interface Entered {
-  athena: AthenaClient;
-  level: Level;
-}
-
-const entered = new WeakMap<StepContext, Promise<Entered>>();
-
-/** Athena with the rights that are to be proven; the way there is walked once per invocation. */
-function enterAthena(cx: StepContext, input: Input): Promise<Entered> {
-  const known = entered.get(cx);
-  if (known) return known;
-  const entering = credentialsFor(cx, input).then(({ credentials, level }) => ({
-    athena: newClient(AthenaClient, input.data.region, () => Promise.resolve(credentials)),
-    level,
-  }));
-  entered.set(cx, entering);
-  return entering;
+/** Athena with the rights that are to be proven. */
+async function enterAthena(cx: StepContext, input: Input): Promise<{ athena: AthenaClient; level: Level }> {
+  const { credentials, level } = await credentialsFor(cx, input);
+  return { athena: newClient(AthenaClient, input.data.region, () => Promise.resolve(credentials)), level };
 }
 
 async function credentialsFor(
@@ -262,7 +256,7 @@ async function credentialsFor(
   return { credentials, level: fallback };
 }
 
-/** A pod may come or go between a query and its rows: the evidence is what the weaker of the two proves. */
+/** A pod may start or end between a query and its rows: then only the weaker of the two levels is proven. */
 function weaker(a: Level, b: Level): Level {
   const levels: Level[] = ['table-only', 'narrowed-session', 'pod-chain'];
   return levels.find((level) => level === a || level === b) ?? a;

@@ -1,4 +1,3 @@
-import { connectKubernetes } from '../../shared/cluster/connection.ts';
 import { rules } from '../../shared/cluster/provisioner-role.ts';
 import { findPayer } from '../../shared/integration-file/merge.ts';
 import { loadedKeys } from '../../shared/kubecost/connection-check.ts';
@@ -10,9 +9,10 @@ import { fileOf, readSecret, type Secret } from '../../shared/publication/integr
 import { listSecretReaders, mayReadSecret, type SecretReader } from '../../shared/publication/secret-readers.ts';
 import { holdersOfOldFile } from '../../shared/publication/workload-restart.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
+import { waitFor } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
-interface Seen {
+interface Observation {
   /** There is no cluster any more, or it does not let us look. */
   isHidden: boolean;
   /** The file holds the entry again. */
@@ -36,7 +36,7 @@ const watchMs = 30 * 60_000;
 const closelyMs = 5 * 60_000;
 const [closeSeconds, calmSeconds] = [15, 60];
 
-const notLooked: Seen = { isHidden: true, isBack: false, readers: [] };
+const notLooked: Observation = { isHidden: true, isBack: false, readers: [] };
 
 function keysIn(secret: Secret | undefined, payerAccountId: string): string[] {
   const file = fileOf(secret);
@@ -47,7 +47,7 @@ function keysIn(secret: Secret | undefined, payerAccountId: string): string[] {
 function loadedBy({ publishedKey }: Leaver, reader: Watched, watchedMs: number): string | undefined {
   const { workload, mount, stale, lingering } = reader;
   const [key] = lingering ?? [];
-  if (key !== undefined) return `${workload} to let go of ${key}, normally within 2 minutes`;
+  if (key !== undefined) return `${workload} to unload ${key}, normally within 2 minutes`;
   // What others had put into the file is theirs to roll out: of that only the consumer's word counts.
   if (publishedKey === null) return undefined;
   if (stale.length > 0) return `${workload} to replace ${stale.join(', ')}, which read the file before`;
@@ -59,7 +59,7 @@ function loadedBy({ publishedKey }: Leaver, reader: Watched, watchedMs: number):
 }
 
 /** Nothing that the entry works through goes before the consumer has let go of it: else it would log failures of it for ever. */
-export const unloadProof = defineStep<'unload-proof', Leaver, Seen, never>({
+export const unloadProof = defineStep<'unload-proof', Leaver, Observation>({
   name: 'unload-proof',
   summary: 'Watches the workload until it no longer has the entry.',
   proof: true,
@@ -69,11 +69,11 @@ export const unloadProof = defineStep<'unload-proof', Leaver, Seen, never>({
 
   input: ({ run }) => leaverOf(run),
 
-  async observe(cx, { target, payerAccountId, publishedKey, clusterExists }): Promise<Seen> {
+  async observe(cx, { target, payerAccountId, publishedKey, clusterExists }): Promise<Observation> {
     // The step before has told what that means.
     if (!clusterExists || !(await mayReadSecret(cx, target))) return notLooked;
     const { namespace, secretName } = target;
-    const kubernetes = connectKubernetes(cx);
+    const kubernetes = cx.kubernetes;
     const [secret, readers] = await Promise.all([
       readSecret(kubernetes, namespace, secretName),
       listSecretReaders(kubernetes, target),
@@ -111,18 +111,17 @@ export const unloadProof = defineStep<'unload-proof', Leaver, Seen, never>({
     if (reason === undefined) return { kind: 'ready', output };
     if (now - since >= watchMs)
       return { kind: 'refuse', code: 'entry-still-loaded', detail: `after 30 minutes still waiting for ${reason}` };
-    return {
-      kind: 'wait',
-      reason,
-      seconds: now - since < closelyMs ? closeSeconds : calmSeconds,
-      // Only a net: the watch ends first.
-      deadlineSeconds: (2 * watchMs) / 1000,
-      overdue: 'entry-still-loaded',
-      expected: output,
-    };
+    return waitFor(
+      {
+        reason,
+        seconds: now - since < closelyMs ? closeSeconds : calmSeconds,
+        // A backstop: the watch ends first.
+        deadlineSeconds: (2 * watchMs) / 1000,
+        overdue: 'entry-still-loaded',
+      },
+      output,
+    );
   },
-
-  apply: () => Promise.resolve(),
 });
 
 export const handler = stepHandler(unloadProof);

@@ -8,7 +8,6 @@ import type { AwsCredentialIdentity } from '@smithy/types';
 import { newClient } from '../aws/clients.ts';
 import { assumeRoleForPodIdentity } from '../aws/eks-auth.ts';
 import { toIdentity } from '../aws/target-account.ts';
-import { connectKubernetes } from '../cluster/connection.ts';
 import { isAwsError, TerminalError } from '../errors/errors.ts';
 import { listPods, type Pod } from '../kubernetes/pods.ts';
 import { outputOf, podRoleOf } from '../model/run.ts';
@@ -115,7 +114,7 @@ async function runningPod(cx: StepContext): Promise<Pod | undefined> {
   const { podSelector } = outputOf(cx.run, 'discovery');
   if (podSelector === null) return undefined;
   const { serviceAccount } = podRoleOf(cx.run);
-  const pods = await listPods(connectKubernetes(cx), cx.run.request.kubecost.namespace, podSelector);
+  const pods = await listPods(cx.kubernetes, cx.run.request.kubecost.namespace, podSelector);
   return pods.find(
     ({ metadata, spec, status }) =>
       spec.serviceAccountName === serviceAccount && status?.phase === 'Running' && !('deletionTimestamp' in metadata),
@@ -128,7 +127,7 @@ async function serviceAccountToken(cx: StepContext, audience: string, pod?: Pod)
   const { namespace } = cx.run.request.kubecost;
   const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${serviceAccount}/token`;
   const boundObjectRef = pod && { apiVersion: 'v1', kind: 'Pod', name: pod.metadata.name, uid: pod.metadata.uid };
-  const answer = await connectKubernetes(cx).create<{ status?: { token?: string } }>(path, {
+  const answer = await cx.kubernetes.create<{ status?: { token?: string } }>(path, {
     apiVersion: 'authentication.k8s.io/v1',
     kind: 'TokenRequest',
     spec: { audiences: [audience], expirationSeconds: tokenSeconds, ...(boundObjectRef && { boundObjectRef }) },

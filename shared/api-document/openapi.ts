@@ -145,7 +145,9 @@ function refusalsOf(route: Route): Operation['responses'] {
     ...Object.fromEntries([...byStatus].map(([status, codes]) => [status, problem(codes.join(', '))])),
     ...(!route.open && { 403: gateway('The request is not signed, or its signer lacks execute-api:Invoke') }),
     429: gateway('Too many requests'),
-    default: problem('`throttled` or `aws-unavailable` (503, with Retry-After), `unexpected` (500)'),
+    default: problem(
+      '`throttled` or `aws-unavailable` (503, with Retry-After), `record-unreadable` or `unexpected` (500)',
+    ),
   };
 }
 

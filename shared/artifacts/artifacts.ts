@@ -74,7 +74,7 @@ export function artifactsOf(run: RunRecord, provisionerArn: string): z.input<typ
 
 function entryArtifacts(entry: IntegrationEntry): z.input<typeof Entry> {
   const inFormat = (format: 'legacy' | 'configurations') =>
-    JSON.parse(renderEntry(entry, format)) as Record<string, unknown>;
+    z.record(z.string(), z.unknown()).parse(JSON.parse(renderEntry(entry, format)));
   const alone = (format: 'legacy' | 'configurations') => {
     const file = mergeEntries(undefined, [entry], { format, takeOver: false, ownedKeys: new Set() });
     if (file.kind === 'refused') throw new Error(`an entry alone does not make a file: ${file.detail}`);

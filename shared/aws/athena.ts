@@ -4,14 +4,34 @@ import {
   GetQueryResultsCommand,
   GetWorkGroupCommand,
   StartQueryExecutionCommand,
-  type WorkGroup,
 } from '@aws-sdk/client-athena';
 import { isAwsError } from '../errors/errors.ts';
 
+export interface Workgroup {
+  isDisabled: boolean;
+  /** Athena keeps the results itself, in no bucket of the account. */
+  hasManagedResults: boolean;
+  /** Queries cannot choose another location. */
+  isEnforced: boolean;
+  /** Where results go; undefined if nobody has set it. */
+  location: string | undefined;
+  /** ARN of the key that encrypts the results. */
+  kmsKeyArn: string | undefined;
+}
+
 /** Athena has no exception for a missing workgroup, only this message. */
-export async function findWorkgroup(athena: AthenaClient, name: string): Promise<WorkGroup | undefined> {
+export async function findWorkgroup(athena: AthenaClient, name: string): Promise<Workgroup | undefined> {
   const answer = await unlessMissing(() => athena.send(new GetWorkGroupCommand({ WorkGroup: name })));
-  return answer?.WorkGroup;
+  if (!answer?.WorkGroup) return undefined;
+  const { State: state, Configuration: configuration } = answer.WorkGroup;
+  const results = configuration?.ResultConfiguration;
+  return {
+    isDisabled: state === 'DISABLED',
+    hasManagedResults: configuration?.ManagedQueryResultsConfiguration?.Enabled ?? false,
+    isEnforced: configuration?.EnforceWorkGroupConfiguration ?? false,
+    location: results?.OutputLocation,
+    kmsKeyArn: results?.EncryptionConfiguration?.KmsKey,
+  };
 }
 
 /** Runs a call on a workgroup that may be gone. */
@@ -24,10 +44,6 @@ export async function unlessMissing<T>(call: () => Promise<T>): Promise<T | unde
   }
 }
 
-export function locationOf(workgroup: WorkGroup | undefined): string | undefined {
-  return workgroup?.Configuration?.ResultConfiguration?.OutputLocation;
-}
-
 export interface QueryPlace {
   workgroup: string;
   database: string;
@@ -35,10 +51,10 @@ export interface QueryPlace {
   location: string;
 }
 
-export interface QuerySeen {
+export interface QueryState {
   id: string;
   state: string;
-  /** Athena's own words for a failure. */
+  /** Athena's message about a failure; empty if there is none. */
   reason: string;
   scannedBytes: number;
 }
@@ -57,7 +73,7 @@ export async function startQuery(athena: AthenaClient, place: QueryPlace, sql: s
   return answer.QueryExecutionId ?? '';
 }
 
-export async function readQuery(athena: AthenaClient, id: string): Promise<QuerySeen> {
+export async function readQuery(athena: AthenaClient, id: string): Promise<QueryState> {
   const { QueryExecution: query } = await athena.send(new GetQueryExecutionCommand({ QueryExecutionId: id }));
   return {
     id,

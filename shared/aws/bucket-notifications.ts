@@ -5,6 +5,7 @@ import {
   PutBucketNotificationConfigurationCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
+import * as z from 'zod';
 import { absentIf } from '../errors/errors.ts';
 import type { TargetAccount } from './target-account.ts';
 
@@ -20,6 +21,14 @@ interface Place {
 }
 
 const lists = ['LambdaFunctionConfigurations', 'QueueConfigurations', 'TopicConfigurations'] as const;
+
+/** As a step's notes hold them: S3's own shape, of which only the outside is checked. */
+export const SavedNotifications = z.custom<Notifications>(
+  (saved) =>
+    z
+      .looseObject(Object.fromEntries(lists.map((list) => [list, z.array(z.looseObject({})).optional()])))
+      .safeParse(saved).success,
+);
 
 export async function readNotifications(payer: TargetAccount, { bucket, region }: Place): Promise<Notifications> {
   const answer = await absentIf(['NoSuchBucket'], () =>

@@ -65,7 +65,7 @@ export async function assumeRoleForPodIdentity(
 
 /** No way leads from the hub's network to the service, and none will in a minute. */
 function unlessUnreachable(error: unknown): never {
-  const { code = '' } = error as { code?: string };
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   if (!['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND'].includes(code)) throw error;
   throw new EksAuthError('Unreachable', `EKS Auth cannot be reached: ${code}`, 0);
 }

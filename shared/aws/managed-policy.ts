@@ -71,37 +71,37 @@ export async function listAttachedRoles(iam: IAMClient, arn: string): Promise<st
 }
 
 export type PolicyChange =
-  | { do: 'create-policy' | 'create-policy-version'; resource: string; document: PolicyDocument }
-  | { do: 'delete-policy-version'; resource: string; note: string; versionId: string }
-  | { do: 'tag-policy' | 'delete-policy'; resource: string }
-  | { do: 'attach-policy' | 'detach-policy'; resource: string; roleArn: string };
+  | { action: 'create-policy' | 'create-policy-version'; resource: string; document: PolicyDocument }
+  | { action: 'delete-policy-version'; resource: string; note: string; versionId: string }
+  | { action: 'tag-policy' | 'delete-policy'; resource: string }
+  | { action: 'attach-policy' | 'detach-policy'; resource: string; roleArn: string };
 
 /** What makes the policy say `document`. A policy keeps five versions: the oldest goes first. */
 export function policyChanges(policy: SeenPolicy | undefined, arn: string, document: PolicyDocument): PolicyChange[] {
-  if (!policy) return [{ do: 'create-policy', resource: arn, document }];
+  if (!policy) return [{ action: 'create-policy', resource: arn, document }];
   const changes: PolicyChange[] = [];
   if (!samePolicy(policy.document, document)) {
     const [oldest] = policy.spareVersions;
     if (oldest && policy.spareVersions.length >= maxVersions - 1) changes.push(deleteVersion(arn, oldest));
-    changes.push({ do: 'create-policy-version', resource: arn, document });
+    changes.push({ action: 'create-policy-version', resource: arn, document });
   }
-  if (policy.ownership === 'foreign') changes.push({ do: 'tag-policy', resource: arn });
+  if (policy.ownership === 'foreign') changes.push({ action: 'tag-policy', resource: arn });
   return changes;
 }
 
 /** What removes a policy that no role has attached: its default version goes with it, the others before it. */
 export function policyRemoval({ arn, spareVersions }: SeenPolicy): PolicyChange[] {
-  return [...spareVersions.map((version) => deleteVersion(arn, version)), { do: 'delete-policy', resource: arn }];
+  return [...spareVersions.map((version) => deleteVersion(arn, version)), { action: 'delete-policy', resource: arn }];
 }
 
 function deleteVersion(arn: string, versionId: string): PolicyChange {
-  return { do: 'delete-policy-version', resource: arn, note: versionId, versionId };
+  return { action: 'delete-policy-version', resource: arn, note: versionId, versionId };
 }
 
 /** @throws UserError target-full if the role holds as many policies as it may */
 export async function applyPolicyChange(iam: IAMClient, change: PolicyChange, owner: Owner): Promise<void> {
   const PolicyArn = change.resource;
-  switch (change.do) {
+  switch (change.action) {
     case 'create-policy':
       return unlessTaken(['EntityAlreadyExists', 'EntityAlreadyExistsException'], () =>
         iam.send(

@@ -12,9 +12,9 @@ import { findRole, parseRoleArn } from './role.ts';
 import { ownerTags, takenOverTags } from './tags.ts';
 
 export type RoleRemoval =
-  | { do: 'remove-role-policy'; resource: string; note: string; policyName: string }
+  | { action: 'remove-role-policy'; resource: string; note: string; policyName: string }
   /** `release-role`: takes our tags off a role that was taken over. They permit everything else, so they go last. */
-  | { do: 'delete-role' | 'release-role'; resource: string };
+  | { action: 'delete-role' | 'release-role'; resource: string };
 
 const gone = ['NoSuchEntity', 'NoSuchEntityException'];
 
@@ -28,7 +28,7 @@ export async function listInlinePolicies(iam: IAMClient, roleArn: string): Promi
 export async function applyRoleRemoval(iam: IAMClient, change: RoleRemoval, owner: Owner): Promise<void> {
   const RoleName = parseRoleArn(change.resource).name;
   const isNotOurs = async () => (await findRole(iam, RoleName, owner))?.ownership !== 'ours';
-  switch (change.do) {
+  switch (change.action) {
     case 'remove-role-policy':
       await absentIf(gone, () => iam.send(new DeleteRolePolicyCommand({ RoleName, PolicyName: change.policyName })));
       return;

@@ -49,24 +49,24 @@ export async function findRole(iam: IAMClient, name: string, owner: Owner): Prom
 }
 
 export type RoleChange = {
-  do: 'create-role' | 'update-trust' | 'tag-role';
+  action: 'create-role' | 'update-trust' | 'tag-role';
   resource: string;
   trust: PolicyDocument;
 };
 
 /** What makes the role trust as `trust` says, and ours. */
 export function roleChanges(role: SeenRole | undefined, arn: string, trust: PolicyDocument): RoleChange[] {
-  if (!role) return [{ do: 'create-role', resource: arn, trust }];
+  if (!role) return [{ action: 'create-role', resource: arn, trust }];
   const changes: RoleChange[] = [];
-  if (!samePolicy(role.trust, trust)) changes.push({ do: 'update-trust', resource: role.arn, trust });
-  if (role.ownership === 'foreign') changes.push({ do: 'tag-role', resource: role.arn, trust });
+  if (!samePolicy(role.trust, trust)) changes.push({ action: 'update-trust', resource: role.arn, trust });
+  if (role.ownership === 'foreign') changes.push({ action: 'tag-role', resource: role.arn, trust });
   return changes;
 }
 
 export async function applyRoleChange(iam: IAMClient, change: RoleChange, owner: Owner): Promise<void> {
   const RoleName = parseRoleArn(change.resource).name;
   const document = JSON.stringify(change.trust);
-  switch (change.do) {
+  switch (change.action) {
     case 'create-role':
       return unlessTaken(['EntityAlreadyExists', 'EntityAlreadyExistsException'], () =>
         principalKnown(() =>

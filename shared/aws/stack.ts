@@ -3,16 +3,37 @@ import {
   DescribeStackEventsCommand,
   DescribeStackResourcesCommand,
   DescribeStacksCommand,
-  type Stack,
   type StackEvent,
 } from '@aws-sdk/client-cloudformation';
 import { isAwsError } from '../errors/errors.ts';
+import { fromTagList } from './tags.ts';
+
+export interface Stack {
+  /** ARN. */
+  id: string;
+  /** `CREATE_COMPLETE`, `DELETE_IN_PROGRESS` and so on. */
+  status: string;
+  /** CloudFormation's message about the status; empty if there is none. */
+  statusReason: string;
+  tags: Record<string, string>;
+  /** Milliseconds since the epoch. */
+  createdAt: number | undefined;
+}
 
 /** CloudFormation has no exception for a missing stack, only this message. */
 export async function describeStack(client: CloudFormationClient, name: string): Promise<Stack | undefined> {
   try {
     const { Stacks: stacks } = await client.send(new DescribeStacksCommand({ StackName: name }));
-    return stacks?.[0];
+    const stack = stacks?.[0];
+    return (
+      stack && {
+        id: stack.StackId ?? name,
+        status: stack.StackStatus ?? '',
+        statusReason: stack.StackStatusReason ?? '',
+        tags: fromTagList(stack.Tags),
+        createdAt: stack.CreationTime?.getTime(),
+      }
+    );
   } catch (error) {
     if (isAwsError(error, 'ValidationError') && error.message.includes('does not exist')) return undefined;
     throw error;
@@ -27,15 +48,12 @@ export async function stackResources(client: CloudFormationClient, name: string)
   );
 }
 
-/** What failed first since the stack was last asked to do something, in CloudFormation's words; everything later is its consequence. */
-export async function rootCause(
-  client: CloudFormationClient,
-  { StackId, StackStatus, StackStatusReason }: Stack,
-): Promise<string> {
+/** What failed first since the stack's latest request, with CloudFormation's message; everything later is its consequence. */
+export async function rootCause(client: CloudFormationClient, { id, status, statusReason }: Stack): Promise<string> {
   const events: StackEvent[] = [];
   let token: string | undefined;
   do {
-    const page = await client.send(new DescribeStackEventsCommand({ StackName: StackId, NextToken: token }));
+    const page = await client.send(new DescribeStackEventsCommand({ StackName: id, NextToken: token }));
     events.push(...(page.StackEvents ?? []));
     token = page.NextToken;
   } while (token);
@@ -49,6 +67,11 @@ export async function rootCause(
       ResourceType !== 'AWS::CloudFormation::Stack' &&
       ResourceStatusReason !== 'Resource creation cancelled',
   );
-  if (!first) return `${StackStatus ?? ''}: ${StackStatusReason ?? 'no reason given'}`;
+  if (!first) return `${status}: ${statusReason || 'no reason given'}`;
   return `${first.LogicalResourceId ?? ''}: ${first.ResourceStatusReason ?? 'no reason given'}`;
+}
+
+/** True while CloudFormation works on the stack. */
+export function isMoving({ status }: Stack): boolean {
+  return status.endsWith('_IN_PROGRESS');
 }

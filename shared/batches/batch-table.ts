@@ -1,48 +1,15 @@
-import { GetCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import * as z from 'zod';
+import { TerminalError } from '../errors/errors.ts';
 import { Refusal } from '../errors/problem.ts';
 import type { OnboardingRequest } from '../model/onboarding-request.ts';
 import { isRunId } from '../model/run-id.ts';
 import type { RunStatus } from '../model/run-schemas.ts';
-import { readDeployment } from '../platform/settings.ts';
-import { atWorkIndex, fromItem, pendingIndex, runIndexes, type RunSummary } from '../runs/run-table.ts';
-import { documentClient, holds } from '../table/document-table.ts';
-import type { BatchOptions } from './request.ts';
+import { RunKeyItem, type RunSummary, RunSummaryItem, summaryFields } from '../runs/run-item.ts';
+import { atWorkIndex, pendingIndex, runIndexes } from '../runs/run-table.ts';
+import { countItems, listItems, pageOfItems, putItem, readItem, updateAndRead } from '../table/document-table.ts';
+import { absent, allOf, type Condition, equals, exists, type Write } from '../table/expressions.ts';
+import { BatchChunkItem, BatchItem, BatchKeyItem, type BatchRecord } from './batch-record.ts';
 
-export const batchStates = ['running', 'paused', 'held', 'cancelled', 'ended'] as const;
-type BatchState = (typeof batchStates)[number];
-
-/** A batch as the table holds it; its onboardings lie in chunks beside it until they are started, and are runs from then on. */
-export interface BatchRecord {
-  batchId: string;
-  createdAt: string;
-  endedAt?: string;
-  state: BatchState;
-  /** Why nothing more is started. */
-  held?: string;
-  cancelledAt?: string;
-  /** Number of onboardings. */
-  size: number;
-  options: BatchOptions;
-  dryRun: boolean;
-  /** Place of the onboarding that is started next; those before it are runs. */
-  next: number;
-  /** Places before this one may be started: the canaries at first, then all. */
-  gate: number;
-  /** Failed runs beyond which nothing more is started. */
-  failureLimit: number;
-  /** Runs that were started lately, for the indexes show them late; `at` in milliseconds since the epoch. */
-  recent: { runId: string; at: number }[];
-  /** A round is under way that takes up again what had failed or was cancelled by then. */
-  retryBefore?: string;
-  /** List key of the last run of that round that is done. */
-  retryAfter?: string;
-  /** While the sweeper has to look after the batch. */
-  pendingKey?: 'batches';
-  /** Counts who wanted to dispatch while another one did. */
-  knocks: number;
-}
-
-const tableName = () => readDeployment().tableName;
 const batchKey = (batchId: string) => ({ pk: `batch#${batchId}`, sk: 'batch' });
 const chunkKey = (batchId: string, chunk: number) => ({
   pk: `batch#${batchId}`,
@@ -55,40 +22,25 @@ const requestsPerChunk = 50;
 /** Safe to repeat: the chunks, then the batch itself, which makes it exist. */
 export async function createBatch(batch: BatchRecord, requests: readonly OnboardingRequest[]): Promise<void> {
   const { batchId, ...fields } = batch;
-  const chunks = Array.from({ length: Math.ceil(requests.length / requestsPerChunk) }, (_, chunk) => ({
-    ...chunkKey(batchId, chunk),
-    // As text: a thousand requests as attributes take DynamoDB's client a tenth of a second.
-    requests: JSON.stringify(requests.slice(chunk * requestsPerChunk, (chunk + 1) * requestsPerChunk)),
-  }));
-  await Promise.all(chunks.map((Item) => documentClient().send(new PutCommand({ TableName: tableName(), Item }))));
-  await holds(() =>
-    documentClient().send(
-      new PutCommand({
-        TableName: tableName(),
-        // Without its id as an attribute, which would put it among its own runs.
-        Item: { ...batchKey(batchId), ...fields, listKey: `${batch.createdAt}#${batchId}` },
-        ConditionExpression: 'attribute_not_exists(pk)',
-      }),
-    ),
+  const chunks = Array.from({ length: Math.ceil(requests.length / requestsPerChunk) }, (_, chunk) =>
+    requests.slice(chunk * requestsPerChunk, (chunk + 1) * requestsPerChunk),
   );
+  await Promise.all(
+    chunks.map((chunk, index) => putItem(chunkKey(batchId, index), { requests: JSON.stringify(chunk) })),
+  );
+  // Without its id as an attribute, which would put it among its own runs.
+  await putItem(batchKey(batchId), { ...fields, listKey: `${batch.createdAt}#${batchId}` }, absent('pk'));
 }
 
 /** Batches that the sweeper has to look after, oldest first. */
-export async function listOpenBatchIds(): Promise<string[]> {
-  const items = await queryAll({
-    IndexName: pendingIndex.name,
-    KeyConditionExpression: '#key = :batches',
-    ExpressionAttributeNames: { '#key': pendingIndex.key },
-    ExpressionAttributeValues: { ':batches': 'batches' satisfies BatchRecord['pendingKey'] },
-  });
-  return items.map(({ pk }) => batchIdOf(pk));
+export function listOpenBatchIds(): Promise<string[]> {
+  const value = 'batches' satisfies BatchRecord['pendingKey'];
+  return listItems({ index: pendingIndex.name, partition: { key: pendingIndex.key, value } }, BatchKeyItem);
 }
 
-export async function readBatch(batchId: string): Promise<BatchRecord | undefined> {
-  const { Item } = await documentClient().send(
-    new GetCommand({ TableName: tableName(), Key: batchKey(batchId), ConsistentRead: true }),
-  );
-  return Item && fromBatchItem(Item);
+/** @throws TerminalError record-unreadable */
+export function readBatch(batchId: string): Promise<BatchRecord | undefined> {
+  return readItem(batchKey(batchId), BatchItem);
 }
 
 /** @throws Refusal batch-not-found */
@@ -98,31 +50,23 @@ export async function findBatch(batchId: string): Promise<BatchRecord> {
   return batch;
 }
 
-const keyAttributes = ['pk', 'sk', 'listKey'];
-
-function fromBatchItem(item: Record<string, unknown>): BatchRecord {
-  const fields = Object.entries(item).filter(([name]) => !keyAttributes.includes(name));
-  return { batchId: batchIdOf(item.pk), ...Object.fromEntries(fields) } as unknown as BatchRecord;
-}
-
-function batchIdOf(pk: unknown): string {
-  return String(pk).replace(/^batch#/, '');
-}
-
-/** The onboardings of places `from` to before `to`. */
+/**
+ * The onboardings of places `from` to before `to`.
+ * @throws TerminalError record-unreadable
+ */
 export async function readRequests(batchId: string, from: number, to: number): Promise<OnboardingRequest[]> {
   const first = Math.floor(from / requestsPerChunk);
   const last = Math.floor((to - 1) / requestsPerChunk);
   const chunks = await Promise.all(
-    Array.from({ length: last - first + 1 }, async (_, index) => {
-      const Key = chunkKey(batchId, first + index);
-      const { Item } = await documentClient().send(
-        new GetCommand({ TableName: tableName(), Key, ConsistentRead: true }),
-      );
-      return JSON.parse(String(Item?.requests)) as OnboardingRequest[];
-    }),
+    Array.from({ length: last - first + 1 }, (_, index) => readChunk(batchId, first + index)),
   );
   return chunks.flat().slice(from - first * requestsPerChunk, to - first * requestsPerChunk);
+}
+
+async function readChunk(batchId: string, index: number): Promise<OnboardingRequest[]> {
+  const chunk = await readItem(chunkKey(batchId, index), BatchChunkItem);
+  if (!chunk) throw new TerminalError('record-unreadable', `batch ${batchId} has lost its chunk ${index + 1}`);
+  return chunk.requests;
 }
 
 /** Undefined removes a field. */
@@ -132,98 +76,50 @@ export type BatchChange = { [Field in keyof BatchRecord]?: BatchRecord[Field] | 
  * One conditional update; undefined if the batch is not as expected any more.
  * @param expected fields and the values they must still have
  */
-export async function updateBatch(
+export function updateBatch(
   batchId: string,
   to: BatchChange,
   expected: Partial<Pick<BatchRecord, 'state' | 'next' | 'gate' | 'retryBefore'>>,
 ): Promise<BatchRecord | undefined> {
-  const fields = [...new Set([...Object.keys(to), ...Object.keys(expected)])];
-  const nameOf = (field: string) => `#n${fields.indexOf(field)}`;
-  const set = Object.entries(to).filter(([, value]) => value !== undefined);
-  const remove = Object.entries(to).filter(([, value]) => value === undefined);
-  return update(batchId, {
-    UpdateExpression: [
-      ...(set.length > 0 ? [`SET ${set.map(([field]) => `${nameOf(field)} = :to${field}`).join(', ')}`] : []),
-      ...(remove.length > 0 ? [`REMOVE ${remove.map(([field]) => nameOf(field)).join(', ')}`] : []),
-    ].join(' '),
-    ConditionExpression: [
-      'attribute_exists(pk)',
-      ...Object.keys(expected).map((field) => `${nameOf(field)} = :is${field}`),
-    ].join(' AND '),
-    ExpressionAttributeNames: Object.fromEntries(fields.map((field) => [nameOf(field), field])),
-    ExpressionAttributeValues: Object.fromEntries([
-      ...set.map(([field, value]) => [`:to${field}`, value]),
-      ...Object.entries(expected).map(([field, value]) => [`:is${field}`, value]),
-    ]) as Record<string, unknown>,
-  });
+  const writes = Object.entries(to).map(([at, value]): Write => ({ at, to: value }));
+  return update(batchId, writes, ...Object.entries(expected).map(([at, value]) => equals(at, value)));
 }
 
-/** Tells whoever dispatches that there may be more to do than it has seen. */
-export async function knock(batchId: string): Promise<void> {
-  await update(batchId, {
-    UpdateExpression: 'ADD knocks :one',
-    ConditionExpression: 'attribute_exists(pk)',
-    ExpressionAttributeValues: { ':one': 1 },
-  });
+/** Tells the caller that is dispatching now that there may be more to do than it has seen. */
+export async function requestDispatch(batchId: string): Promise<void> {
+  await update(batchId, [{ at: 'knocks', plus: 1 }]);
 }
 
-async function update(
+function update(
   batchId: string,
-  expressions: Omit<ConstructorParameters<typeof UpdateCommand>[0], 'TableName' | 'Key' | 'ReturnValues'>,
+  writes: readonly Write[],
+  ...conditions: Condition[]
 ): Promise<BatchRecord | undefined> {
-  let updated: BatchRecord | undefined;
-  await holds(async () => {
-    const { Attributes } = await documentClient().send(
-      new UpdateCommand({ TableName: tableName(), Key: batchKey(batchId), ReturnValues: 'ALL_NEW', ...expressions }),
-    );
-    updated = Attributes && fromBatchItem(Attributes);
-  });
-  return updated;
+  return updateAndRead(batchKey(batchId), BatchItem, writes, allOf(exists('pk'), ...conditions));
 }
 
 /** Ids of the batch's runs that take a place, as far as the index shows them yet. */
-export async function listAtWork(batchId: string): Promise<string[]> {
-  const items = await queryAll({
-    IndexName: atWorkIndex.name,
-    KeyConditionExpression: '#key = :batch',
-    ExpressionAttributeNames: { '#key': atWorkIndex.key },
-    ExpressionAttributeValues: { ':batch': batchId },
-  });
-  return items.map(({ pk }) => String(pk).replace(/^run#/, ''));
+export function listAtWork(batchId: string): Promise<string[]> {
+  const { name, key } = atWorkIndex;
+  return listItems({ index: name, partition: { key, value: batchId } }, RunKeyItem);
 }
 
-const ofStatus = (batchId: string, status: RunStatus) => ({
-  IndexName: runIndexes.batchStatus.name,
-  KeyConditionExpression: '#key = :value',
-  ExpressionAttributeNames: { '#key': runIndexes.batchStatus.key },
-  ExpressionAttributeValues: { ':value': `${batchId}#${status}` },
-});
-
-export async function countRuns(batchId: string, status: RunStatus): Promise<number> {
-  let count = 0;
-  let start: Record<string, unknown> | undefined;
-  do {
-    const page = await documentClient().send(
-      new QueryCommand({
-        TableName: tableName(),
-        ...ofStatus(batchId, status),
-        Select: 'COUNT',
-        ExclusiveStartKey: start,
-      }),
-    );
-    count += page.Count ?? 0;
-    start = page.LastEvaluatedKey;
-  } while (start);
-  return count;
+function ofStatus(batchId: string, status: RunStatus) {
+  const { name, key } = runIndexes.batchStatus;
+  return { index: name, partition: { key, value: `${batchId}#${status}` } };
 }
+
+export function countRuns(batchId: string, status: RunStatus): Promise<number> {
+  return countItems(ofStatus(batchId, status));
+}
+
+const { runId, cancelRequestedAt, status, createdAt, startedAt, endedAt, error, planned } = summaryFields;
+
+export const ActiveRun = z.looseObject({ runId, cancelRequestedAt });
 
 /** Oldest first. */
-export async function listBatchRuns(
-  batchId: string,
-  status: RunStatus,
-): Promise<Pick<RunSummary, 'runId' | 'cancelRequestedAt'>[]> {
-  const ProjectionExpression = 'runId, cancelRequestedAt';
-  return (await queryAll({ ...ofStatus(batchId, status), ProjectionExpression })) as unknown as RunSummary[];
+export function listBatchRuns(batchId: string, status: RunStatus): Promise<z.output<typeof ActiveRun>[]> {
+  return listItems({ ...ofStatus(batchId, status), fields: Object.keys(ActiveRun.shape) }, ActiveRun);
 }
 
 /** What a batch shows of its runs: not the request, which is most of a run. */
@@ -234,17 +130,17 @@ export type ShownRun = Pick<
   request: Pick<OnboardingRequest, 'payerAccountId'>;
 };
 
+const shownFields = { runId, status, createdAt, startedAt, endedAt, error, planned };
+export const ShownRun: z.ZodType<ShownRun> = z.looseObject({
+  ...shownFields,
+  request: z.looseObject({ payerAccountId: z.string() }),
+});
+
 /** All that have been started, oldest first. By one query, which sees each in one status while they move from one to the next. */
-export async function listShownRuns(batchId: string): Promise<ShownRun[]> {
+export function listShownRuns(batchId: string): Promise<ShownRun[]> {
   const { name, key } = runIndexes.batchId;
-  const items = await queryAll({
-    IndexName: name,
-    KeyConditionExpression: '#key = :batch',
-    ProjectionExpression: 'runId, #status, createdAt, startedAt, endedAt, #error, planned, #request.payerAccountId',
-    ExpressionAttributeNames: { '#key': key, '#status': 'status', '#error': 'error', '#request': 'request' },
-    ExpressionAttributeValues: { ':batch': batchId },
-  });
-  return items as unknown as ShownRun[];
+  const fields = [...Object.keys(shownFields), ['request', 'payerAccountId']];
+  return listItems({ index: name, partition: { key, value: batchId }, fields }, ShownRun);
 }
 
 /** Runs of any status in the order of creation. @param after list key of the last run of the page before */
@@ -254,31 +150,12 @@ export async function pageOfRuns(
   limit: number,
 ): Promise<{ runs: RunSummary[]; isLast: boolean }> {
   const { name, key } = runIndexes.batchId;
-  const { Items = [], LastEvaluatedKey } = await documentClient().send(
-    new QueryCommand({
-      TableName: tableName(),
-      IndexName: name,
-      KeyConditionExpression: '#key = :batch AND listKey > :after',
-      ExpressionAttributeNames: { '#key': key },
-      // List keys begin with a year.
-      ExpressionAttributeValues: { ':batch': batchId, ':after': after ?? '0' },
-      Limit: limit,
-    }),
+  // List keys begin with a year.
+  const sort = { key: 'listKey', after: after ?? '0' };
+  const { items, next } = await pageOfItems(
+    { index: name, partition: { key, value: batchId }, sort },
+    RunSummaryItem,
+    limit,
   );
-  return { runs: Items.map((item) => fromItem(item)), isLast: LastEvaluatedKey === undefined };
-}
-
-async function queryAll(
-  expressions: Omit<ConstructorParameters<typeof QueryCommand>[0], 'TableName' | 'ExclusiveStartKey'>,
-): Promise<Record<string, unknown>[]> {
-  const items: Record<string, unknown>[] = [];
-  let start: Record<string, unknown> | undefined;
-  do {
-    const page = await documentClient().send(
-      new QueryCommand({ TableName: tableName(), ...expressions, ExclusiveStartKey: start }),
-    );
-    items.push(...(page.Items ?? []));
-    start = page.LastEvaluatedKey;
-  } while (start);
-  return items;
+  return { runs: items, isLast: next === undefined };
 }

@@ -4,15 +4,8 @@ import { newRunId } from '../model/run-id.ts';
 import { iso, now } from '../platform/clock.ts';
 import { log } from '../platform/logger.ts';
 import { claimKey } from '../runs/idempotency-key.ts';
-import {
-  type BatchChange,
-  type BatchRecord,
-  countRuns,
-  createBatch,
-  findBatch,
-  readBatch,
-  updateBatch,
-} from './batch-table.ts';
+import type { BatchRecord } from './batch-record.ts';
+import { type BatchChange, countRuns, createBatch, findBatch, readBatch, updateBatch } from './batch-table.ts';
 import { dispatch } from './dispatch.ts';
 import { type BatchRequest, requestsOf, toleratedOf } from './request.ts';
 

@@ -2,17 +2,17 @@ import { randomUUID } from 'node:crypto';
 import { endedStatuses } from '../model/run-schemas.ts';
 import { iso, now } from '../platform/clock.ts';
 import { log } from '../platform/logger.ts';
-import { listKeyOf, readRun } from '../runs/run-table.ts';
+import { listKeyOf, readRunHead } from '../runs/run-table.ts';
 import { releaseLease, takeLease } from '../table/lease.ts';
+import type { BatchRecord } from './batch-record.ts';
 import {
-  type BatchRecord,
   countRuns,
-  knock,
   listAtWork,
   listBatchRuns,
   pageOfRuns,
   readBatch,
   readRequests,
+  requestDispatch,
   updateBatch,
 } from './batch-table.ts';
 import { cancelItem, isRetryable, retryItem, startItem } from './item.ts';
@@ -35,7 +35,7 @@ const indexLagMs = 5_000;
  */
 export async function dispatch(batchId: string, untilMs: number): Promise<void> {
   const holder = randomUUID();
-  let hasKnocked = false;
+  let hasRequested = false;
   while (now() < untilMs) {
     const lease = await takeLease(`batch#${batchId}`, holder, untilMs - now());
     if (lease) {
@@ -46,12 +46,12 @@ export async function dispatch(batchId: string, untilMs: number): Promise<void> 
         await releaseLease(lease);
       }
       if ((await readBatch(batchId))?.knocks === knocks) return;
-    } else if (hasKnocked) {
+    } else if (hasRequested) {
       return;
     } else {
       // Then the lease is asked for once more: its holder may have listened for the last time.
-      await knock(batchId);
-      hasKnocked = true;
+      await requestDispatch(batchId);
+      hasRequested = true;
     }
   }
 }
@@ -186,7 +186,7 @@ async function freePlaces(batch: BatchRecord): Promise<number> {
 }
 
 async function countActive(runIds: readonly string[]): Promise<number> {
-  const runs = await Promise.all(runIds.map(readRun));
+  const runs = await Promise.all(runIds.map(readRunHead));
   return runs.filter((run) => run && !endedStatuses.includes(run.status)).length;
 }
 

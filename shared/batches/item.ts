@@ -11,6 +11,7 @@ import { endRun } from '../runs/end.ts';
 import { retryRun } from '../runs/retry.ts';
 import { createRun, type NewRun, readRun } from '../runs/run-table.ts';
 import { completeStart, refuseIfTargetDiffers } from '../runs/start.ts';
+import { failUnreadableRun, tryReadRun } from '../runs/unreadable-run.ts';
 
 /**
  * Makes the batch's onboarding at a place a run and starts it; safe to repeat. One that cannot be started becomes a run that has failed
@@ -27,17 +28,19 @@ export async function startItem(batchId: string, index: number, stored: Onboardi
     createdAt: iso(now()),
     request: OnboardingRequest.safeParse(stored).data ?? stored,
   };
-  const known = (await createRun(run)) ? undefined : await readRun(run.runId);
-  if (known && known.status !== 'queued') return run.runId;
+  const isNew = await createRun(run);
   try {
+    const known = isNew ? undefined : await readRun(run.runId);
+    if (known && known.status !== 'queued') return run.runId;
     await refuseIfTargetDiffers(run);
     await completeStart(known ?? run);
   } catch (thrown) {
     const error = classify(thrown);
     if (error.name === 'RetryableError') throw error;
-    const created = await readRun(run.runId);
+    const created = await tryReadRun(run.runId);
     const message = error instanceof Refusal ? wordsOf(error) : error.message;
-    if (created) await endRun(created, 'failed', runErrorOf({ code: error.code, message }, null));
+    if ('unreadable' in created) await failUnreadableRun(run.runId, created.unreadable);
+    else if (created.run) await endRun(created.run, 'failed', runErrorOf({ code: error.code, message }, null));
   }
   return run.runId;
 }
@@ -54,16 +57,21 @@ export function isRetryable({ status, endedAt }: Pick<AnyRun, 'status' | 'endedA
 
 /** A new attempt, unless the run has begun one since the index showed it. One that is refused stays as it ended. */
 export async function retryItem(runId: string, before: string): Promise<void> {
-  const run = await readRun(runId);
-  if (run && isRetryable(run, before)) await unlessRefused('not retried', run, () => retryRun(run));
+  await unlessRefused('not retried', runId, async () => {
+    const run = await readRun(runId);
+    if (run && isRetryable(run, before)) await retryRun(run);
+  });
 }
 
 export async function cancelItem(runId: string): Promise<void> {
-  const run = await readRun(runId);
-  if (run) await unlessRefused('not cancelled', run, () => cancelRun(run));
+  await unlessRefused('not cancelled', runId, async () => {
+    const run = await readRun(runId);
+    if (run) await cancelRun(run);
+  });
 }
 
-async function unlessRefused(what: string, { runId }: AnyRun, work: () => Promise<unknown>): Promise<void> {
+/** A run that is refused, or whose record cannot be read, must not keep the batch's others waiting. */
+async function unlessRefused(what: string, runId: string, work: () => Promise<unknown>): Promise<void> {
   try {
     await work();
   } catch (thrown) {

@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { runLink } from '../model/links.ts';
 import { PlanSummary } from '../model/plan-schemas.ts';
-import type { BatchRecord, ShownRun } from './batch-table.ts';
+import type { BatchRecord } from './batch-record.ts';
+import type { ShownRun } from './batch-table.ts';
 
 export const RunOfBatch = z.object({ runId: z.string(), payerAccountId: z.string(), link: z.string() });
 

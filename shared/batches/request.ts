@@ -120,11 +120,11 @@ function spread(issue: z.core.$ZodIssue): Problem[] {
 const maxDepth = 4;
 
 function merge(defaults: Json, part: Json, depth = 1): Json {
-  const both = Object.entries(part).map(([name, value]) => {
+  const both = Object.entries(part).map(([name, value]): [string, unknown] => {
     const under = Object.hasOwn(defaults, name) ? defaults[name] : undefined;
     return [name, isObject(under) && isObject(value) && depth < maxDepth ? merge(under, value, depth + 1) : value];
   });
-  return Object.fromEntries([...Object.entries(defaults), ...both]) as Json;
+  return Object.fromEntries([...Object.entries(defaults), ...both]);
 }
 
 function has(value: unknown, [name, ...rest]: Path): boolean {

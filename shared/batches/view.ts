@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { RunError, type RunStatus, Timestamp } from '../model/run-schemas.ts';
 import { iso, now } from '../platform/clock.ts';
-import { type BatchRecord, batchStates, listShownRuns, type ShownRun } from './batch-table.ts';
+import { type BatchRecord, batchStates } from './batch-record.ts';
+import { listShownRuns, type ShownRun } from './batch-table.ts';
 import { BatchPlan, batchPlan, placeMinutes, RunOfBatch, shown } from './plan.ts';
 import { BatchOptions } from './request.ts';
 

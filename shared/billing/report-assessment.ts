@@ -29,7 +29,7 @@ export function reportProblems(report: Report, wanted: Wanted): ReportProblem[] 
     });
   if (prefix === '' || /^\/|\/$/.test(prefix))
     problems.push({ reason: 'its prefix is empty or has a slash at an end', remedy: anotherReport });
-  if (!(curRegions as readonly string[]).includes(region))
+  if (!curRegions.some((known) => known === region))
     problems.push({ reason: `its region ${region} is not supported`, remedy: anotherReport });
   // Kubecost's older queries do not quote the table's name, which is the report's.
   if (!/^[A-Za-z_]/.test(reportName))

@@ -6,7 +6,7 @@ import {
 } from '@aws-sdk/client-eks';
 import type { TargetAccount } from '../aws/target-account.ts';
 import { absentIf, isAwsError, RetryableError, UserError } from '../errors/errors.ts';
-import { type AdminWindow, markWindowOpen, markWindowShut } from '../targets/target-payers.ts';
+import { type AdminWindow, markWindowOpen, markWindowShut } from '../targets/admin-windows.ts';
 
 const adminPolicyArn = 'arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy';
 

@@ -2,7 +2,7 @@ import { type Cluster, DescribeClusterCommand, EKSClient } from '@aws-sdk/client
 import type { TargetAccount } from '../aws/target-account.ts';
 import { absentIf } from '../errors/errors.ts';
 import { probeEndpoint } from '../kubernetes/client.ts';
-import type { Deployment } from '../platform/settings.ts';
+import type { Settings } from '../platform/settings.ts';
 import type { Permission, Wait } from '../step/contract.ts';
 import type { Findings, Problem } from '../step/problem-list.ts';
 
@@ -36,7 +36,7 @@ export function apiServerOf({ endpoint = '', certificateAuthority, identity }: C
 
 /** Whether we could work in the cluster: active, with access entries, at an endpoint that we may ask and that answers. */
 export async function judgeCluster(
-  { allowedHostSuffixes, inVpc }: Pick<Deployment, 'allowedHostSuffixes' | 'inVpc'>,
+  { allowedHostSuffixes, inVpc }: Pick<Settings, 'allowedHostSuffixes' | 'inVpc'>,
   cluster: Cluster,
   arn: string,
   findings: Findings,

@@ -1,36 +1,34 @@
 import { eksToken } from '../aws/eks-token.ts';
+import type { TargetAccount } from '../aws/target-account.ts';
 import { isAwsError, TerminalError } from '../errors/errors.ts';
 import { KubernetesClient } from '../kubernetes/client.ts';
-import { outputOf } from '../model/run.ts';
+import { outputOf, type RunRecord } from '../model/run.ts';
 import type { RunKind } from '../model/step-names.ts';
 import type { StepContext } from '../step/contract.ts';
 
-const clients = new WeakMap<StepContext<RunKind>, KubernetesClient>();
-
-/** The cluster of the run, entered as the cluster account's provisioner role; one token and one connection pool per invocation. */
-export function connectKubernetes(cx: StepContext<RunKind>): KubernetesClient {
-  const known = clients.get(cx);
-  if (known) return known;
-  const { endpoint, certificateAuthority } = apiServerOf(cx.run);
+/**
+ * A client for the run's cluster, as the cluster account's provisioner role. It makes one token and keeps its connections.
+ * @throws MissingOutput while the run has not found the cluster's endpoint
+ */
+export function connectKubernetes(run: RunRecord<RunKind>, account: TargetAccount): KubernetesClient {
+  const { endpoint, certificateAuthority } = apiServerOf(run);
   let token: Promise<string> | undefined;
-  const client = new KubernetesClient(
+  return new KubernetesClient(
     endpoint,
     certificateAuthority,
-    () => (token ??= cx.cluster.credentials().then((credentials) => eksToken(cx.run.request.cluster, credentials))),
+    () => (token ??= account.credentials().then((credentials) => eksToken(run.request.cluster, credentials))),
   );
-  clients.set(cx, client);
-  return client;
 }
 
-/** A step of an offboarding asks first whether the cluster is still there. */
-function apiServerOf(run: StepContext<RunKind>['run']): { endpoint: string; certificateAuthority: string } {
+function apiServerOf(run: RunRecord<RunKind>): { endpoint: string; certificateAuthority: string } {
   if (run.kind === 'onboarding') return outputOf(run, 'preflight');
   const { cluster } = outputOf(run, 'inventory');
-  if (!cluster) throw new TerminalError('unexpected', `run ${run.runId} asks a cluster that is gone`);
+  // A step of an offboarding checks first whether the cluster still exists.
+  if (!cluster) throw new TerminalError('unexpected', `run ${run.runId} calls a cluster that no longer exists`);
   return cluster;
 }
 
-/** A dry run may look at a cluster where the right to look was itself only planned: then `hidden`. */
+/** A dry run may read from a cluster where the right to read was itself only planned: then `hidden`. */
 export async function unlessHidden<T>(cx: StepContext<RunKind>, read: () => Promise<T>): Promise<T | 'hidden'> {
   try {
     return await read();

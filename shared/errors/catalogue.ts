@@ -65,6 +65,11 @@ export const errorCatalogue = advice({
   // Everywhere
   throttled: { title: 'AWS throttled the calls for too long', actor: 'nobody', remedy: 'Start the run again later.' },
   'aws-unavailable': { title: 'An AWS service did not answer', actor: 'nobody', remedy: 'Start the run again later.' },
+  'run-queue-overdue': {
+    title: 'The run waited too long for other runs',
+    actor: 'caller',
+    remedy: 'Start the run again when fewer runs are active for this payer account and this cluster.',
+  },
   'access-denied': {
     title: 'A permission is missing',
     actor: 'payer account owner',
@@ -75,6 +80,12 @@ export const errorCatalogue = advice({
     title: 'An answer we do not know yet',
     actor: 'operator',
     remedy: 'Report the step, the message and the run id; the run can be started again.',
+  },
+  'record-unreadable': {
+    title: 'A record in the table cannot be read',
+    actor: 'operator',
+    remedy:
+      'The message or the log names the item and the fields. Restore the item from a backup of the table, or deploy the release that wrote it; then start the run again.',
   },
   'step-crashed': {
     title: 'A step ended without an answer',

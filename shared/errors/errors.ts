@@ -1,3 +1,4 @@
+import * as z from 'zod';
 import { errorCatalogue, type ErrorCode } from './catalogue.ts';
 import { KubernetesError } from './kubernetes-error.ts';
 
@@ -122,15 +123,16 @@ export function classify(error: unknown): KnownError {
   return new TerminalError('unexpected', text, { cause: error });
 }
 
+/** What Node and the SDK add to an error. */
+const Details = z.object({
+  code: z.string().catch(''),
+  $metadata: z.object({ httpStatusCode: z.number().catch(0) }).catch({ httpStatusCode: 0 }),
+});
+
 function describe(error: unknown): { name: string; message: string; code: string; status: number } {
   if (!(error instanceof Error)) return { name: 'NonError', message: String(error), code: '', status: 0 };
-  const { code, $metadata } = error as { code?: unknown; $metadata?: { httpStatusCode?: number } };
-  return {
-    name: error.name,
-    message: error.message,
-    code: typeof code === 'string' ? code : '',
-    status: $metadata?.httpStatusCode ?? 0,
-  };
+  const { code, $metadata } = Details.parse(error);
+  return { name: error.name, message: error.message, code, status: $metadata.httpStatusCode };
 }
 
 /** True if `error` came from AWS under one of these names (the shortest stable thing to match; see facts in DECISIONS.md). */

@@ -1,3 +1,5 @@
+import * as z from 'zod';
+
 /** An error as the API server words it; `name` is the reason: Unauthorized, Forbidden, NotFound, AlreadyExists, Conflict, ... */
 export class KubernetesError extends Error {
   readonly $metadata: { httpStatusCode: number };
@@ -37,13 +39,18 @@ export function kubernetesError(request: string, status: number, body: string): 
   );
 }
 
+const Status = z.object({
+  kind: z.literal('Status'),
+  reason: z.string().optional().catch(undefined),
+  message: z.string().optional().catch(undefined),
+});
+
 function readStatus(body: string): { reason?: string; message?: string } {
   try {
-    const parsed = JSON.parse(body) as { kind?: unknown; reason?: unknown; message?: unknown } | null;
-    if (parsed?.kind !== 'Status') return {};
+    const { data } = Status.safeParse(JSON.parse(body));
     return {
-      ...(typeof parsed.reason === 'string' && parsed.reason && { reason: parsed.reason }),
-      ...(typeof parsed.message === 'string' && { message: parsed.message }),
+      ...(data?.reason && { reason: data.reason }),
+      ...(data?.message !== undefined && { message: data.message }),
     };
   } catch {
     return {};

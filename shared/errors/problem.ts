@@ -50,6 +50,7 @@ export const problemStatus = {
   ...refusalStatus,
   throttled: 503,
   'aws-unavailable': 503,
+  'record-unreadable': 500,
   unexpected: 500,
 } as const satisfies Partial<Record<ErrorCode, number>>;
 

@@ -24,7 +24,8 @@ type Fields = Record<string, unknown>;
 export function readConfiguration(text: string, kind: EntryKind, item: JsonNode, path: Path, values: Values): Fields {
   // Go: a nil pointer is asked for its key; a type assertion without a second result.
   if (item.kind !== 'object') throw new RejectedFile(path, 'must be an object: the consumer crashes', true);
-  const entry = JSON.parse(text.slice(item.start, item.end)) as Fields;
+  const entry: unknown = JSON.parse(text.slice(item.start, item.end));
+  if (!isFields(entry)) throw new RejectedFile(path, 'must be an object');
   for (const field of kind.required) values[field] = stringAt(entry, field, path);
   for (const field of kind.optional ?? [])
     if (Object.hasOwn(entry, field)) values[field] = stringAt(entry, field, path);

@@ -1,11 +1,6 @@
+import * as z from 'zod';
 import { KubernetesError } from '../errors/kubernetes-error.ts';
 import type { KubernetesClient, KubernetesObject } from './client.ts';
-
-interface ApiResource {
-  name: string;
-  namespaced: boolean;
-  verbs: string[];
-}
 
 /** What Kubernetes itself puts into every namespace, and what it notes there of everything that happens. */
 const unasked = new Set(['serviceaccounts/default', 'configmaps/kube-root-ca.crt']);
@@ -14,16 +9,21 @@ const notes = new Set(['events', 'events.events.k8s.io']);
 /** Enough to tell an empty namespace, whatever lies in it of ours. */
 const mostOfAKind = 20;
 
+const ApiGroups = z.object({
+  groups: z.array(z.object({ versions: z.array(z.object({ groupVersion: z.string() })) })),
+});
+const ApiResources = z.object({
+  resources: z.array(z.object({ name: z.string(), namespaced: z.boolean(), verbs: z.array(z.string()) })),
+});
+
 /** `/api/v1`, `/apis/apps/v1`, ...: every version, for a group may have a kind in one of them only. */
 async function groupVersions(kubernetes: KubernetesClient): Promise<string[]> {
-  const { groups } = JSON.parse(await kubernetes.read('/apis')) as {
-    groups: { versions: { groupVersion: string }[] }[];
-  };
+  const { groups } = ApiGroups.parse(JSON.parse(await kubernetes.read('/apis')));
   return ['/api/v1', ...groups.flatMap(({ versions }) => versions.map(({ groupVersion }) => `/apis/${groupVersion}`))];
 }
 
 async function namesIn(kubernetes: KubernetesClient, namespace: string, path: string): Promise<string[]> {
-  const { resources } = JSON.parse(await kubernetes.read(path)) as { resources: ApiResource[] };
+  const { resources } = ApiResources.parse(JSON.parse(await kubernetes.read(path)));
   const [, group = ''] = /^\/apis\/([^/]+)\//.exec(path) ?? [];
   const kinds = resources
     .filter(({ name, namespaced, verbs }) => namespaced && verbs.includes('list') && !name.includes('/'))

@@ -106,7 +106,7 @@ const Report = z
     {
       path: ['name'],
       // Also when another field is wrong: every problem belongs in one answer.
-      when: ({ value }) => typeof (value as { name?: unknown } | null)?.name === 'string',
+      when: ({ value }) => z.looseObject({ name: z.string() }).safeParse(value).success,
       error: 'must be lower-case letters, digits and single underscores, starting with a letter, unless mode is adopt',
     },
   )
@@ -183,7 +183,7 @@ export type OnboardingRequest = z.output<typeof OnboardingRequest>;
 export type OnboardingRequestInput = z.input<typeof OnboardingRequest>;
 
 /** What an offboarding may delete although the run that used it did not make it, or although it is kept by default. */
-const purgeable = ['report', 'data', 'crawler-stack', 'results-bucket', 'payer-role', 'pod-role'] as const;
+export const purgeable = ['report', 'data', 'crawler-stack', 'results-bucket', 'payer-role', 'pod-role'] as const;
 
 export const OffboardingRequest = z
   .strictObject({

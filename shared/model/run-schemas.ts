@@ -69,7 +69,7 @@ export const stepStatuses = [
 ] as const;
 type StepStatus = (typeof stepStatuses)[number];
 
-/** A step as the table holds it; `memo` is the step's own notes and never leaves the table. */
+/** A step as the table holds it; `memo` are the step's notes, which no API answer shows. */
 export interface StepRecord {
   status: StepStatus;
   startedAt?: string;

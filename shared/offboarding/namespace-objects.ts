@@ -40,8 +40,8 @@ export interface Objects {
 type Kind = 'Role' | 'RoleBinding' | 'ServiceAccount' | 'Secret' | 'Namespace';
 
 export type ObjectChange =
-  | { do: 'update-role'; resource: string; path: string; role: Role }
-  | { do: (typeof deletions)[Kind]['do']; resource: string; path: string };
+  | { action: 'update-role'; resource: string; path: string; role: Role }
+  | { action: (typeof deletions)[Kind]['action']; resource: string; path: string };
 
 interface Judgement {
   changes: ObjectChange[];
@@ -54,11 +54,11 @@ interface Judgement {
 
 /** `among`: how `listNamespaceContent` spells the kind. */
 const deletions = {
-  RoleBinding: { do: 'delete-role-binding', among: 'rolebindings.rbac.authorization.k8s.io' },
-  Role: { do: 'delete-role', among: 'roles.rbac.authorization.k8s.io' },
-  ServiceAccount: { do: 'delete-service-account', among: 'serviceaccounts' },
-  Secret: { do: 'delete-secret', among: 'secrets' },
-  Namespace: { do: 'delete-namespace', among: 'namespaces' },
+  RoleBinding: { action: 'delete-role-binding', among: 'rolebindings.rbac.authorization.k8s.io' },
+  Role: { action: 'delete-role', among: 'roles.rbac.authorization.k8s.io' },
+  ServiceAccount: { action: 'delete-service-account', among: 'serviceaccounts' },
+  Secret: { action: 'delete-secret', among: 'secrets' },
+  Namespace: { action: 'delete-namespace', among: 'namespaces' },
 } as const;
 
 const rbacPath = (namespace: string, kind: string) =>
@@ -202,7 +202,7 @@ export function judgeObjects(
   const kept: Removal['kept'] = [];
   if (role && shared && secretsOf(rulesLeft).length < secretsOf(role.rules ?? []).length)
     changes.push({
-      do: 'update-role',
+      action: 'update-role',
       resource: describe('Role', role),
       path: rbacPath(namespace, 'roles'),
       role: { ...role, rules: rulesLeft },
@@ -211,12 +211,12 @@ export function judgeObjects(
     const { kind, object, path } = candidate;
     if (!object) continue;
     const why = reasonToKeep(candidate, owner);
-    if (why === undefined) changes.push({ do: deletions[kind].do, resource: describe(kind, object), path });
+    if (why === undefined) changes.push({ action: deletions[kind].action, resource: describe(kind, object), path });
     // The owner's own namespace, service account and secret were never ours to delete.
     else if (objectOwnership(object, owner) !== 'foreign' || kind.startsWith('Role'))
       kept.push({ resource: describe(kind, object), why });
   }
-  const pending = changes.some((change) => change.do === 'delete-namespace');
+  const pending = changes.some((change) => change.action === 'delete-namespace');
   return { changes, kept, pending, shared: shared !== undefined };
 }
 

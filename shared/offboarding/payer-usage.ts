@@ -7,7 +7,7 @@ import { outputOf, type RunRecord } from '../model/run.ts';
 import { targetId } from '../model/target.ts';
 import { clusterArnOf, type Target, targetOf } from '../model/target.ts';
 import type { StepContext } from '../step/contract.ts';
-import { listPayerTargets, type PayerTarget } from '../targets/target-payers.ts';
+import { listPayerTargets, type PayerTarget } from '../targets/payer-targets.ts';
 
 /** The target that an offboarding takes away from its payer. */
 export interface Leaving {

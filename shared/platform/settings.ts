@@ -22,9 +22,13 @@ const Environment = z.object({
   EVENT_BUS_NAME: z.string(),
   /** Empty: the functions run outside any VPC. */
   VPC_SUBNET_IDS: list,
+  /** Only functions that start or stop executions have these two. */
+  PROVISION_STATE_MACHINE_ARN: z.string().default(''),
+  OFFBOARD_STATE_MACHINE_ARN: z.string().default(''),
 });
+const names = Object.keys(Environment.shape);
 
-export interface Deployment {
+export interface Settings {
   deploymentId: string;
   tableName: string;
   payerProvisionerArn(accountId: string): string;
@@ -37,9 +41,20 @@ export interface Deployment {
   eventBusName: string;
   /** True if what talks to clusters runs in the deployer's network, from where private endpoints may be reached. */
   inVpc: boolean;
+  /** By the kind of run; empty in functions that start and stop none. */
+  stateMachineArns: Record<'onboarding' | 'offboarding', string>;
 }
 
-export function readDeployment(environment: NodeJS.ProcessEnv = process.env): Deployment {
+let latest: { values: string; settings: Settings } | undefined;
+
+/** Parses the environment once, and again only if it has changed. */
+export function readSettings(environment: NodeJS.ProcessEnv = process.env): Settings {
+  const values = JSON.stringify(names.map((name) => environment[name]));
+  if (latest?.values !== values) latest = { values, settings: parse(environment) };
+  return latest.settings;
+}
+
+function parse(environment: NodeJS.ProcessEnv): Settings {
   const env = Environment.parse(environment);
   const roleArn = (accountId: string, name: string) => `arn:aws:iam::${accountId}:role${env.PROVISIONER_PATH}${name}`;
   return {
@@ -52,5 +67,6 @@ export function readDeployment(environment: NodeJS.ProcessEnv = process.env): De
     allowedNamespaces: env.ALLOWED_NAMESPACES,
     eventBusName: env.EVENT_BUS_NAME,
     inVpc: env.VPC_SUBNET_IDS.length > 0,
+    stateMachineArns: { onboarding: env.PROVISION_STATE_MACHINE_ARN, offboarding: env.OFFBOARD_STATE_MACHINE_ARN },
   };
 }

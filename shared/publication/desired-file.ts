@@ -10,7 +10,7 @@ import {
 import type { TargetPayer } from '../targets/target-payers.ts';
 import type { Refusal } from './integration-secret.ts';
 
-/** The payer whose run looks. */
+/** The payer of the run. */
 export interface OwnEntry {
   entry: IntegrationEntry;
   takeOver: boolean;
@@ -19,7 +19,7 @@ export interface OwnEntry {
 export interface Publication {
   text: string;
   /** The keys of the entries that stand in `text` as their runs want them, by payer account. */
-  keys: ReadonlyMap<string, string>;
+  keys: Readonly<Record<string, string>>;
 }
 
 interface Wanted extends OwnEntry {
@@ -39,9 +39,9 @@ export const mostAtOnce = 200;
 
 /**
  * The file as the target's payers want it: what is proven stands in it, what is removing does not, and all else keeps every byte.
- * A payer that has only just become ready is no reason to write: it comes by itself, and whoever writes takes it along.
+ * A payer that has only just become ready does not trigger a write; the next write includes it.
  * Only what stands under a payer's published key is taken for ours. A payer that does not fit keeps nobody else out: its own run
- * says so.
+ * reports it.
  * @param text the file as it is; undefined if there is none
  */
 export function publicationOf(
@@ -89,7 +89,7 @@ export function publicationOf(
       keys.set(entry.payerAccountId, entryKey(entry));
     } else if (entry === own?.entry) return { refused: { code: result.code, detail: result.detail } };
   }
-  return { text: current ?? '', keys };
+  return { text: current ?? '', keys: Object.fromEntries(keys) };
 }
 
 function withoutLeavers(text: string | undefined, payers: readonly TargetPayer[]): string | undefined {

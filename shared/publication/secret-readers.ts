@@ -1,6 +1,5 @@
 import { findAccessEntry } from '../cluster/access-entry.ts';
 import { lacks } from '../cluster/access-review.ts';
-import { connectKubernetes } from '../cluster/connection.ts';
 import { type CostReader, costReaders } from '../kubecost/installation.ts';
 import { readLandscape } from '../kubecost/read-installation.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
@@ -25,7 +24,7 @@ export async function mayReadSecret(
 ): Promise<boolean> {
   if (!(await findAccessEntry(cx))) return false;
   const right = { group: '', resource: 'secrets', verb: 'get', name: secretName };
-  return !(await lacks(connectKubernetes(cx), namespace, right));
+  return !(await lacks(cx.kubernetes, namespace, right));
 }
 
 export async function listSecretReaders(

@@ -2,6 +2,7 @@ import type { KubernetesObject } from '../kubernetes/client.ts';
 import { hasCredentials, type Pod } from '../kubernetes/pods.ts';
 import type { Outputs } from '../model/step-outputs.ts';
 import type { Wait } from '../step/contract.ts';
+import { queueWait } from '../step/plans.ts';
 import { changedAtOf, type Secret } from './integration-secret.ts';
 
 /** A Deployment or StatefulSet, as far as a restart is concerned. */
@@ -61,14 +62,12 @@ export function restsUntil(workload: Restartable): number {
   return restartedAtOf(workload) + restMs;
 }
 
-/** @param ms until the last workload that would have to be restarted has rested */
+/** @param ms until the minimum interval is over for every workload that has to be restarted */
 export function restWait(ms: number): Wait {
-  return {
-    reason: 'the workload to rest between two restarts; whoever publishes next takes this entry along',
+  return queueWait('the minimum interval between restarts; the next publication includes this entry', {
     seconds: Math.ceil(ms / 1000),
     deadlineSeconds: 3600,
-    overdue: 'aws-unavailable',
-  };
+  });
 }
 
 function restartedAtOf({ spec }: Restartable): number {

@@ -27,8 +27,8 @@ async function askForEnd(run: AnyRun): Promise<AnyRun> {
   const asked = await updateRun(
     run,
     [
-      { at: ['cancelRequestedAt'], to: iso(now()) },
-      { at: [pendingIndex.key], to: pendingIndex.value },
+      { at: 'cancelRequestedAt', to: iso(now()) },
+      { at: pendingIndex.key, to: pendingIndex.value },
     ],
     whileActive(run.attempt),
   );

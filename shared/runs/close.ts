@@ -5,8 +5,8 @@ import { endedStatuses, type RunError, runErrorOf } from '../model/run-schemas.t
 import { stepNames } from '../model/step-names.ts';
 import { clusterArnOf } from '../model/target.ts';
 import { log } from '../platform/logger.ts';
+import { readWindow } from '../targets/admin-windows.ts';
 import { clusterAccount } from '../targets/provisioner-accounts.ts';
-import { readWindow } from '../targets/target-payers.ts';
 import { endRun, isAtWork, isCancelling } from './end.ts';
 import { releaseLock } from './lock.ts';
 import { announce, hasNews } from './publish-events.ts';

@@ -4,7 +4,7 @@ import { endedStatuses, type RunError, type RunStatus } from '../model/run-schem
 import { clusterArnOf } from '../model/target.ts';
 import { iso, now } from '../platform/clock.ts';
 import { log } from '../platform/logger.ts';
-import { readWindow } from '../targets/target-payers.ts';
+import { readWindow } from '../targets/admin-windows.ts';
 import { planSummaryOf } from './dry-run-plan.ts';
 import { releaseLock } from './lock.ts';
 import { statusWrites, updateRun, whileActive } from './run-table-update.ts';
@@ -16,10 +16,10 @@ export function endRun(run: AnyRun, status: RunStatus, error?: RunError): Promis
     run,
     [
       ...statusWrites(run, status),
-      { at: ['endedAt'], to: at },
-      { at: ['error'], to: error },
-      { at: ['planned'], to: status === 'planned' ? planSummaryOf(run) : undefined },
-      { at: ['atWorkKey'], to: undefined },
+      { at: 'endedAt', to: at },
+      { at: 'error', to: error },
+      { at: 'planned', to: status === 'planned' ? planSummaryOf(run) : undefined },
+      { at: 'atWorkKey', to: undefined },
     ],
     whileActive(run.attempt),
     [

@@ -10,6 +10,7 @@ import { TerminalError } from '../errors/errors.ts';
 import type { OffboardingRequest, OnboardingRequest } from '../model/onboarding-request.ts';
 import type { AnyRun } from '../model/run.ts';
 import type { RunKind } from '../model/step-names.ts';
+import { readSettings } from '../platform/settings.ts';
 
 /** What names an execution and decides its input. */
 export type Startable = Pick<AnyRun, 'runId' | 'attempt' | 'from' | 'batchId'> &
@@ -48,8 +49,7 @@ export async function stopExecution({ kind, runId, attempt }: Pick<AnyRun, 'kind
 }
 
 function machineArn(kind: RunKind): string {
-  const { PROVISION_STATE_MACHINE_ARN, OFFBOARD_STATE_MACHINE_ARN } = process.env;
-  const arn = kind === 'onboarding' ? PROVISION_STATE_MACHINE_ARN : OFFBOARD_STATE_MACHINE_ARN;
+  const arn = readSettings().stateMachineArns[kind];
   if (!arn) throw new TerminalError('unexpected', `no state machine is configured for an ${kind}`);
   return arn;
 }

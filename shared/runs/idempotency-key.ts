@@ -1,19 +1,20 @@
 import { createHash } from 'node:crypto';
-import { DeleteCommand, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
+import * as z from 'zod';
 import { RetryableError } from '../errors/errors.ts';
 import { Refusal } from '../errors/problem.ts';
 import type { AnyRun } from '../model/run.ts';
 import { now } from '../platform/clock.ts';
-import { readDeployment } from '../platform/settings.ts';
-import { documentClient, holds } from '../table/document-table.ts';
+import { deleteItem, putItem, readItem } from '../table/document-table.ts';
+import { absent, anyOf, equals, isAtMost } from '../table/expressions.ts';
 
 const honouredMs = 24 * 60 * 60 * 1000;
 
 /** What a key stands for: a run that may not be written yet. */
 export type Claim = Pick<AnyRun, 'runId' | 'createdAt'>;
 
-const tableName = () => readDeployment().tableName;
 const itemKey = (key: string) => ({ pk: `key#${key}`, sk: 'key' });
+
+export const KeyItem = z.looseObject({ runId: z.string(), createdAt: z.string(), requestHash: z.string() });
 
 /** Binds the key to `fresh`, or answers what an earlier request with this key and body bound it to. @throws Refusal */
 export async function claimKey(key: string, request: object, fresh: Claim): Promise<Claim> {
@@ -21,42 +22,26 @@ export async function claimKey(key: string, request: object, fresh: Claim): Prom
   const at = now();
   const expiresAt = at + honouredMs;
   for (let round = 0; round < 5; round++) {
-    const claimed = await holds(() =>
-      documentClient().send(
-        new PutCommand({
-          TableName: tableName(),
-          Item: { ...itemKey(key), ...fresh, requestHash, expiresAt, ttl: Math.ceil(expiresAt / 1000) },
-          // DynamoDB may delete an expired item days late.
-          ConditionExpression: 'attribute_not_exists(pk) OR expiresAt <= :now',
-          ExpressionAttributeValues: { ':now': at },
-        }),
-      ),
+    const claimed = await putItem(
+      itemKey(key),
+      { ...fresh, requestHash, expiresAt, ttl: Math.ceil(expiresAt / 1000) },
+      // DynamoDB may delete an expired item days late.
+      anyOf(absent('pk'), isAtMost('expiresAt', at)),
     );
     if (claimed) return fresh;
-    const { Item } = await documentClient().send(
-      new GetCommand({ TableName: tableName(), Key: itemKey(key), ConsistentRead: true }),
-    );
-    if (!Item) continue;
-    if (Item.requestHash !== requestHash) {
+    const item = await readItem(itemKey(key), KeyItem);
+    if (!item) continue;
+    if (item.requestHash !== requestHash) {
       throw new Refusal('idempotency-key-reused', 'This Idempotency-Key was sent with another body within 24 hours.');
     }
-    return { runId: String(Item.runId), createdAt: String(Item.createdAt) };
+    return { runId: item.runId, createdAt: item.createdAt };
   }
   throw new RetryableError('aws-unavailable', 'the idempotency key changes hands too quickly');
 }
 
 /** Takes a key back whose run was refused, so that the same request may be sent again. */
 export async function releaseKey(key: string, runId: string): Promise<void> {
-  await holds(() =>
-    documentClient().send(
-      new DeleteCommand({
-        TableName: tableName(),
-        Key: itemKey(key),
-        ConditionExpression: 'runId = :runId',
-        ExpressionAttributeValues: { ':runId': runId },
-      }),
-    ),
-  );
+  await deleteItem(itemKey(key), equals('runId', runId));
 }
 
 /** A parsed request has its fields in the schema's order and every default filled in: equal requests are equal texts. */

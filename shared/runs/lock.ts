@@ -1,21 +1,21 @@
-import { DeleteCommand, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
+import * as z from 'zod';
 import { RetryableError } from '../errors/errors.ts';
 import type { AnyRun } from '../model/run.ts';
 import { endedStatuses } from '../model/run-schemas.ts';
-import { targetId } from '../model/target.ts';
-import { targetOf } from '../model/target.ts';
+import { targetId, targetOf } from '../model/target.ts';
 import { iso, now } from '../platform/clock.ts';
-import { readDeployment } from '../platform/settings.ts';
-import { documentClient, holds } from '../table/document-table.ts';
-import { readRun } from './run-table.ts';
+import { deleteItem, putItem, readItem } from '../table/document-table.ts';
+import { absent, allOf, anyOf, equals, isAtMost } from '../table/expressions.ts';
+import { readRun, readRunHead } from './run-table.ts';
 
 type Locked = Pick<AnyRun, 'runId' | 'attempt' | 'request'>;
 
-const tableName = () => readDeployment().tableName;
 const lockKey = ({ request }: Locked) => ({
   pk: `lock#${request.payerAccountId}#${targetId(targetOf(request))}`,
   sk: 'lock',
 });
+
+export const LockItem = z.looseObject({ runId: z.string() });
 
 /** Lets one run at a time work on a payer and target; otherwise answers the run that does. Safe to repeat. */
 export async function takeLock(run: Locked): Promise<'taken' | AnyRun> {
@@ -38,42 +38,25 @@ export async function readRival(run: Locked): Promise<AnyRun | undefined> {
 }
 
 async function readHolderId(run: Locked): Promise<string | undefined> {
-  const { Item } = await documentClient().send(
-    new GetCommand({ TableName: tableName(), Key: lockKey(run), ConsistentRead: true }),
-  );
-  return Item && String(Item.runId);
+  return (await readItem(lockKey(run), LockItem))?.runId;
 }
 
 async function readActive(runId: string): Promise<AnyRun | undefined> {
-  const run = await readRun(runId);
-  return run && !endedStatuses.includes(run.status) ? run : undefined;
+  // An ended run must not keep the lock because the rest of its record cannot be read.
+  const head = await readRunHead(runId);
+  return head && !endedStatuses.includes(head.status) ? readRun(runId) : undefined;
 }
 
-/** Gives the lock back, if it is still this run's and no later attempt has taken it: the end of an attempt may be told late. */
+/** Gives the lock back, if it is still this run's and no later attempt has taken it: the end of an attempt may arrive late. */
 export async function releaseLock(run: Locked): Promise<void> {
-  await holds(() =>
-    documentClient().send(
-      new DeleteCommand({
-        TableName: tableName(),
-        Key: lockKey(run),
-        // Locks of releases before 0.3 name no attempt: a run had one.
-        ConditionExpression: 'runId = :runId AND (attribute_not_exists(attempt) OR attempt <= :attempt)',
-        ExpressionAttributeValues: { ':runId': run.runId, ':attempt': run.attempt },
-      }),
-    ),
-  );
+  await deleteItem(lockKey(run), allOf(equals('runId', run.runId), isAtMost('attempt', run.attempt)));
 }
 
 /** @param replaceable the run itself, or an ended run that did not get to give its lock back */
 function putLock(run: Locked, replaceable: string): Promise<boolean> {
-  return holds(() =>
-    documentClient().send(
-      new PutCommand({
-        TableName: tableName(),
-        Item: { ...lockKey(run), runId: run.runId, attempt: run.attempt, takenAt: iso(now()) },
-        ConditionExpression: 'attribute_not_exists(pk) OR runId = :own OR runId = :replaceable',
-        ExpressionAttributeValues: { ':own': run.runId, ':replaceable': replaceable },
-      }),
-    ),
+  return putItem(
+    lockKey(run),
+    { runId: run.runId, attempt: run.attempt, takenAt: iso(now()) },
+    anyOf(absent('pk'), equals('runId', run.runId), equals('runId', replaceable)),
   );
 }

@@ -6,9 +6,10 @@ import { detailTypes, eventSource, type RunEvent } from '../model/run-event.ts';
 import { endedStatuses } from '../model/run-schemas.ts';
 import { now } from '../platform/clock.ts';
 import { log } from '../platform/logger.ts';
-import { readDeployment } from '../platform/settings.ts';
+import { readSettings } from '../platform/settings.ts';
+import { absent, allOf, anyOf, differs, exists, hasSize, isOneOf, type Write } from '../table/expressions.ts';
 import { pendingIndex } from './run-table.ts';
-import { type RunWrite, updateRun } from './run-table-update.ts';
+import { updateRun } from './run-table-update.ts';
 
 /** What PutEvents takes in one call (API reference), and less than a tenth of the 256 kB it takes: an event has about 1 kB. */
 const entriesPerCall = 10;
@@ -73,7 +74,7 @@ async function put(
   const { Entries = [] } = await hubClient(BusClient).send(
     new PutEventsCommand({
       Entries: events.map((event) => ({
-        EventBusName: readDeployment().eventBusName,
+        EventBusName: readSettings().eventBusName,
         Source: eventSource,
         DetailType: event.step === null ? detailTypes.run : detailTypes.step,
         Time: new Date(event.at),
@@ -92,7 +93,7 @@ async function put(
 async function forget(run: AnyRun, outbox: Record<string, RunEvent>, told: readonly RunEvent[]): Promise<void> {
   if (told.length === Object.keys(outbox).length && (await settle(run, told))) return;
   if (told.length === 0) return;
-  const left = await updateRun(run, removals(told), { text: 'attribute_exists(runId)' });
+  const left = await updateRun(run, removals(told), exists('runId'));
   // Parallel branches may have told the same, each of them thinking that the other's news was left.
   if (left && !hasNews(left)) await settle(left, []);
 }
@@ -102,21 +103,16 @@ async function forget(run: AnyRun, outbox: Record<string, RunEvent>, told: reado
  * queued nor to be cancelled.
  */
 function settle(run: AnyRun, told: readonly RunEvent[]): Promise<AnyRun | undefined> {
-  const ended = Object.fromEntries(endedStatuses.map((status) => [`:${status}`, status]));
-  const ids = Object.fromEntries(told.map(({ id }, index) => [`#told${index}`, id]));
-  return updateRun(run, [...removals(told), { at: [pendingIndex.key], to: undefined }], {
-    text: [
-      'size(#outbox) = :told',
-      ...Object.keys(ids).map((id) => `attribute_exists(#outbox.${id})`),
-      '#status <> :queued',
-      `(attribute_not_exists(cancelRequestedAt) OR #status IN (${Object.keys(ended).join(', ')}))`,
-    ].join(' AND '),
-    names: { '#outbox': 'outbox', '#status': 'status', ...ids },
-    values: { ':told': told.length, ':queued': 'queued', ...ended },
-  });
+  const isSettled = allOf(
+    hasSize('outbox', told.length),
+    ...told.map(({ id }) => exists(['outbox', id])),
+    differs('status', 'queued'),
+    anyOf(absent('cancelRequestedAt'), isOneOf('status', endedStatuses)),
+  );
+  return updateRun(run, [...removals(told), { at: pendingIndex.key, to: undefined }], isSettled);
 }
 
-function removals(told: readonly RunEvent[]): RunWrite[] {
+function removals(told: readonly RunEvent[]): Write[] {
   return told.map(({ id }) => ({ at: ['outbox', id], to: undefined }));
 }
 

@@ -6,6 +6,7 @@ import { endedStatuses, type StepRecord } from '../model/run-schemas.ts';
 import type { StepName } from '../model/step-names.ts';
 import { outputs } from '../model/step-outputs.ts';
 import { iso, now } from '../platform/clock.ts';
+import { allOf, equals } from '../table/expressions.ts';
 import { isCancelling } from './end.ts';
 import { readRival } from './lock.ts';
 import { readRun } from './run-table.ts';
@@ -36,17 +37,13 @@ async function queueAgain(run: AnyRun): Promise<AnyRun> {
     run,
     [
       ...statusWrites(run, 'queued'),
-      { at: ['attempt'], to: attempt },
-      { at: ['from'], to: from },
-      { at: ['steps'], to: stepsAgain(run, from) },
-      ...['startedAt', 'endedAt', 'error', 'cancelRequestedAt'].map((field) => ({ at: [field], to: undefined })),
-      ...(run.batchId === undefined ? [] : [{ at: ['atWorkKey'], to: run.batchId }]),
+      { at: 'attempt', to: attempt },
+      { at: 'from', to: from },
+      { at: 'steps', to: stepsAgain(run, from) },
+      ...['startedAt', 'endedAt', 'error', 'cancelRequestedAt'].map((field) => ({ at: field, to: undefined })),
+      ...(run.batchId === undefined ? [] : [{ at: 'atWorkKey', to: run.batchId }]),
     ],
-    {
-      text: 'attempt = :attempt AND #status = :ended',
-      names: { '#status': 'status' },
-      values: { ':attempt': run.attempt, ':ended': run.status },
-    },
+    allOf(equals('attempt', run.attempt), equals('status', run.status)),
     [runEvent({ ...run, attempt }, 'queued', iso(now()))],
   );
   if (queued) return queued;

@@ -7,7 +7,7 @@ import { newRunId } from '../model/run-id.ts';
 import { runErrorOf } from '../model/run-schemas.ts';
 import { targetOf } from '../model/target.ts';
 import { iso, now } from '../platform/clock.ts';
-import { readTargetSettings } from '../targets/target-payers.ts';
+import { readTargetSettings } from '../targets/target-settings.ts';
 import { endRun, isCancelling } from './end.ts';
 import { type Startable, startExecution } from './execution.ts';
 import { claimKey, releaseKey } from './idempotency-key.ts';

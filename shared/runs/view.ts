@@ -19,7 +19,7 @@ import { outputs } from '../model/step-outputs.ts';
 import { clusterArnOf } from '../model/target.ts';
 import { iso, now } from '../platform/clock.ts';
 import { planOf } from './dry-run-plan.ts';
-import type { RunSummary as StoredSummary } from './run-table.ts';
+import type { RunSummary as StoredSummary } from './run-item.ts';
 
 const StepView = z
   .object({

@@ -5,11 +5,12 @@ import { type Change, type Quota, type RunError, runErrorOf } from '../model/run
 import type { RunKind, StepName } from '../model/step-names.ts';
 import type { Plan, Step, StepChange, StepContext } from '../step/contract.ts';
 import type { Problem } from '../step/problem-list.ts';
+import { recordedChange } from './invocation.ts';
 
-/** What a step comes to in a dry run. */
+/** A step's result in a dry run. */
 export interface Preview {
   status: 'succeeded' | 'planned' | 'not-visible' | 'failed';
-  /** What the step would leave, as far as anybody can tell now. */
+  /** The step's expected output, as far as it is known now. */
   output?: object;
   changes: Change[];
   warnings: string[];
@@ -18,25 +19,27 @@ export interface Preview {
   quotas: Quota[];
 }
 
-/** Nobody has opened these doors yet: what lies behind them cannot be looked at, which is no refusal. */
-const shutDoors: readonly ErrorCode[] = ['payer-access-denied', 'cluster-access-denied'];
+/** Access has not been granted yet. What the step cannot see is no refusal. */
+const accessDeniedCodes: readonly ErrorCode[] = ['payer-access-denied', 'cluster-access-denied'];
 
 /**
- * Looks and plans, and writes nothing. A refusal does not end a dry run: the next steps go on from what this one would leave.
+ * Observes and plans, and writes nothing. A refusal does not end a dry run: the next steps go on from the expected output.
  * @throws RetryableError
  */
 export async function preview(step: Step, cx: StepContext<RunKind>): Promise<Preview> {
-  if (step.proof) return seen('planned', ['comes once what it proves is there; a dry run leaves it out']);
+  if (step.proof)
+    return previewWith('planned', ['a dry run leaves this check out: it needs what the earlier steps create']);
   try {
     const input = step.input(cx);
     const plan = step.plan(input, await step.observe(cx, input), cx);
     return { ...previewOf(plan, step.name), quotas: [...(plan.quotas ?? [])] };
   } catch (thrown) {
-    if (thrown instanceof MissingOutput) return seen('not-visible', [`${thrown.step} could not tell what this needs`]);
+    if (thrown instanceof MissingOutput)
+      return previewWith('not-visible', [`step ${thrown.step} could not find what this step needs`]);
     const error = classify(thrown);
-    if (shutDoors.includes(error.code)) return seen('not-visible', [adviceFor(error.code).title]);
-    // Thrown by the API server, not planned: it does not know us yet, or lets us see less than we will.
-    if (error.code === 'cluster-rights-missing') return seen('not-visible', [adviceFor(error.code).title]);
+    if (accessDeniedCodes.includes(error.code)) return previewWith('not-visible', [adviceFor(error.code).title]);
+    // From the API server: our access entry or our Role is still missing, both of which an earlier step makes.
+    if (error.code === 'cluster-rights-missing') return previewWith('not-visible', [adviceFor(error.code).title]);
     if (error.name === 'RetryableError') throw error;
     return refused(step.name, { code: error.code, detail: error.message });
   }
@@ -45,24 +48,24 @@ export async function preview(step: Step, cx: StepContext<RunKind>): Promise<Pre
 function previewOf(plan: Plan<StepChange, object>, step: StepName): Preview {
   switch (plan.kind) {
     case 'ready':
-      return { ...seen('succeeded', plan.warnings), output: plan.output };
+      return { ...previewWith('succeeded', plan.warnings), output: plan.output };
     case 'change':
-      return { ...seen('planned'), output: plan.expected, changes: plan.changes.map(recorded) };
+      return { ...previewWith('planned'), output: plan.expected, changes: plan.changes.map(recordedChange) };
     case 'wait':
-      return { ...seen('planned', [`will wait for ${plan.reason}`]), output: plan.expected };
+      return { ...previewWith('planned', [`will wait for ${plan.reason}`]), output: plan.expected };
     case 'not-visible':
-      return { ...seen('not-visible', [plan.why]), output: plan.expected, changes: (plan.changes ?? []).map(recorded) };
+      return {
+        ...previewWith('not-visible', [plan.why]),
+        output: plan.expected,
+        changes: (plan.changes ?? []).map(recordedChange),
+      };
     case 'refuse':
       return refused(step, plan, plan);
   }
 }
 
-function seen(status: Preview['status'], warnings: string[] = []): Preview {
+function previewWith(status: Preview['status'], warnings: string[] = []): Preview {
   return { status, changes: [], warnings, refusals: [], quotas: [] };
-}
-
-function recorded({ do: what, resource, note }: StepChange): Change {
-  return { do: what, resource, ...(note && { note }) };
 }
 
 function refused(
@@ -74,16 +77,16 @@ function refused(
     expected,
   }: Partial<Extract<Plan<StepChange, object>, { kind: 'refuse' }>> = {},
 ): Preview {
-  const isShut = (problem: Problem) => shutDoors.includes(problem.code);
-  const notes = all.filter(isShut).map((problem) => {
+  const isDenied = (problem: Problem) => accessDeniedCodes.includes(problem.code);
+  const notes = all.filter(isDenied).map((problem) => {
     const { title, remedy } = adviceFor(problem.code);
     return `${title}: ${problem.detail}. ${remedy}`;
   });
   const refusals = all
-    .filter((problem) => !isShut(problem))
+    .filter((problem) => !isDenied(problem))
     .map((problem) => runErrorOf({ code: problem.code, message: problem.detail }, step));
   return {
-    ...seen(refusals.length > 0 ? 'failed' : 'not-visible', [...notes, ...warnings]),
+    ...previewWith(refusals.length > 0 ? 'failed' : 'not-visible', [...notes, ...warnings]),
     refusals,
     ...(expected && { output: expected }),
   };

@@ -5,19 +5,19 @@ import * as z from 'zod';
 import { classify, type KnownError, UserError } from '../errors/errors.ts';
 import type { AnyRun } from '../model/run.ts';
 import { runErrorOf, type StepRecord, type Waiting } from '../model/run-schemas.ts';
-import type { RunKind, StepName } from '../model/step-names.ts';
+import type { StepName } from '../model/step-names.ts';
 import { targetOf } from '../model/target.ts';
 import { targetId } from '../model/target.ts';
 import { iso, now } from '../platform/clock.ts';
 import { log, type LogFields } from '../platform/logger.ts';
-import { readDeployment } from '../platform/settings.ts';
 import { settleCancel } from '../runs/end.ts';
 import { announce, hasNews } from '../runs/publish-events.ts';
-import type { Step, StepContext, Wait } from '../step/contract.ts';
+import type { Step, Wait } from '../step/contract.ts';
+import { queueWait } from '../step/plans.ts';
 import { type Lease, releaseLease, takeLease } from '../table/lease.ts';
-import { clusterAccount, payerAccount } from '../targets/provisioner-accounts.ts';
-import { alreadyDone, converge, type StepResult } from './converge.ts';
+import { alreadyDone, converge, register, type StepResult } from './converge.ts';
 import { type Preview, preview } from './dry-run.ts';
+import { Invocation } from './invocation.ts';
 import { StepStore } from './step-record.ts';
 
 /** What the state machine hands to every step: ids only. */
@@ -28,23 +28,19 @@ type StepEvent = z.infer<typeof StepEvent>;
 export interface StepAnswer {
   status: 'succeeded' | 'planned' | 'waiting';
   seconds: number;
-  /** The earlier step that has to be taken again; empty if none. */
+  /** The earlier step that `invalidates` named, to be taken again; empty if none. */
   outdated: StepName | '';
 }
 
-/** Queueing for a lease that other runs hold: hundreds may stand in one line, and a history holds 25,000 events (10 a look). */
+/** Hundreds of runs may queue for one lease, and an execution's history holds 25,000 events (10 per invocation). */
 function leaseWait({ waiting }: StepRecord): Wait {
-  const reason = 'its turn: others write the same resources';
+  const reason = 'another run to release the lock on these resources';
   const waited = waiting?.for === reason ? (now() - Date.parse(waiting.since)) / 1000 : 0;
-  return {
-    reason,
-    seconds: Math.ceil(Math.min(30, Math.max(3, waited / 4))),
-    deadlineSeconds: 4 * 3600,
-    overdue: 'aws-unavailable',
-  };
+  const seconds = Math.ceil(Math.min(30, Math.max(3, waited / 4)));
+  return queueWait(reason, { seconds, deadlineSeconds: 4 * 3600 });
 }
 
-/** IAM usually shows a change everywhere within ten seconds; asked earlier it only denies. */
+/** IAM usually shows a change everywhere within ten seconds; a call before that is denied. */
 const settlingMs = 10_000;
 
 function settlingWait({ after = [] }: Step, { steps }: AnyRun): Wait | undefined {
@@ -69,7 +65,7 @@ export function stepHandler(step: Step) {
     .handler((event, context) => runStep(step, StepEvent.parse(event), context));
 }
 
-/** One invocation of a step, and then its news to the event bus. */
+/** One invocation of a step. Then its events are published. */
 async function runStep(
   step: Step,
   { runId, attempt }: StepEvent,
@@ -94,7 +90,7 @@ async function endIfCancelled(run: AnyRun): Promise<AnyRun | undefined> {
   }
 }
 
-/** Begin, converge under its lease, record what came of it. */
+/** Begins the step, converges under its lease and records the result. */
 async function takeStep(
   step: Step,
   runId: string,
@@ -105,11 +101,11 @@ async function takeStep(
   const record = recordOf(run, step);
   const fields = { runId, step: step.name };
   try {
-    const cx = contextOf(run, step, record, store);
+    const cx = new Invocation(step, run, record, store);
     if (run.request.dryRun) return await endPreview(step, run, store, await preview(step, cx));
     const settling = settlingWait(step, run);
     if (settling) return await park(store, record, settling);
-    const gathering = await step.enlist?.(cx, step.input(cx));
+    const gathering = await register(step, cx);
     if (gathering) return await park(store, record, gathering);
     const lease = step.lease ? await leaseFor(step.lease, run, step, context) : undefined;
     if (lease === 'busy') {
@@ -117,23 +113,8 @@ async function takeStep(
       return done ? await end(step, run, store, done) : await park(store, record, leaseWait(record));
     }
     try {
-      const result = await converge(
-        step,
-        cx,
-        {
-          changed: async (change) => {
-            const { do: what, resource, note } = change;
-            log('change', { ...fields, change: what, resource });
-            // A proof asks questions; what it writes to ask them changes nothing a person would look after.
-            if (step.proof) return;
-            const made = { do: what, resource, ...(note && { note }), at: iso(now()) };
-            cx.changes = [...cx.changes, made];
-            await store.recordChange(made);
-          },
-        },
-        lease,
-      );
-      return result.status === 'waiting' ? await park(store, record, result.plan) : await end(step, run, store, result);
+      const result = await converge(step, cx, lease);
+      return result.status === 'waiting' ? await park(store, record, result.wait) : await end(step, run, store, result);
     } finally {
       if (lease) await giveBack(lease, fields);
     }
@@ -154,10 +135,10 @@ async function end(
   const { output, warnings } = result;
   await store.finish({ status: 'succeeded', output: output as Record<string, unknown>, warnings });
   log('step ended', { runId: run.runId, step: step.name, status: 'succeeded' });
-  return { status: 'succeeded', seconds: 0, outdated: step.outdates?.(run, output as never) ?? '' };
+  return { status: 'succeeded', seconds: 0, outdated: step.invalidates?.(run, output as never) ?? '' };
 }
 
-/** The machine goes on whatever was found: a dry run takes every step. */
+/** The state machine goes on after any result: a dry run takes every step. */
 async function endPreview(
   step: Step,
   run: AnyRun,
@@ -176,8 +157,8 @@ async function endPreview(
     changes,
   );
   log('step ended', { runId: run.runId, step: step.name, status });
-  const outdated = (output && step.outdates?.(run, output as never)) ?? '';
-  // A step that could not tell the first time cannot the second time.
+  const outdated = (output && step.invalidates?.(run, output as never)) ?? '';
+  // A step that could not say what it needs cannot say it the second time either.
   const isWorthIt = outdated !== '' && run.steps[outdated]?.output !== undefined;
   return { status: 'planned', seconds: 0, outdated: isWorthIt ? outdated : '' };
 }
@@ -186,35 +167,7 @@ function recordOf(run: AnyRun, step: Step): StepRecord {
   return run.steps[step.name] ?? { status: 'running', invocations: 1, changes: [], warnings: [] };
 }
 
-/** Notes of releases before 0.3 name no attempt: a run had one. */
-function notesOf({ memo = {} }: StepRecord, { keeps = [] }: Step, run: AnyRun): Record<string, unknown> {
-  const { attempt = 1, ...notes } = memo;
-  if (attempt === run.attempt) return notes;
-  return Object.fromEntries(Object.entries(notes).filter(([name]) => keeps.includes(name)));
-}
-
-function contextOf(run: AnyRun, step: Step, record: StepRecord, store: StepStore): StepContext<RunKind> {
-  const deployment = readDeployment();
-  const { payerAccountId, cluster } = run.request;
-  const at = now();
-  return {
-    run,
-    deployment,
-    owner: { deploymentId: deployment.deploymentId, runId: run.runId },
-    payer: payerAccount(payerAccountId, run.runId),
-    cluster: clusterAccount(cluster.accountId, run.runId),
-    now: at,
-    since: record.startedAt ? Date.parse(record.startedAt) : at,
-    memo: notesOf(record, step, run),
-    changes: record.changes,
-    async remember(memo) {
-      this.memo = { ...this.memo, ...memo };
-      await store.remember({ ...this.memo, attempt: run.attempt });
-    },
-  };
-}
-
-/** Each invocation holds by itself: one that the state machine gave up on may still be writing when the next one starts. */
+/** Each invocation takes the lease for itself: one that the state machine gave up on may still be writing when the next one starts. */
 async function leaseFor(
   kind: NonNullable<Step['lease']>,
   run: AnyRun,
@@ -226,7 +179,7 @@ async function leaseFor(
   return (await takeLease(scope, holder, context.getRemainingTimeInMillis())) ?? 'busy';
 }
 
-/** A lease that cannot be given back ends by itself; what the step came to stands. */
+/** A lease that cannot be given back ends by itself; the step's result stands. */
 async function giveBack(lease: Lease, fields: LogFields): Promise<void> {
   try {
     await releaseLease(lease);
@@ -235,18 +188,18 @@ async function giveBack(lease: Lease, fields: LogFields): Promise<void> {
   }
 }
 
-/** @throws UserError with the plan's `overdue` code once the deadline of this wait has passed */
-async function park(store: StepStore, record: StepRecord, plan: Wait): Promise<StepAnswer> {
+/** @throws UserError with the wait's `overdue` code once its deadline has passed */
+async function park(store: StepStore, record: StepRecord, wait: Wait): Promise<StepAnswer> {
   const at = now();
-  const since = record.waiting?.for === plan.reason ? Date.parse(record.waiting.since) : at;
-  const deadline = since + plan.deadlineSeconds * 1000;
+  const since = record.waiting?.for === wait.reason ? Date.parse(record.waiting.since) : at;
+  const deadline = since + wait.deadlineSeconds * 1000;
   if (at >= deadline)
-    throw new UserError(plan.overdue, `waited ${Math.round((at - since) / 1000)} s for ${plan.reason}`);
-  const seconds = Math.max(1, Math.min(plan.seconds, Math.ceil((deadline - at) / 1000)));
+    throw new UserError(wait.overdue, `waited ${Math.round((at - since) / 1000)} s for ${wait.reason}`);
+  const seconds = Math.max(1, Math.min(wait.seconds, Math.ceil((deadline - at) / 1000)));
   const waiting: Waiting = {
-    for: plan.reason,
+    for: wait.reason,
     since: iso(since),
-    expectedBy: plan.expectedSeconds === undefined ? null : iso(since + plan.expectedSeconds * 1000),
+    expectedBy: wait.expectedSeconds === undefined ? null : iso(since + wait.expectedSeconds * 1000),
     deadline: iso(deadline),
     next: iso(at + seconds * 1000),
   };
@@ -255,8 +208,8 @@ async function park(store: StepStore, record: StepRecord, plan: Wait): Promise<S
 }
 
 /**
- * A retryable error leaves the step running: the state machine tries again, and `close` finds the error if it gives up. What the step
- * was waiting for stays, for the deadline counts from the first wait.
+ * A retryable error leaves the step running: the state machine tries again, and `close` finds the error if it gives up. The record keeps
+ * the wait, because its deadline counts from the first one.
  */
 async function recordError(store: StepStore, record: StepRecord, error: KnownError, step: Step): Promise<void> {
   const { warnings, waiting } = record;

@@ -4,12 +4,13 @@ import { type RunEvent, runEvent, stepEvent, type StepTransition } from '../mode
 import type { Change, StepRecord } from '../model/run-schemas.ts';
 import type { StepName } from '../model/step-names.ts';
 import { iso, now } from '../platform/clock.ts';
-import { type RunWrite, statusWrites, updateRun, whileActive } from '../runs/run-table-update.ts';
+import { statusWrites, updateRun, whileActive } from '../runs/run-table-update.ts';
+import { absent, allOf, type Condition, type Write } from '../table/expressions.ts';
 
-/** A wait this long is no work: it gives the run's place in its batch to another one. */
+/** A run that waits this long gives its place in the batch to another run. */
 const idleSeconds = 300;
 
-/** What an invocation leaves of a step: how it ended, or what it waits for. */
+/** A step's state after an invocation: how it ended, or what it waits for. */
 export type StepEnd = Pick<StepRecord, 'status' | 'waiting' | 'warnings' | 'output' | 'error' | 'preview'>;
 
 /** One step's part of a run record. Every write holds only while the run is active and this attempt is the current one. */
@@ -37,7 +38,6 @@ export class StepStore {
    */
   async begin(busyUntil: number): Promise<AnyRun> {
     const at = iso(now());
-    const notCancelled = ' AND attribute_not_exists(cancelRequestedAt)';
     const run = await this.#update(
       [
         { at: ['status'], to: 'running' },
@@ -48,14 +48,14 @@ export class StepStore {
         { at: this.#at('busyUntil'), to: iso(busyUntil) },
       ],
       [],
-      notCancelled,
+      allOf(whileActive(this.#attempt), absent('cancelRequestedAt')),
     );
-    const begins: RunWrite[] =
+    const begins: Write[] =
       run.announced === this.#attempt
         ? []
         : [...statusWrites(run, 'running'), { at: ['announced'], to: this.#attempt }];
     const { endedAt, announced } = run.steps[this.#step] ?? {};
-    const startsAnew: RunWrite[] =
+    const startsAnew: Write[] =
       endedAt === undefined && (announced === undefined || this.#isOurs(announced))
         ? []
         : [
@@ -72,11 +72,11 @@ export class StepStore {
     await this.#update([{ at: this.#at('changes'), append: [change] }]);
   }
 
-  async remember(memo: Record<string, unknown>): Promise<void> {
-    await this.#update([{ at: this.#at('memo'), to: memo }]);
+  async keepNotes(notes: Record<string, unknown>): Promise<void> {
+    await this.#update([{ at: this.#at('memo'), to: notes }]);
   }
 
-  /** Ends or parks the step: everything but what earlier invocations wrote (start, invocations, changes, memo). */
+  /** Ends or parks the step: everything but what earlier invocations wrote (start, invocations, changes, notes). */
   async finish({ status, waiting, warnings, output, error, preview }: StepEnd, planned?: Change[]): Promise<AnyRun> {
     const at = iso(now());
     const ended = status !== 'waiting' && status !== 'running';
@@ -126,9 +126,12 @@ export class StepStore {
     return ['steps', this.#step, field];
   }
 
-  async #update(writes: readonly RunWrite[], events: readonly RunEvent[] = [], also = ''): Promise<AnyRun> {
-    const condition = whileActive(this.#attempt);
-    const run = await updateRun({ runId: this.#runId }, writes, { ...condition, text: condition.text + also }, events);
+  async #update(
+    writes: readonly Write[],
+    events: readonly RunEvent[] = [],
+    condition: Condition = whileActive(this.#attempt),
+  ): Promise<AnyRun> {
+    const run = await updateRun({ runId: this.#runId }, writes, condition, events);
     if (!run)
       throw new TerminalError('stale-attempt', `run ${this.#runId} is not in attempt ${this.#attempt} any more`);
     this.#run = run;

@@ -1,49 +1,54 @@
+import type * as z from 'zod';
 import type { TargetAccount } from '../aws/target-account.ts';
 import type { ErrorCode } from '../errors/catalogue.ts';
+import type { KubernetesClient } from '../kubernetes/client.ts';
 import type { Owner } from '../model/ownership.ts';
 import type { TableAction } from '../model/rights.ts';
 import type { RunRecord } from '../model/run.ts';
 import type { Change, Quota } from '../model/run-schemas.ts';
 import type { KindOf, RunKind, StepName } from '../model/step-names.ts';
 import type { Outputs } from '../model/step-outputs.ts';
-import type { Deployment } from '../platform/settings.ts';
+import type { Settings } from '../platform/settings.ts';
 import type { Problem } from './problem-list.ts';
 
-/** What a step may use. Clients come from the accounts: `cx.payer.client(S3Client, region)`. */
-export interface StepContext<Kind extends RunKind = 'onboarding'> {
-  run: RunRecord<Kind>;
-  deployment: Deployment;
-  /** Marks of what this run makes. */
-  owner: Owner;
-  payer: TargetAccount;
-  cluster: TargetAccount;
+/** What a step may use in one invocation. AWS clients come from the accounts: `cx.payer.client(S3Client, region)`. */
+export interface StepContext<Kind extends RunKind = 'onboarding', Notes extends object = object> {
+  readonly run: RunRecord<Kind>;
+  readonly deployment: Settings;
+  /** The marks on what this run creates. */
+  readonly owner: Owner;
+  readonly payer: TargetAccount;
+  readonly cluster: TargetAccount;
+  /** The run's cluster; connected on first use. */
+  readonly kubernetes: KubernetesClient;
   /** Virtual or real milliseconds since the epoch, read once at the start of the invocation. */
-  now: number;
+  readonly now: number;
   /** When this step first started, milliseconds since the epoch. */
-  since: number;
-  /** The step's own notes from earlier invocations: ids of things on their way, a snapshot to restore. */
-  memo: Record<string, unknown>;
-  /** Every write of this step that was recorded, those of earlier invocations included. */
-  changes: readonly Change[];
-  remember(memo: Record<string, unknown>): Promise<void>;
+  readonly since: number;
+  /** What the step has noted so far. */
+  readonly notes: Notes;
+  /** Every recorded change of this step, earlier invocations included. */
+  readonly changes: readonly Change[];
 }
 
-/** What `plan` may know beside what was seen: nothing that needs a call. */
-export type Situation<Kind extends RunKind = 'onboarding'> = Pick<
-  StepContext<Kind>,
-  'run' | 'owner' | 'now' | 'since' | 'memo' | 'changes'
+/** What `plan` may know beside the observation: nothing that needs a call. */
+export type Situation<Kind extends RunKind = 'onboarding', Notes extends object = object> = Pick<
+  StepContext<Kind, Notes>,
+  'run' | 'owner' | 'now' | 'since' | 'notes' | 'changes'
 >;
 
-/** What `apply` answers when AWS did not take the write, or when the only one was to our own table. */
-export const rejected = Symbol('rejected');
-
-/** What the step wants to write: `do` and `resource` are recorded and logged, further fields are only for `apply`. */
-export type StepChange = Pick<Change, 'do' | 'resource' | 'note'>;
+/** One write a step wants to make. `action`, `resource` and `note` are recorded and logged, further fields are only for `apply`. */
+export interface StepChange {
+  /** Verb and object in kebab-case, e.g. `create-bucket`. */
+  action: string;
+  resource: string;
+  note?: string | undefined;
+}
 
 export interface Wait {
-  /** What for, as the run shows it. */
+  /** What the step waits for, as users read it: "waits for <reason>". */
   reason: string;
-  /** Until the next look. */
+  /** Until the next observation. */
   seconds: number;
   /** Counted from the first wait for this reason; then the step fails with `overdue`. */
   deadlineSeconds: number;
@@ -51,24 +56,41 @@ export interface Wait {
   overdue: ErrorCode;
 }
 
-export type Plan<C extends StepChange, Output> = (
+export type Plan<C extends StepChange, Output, Notes extends object = object> = (
   | { kind: 'ready'; output: Output; warnings?: string[] }
   /** `expected`: the output once applied, so that a dry run can plan the later steps. */
-  | { kind: 'change'; changes: readonly [C, ...C[]]; expected: Output }
-  | ({ kind: 'wait'; expected: Output } & Wait)
+  | { kind: 'change'; changes: readonly [C, ...C[]]; expected: Output; notes?: Partial<Notes> | undefined }
+  | ({ kind: 'wait'; expected: Output; notes?: Partial<Notes> | undefined } & Wait)
   | ({ kind: 'refuse' } & Problem & {
-        /** Each of several problems on its own. */
+        /** All problems, where there are several. */
         all?: readonly Problem[];
         warnings?: string[];
         /** The output once the problem is solved, so that a dry run can plan the later steps. */
         expected?: Output;
       })
-  /** Of a dry run only: what decides cannot be looked at before we have our rights. `changes`: what is likely. */
+  /** Of a dry run only: the step cannot look before we have our rights. `changes`: the likely ones. */
   | { kind: 'not-visible'; why: string; changes?: readonly C[]; expected: Output }
 ) & {
   /** Limits that the step's changes count towards, as the plan of a dry run shows them. */
   quotas?: readonly Quota[];
 };
+
+/**
+ * What came of a change.
+ * - `changed`: AWS or the cluster took it. Only this is recorded.
+ * - `not-changed`: AWS or the cluster refused it, and the step knows how to go on. The engine drops the rest of the plan and observes again.
+ * - `bookkeeping`: only our own table was written.
+ */
+export type Outcome = 'changed' | 'not-changed' | 'bookkeeping';
+
+/** The outcome, with notes where the write gave an id or an answer that the next observation cannot find. */
+export type Applied<Notes extends object = object> = Outcome | { outcome: Outcome; notes: Partial<Notes> };
+
+/** What `register` asks the engine for. Notes without a wait: they are stored, then `register` is called once more. */
+export interface Registration<Notes extends object = object> {
+  notes?: Partial<Notes>;
+  wait?: Wait;
+}
 
 /** IAM actions a step needs in an account; `resources` are CloudFormation Sub strings (see functions/deployment/access-templates.ts for the parameters). */
 export interface Permission {
@@ -86,11 +108,32 @@ export interface KubernetesRule {
   resourceNames?: readonly string[];
 }
 
+/**
+ * One step of a run. The engine (shared/step-runner/converge.ts) registers, observes, plans, applies and observes again, until the plan
+ * says `ready`, `wait` or `refuse`. The second observation decides whether a step has succeeded, never the answer of a write.
+ *
+ * The promises of a step:
+ * - Any invocation may die after any write, and its answer may get lost. The next invocation starts from what it observes, so every write
+ *   is idempotent: to create what is there already, or to delete what is gone, is no error.
+ * - `input` derives what the step needs from the run's record alone. It makes no call.
+ * - `register` writes to our own table, before the lease is asked for, what the lease's holder may then do for this run too. It may be
+ *   called again at any time. A dry run does not call it.
+ * - `observe` reads and never writes, neither AWS nor the cluster nor our table. Absence is undefined; a failure is thrown and is never
+ *   taken for absence. What it returns is plain JSON data: no Map, Date, class instance, function or client.
+ * - `plan` is pure: the same arguments give the same plan. It touches only what carries our marks or what the request lets us take over;
+ *   all else it refuses, in words the user can act on.
+ * - `apply` makes one write, from its arguments alone: `change`, and `input` and `seen` as they were planned from. It keeps nothing for
+ *   a later call. An error it throws ends the invocation; nothing of that change is recorded.
+ * - Notes hold only what no observation can find: ids of what is on its way, a snapshot to restore, since when something lasts. Only the
+ *   engine changes them: it merges what `register`, `plan` and `apply` return into what is stored. Notes of a plan are stored before its
+ *   changes are applied, and notes of a wait before the step waits. They belong to the attempt that made them, unless `keeps` names them.
+ */
 export interface Step<
   Name extends StepName = StepName,
   Input = unknown,
-  Seen = unknown,
+  Observation = unknown,
   C extends StepChange = StepChange,
+  Notes extends object = object,
 > {
   name: Name;
   /** One sentence in the present tense: README, API description. */
@@ -100,38 +143,42 @@ export interface Step<
     cluster?: readonly Permission[];
     /** Present if the step calls the cluster's own API; empty if it needs no right there. */
     kubernetes?: readonly KubernetesRule[];
-    /** What the step itself does to the hub's table, beside what its wrapper does. */
+    /** What the step itself does to the hub's table, beside what the engine does. */
     table?: readonly TableAction[];
     /** True if it queries the table's indexes. */
     indexes?: true;
   };
   /** Serialises runs that share what this step writes. */
   lease?: 'target' | 'payer';
-  /** Steps whose IAM changes this one relies on: it looks only once these have had the time to show everywhere. */
+  /** Steps whose IAM changes this one relies on: it starts only once IAM has had the time to show them everywhere. */
   after?: readonly StepName[];
-  /** Names of the step's notes that a later attempt of the run still has; all others belong to the attempt that made them. */
+  /** The step's notes, all optional. Reads what earlier releases stored; a note that may be lost has `.catch(undefined)`. */
+  notes?: z.ZodType<Notes>;
+  /** Names of the notes that a later attempt of the run still has. */
   keeps?: readonly string[];
-  /** True for proofs: they write nothing and mean nothing while earlier steps are only planned, so a dry run leaves them out. */
+  /** True for proofs: they record no changes, and a dry run leaves them out because earlier steps are only planned. */
   proof?: boolean;
-  input(cx: StepContext<KindOf<Name>>): Input;
-  /**
-   * Writes down in the hub's table, before the lease is asked for, what the lease's holder may then do for this run as well.
-   * Answers a wait where it pays to let others enlist first. Not called in a dry run.
-   */
-  enlist?(cx: StepContext<KindOf<Name>>, input: Input): Promise<Wait | undefined>;
-  /** Looks at the world. Absence is undefined; a failure is thrown, never taken for absence. */
-  observe(cx: StepContext<KindOf<Name>>, input: Input): Promise<Seen>;
-  /** Pure. */
-  plan(input: Input, seen: Seen, situation: Situation<KindOf<Name>>): Plan<C, Outputs[Name]>;
-  /** One write. Answers `rejected` where AWS did not take it and the step knows how to go on: then nothing was changed. */
-  apply(cx: StepContext<KindOf<Name>>, change: C, input: Input): Promise<unknown>;
-  /** The earlier step that what this one found calls for once more. From the record alone: an answer may get lost and be asked for again. */
-  outdates?(run: RunRecord<KindOf<Name>>, output: Outputs[Name]): StepName | undefined;
+  input(cx: StepContext<KindOf<Name>, Notes>): Input;
+  register?(cx: StepContext<KindOf<Name>, Notes>, input: Input): Promise<Registration<Notes> | undefined>;
+  observe(cx: StepContext<KindOf<Name>, Notes>, input: Input): Promise<Observation>;
+  plan(input: Input, seen: Observation, situation: Situation<KindOf<Name>, Notes>): Plan<C, Outputs[Name], Notes>;
+  /** Absent where the step plans no changes. */
+  apply?(
+    cx: StepContext<KindOf<Name>, Notes>,
+    change: C,
+    basis: { input: Input; seen: Observation },
+  ): Promise<Applied<Notes>>;
+  /** The earlier step that has to be taken again after this one's output. Computed from the record alone: it may be asked twice. */
+  invalidates?(run: RunRecord<KindOf<Name>>, output: Outputs[Name]): StepName | undefined;
 }
 
-/** Keeps the step's own types inside it; the registry and the loop see the erased shape. */
-export function defineStep<Name extends StepName, Input, Seen, C extends StepChange>(
-  step: Step<Name, Input, Seen, C>,
-): Step<Name> {
+/** Keeps the step's own types inside it; the registry and the engine see the erased shape. */
+export function defineStep<
+  Name extends StepName,
+  Input,
+  Observation,
+  C extends StepChange = never,
+  Notes extends object = object,
+>(step: Step<Name, Input, Observation, C, Notes>): Step<Name> {
   return step;
 }

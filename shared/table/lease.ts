@@ -1,7 +1,6 @@
-import { DeleteCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { now } from '../platform/clock.ts';
-import { readDeployment } from '../platform/settings.ts';
-import { documentClient, holds } from './document-table.ts';
+import { deleteItem, putItem } from './document-table.ts';
+import { absent, anyOf, equals, isBelow } from './expressions.ts';
 
 /** A lease outlives the function that holds it by this much, so that a dying holder's last write is over before the next one starts. */
 const graceMs = 30_000;
@@ -22,15 +21,10 @@ const leaseKey = (scope: string) => ({ pk: `lease#${scope}`, sk: 'lease' });
  */
 export async function takeLease(scope: string, holder: string, functionTimeoutMs: number): Promise<Lease | undefined> {
   const expiresAt = now() + functionTimeoutMs + graceMs;
-  const taken = await holds(() =>
-    documentClient().send(
-      new PutCommand({
-        TableName: readDeployment().tableName,
-        Item: { ...leaseKey(scope), holder, expiresAt, ttl: Math.ceil(expiresAt / 1000) + 3600 },
-        ConditionExpression: 'attribute_not_exists(pk) OR expiresAt < :now OR holder = :holder',
-        ExpressionAttributeValues: { ':now': now(), ':holder': holder },
-      }),
-    ),
+  const taken = await putItem(
+    leaseKey(scope),
+    { holder, expiresAt, ttl: Math.ceil(expiresAt / 1000) + 3600 },
+    anyOf(absent('pk'), isBelow('expiresAt', now()), equals('holder', holder)),
   );
   return taken ? { scope, holder, expiresAt } : undefined;
 }
@@ -41,14 +35,5 @@ export function mayWrite(lease: Lease): boolean {
 
 /** Gives the lease back, if it is still this holder's. */
 export async function releaseLease({ scope, holder }: Lease): Promise<void> {
-  await holds(() =>
-    documentClient().send(
-      new DeleteCommand({
-        TableName: readDeployment().tableName,
-        Key: leaseKey(scope),
-        ConditionExpression: 'holder = :holder',
-        ExpressionAttributeValues: { ':holder': holder },
-      }),
-    ),
-  );
+  await deleteItem(leaseKey(scope), equals('holder', holder));
 }

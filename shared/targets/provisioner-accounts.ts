@@ -1,9 +1,9 @@
 import { TargetAccount } from '../aws/target-account.ts';
-import { readDeployment } from '../platform/settings.ts';
+import { readSettings } from '../platform/settings.ts';
 
 /** The payer account, entered by the payer provisioner role under this run's name. */
 export function payerAccount(accountId: string, runId: string): TargetAccount {
-  const deployment = readDeployment();
+  const deployment = readSettings();
   const role = {
     roleArn: deployment.payerProvisionerArn(accountId),
     externalId: deployment.externalId(accountId),
@@ -14,7 +14,7 @@ export function payerAccount(accountId: string, runId: string): TargetAccount {
 
 /** The cluster account, entered by the cluster provisioner role under this run's name. */
 export function clusterAccount(accountId: string, runId: string): TargetAccount {
-  const deployment = readDeployment();
+  const deployment = readSettings();
   const role = {
     roleArn: deployment.clusterProvisionerArn(accountId),
     externalId: deployment.externalId(accountId),

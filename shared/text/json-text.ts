@@ -55,7 +55,7 @@ export function scanJson(text: string): JsonNode {
   const scanString = (): string => {
     const start = at++;
     while (text[at] !== '"') at += text[at] === '\\' ? 2 : 1;
-    return JSON.parse(text.slice(start, ++at)) as string;
+    return String(JSON.parse(text.slice(start, ++at)));
   };
   const scanMember = (depth: number): JsonMember => {
     const start = at;

@@ -15,7 +15,7 @@ import { listRuns } from '../../shared/runs/run-table.ts';
 import { type RunSummary, runSummary } from '../../shared/runs/view.ts';
 import { StepStore } from '../../shared/step-runner/step-record.ts';
 import { documentClient } from '../../shared/table/document-table.ts';
-import { fixTargetSettings } from '../../shared/targets/target-payers.ts';
+import { fixTargetSettings } from '../../shared/targets/target-settings.ts';
 import { type Answer, call } from '../support/api-call.ts';
 import { HubServices } from '../support/hub-services.ts';
 import { givenRun, smallest, storedRun } from '../support/stored-runs.ts';

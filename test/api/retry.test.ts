@@ -37,7 +37,7 @@ async function failedRun(status: 'failed' | 'cancelled' = 'failed'): Promise<Any
   const store = new StepStore(runId, 1, 'first-delivery');
   await store.begin(Date.now() + 60_000);
   await store.recordChange({ do: 'ask', resource: 'report' });
-  await store.remember({ attempt: 1, seen: true });
+  await store.keepNotes({ attempt: 1, seen: true });
   const error = runErrorOf({ code: 'delivery-failed', message: 'ERROR_PERMISSIONS' }, 'first-delivery');
   await store.finish({ status: 'failed', warnings: [], error });
   const ended = await endRun(await storedRun(runId), status, status === 'failed' ? error : undefined);

@@ -4,7 +4,7 @@ import { clusterArnOf } from '../../shared/model/target.ts';
 import { endRun } from '../../shared/runs/end.ts';
 import { releaseLock } from '../../shared/runs/lock.ts';
 import type { Run } from '../../shared/runs/view.ts';
-import { fixTargetSettings, moveServiceAccount } from '../../shared/targets/target-payers.ts';
+import { fixTargetSettings, moveServiceAccount } from '../../shared/targets/target-settings.ts';
 import { call } from '../support/api-call.ts';
 import { HubServices } from '../support/hub-services.ts';
 import { smallest, storedRun } from '../support/stored-runs.ts';

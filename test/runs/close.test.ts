@@ -7,7 +7,7 @@ import type { StepName } from '../../shared/model/step-names.ts';
 import { endRun } from '../../shared/runs/end.ts';
 import { takeLock } from '../../shared/runs/lock.ts';
 import { StepStore } from '../../shared/step-runner/step-record.ts';
-import { listOpenWindows } from '../../shared/targets/target-payers.ts';
+import { listOpenWindows } from '../../shared/targets/admin-windows.ts';
 import { AccessHarness } from '../support/access-harness.ts';
 import { ApiClient } from '../support/api-client.ts';
 import { HubServices } from '../support/hub-services.ts';

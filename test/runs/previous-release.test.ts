@@ -4,24 +4,29 @@ import { SFNClient, StopExecutionCommand } from '@aws-sdk/client-sfn';
 import { DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { hubClient } from '../../shared/aws/clients.ts';
+import { OffboardingRequest } from '../../shared/model/onboarding-request.ts';
 import { RunEvent } from '../../shared/model/run-event.ts';
+import { newRunId } from '../../shared/model/run-id.ts';
 import { takeLock } from '../../shared/runs/lock.ts';
+import { createRun, readRun } from '../../shared/runs/run-table.ts';
 import type { Execution } from '../sandbox/index.ts';
 import { eventBusArn, hubAccountId, hubRegion, tableName } from '../support/deployed-sandbox.ts';
 import { RunHarness, stepOf } from '../support/run-harness.ts';
-import { storedRun } from '../support/stored-runs.ts';
+import { exampleRequest } from '../support/scenario.ts';
 
-/** What release 0.2.0 deployed. */
-const definition = readFileSync(new URL('../golden/releases/provision-0.2.0.asl', import.meta.url), 'utf8');
+/** What release 0.3.0 deployed. */
+const definitionOf = (machine: 'provision' | 'offboard') =>
+  readFileSync(new URL(`../golden/releases/${machine}-0.3.0.asl`, import.meta.url), 'utf8');
 
-/** What release 0.2.0 wrote of a run and of a step; keys of the table and its indexes included. */
+/** What release 0.3.0 wrote of a run and of a step; keys of the table and its indexes included. */
 const runFields = [
-  ...['pk', 'sk', 'allKey', 'payerKey', 'clusterKey', 'listKey'],
-  ...['runId', 'attempt', 'status', 'request', 'createdAt', 'startedAt', 'endedAt', 'error', 'steps'],
+  ...['pk', 'sk', 'allKey', 'payerKey', 'clusterKey', 'listKey', 'batchStatusKey', 'atWorkKey', 'pendingKey'],
+  ...['runId', 'kind', 'attempt', 'from', 'status', 'request', 'batchId', 'createdAt', 'startedAt', 'endedAt', 'steps'],
+  ...['error', 'planned', 'cancelRequestedAt', 'outbox', 'announced'],
 ];
 const stepFields = [
-  ...['status', 'startedAt', 'endedAt', 'invocations', 'waiting'],
-  ...['changes', 'warnings', 'output', 'memo', 'error'],
+  ...['status', 'startedAt', 'endedAt', 'invocations', 'waiting', 'changes', 'warnings', 'output', 'memo', 'error'],
+  ...['preview', 'busyUntil', 'announced'],
 ];
 
 type Fields = Record<string, unknown>;
@@ -29,11 +34,10 @@ const only = (names: readonly string[], fields: Fields): Fields =>
   Object.fromEntries(Object.entries(fields).filter(([name]) => names.includes(name)));
 
 function asPreviousRelease(item: Fields): Fields {
-  const steps = Object.entries(item.steps as Record<string, Fields>).map(([name, step]) => {
-    const { attempt, ...memo } = { attempt: 1, ...(step.memo as Fields | undefined) };
-    expect(attempt).toBe(1);
-    return [name, only(stepFields, { ...step, ...(step.memo !== undefined && { memo }) })];
-  });
+  const steps = Object.entries(item.steps as Record<string, Fields>).map(([name, step]) => [
+    name,
+    only(stepFields, step),
+  ]);
   return { ...only(runFields, item), steps: Object.fromEntries(steps) as Fields };
 }
 
@@ -47,37 +51,66 @@ afterEach(async () => {
   vi.restoreAllMocks();
 });
 
-/** Leaves the run's record as the previous release would have. */
+/** Leaves every run's record as the previous release would have. */
 async function rewrite(): Promise<void> {
-  const [item] = await runHarness.stepHarness.items('run#');
-  if (!item) throw new Error('no run');
+  const items = await runHarness.stepHarness.items('run#');
+  expect(items).not.toEqual([]);
   const client = DynamoDBDocumentClient.from(
     new DynamoDBClient({ endpoint: runHarness.stepHarness.sandbox.tableEndpoint }),
   );
-  await client.send(new PutCommand({ TableName: tableName, Item: asPreviousRelease(item) }));
+  for (const item of items) await client.send(new PutCommand({ TableName: tableName, Item: asPreviousRelease(item) }));
   client.destroy();
 }
 
-/** A run whose execution release 0.2.0 started on its own definition. */
-async function begin(): Promise<{ runId: string; execution: Execution; executionArn: string }> {
-  const { stepHarness } = runHarness;
-  const { states } = stepHarness.world;
-  const machine = states.machines.get(stepHarness.sandbox.stateMachineArn);
-  if (!machine) throw new Error('no state machine');
-  const deployed = definition.replaceAll(/\$\{(\w+)Arn\}/g, `arn:aws:lambda:${hubRegion}:${hubAccountId}:function:$1`);
-  const { runId } = await stepHarness.begin('new-irsa');
-  await takeLock(await storedRun(runId));
+interface Begun {
+  runId: string;
+  execution: Execution;
+  executionArn: string;
+}
+
+/** Starts the run's execution on release 0.3.0's definition. */
+async function execute(runId: string, machine: 'provision' | 'offboard', more: object = {}): Promise<Begun> {
+  const { world, sandbox } = runHarness.stepHarness;
+  const arnOf = (name: string) => sandbox.stateMachineArn.replace(/provision$/, name);
+  const current = world.states.machines.get(arnOf(machine));
+  if (!current) throw new Error(`no state machine ${machine}`);
+  const run = (await readRun(runId)) ?? expect.unreachable();
+  await takeLock(run);
   await rewrite();
-  const input = { runId, attempt: 1, identityMode: 'irsa' };
-  const old = { ...machine, definition: JSON.parse(deployed) as object };
-  const { execution, arn } = states.startExecution(old, `${runId}-1`, JSON.stringify(input));
+  const functionArn = `arn:aws:lambda:${hubRegion}:${hubAccountId}:function:$1`;
+  const definition = JSON.parse(definitionOf(machine).replaceAll(/\$\{(\w+)Arn\}/g, functionArn)) as object;
+  const input = JSON.stringify({ runId, attempt: 1, ...more });
+  const { execution, arn } = world.states.startExecution({ ...current, definition }, `${runId}-1`, input);
   return { runId, execution, executionArn: arn };
 }
 
-describe('an execution of release 0.2.0', () => {
-  it('finishes on today’s functions after an upgrade half-way: proven, and its events told', async () => {
+async function beginOnboarding(): Promise<Begun> {
+  const { runId } = await runHarness.stepHarness.begin('new-irsa');
+  return execute(runId, 'provision', { identityMode: 'irsa', from: 'preflight' });
+}
+
+async function beginOffboarding(): Promise<Begun> {
+  const { payerAccountId, cluster } = exampleRequest('new-irsa');
+  const at = runHarness.stepHarness.world.clock.now();
+  const runId = newRunId(at);
+  await createRun({
+    runId,
+    kind: 'offboarding',
+    attempt: 1,
+    status: 'running',
+    createdAt: new Date(at).toISOString(),
+    request: OffboardingRequest.parse({ payerAccountId, cluster }),
+  });
+  return execute(runId, 'offboard');
+}
+
+const published = () =>
+  runHarness.stepHarness.world.events.buses.get(eventBusArn)?.map(({ detail }) => RunEvent.parse(detail)) ?? [];
+
+describe('an execution of release 0.3.0', () => {
+  it('finishes on today’s functions after an upgrade half-way', async () => {
     const { stepHarness, api } = runHarness;
-    const { runId, execution } = await begin();
+    const { runId, execution } = await beginOnboarding();
     await runHarness.later(30, rewrite);
 
     const run = await api.untilEnded(runId);
@@ -85,14 +118,13 @@ describe('an execution of release 0.2.0', () => {
     expect(run.evidence?.level).toBe('connection');
     expect(await execution.done).toMatchObject({ status: 'SUCCEEDED' });
     expect(await stepHarness.items('lock#')).toEqual([]);
-    const told = stepHarness.world.events.buses.get(eventBusArn)?.map(({ detail }) => RunEvent.parse(detail)) ?? [];
-    expect(told).toContainEqual(expect.objectContaining({ step: 'publish', status: 'succeeded' }));
-    expect(told.at(-1)).toMatchObject({ step: null, status: 'succeeded' });
+    expect(published()).toContainEqual(expect.objectContaining({ step: 'publish', status: 'succeeded' }));
+    expect(published().at(-1)).toMatchObject({ step: null, status: 'succeeded' });
   });
 
-  it('is retried on today’s definition if it had failed before the upgrade', async () => {
+  it('is retried on today’s definition if it failed before the upgrade', async () => {
     const { api } = runHarness;
-    const { runId, executionArn } = await begin();
+    const { runId, executionArn } = await beginOnboarding();
     await runHarness.later(30, () => hubClient(SFNClient).send(new StopExecutionCommand({ executionArn })));
     const failed = await api.untilEnded(runId);
     expect(failed).toMatchObject({ status: 'failed', attempt: 1, error: { code: 'execution-stopped' } });
@@ -104,5 +136,18 @@ describe('an execution of release 0.2.0', () => {
     expect(run).toMatchObject({ status: 'succeeded', attempt: 2, error: null, evidence: { level: 'connection' } });
     for (const made of ['cur-bucket', 'cur-report', 'pod-role'] as const)
       expect(stepOf(run, made).changes).toEqual(stepOf(failed, made).changes);
+  });
+
+  it('offboards on today’s functions what it had onboarded', async () => {
+    const { api, stepHarness } = runHarness;
+    await api.untilEnded((await beginOnboarding()).runId);
+    const { runId, execution } = await beginOffboarding();
+
+    const run = await api.untilEnded(runId);
+    expect(run).toMatchObject({ kind: 'offboarding', status: 'succeeded', error: null });
+    expect(await execution.done).toMatchObject({ status: 'SUCCEEDED' });
+    expect(await stepHarness.items('lock#')).toEqual([]);
+    expect(await stepHarness.items('target#')).toEqual([]);
+    expect(published().at(-1)).toMatchObject({ runId, step: null, status: 'succeeded' });
   });
 });

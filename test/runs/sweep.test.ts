@@ -5,7 +5,7 @@ import { takeLock } from '../../shared/runs/lock.ts';
 import { readRun } from '../../shared/runs/run-table.ts';
 import { HubServices } from '../support/hub-services.ts';
 import { logLines } from '../support/log-lines.ts';
-import { givenRun, smallest } from '../support/stored-runs.ts';
+import { givenRun, smallest, storedRun } from '../support/stored-runs.ts';
 
 const created = Date.parse('2026-03-01T00:00:00Z');
 
@@ -126,6 +126,21 @@ describe('the sweeper', () => {
   });
 
   it('goes on with the next run if one cannot be started', async () => {
+    const blocked = await givenRun({ status: 'queued', createdAt: '2026-02-28T23:00:00.000Z' });
+    await takeLock(await storedRun(blocked));
+    const [lock] = await hub.items('lock#');
+    await hub.put({ ...lock, runId: 1 });
+    const next = await queued({ payerAccountId: '444455556666' });
+    minutes(12);
+    await sweep();
+    expect(started()).toEqual([`${next}-1`]);
+    expect(lines()).toMatchObject([
+      { message: 'not yet: queued run started', runId: blocked },
+      { message: 'queued run started', runId: next },
+    ]);
+  });
+
+  it('goes on with the next run if one cannot be read, which fails', async () => {
     const first = await queued();
     const [item] = await hub.items('run#');
     const listKey = '2026-02-28T23:59:59.000Z#unreadable';
@@ -134,7 +149,8 @@ describe('the sweeper', () => {
     await sweep();
     expect(started()).toEqual([`${first}-1`]);
     expect(lines()).toMatchObject([
-      { message: 'not yet: queued run started', runId: 'unreadable' },
+      { message: 'run ended', runId: 'unreadable', status: 'failed', code: 'record-unreadable' },
+      { message: 'unreadable run skipped', runId: 'unreadable' },
       { message: 'queued run started', runId: first },
     ]);
   });

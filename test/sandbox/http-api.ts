@@ -32,6 +32,8 @@ export class HttpApi {
     this.#server = createServer((request, response) => {
       void this.#serve(request, response);
     });
+    // Node closes idle sockets after 5 s, in the midst of a client's pool.
+    this.#server.keepAliveTimeout = 65_000;
   }
 
   listen(port: number): Promise<string> {

@@ -1,50 +1,61 @@
-import { Worker } from 'node:worker_threads';
-import type { TableAnswer, TableRequest } from './table-thread.ts';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { AwsError } from './service.ts';
+import { Tables } from './table/operations.ts';
 
 interface TableServer {
   endpoint: string;
   close(): Promise<void>;
 }
 
-let thread: Worker | undefined;
-let lastId = 0;
+const prefix = 'com.amazonaws.dynamodb.v20120810#';
 
-/** A DynamoDB without tables. All servers of a process run in one thread, which does not keep the process alive. */
-export async function startTableServer(): Promise<TableServer> {
-  const port = await ask({});
+/** DynamoDB on loopback, without tables. */
+export async function startTables(): Promise<TableServer> {
+  const tables = new Tables();
+  const server = createServer((request, response) => {
+    void answer(tables, request, response);
+  });
+  // Node closes idle sockets after 5 s, in the midst of an SDK client's pool.
+  server.keepAliveTimeout = 65_000;
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
-    endpoint: `http://127.0.0.1:${port}`,
-    async close() {
-      await ask({ close: port });
-    },
+    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => {
+          resolve();
+        });
+        server.closeAllConnections();
+      }),
   };
 }
 
-function startThread(): Worker {
-  const worker = new Worker(new URL('./table-thread.ts', import.meta.url));
-  worker.once('exit', () => {
-    thread = undefined;
-  });
-  return worker;
+async function answer(tables: Tables, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const operation = String(request.headers['x-amz-target']).split('.').at(-1) ?? '';
+  try {
+    const input = JSON.parse(await text(request)) as object;
+    send(response, 200, tables.run(operation, input));
+  } catch (error) {
+    if (error instanceof AwsError)
+      send(response, error.status ?? 400, {
+        __type: `${prefix}${error.code}`,
+        message: error.message,
+        ...itemOf(error),
+      });
+    else {
+      process.stderr.write(`sandbox table: ${operation}: ${error instanceof Error ? (error.stack ?? '') : ''}\n`);
+      send(response, 500, { __type: `${prefix}InternalServerError`, message: String(error) });
+    }
+  }
 }
 
-function ask(request: Omit<TableRequest, 'id'>): Promise<number> {
-  const worker = (thread ??= startThread());
-  const id = ++lastId;
-  worker.ref();
-  return new Promise((resolve, reject) => {
-    const answered = (answer: TableAnswer) => {
-      if (answer.id !== id) return;
-      settled();
-      resolve(answer.port);
-    };
-    const settled = () => {
-      worker.off('message', answered);
-      worker.off('error', reject);
-      if (worker.listenerCount('message') === 0) worker.unref();
-    };
-    worker.on('message', answered);
-    worker.once('error', reject);
-    worker.postMessage({ id, ...request } satisfies TableRequest);
-  });
+/** Of a write whose condition did not hold, what stood there. */
+function itemOf(error: AwsError): object {
+  return 'item' in error ? { Item: error.item } : {};
+}
+
+function send(response: ServerResponse, status: number, body: object): void {
+  response.writeHead(status, { 'content-type': 'application/x-amz-json-1.0' }).end(JSON.stringify(body));
 }

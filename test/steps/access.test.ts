@@ -2,13 +2,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { PolicyDocument } from '../../shared/aws/policy-document.ts';
 import { podRoleOf, type RunRecord } from '../../shared/model/run.ts';
 import { readRun } from '../../shared/runs/run-table.ts';
-import {
-  listOpenWindows,
-  markGranted,
-  markRemoving,
-  markUnloaded,
-  readTargetSettings,
-} from '../../shared/targets/target-payers.ts';
+import { listOpenWindows } from '../../shared/targets/admin-windows.ts';
+import { markGranted, markRemoving, markUnloaded } from '../../shared/targets/target-payers.ts';
+import { readTargetSettings } from '../../shared/targets/target-settings.ts';
 import { AccessHarness, type AccessStep, clusterAccountId, payerAccountId, region } from '../support/access-harness.ts';
 import type { StepOutcome } from '../support/take-step.ts';
 

@@ -9,7 +9,7 @@ import {
   rulesFor,
 } from '../../shared/cluster/provisioner-role.ts';
 import type { KubernetesRule, Step } from '../../shared/step/contract.ts';
-import { listOpenWindows, markWindowOpen } from '../../shared/targets/target-payers.ts';
+import { listOpenWindows, markWindowOpen } from '../../shared/targets/admin-windows.ts';
 import { AccessHarness, clusterAccountId, region } from '../support/access-harness.ts';
 import { applyManifest, createAccessEntry } from '../support/cluster-owner.ts';
 

@@ -46,7 +46,7 @@ describe('the crawler stack', () => {
     const queue = { Id: 'audit', QueueArn: 'arn:aws:sqs:us-east-1:1:audit', Events: ['s3:ObjectRemoved:*' as const] };
     bucket.notification = { QueueConfigurations: [queue], EventBridgeConfiguration: {} };
     const taken = await run.take('crawler-stack');
-    expect(done(taken)).toEqual(['snapshot-notifications', 'create-stack', 'restore-notifications']);
+    expect(done(taken)).toEqual(['create-stack', 'restore-notifications']);
     expect(output(taken).kind).toBe('template');
     expect(bucket.notification).toMatchObject({ QueueConfigurations: [queue], EventBridgeConfiguration: {} });
     expect(bucket.notification.LambdaFunctionConfigurations).toHaveLength(1);

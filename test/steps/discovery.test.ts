@@ -8,7 +8,7 @@ import {
   type Workload,
 } from '../../shared/kubecost/installation.ts';
 import type { Situation } from '../../shared/step/contract.ts';
-import { fixTargetSettings } from '../../shared/targets/target-payers.ts';
+import { fixTargetSettings } from '../../shared/targets/target-settings.ts';
 import {
   type KubecostGeneration,
   type KubecostInstallation,

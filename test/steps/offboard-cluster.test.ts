@@ -10,13 +10,9 @@ import type { Removal } from '../../shared/model/step-outputs.ts';
 import { type Target, targetOf } from '../../shared/model/target.ts';
 import { now } from '../../shared/platform/clock.ts';
 import { readRun } from '../../shared/runs/run-table.ts';
-import {
-  deleteTargetPayer,
-  listOpenWindows,
-  listTargetPayers,
-  markRemoving,
-  readTargetSettings,
-} from '../../shared/targets/target-payers.ts';
+import { listOpenWindows } from '../../shared/targets/admin-windows.ts';
+import { deleteTargetPayer, listTargetPayers, markRemoving } from '../../shared/targets/target-payers.ts';
+import { readTargetSettings } from '../../shared/targets/target-settings.ts';
 import { crashAfterWrite, SettlingValue, shownTrust, typeOfKind } from '../sandbox/index.ts';
 import { AccessHarness, clusterAccountId, payerAccountId } from '../support/access-harness.ts';
 import { deployProvisioner } from '../support/provisioners.ts';

@@ -2,10 +2,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ownerLabels } from '../../shared/kubernetes/ownership-labels.ts';
 import { targetId } from '../../shared/model/target.ts';
-import { readDeployment } from '../../shared/platform/settings.ts';
+import { readSettings } from '../../shared/platform/settings.ts';
 import { readRun } from '../../shared/runs/run-table.ts';
 import { takeLease } from '../../shared/table/lease.ts';
-import { fixTargetSettings, listTargetPayers, markRemoving } from '../../shared/targets/target-payers.ts';
+import { listTargetPayers, markRemoving } from '../../shared/targets/target-payers.ts';
+import { fixTargetSettings } from '../../shared/targets/target-settings.ts';
 import { measurePublication } from '../bench/publication.ts';
 import type { KubecostGeneration } from '../sandbox/index.ts';
 import { keyOf, PublicationHarness } from '../support/publication-harness.ts';
@@ -180,7 +181,7 @@ describe('the secret', () => {
     let looks = 0;
     calls.push = (...records) => {
       if (records.some(({ operation }) => operation === 'GET secrets') && ++looks === 2)
-        world.access.putFile('{"aws":[]}', { labels: ownerLabels(readDeployment()) }, 'kubecost', kept);
+        world.access.putFile('{"aws":[]}', { labels: ownerLabels(readSettings()) }, 'kubecost', kept);
       return Array.prototype.push.apply(calls, records);
     };
     const kept = 'cloud-integration-previous';

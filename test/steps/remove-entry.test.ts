@@ -204,7 +204,7 @@ describe('where our rights in the cluster are gone', () => {
     const leaver = await world.newOffboarding(one);
     const taken = await world.access.take(leaver, 'remove-entry');
     expect(taken.status).toBe('succeeded');
-    expect(taken.record.warnings).toEqual([expect.stringContaining('was not looked for')]);
+    expect(taken.record.warnings).toEqual([expect.stringContaining('was not checked')]);
     expect((await world.access.take(leaver, 'unload-proof')).record.output).toEqual({ verdict: 'not-seen' });
   });
 
@@ -258,7 +258,7 @@ describe('the proof that an entry is gone', () => {
     editByHand();
     const leaver = await world.newOffboarding(one, null);
     expect(await world.access.invoke(leaver, 'unload-proof')).toMatchObject({ status: 'waiting' });
-    expect((await readRun(leaver))?.steps['unload-proof']?.waiting?.for).toContain(`let go of ${keyOf(one)}`);
+    expect((await readRun(leaver))?.steps['unload-proof']?.waiting?.for).toContain(`unload ${keyOf(one)}`);
     const deployment = structuredClone(kubernetes().get('Deployment', 'kubecost', 'kubecost-cloud-cost'));
     const { template } = (deployment as unknown as { spec: { template: { metadata: object } } }).spec;
     Object.assign(template.metadata, { annotations: { restarted: 'by hand' } });

@@ -5,7 +5,9 @@ import { payerRole } from '../../functions/steps/payer-role.ts';
 import { payerRolesGrant, payerTrust } from '../../shared/access/pod-trust.ts';
 import { policyCharacters, type PolicyDocument, policyOf } from '../../shared/aws/policy-document.ts';
 import type { Situation } from '../../shared/step/contract.ts';
-import type { PayerTarget, TargetPayer, TargetSettings } from '../../shared/targets/target-payers.ts';
+import type { PayerTarget } from '../../shared/targets/payer-targets.ts';
+import type { TargetPayer } from '../../shared/targets/target-payers.ts';
+import type { TargetSettings } from '../../shared/targets/target-settings.ts';
 
 const situation = { run: { request: { dryRun: false } } } as Situation;
 const cluster = '222233334444';
@@ -18,7 +20,8 @@ const target = {
 const id = `${target.clusterArn}|kubecost|s`;
 
 const refused = (code: string) => expect.objectContaining({ kind: 'refuse', code }) as unknown;
-const changesOf = (plan: unknown) => (plan as { changes?: { do: string }[] }).changes?.map((change) => change.do) ?? [];
+const changesOf = (plan: unknown) =>
+  (plan as { changes?: { action: string }[] }).changes?.map((change) => change.action) ?? [];
 
 describe('payer-role', () => {
   const arn = 'arn:aws:iam::111122223333:role/kubecost-cur-access';
@@ -174,11 +177,7 @@ describe('grant', () => {
       },
     ] as const;
   const plan = (seen: object, shards: (readonly [number, object])[] = [], more: object = {}) =>
-    grant.plan(
-      { ...input, ...more },
-      { settings, payers: [], otherPolicies: 0, ...seen, shards: new Map(shards) },
-      situation,
-    );
+    grant.plan({ ...input, ...more }, { settings, payers: [], otherPolicies: 0, ...seen, shards }, situation);
   const documents = (result: unknown) =>
     (result as { changes: { resource: string; document?: PolicyDocument }[] }).changes.flatMap(
       ({ resource, document }) => (document ? [[resource, document.Statement[0]?.Resource]] : []),
@@ -203,7 +202,7 @@ describe('grant', () => {
     expect(plan({ payers: [item('555566667777', 'removing')] }, there)).toMatchObject({ kind: 'ready' });
   });
 
-  it('enlists again where the payer who was the last took the target’s settings along', () => {
+  it('registers again once an offboarding has deleted the target’s settings', () => {
     expect(plan({ settings: undefined })).toMatchObject({ kind: 'wait' });
   });
 
@@ -226,11 +225,11 @@ describe('grant', () => {
     const result = plan({ payers }, [own, ...emptied]);
     expect(result).toMatchObject({
       changes: [
-        { do: 'detach-policy', resource: `${policyArn}-3` },
-        { do: 'delete-policy', resource: `${policyArn}-3` },
-        { do: 'detach-policy', resource: `${policyArn}-2` },
-        { do: 'delete-policy-version', resource: `${policyArn}-2`, versionId: 'v1' },
-        { do: 'delete-policy', resource: `${policyArn}-2` },
+        { action: 'detach-policy', resource: `${policyArn}-3` },
+        { action: 'delete-policy', resource: `${policyArn}-3` },
+        { action: 'detach-policy', resource: `${policyArn}-2` },
+        { action: 'delete-policy-version', resource: `${policyArn}-2`, versionId: 'v1' },
+        { action: 'delete-policy', resource: `${policyArn}-2` },
       ],
     });
     const detached = shard(2, ['555566667777'], { attached: false });
@@ -240,7 +239,7 @@ describe('grant', () => {
   it('makes room before the sixth version', () => {
     const result = plan({}, [shard(1, ['555566667777'], { spareVersions: ['v9', 'v10', 'v11', 'v12'] })]);
     expect(result).toMatchObject({
-      changes: [{ do: 'delete-policy-version', versionId: 'v9' }, { do: 'create-policy-version' }],
+      changes: [{ action: 'delete-policy-version', versionId: 'v9' }, { action: 'create-policy-version' }],
     });
   });
 

@@ -5,12 +5,11 @@ import {
   HttpApi,
   installVirtualDate,
   startServer,
-  startTableServer,
   startTracing,
   trace,
   type World,
 } from '../sandbox/index.ts';
-import { createTable } from './deployed-table.ts';
+import { startTable } from './runs-table.ts';
 import { busRules, type Environment, httpRoutes, readServerlessFile, resourceOf } from './serverless-file.ts';
 
 export const hubAccountId = '999900001111';
@@ -74,8 +73,7 @@ export async function startDeployedSandbox(options: DeployedSandboxOptions = {})
   const stopTracing = startTracing();
   if (options.speed !== undefined) world.clock.speed = options.speed;
   const aws = await startServer(world);
-  const table = await startTableServer();
-  await createTable(table.endpoint, tableName);
+  const table = await startTable(tableName);
   const undoEnvironment = setEnvironment({
     ...hubCredentials(world),
     AWS_REGION: hubRegion,

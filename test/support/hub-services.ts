@@ -3,9 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { BatchWriteCommand, DynamoDBDocumentClient, PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
-import dynalite from 'dynalite';
 import { RunEvent } from '../../shared/model/run-event.ts';
-import { createTable } from './deployed-table.ts';
+import { startTable } from './runs-table.ts';
 
 export interface Fault {
   /** The nth write of the process, counted from 1, is its last call. Every later call fails. */
@@ -23,15 +22,14 @@ export class HubServices {
   readonly events: RunEvent[] = [];
   #fault: Fault | undefined;
   #writes = 0;
-  readonly #table = dynalite({ createTableMs: 0 });
+  #table: Awaited<ReturnType<typeof startTable>> | undefined;
   readonly #gateway = createServer((request, response) => {
     void this.#serve(request, response);
   });
   #client: DynamoDBDocumentClient | undefined;
 
   async start(): Promise<void> {
-    const tableEndpoint = await listen(this.#table);
-    await createTable(tableEndpoint, 'runs');
+    this.#table = await startTable('runs');
     const endpoint = await listen(this.#gateway);
     Object.assign(process.env, {
       AWS_REGION: 'us-east-1',
@@ -52,16 +50,15 @@ export class HubServices {
     });
     const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
     this.#client = DynamoDBDocumentClient.from(
-      new DynamoDBClient({ endpoint: tableEndpoint, region: 'us-east-1', credentials }),
+      new DynamoDBClient({ endpoint: this.#table.endpoint, region: 'us-east-1', credentials }),
     );
   }
 
   async stop(): Promise<void> {
     this.#client?.destroy();
-    for (const server of [this.#gateway, this.#table]) {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    }
+    this.#gateway.closeAllConnections();
+    await new Promise((resolve) => this.#gateway.close(resolve));
+    await this.#table?.close();
   }
 
   /** Ends the process at a write; undefined starts it again. */
@@ -106,16 +103,9 @@ export class HubServices {
     if (operation === 'StartExecution') return this.#startExecution(body.toString());
     if (operation === 'StopExecution') return this.#stopExecution(body.toString());
     if (operation === 'PutEvents') return this.#putEvents(body.toString());
-    const { port } = this.#table.address() as AddressInfo;
-    const answer = await fetch(`http://127.0.0.1:${port}`, {
+    const answer = await fetch(this.#table?.endpoint ?? '', {
       method: 'POST',
-      headers: {
-        'content-type': 'application/x-amz-json-1.0',
-        'x-amz-target': target,
-        'x-amz-date': '20260101T000000Z',
-        authorization:
-          'AWS4-HMAC-SHA256 Credential=hub/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0',
-      },
+      headers: { 'content-type': 'application/x-amz-json-1.0', 'x-amz-target': target },
       body: new Uint8Array(body),
     });
     return { status: answer.status, text: await answer.text() };

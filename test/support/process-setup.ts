@@ -1,8 +1,13 @@
 import * as fc from 'fast-check';
+import { useInProcessHttp } from './in-process-http.ts';
 import { muteLogs } from './mute-logs.ts';
+import { seedChanceOfProcess } from './seeded-chance.ts';
+
+useInProcessHttp();
+seedChanceOfProcess();
 
 // Tests that read log lines use log-lines.ts.
 muteLogs();
 
-// A failing property shrinks for at most 90 seconds; a property that takes longer fails.
-fc.installGlobalPlugin(fc.interruptAfterTimeLimit(90_000, { failOnInterrupt: true }));
+// A failing property shrinks for at most four minutes; a property that takes longer fails.
+fc.installGlobalPlugin(fc.interruptAfterTimeLimit(240_000, { failOnInterrupt: true }));

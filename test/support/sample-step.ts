@@ -2,10 +2,10 @@ import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { defineStep, type Plan, type Situation, type Step, type StepChange } from '../../shared/step/contract.ts';
 
 type Output = Outputs['payer-policy'];
-type Note = StepChange & { do: 'put-note'; text: string };
+type Note = StepChange & { action: 'put-note'; text: string };
 export type SamplePlan = Plan<Note, Output>;
 
-interface Options extends Pick<Step, 'lease' | 'proof' | 'enlist' | 'outdates'> {
+interface Options extends Pick<Step, 'lease' | 'proof' | 'register' | 'invalidates'> {
   /** Replaces the default plan where it returns one. */
   plan?: (notes: ReadonlyMap<string, string>, situation: Situation) => SamplePlan | undefined;
 }
@@ -26,7 +26,7 @@ export class SampleStep {
   readonly step: Step;
 
   constructor({ plan, ...options }: Options = {}) {
-    this.step = defineStep<'payer-policy', object, Map<string, string>, Note>({
+    this.step = defineStep<'payer-policy', object, [string, string][], Note>({
       name: 'payer-policy',
       summary: 'Puts notes on a sample',
       permissions: {},
@@ -34,19 +34,25 @@ export class SampleStep {
       input: () => ({}),
       observe: async () => {
         await this.beforeLook();
-        return new Map(this.holds ? this.notes : []);
+        return this.holds ? [...this.notes] : [];
       },
-      plan: (_, notes, situation) => plan?.(notes, situation) ?? ownPlan(notes),
+      plan: (_, seen, situation) => plan?.(new Map(seen), situation) ?? ownPlan(new Map(seen)),
       apply: async (_, { resource, text }) => {
         this.notes.set(resource, text);
         this.written.push(resource);
         await this.afterWrite(resource);
+        return 'changed';
       },
     });
   }
 }
 
-export const put = (resource: string): Note => ({ do: 'put-note', resource, note: `${resource} note`, text: document });
+export const put = (resource: string): Note => ({
+  action: 'put-note',
+  resource,
+  note: `${resource} note`,
+  text: document,
+});
 
 function ownPlan(notes: ReadonlyMap<string, string>): SamplePlan {
   const missing = ['bucket', 'policy', 'tags'].filter((resource) => !notes.has(resource)).map(put);

@@ -240,7 +240,7 @@ const aws = (process.env.PATH ?? '')
   .find(existsSync);
 
 describe.skipIf(aws === undefined)('the AWS CLI', () => {
-  it('reads the same protocols', { timeout: 60_000 }, async () => {
+  it('reads the same protocols', async () => {
     const list = {
       writes: false,
       permissions: () => [],

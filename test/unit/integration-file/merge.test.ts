@@ -35,7 +35,7 @@ const takeOver = { ...auto, takeOver: true };
 const owning = (...keys: string[]): MergeOptions => ({ ...auto, ownedKeys: new Set(keys) });
 
 function golden(name: string): string {
-  return readFileSync(new URL(`../golden/cloud-integration/${name}.json`, import.meta.url), 'utf8');
+  return readFileSync(new URL(`../../golden/cloud-integration/${name}.json`, import.meta.url), 'utf8');
 }
 
 function merged(text: string | undefined, options = auto, ...entries: IntegrationEntry[]): string {
@@ -59,7 +59,7 @@ describe('whole files', () => {
     ['configurations-with-others', 'configurations-with-others.before', 'auto'],
   ] as const)('come out as %s', async (name, before, format) => {
     const text = merged(before && golden(before), { ...auto, format }, payer, second);
-    await expect(text).toMatchFileSnapshot(`../golden/cloud-integration/${name}.json`);
+    await expect(text).toMatchFileSnapshot(`../../golden/cloud-integration/${name}.json`);
     expect(parseIntegrationFile(text).accepted).toBe(true);
   });
 

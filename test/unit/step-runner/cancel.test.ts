@@ -40,7 +40,7 @@ function cancelledAtWrite(sample: SampleStep, n: number, then: () => void = () =
         expect(await cancelRun(await storedRun(runId))).toMatchObject({ status: 'running' });
         then();
       }
-      return sample.step.apply(...parts);
+      return (await sample.step.apply?.(...parts)) ?? 'not-changed';
     },
   };
 }

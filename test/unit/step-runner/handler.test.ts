@@ -85,7 +85,7 @@ describe('a step’s invocation', () => {
     expect(lines()).toEqual([
       ...['bucket', 'policy', 'tags'].map((resource) => ({
         ...fields,
-        message: 'change',
+        message: `put note ${resource} (${resource} note)`,
         change: 'put-note',
         resource,
       })),
@@ -198,7 +198,7 @@ describe('a step that waits', () => {
     expect(await invoke(sample)).toEqual({ status: 'waiting', seconds: 5, outdated: '' });
     later(5);
     await expect(invoke(sample)).rejects.toMatchObject({ name: 'UserError', code: 'change-does-not-hold' });
-    expect((await record())?.error?.message).toBe('waited 240 s for put-note bucket to take effect');
+    expect((await record())?.error?.message).toBe('waited 240 s for the change to take effect: put note bucket');
   });
 });
 
@@ -325,7 +325,7 @@ describe('a dry run', () => {
     expect(await invoke(sample)).toEqual(planned);
     const { status, changes, warnings } = (await record()) ?? {};
     expect({ status, changes }).toEqual({ status: 'planned', changes: [] });
-    expect(warnings?.join()).toContain('a dry run leaves it out');
+    expect(warnings?.join()).toContain('a dry run leaves this check out');
   });
 
   it('notes what would be refused, and goes on from what the step would leave', async () => {
@@ -364,7 +364,7 @@ describe('a dry run', () => {
     expect(await invoke(sample)).toEqual(planned);
     expect(await record()).toMatchObject({
       status: 'not-visible',
-      warnings: ['payer-policy could not tell what this needs'],
+      warnings: ['step payer-policy could not find what this step needs'],
     });
   });
 
@@ -430,9 +430,9 @@ describe('the news of an invocation', () => {
   });
 });
 
-describe('a step that outdates an earlier one', () => {
+describe('a step that invalidates an earlier one', () => {
   it('says which one each time it is asked, for its answer may get lost', async () => {
-    const sample = new SampleStep({ outdates: () => 'cluster-access' });
+    const sample = new SampleStep({ invalidates: () => 'cluster-access' });
     const answer = { status: 'succeeded', seconds: 0, outdated: 'cluster-access' };
     expect(await invoke(sample)).toEqual(answer);
     expect(await invoke(sample)).toEqual(answer);
@@ -455,7 +455,7 @@ describe('a step under a lease', () => {
     expect(seconds).toEqual(seconds.toSorted((a, b) => a - b));
     expect([seconds[0], seconds.at(-1)]).toEqual([3, 30]);
     expect(sample.written).toEqual([]);
-    expect((await record())?.waiting?.for).toBe('its turn: others write the same resources');
+    expect((await record())?.waiting?.for).toBe('another run to release the lock on these resources');
     later(3700);
     expect((await invoke(sample)).status).toBe('succeeded');
     expect(await hub.items('lease#')).toEqual([]);
@@ -471,21 +471,24 @@ describe('a step under a lease', () => {
     expect(await hub.items('lease#')).toHaveLength(1);
   });
 
-  it('enlists before it asks for it, so that its holder may do the work', async () => {
+  it('registers before it takes its lease, so that the holder can do the work', async () => {
     await takeLease(scope, 'other', 3_600_000);
-    const enlisted: string[] = [];
-    const enlist: Step['enlist'] = ({ run }) => {
-      enlisted.push(run.runId);
+    const registered: string[] = [];
+    const register: Step['register'] = ({ run }) => {
+      registered.push(run.runId);
       return Promise.resolve(undefined);
     };
-    expect((await invoke(new SampleStep({ lease: 'payer', enlist }))).status).toBe('waiting');
-    expect(enlisted).toEqual([runId]);
+    expect((await invoke(new SampleStep({ lease: 'payer', register }))).status).toBe('waiting');
+    expect(registered).toEqual([runId]);
   });
 
-  it('lets others enlist first, without keeping the lease meanwhile', async () => {
+  it('waits for others to register without holding its lease', async () => {
     const wait: Wait = { reason: 'others to join', seconds: 15, deadlineSeconds: 60, overdue: 'aws-unavailable' };
     let asked = 0;
-    const sample = new SampleStep({ lease: 'payer', enlist: () => Promise.resolve(asked++ === 0 ? wait : undefined) });
+    const sample = new SampleStep({
+      lease: 'payer',
+      register: () => Promise.resolve(asked++ === 0 ? { wait } : undefined),
+    });
     expect(await invoke(sample)).toEqual({ status: 'waiting', seconds: 15, outdated: '' });
     expect((await record())?.waiting?.for).toBe('others to join');
     expect(await hub.items('lease#')).toEqual([]);
@@ -497,7 +500,7 @@ describe('a step under a lease', () => {
     const sample = new SampleStep({ lease: 'payer' });
     await invoke(sample);
     later(4 * 3600);
-    await expect(invoke(sample)).rejects.toMatchObject({ name: 'UserError', code: 'aws-unavailable' });
+    await expect(invoke(sample)).rejects.toMatchObject({ name: 'UserError', code: 'run-queue-overdue' });
   });
 
   it('is alone in it, even if the state machine starts it again while it still runs', async () => {

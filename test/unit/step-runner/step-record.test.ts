@@ -53,7 +53,7 @@ describe('a step’s record', () => {
     };
     await store.finish({ status: 'waiting', waiting, warnings: [], error });
     expect((await storedRun(runId)).steps['cur-bucket']).toMatchObject({ status: 'waiting', waiting, error });
-    await store.remember({ stack: 'a' });
+    await store.keepNotes({ stack: 'a' });
     await store.recordChange(change('one'));
     later(60);
     await store.finish({ status: 'succeeded', output: { bucket: 'cur' }, warnings: ['empty'] });
@@ -114,7 +114,7 @@ describe('a step’s record', () => {
     const writes = [
       () => store.begin(busyUntil()),
       () => store.recordChange(change('late')),
-      () => store.remember({ late: true }),
+      () => store.keepNotes({ late: true }),
       () => store.finish({ status: 'succeeded', warnings: [] }),
     ];
     for (const write of writes)
@@ -247,15 +247,5 @@ describe('what is to be told of a step', () => {
     await new StepStore(other, 1, 'preflight').begin(busyUntil());
     const { outbox = {} } = await storedRun(other);
     expect(Object.keys(outbox).sort()).toEqual([`${other}/1/run/queued`, `${other}/1/run/running`]);
-  });
-
-  it('is kept also for a run of a release that told nothing', async () => {
-    const [item = {}] = await hub.items('run#');
-    await hub.put(
-      Object.fromEntries(Object.entries(item).filter(([name]) => !['outbox', 'pendingKey'].includes(name))),
-    );
-    await endRun(await storedRun(runId), 'cancelled');
-    expect(await news()).toEqual(['run cancelled 0']);
-    expect((await hub.items('run#'))[0]).toMatchObject({ pendingKey: 'pending' });
   });
 });

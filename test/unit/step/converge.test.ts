@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { TargetAccount } from '../../../shared/aws/target-account.ts';
+import { KubernetesClient } from '../../../shared/kubernetes/client.ts';
 import { OnboardingRequest } from '../../../shared/model/onboarding-request.ts';
-import { readDeployment } from '../../../shared/platform/settings.ts';
-import type { StepChange, StepContext } from '../../../shared/step/contract.ts';
-import { converge } from '../../../shared/step-runner/converge.ts';
+import { readSettings } from '../../../shared/platform/settings.ts';
+import { converge, type EngineContext } from '../../../shared/step-runner/converge.ts';
 import type { Lease } from '../../../shared/table/lease.ts';
 import { put, sampleOutput, type SamplePlan, SampleStep } from '../../support/sample-step.ts';
 import { smallest } from '../../support/stored-runs.ts';
@@ -15,7 +15,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const deployment = readDeployment({
+const deployment = readSettings({
   TABLE_NAME: 'runs',
   DEPLOYMENT_ID: 'test',
   PROVISIONER_PATH: '/',
@@ -27,7 +27,7 @@ const deployment = readDeployment({
   VPC_SUBNET_IDS: '',
 });
 
-function context(): StepContext {
+function context(recorded: string[]): EngineContext {
   const request = OnboardingRequest.parse(smallest);
   const account = (id: string) => new TargetAccount(id, { roleArn: id, sessionName: 'a' }, 'payer-access-denied');
   return {
@@ -46,16 +46,17 @@ function context(): StepContext {
     cluster: account(request.cluster.accountId),
     now: Date.now(),
     since: Date.now(),
-    memo: {},
+    kubernetes: new KubernetesClient('https://cluster', '', () => Promise.resolve('token')),
+    notes: {},
     changes: [],
-    remember: () => Promise.resolve(),
+    record: ({ resource }) => Promise.resolve(void recorded.push(resource)),
+    keep: () => Promise.resolve(),
   };
 }
 
 /** Converges the sample; `recorded` gets what was recorded until the end or the crash. */
 function run(sample: SampleStep, { recorded = [], lease }: RunOptions = {}) {
-  const changed = ({ resource }: StepChange) => Promise.resolve(void recorded.push(resource));
-  return converge(sample.step, context(), { changed }, lease);
+  return converge(sample.step, context(recorded), lease);
 }
 interface RunOptions {
   recorded?: string[];
@@ -108,7 +109,7 @@ describe('a step', () => {
     sample.holds = false;
     expect(await run(sample)).toMatchObject({
       status: 'waiting',
-      plan: { reason: 'put-note bucket to take effect', seconds: 5, overdue: 'change-does-not-hold' },
+      wait: { reason: 'the change to take effect: put note bucket', seconds: 5, overdue: 'change-does-not-hold' },
     });
     expect(sample.written).toEqual(['bucket']);
   });
@@ -120,7 +121,10 @@ describe('a step', () => {
       expected: sampleOutput,
     });
     const sample: SampleStep = new SampleStep({ plan: () => turn(['a', 'b', 'c'][sample.written.length % 3] ?? '') });
-    expect(await run(sample)).toMatchObject({ status: 'waiting', plan: { reason: 'put-note a to take effect' } });
+    expect(await run(sample)).toMatchObject({
+      status: 'waiting',
+      wait: { reason: 'the change to take effect: put note a' },
+    });
     expect(sample.written).toEqual(['a', 'b', 'c']);
   });
 
@@ -141,7 +145,7 @@ describe('a step', () => {
       overdue: 'delivery-overdue',
       expected: sampleOutput,
     };
-    expect(await run(new SampleStep({ plan: () => wait }))).toEqual({ status: 'waiting', plan: wait });
+    expect(await run(new SampleStep({ plan: () => wait }))).toEqual({ status: 'waiting', wait });
   });
 
   it('refuses with a code and the reason, having written nothing', async () => {

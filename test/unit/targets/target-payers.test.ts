@@ -1,14 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { IntegrationEntry } from '../../../shared/integration-file/merge.ts';
 import {
-  addPayerTarget,
   type AdminWindow,
-  deleteTargetPayer,
-  deleteTargetSettings,
-  fixTargetSettings,
   listOpenWindows,
-  listOtherTargets,
-  listPayerTargets,
+  markWindowOpen,
+  markWindowShut,
+  readWindow,
+} from '../../../shared/targets/admin-windows.ts';
+import { addPayerTarget, listPayerTargets } from '../../../shared/targets/payer-targets.ts';
+import {
+  deleteTargetPayer,
   listServiceAccountPayers,
   listTargetPayers,
   markGranted,
@@ -16,13 +17,15 @@ import {
   markPublished,
   markRemoving,
   markUnloaded,
-  markWindowOpen,
-  markWindowShut,
-  moveServiceAccount,
   needsTarget,
-  readTargetSettings,
-  readWindow,
 } from '../../../shared/targets/target-payers.ts';
+import {
+  deleteTargetSettings,
+  fixTargetSettings,
+  listOtherTargets,
+  moveServiceAccount,
+  readTargetSettings,
+} from '../../../shared/targets/target-settings.ts';
 import { HubServices } from '../../support/hub-services.ts';
 
 let hub: HubServices;
@@ -182,7 +185,7 @@ describe('a payer at a target', () => {
     const [item] = await hub.items('target#');
     // More than one page: a query answers at most 1 MB.
     for (const number of [1, 2, 3, 4, 5])
-      await hub.put({ ...item, sk: `payer#00000000000${number}`, entry: 'x'.repeat(300_000) });
+      await hub.put({ ...item, sk: `payer#00000000000${number}`, filler: 'x'.repeat(300_000) });
     expect(await listTargetPayers(target)).toHaveLength(6);
     expect(await listTargetPayers({ ...target, namespace: 'opencost' })).toEqual([]);
   });

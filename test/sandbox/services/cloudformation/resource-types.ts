@@ -237,9 +237,10 @@ function generatedName({ stack, resource }: ResourceContext): string {
   const digest = createHash('sha256')
     .update(`${stack.id}${resource.logicalId}`)
     .digest('hex')
-    .slice(0, 12)
+    .slice(0, 11)
     .toUpperCase();
-  return `${stack.name.slice(0, 24)}-${resource.logicalId.slice(0, 24)}-${digest}`;
+  // With a letter in any case: twelve digits would pass for an account's id.
+  return `${stack.name.slice(0, 24)}-${resource.logicalId.slice(0, 24)}-A${digest}`;
 }
 
 /** Tags of the stack pass on to every resource that can carry them, which takes the right to tag those. */

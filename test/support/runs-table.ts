@@ -1,10 +1,18 @@
 import { CreateTableCommand, type CreateTableCommandInput, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { startTables } from '../sandbox/index.ts';
 import { readServerlessFile, resourceOf } from './serverless-file.ts';
 
 let table: CreateTableCommandInput | undefined;
 
-/** Creates the table of serverless.yml without recovery, encryption and TTL, which dynalite does not have. */
-export async function createTable(endpoint: string, tableName: string): Promise<void> {
+/** DynamoDB with one table, as serverless.yml declares it. */
+export async function startTable(tableName: string) {
+  const server = await startTables();
+  await createTable(server.endpoint, tableName);
+  return server;
+}
+
+/** Creates the table as serverless.yml declares it, less recovery, encryption and TTL. */
+async function createTable(endpoint: string, tableName: string): Promise<void> {
   // Reading the file takes longer than most tests of the API.
   table ??= resourceOf(readServerlessFile(), 'RunsTable') as unknown as CreateTableCommandInput;
   const { AttributeDefinitions, KeySchema, GlobalSecondaryIndexes, BillingMode } = table;

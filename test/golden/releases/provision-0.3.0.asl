@@ -1,8 +1,40 @@
 {
   "Comment": "One payer account, from nothing to a proven cloud-integration entry. Generated: npm run generate.",
-  "StartAt": "preflight",
+  "StartAt": "where from?",
   "TimeoutSeconds": 1728000,
   "States": {
+    "where from?": {
+      "Type": "Choice",
+      "Choices": [
+        {
+          "And": [
+            {
+              "Variable": "$.from",
+              "IsPresent": true
+            },
+            {
+              "Variable": "$.from",
+              "StringEquals": "load-proof"
+            }
+          ],
+          "Next": "load-proof"
+        },
+        {
+          "And": [
+            {
+              "Variable": "$.from",
+              "IsPresent": true
+            },
+            {
+              "Variable": "$.from",
+              "StringEquals": "discovery"
+            }
+          ],
+          "Next": "discovery again"
+        }
+      ],
+      "Default": "preflight"
+    },
     "preflight": {
       "Type": "Task",
       "Resource": "${preflightArn}",

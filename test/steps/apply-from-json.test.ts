@@ -1,0 +1,122 @@
+import type { Context } from 'aws-lambda';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { steps } from '../../functions/steps/index.ts';
+import { RetryableError } from '../../shared/errors/errors.ts';
+import { OffboardingRequest } from '../../shared/model/onboarding-request.ts';
+import { newRunId } from '../../shared/model/run-id.ts';
+import { offboardingStepNames, type StepName } from '../../shared/model/step-names.ts';
+import { createRun } from '../../shared/runs/run-table.ts';
+import type { Applied, Step } from '../../shared/step/contract.ts';
+import { stepHandler } from '../../shared/step-runner/handler.ts';
+import { exampleRequest } from '../support/scenario.ts';
+import { StepHarness, stepsOf } from '../support/step-harness.ts';
+
+const context = { getRemainingTimeInMillis: () => 60_000 } as Context;
+const applied = new Set<StepName>();
+let stepHarness: StepHarness;
+
+beforeAll(async () => {
+  vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  stepHarness = await StepHarness.open({ deliveryHours: 0.25 });
+});
+afterAll(async () => {
+  vi.restoreAllMocks();
+  vi.resetModules();
+  await stepHarness.close();
+});
+
+describe('a step whose apply runs in a fresh module, from JSON alone', () => {
+  it('onboards and offboards as if it had observed itself', async () => {
+    const request = exampleRequest('new-irsa');
+    const { runId } = await stepHarness.begin('new-irsa');
+    for (const name of stepsOf('new-irsa')) await take(name, runId);
+
+    const leaving = newRunId(stepHarness.world.clock.now());
+    const { payerAccountId, cluster, kubecost } = request;
+    const purge = ['payer-role', 'pod-role', 'crawler-stack', 'results-bucket', 'report', 'data'];
+    await createRun({
+      runId: leaving,
+      kind: 'offboarding',
+      attempt: 1,
+      status: 'running',
+      createdAt: new Date(stepHarness.world.clock.now()).toISOString(),
+      request: OffboardingRequest.parse({ payerAccountId, cluster, kubecost, purge }),
+    });
+    for (const name of offboardingStepNames) await take(name, leaving);
+
+    // In this scenario the cluster uses IRSA, the delivery starts the crawler, and the pods' policies go with their role.
+    const withoutChanges = ['crawler-table', 'pod-identity', 'remove-grant'];
+    const planning = Object.values(steps).filter((step) => 'apply' in step && !withoutChanges.includes(step.name));
+    expect([...applied].sort()).toEqual(planning.map(({ name }) => name).sort());
+  }, 120_000);
+});
+
+/** Takes the step to its end, as the state machine does. */
+async function take(name: StepName, runId: string): Promise<void> {
+  const handler = stepHandler(forgetful(steps[name]));
+  for (let invocations = 0; invocations < 200; invocations++) {
+    const answer = await stepHarness.world.clock
+      .hold(() => handler({ runId, attempt: 1 }, context), name)
+      .catch((error: unknown) => {
+        if (!(error instanceof RetryableError)) throw error;
+        return { status: 'waiting', seconds: 5 };
+      });
+    if (answer.status === 'succeeded') return;
+    await stepHarness.world.clock.sleep(answer.seconds * 1000);
+  }
+  throw new Error(`${name} does not end`);
+}
+
+/** The step, each of whose writes another process could make: all that passes from observe to apply is JSON. */
+function forgetful(step: Step): Step {
+  return {
+    ...step,
+    async observe(cx, input) {
+      const seen = await step.observe(cx, input);
+      expect(notJson(seen), `what ${step.name} observes`).toBeUndefined();
+      return seen;
+    },
+    async apply(cx, change, { input, seen }) {
+      applied.add(step.name);
+      const fresh = await freshlyLoaded(step.name);
+      try {
+        return (await fresh.apply?.(cx, rebuilt(change), { input: rebuilt(input), seen: rebuilt(seen) })) ?? never();
+      } catch (error) {
+        // The fresh module throws its own class of this name.
+        if (!(error instanceof Error) || error.name !== 'RetryableError') throw error;
+        throw new RetryableError('aws-unavailable', error.message);
+      }
+    },
+  };
+}
+
+function never(): Applied {
+  throw new Error('the fresh module has no apply');
+}
+
+async function freshlyLoaded(name: StepName): Promise<Step> {
+  vi.resetModules();
+  const module = (await import(`../../functions/steps/${name}.ts`)) as Record<string, unknown>;
+  const step = Object.values(module).find((value): value is Step => value instanceof Object && 'observe' in value);
+  if (!step) throw new Error(`functions/steps/${name}.ts exports no step`);
+  return step;
+}
+
+function rebuilt<T>(value: T): T {
+  return value === undefined ? value : (JSON.parse(JSON.stringify(value)) as T);
+}
+
+/** Where in the value something is that JSON would change or lose; undefined properties it may lose. */
+function notJson(value: unknown, path = ''): string | undefined {
+  if (value === undefined || value === null || typeof value === 'string' || typeof value === 'boolean')
+    return undefined;
+  if (typeof value === 'number') return Number.isFinite(value) ? undefined : path || '/';
+  if (Array.isArray(value)) {
+    if (value.includes(undefined)) return path || '/';
+  } else if (typeof value !== 'object' || Object.getPrototypeOf(value) !== Object.prototype) return path || '/';
+  for (const [key, part] of Object.entries(value)) {
+    const found = notJson(part, `${path}/${key}`);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
