@@ -1,7 +1,7 @@
 /** The cluster's side of an offboarding: the pods' role, its policies and our own rights, step by step. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { payerRolesOf } from '../../shared/access/grant-policy.ts';
-import { roleAnnotation } from '../../shared/access/pod-trust.ts';
+import { roleAnnotation } from '../../shared/access/service-account.ts';
 import { grantPolicyName, podRoleName } from '../../shared/aws/names.ts';
 import { ownerLabels } from '../../shared/kubernetes/ownership-labels.ts';
 import type { OffboardingRequestInput, OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
@@ -307,9 +307,7 @@ describe('a role', () => {
     expect(podRole()?.tags.size).toBeGreaterThan(0);
     const { output } = (await offboard())['remove-pod-role'];
     expect(clusterSide()).toEqual(before);
-    expect(output.kept).toEqual([
-      { resource: podRoleArn(), why: 'it was there before us: kept unless purge names pod-role' },
-    ]);
+    expect(output.kept).toEqual([{ resource: podRoleArn(), why: 'adopted: kept unless purge names pod-role' }]);
   });
 
   it('that a run took over goes where purge names it', async () => {
@@ -341,7 +339,7 @@ describe('a role', () => {
     expect(output.kept).toEqual([
       {
         resource: `ServiceAccount kubecost/${serviceAccount}`,
-        why: expect.stringContaining('take the annotation out of the Helm values') as string,
+        why: expect.stringContaining('remove the annotation from the Helm values') as string,
       },
     ]);
     expect(object('ServiceAccount', serviceAccount)?.metadata.annotations).toEqual(annotations);
