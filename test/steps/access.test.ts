@@ -5,23 +5,18 @@ import { readRun } from '../../shared/runs/run-table.ts';
 import { listOpenWindows } from '../../shared/targets/admin-windows.ts';
 import { markGranted, markRemoving, markUnloaded } from '../../shared/targets/target-payers.ts';
 import { readTargetSettings } from '../../shared/targets/target-settings.ts';
-import {
-  type AccessStep,
-  AccessWorld,
-  clusterAccountId,
-  payerAccountId,
-  region,
-  type Taken,
-} from '../support/access-world.ts';
+import { AccessHarness, type AccessStep, clusterAccountId, payerAccountId, region } from '../support/access-harness.ts';
+import type { StepOutcome } from '../support/take-step.ts';
 
-let world: AccessWorld;
+let world: AccessHarness;
 beforeEach(async () => {
-  world = await AccessWorld.start();
+  world = await AccessHarness.start();
 });
 afterEach(() => world.close());
 
-const allDone = (taken: Partial<Record<AccessStep, Taken>>) => Object.values(taken).flatMap(({ done }) => done);
-const errorOf = (taken: Partial<Record<AccessStep, Taken>>) => Object.values(taken).find(({ error }) => error)?.error;
+const allDone = (taken: Partial<Record<AccessStep, StepOutcome>>) => Object.values(taken).flatMap(({ done }) => done);
+const errorOf = (taken: Partial<Record<AccessStep, StepOutcome>>) =>
+  Object.values(taken).find(({ error }) => error)?.error;
 const podIdentity = { identity: { mode: 'pod-identity' as const } };
 const takeOver = { existing: 'take-over' as const };
 
