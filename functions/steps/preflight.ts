@@ -17,7 +17,7 @@ import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { clusterArnOf, targetOf } from '../../shared/model/target.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
 import { waitFor } from '../../shared/step/plans.ts';
-import { Findings, type Problem, refusalOf } from '../../shared/step/problem-list.ts';
+import { asOneProblem, type Problem, ProblemList } from '../../shared/step/problem-list.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 import { listTargetPayers } from '../../shared/targets/target-payers.ts';
 
@@ -67,7 +67,7 @@ export const preflight = defineStep<'preflight', OnboardingRequest, Observation>
   input: ({ run }) => run.request,
 
   async observe(cx, request) {
-    const findings = new Findings();
+    const findings = new ProblemList();
     const [payer, cluster, payers] = await Promise.all([
       findings.enter(cx.payer, () => checkPayer(cx, request, findings)),
       findings.enter(cx.cluster, () => checkCluster(cx, request, findings)),
@@ -86,7 +86,7 @@ export const preflight = defineStep<'preflight', OnboardingRequest, Observation>
   plan({ dryRun }, { problems, warnings, payer, cluster, payers }, { now, since }): Plan<never, Output> {
     const again = cluster && !dryRun ? untilAnswered(problems, cluster.endpoint, now - since) : undefined;
     if (again && cluster) return waitFor(again, { ...cluster, ...payer });
-    const refused = refusalOf(problems);
+    const refused = asOneProblem(problems);
     const quotas = [
       { quota: 'payers that the cluster’s pod can read', used: payers, adds: 1, limit: maxPayersPerTarget },
     ];
@@ -109,7 +109,7 @@ function leavesCluster({ code }: Problem): boolean {
 }
 
 /** The pod's policies hold so many payers; what is about to go makes room. */
-async function checkRoom(request: OnboardingRequest, findings: Findings): Promise<number> {
+async function checkRoom(request: OnboardingRequest, findings: ProblemList): Promise<number> {
   const target = targetOf(request);
   const others = (await listTargetPayers(target)).filter(
     ({ state, payerAccountId }) => state !== 'removing' && payerAccountId !== request.payerAccountId,
@@ -119,7 +119,7 @@ async function checkRoom(request: OnboardingRequest, findings: Findings): Promis
   return others.length;
 }
 
-async function checkPayer(cx: StepContext, request: OnboardingRequest, findings: Findings): Promise<PayerFacts> {
+async function checkPayer(cx: StepContext, request: OnboardingRequest, findings: ProblemList): Promise<PayerFacts> {
   const { payerAccountId, report, allowMemberAccount } = request;
   const [organization, , account, lake] = await Promise.all([
     findings.look(() => organizationRole(cx, payerAccountId)),
@@ -154,7 +154,7 @@ async function organizationRole(cx: StepContext, accountId: string): Promise<Pay
 async function checkCluster(
   cx: StepContext,
   request: OnboardingRequest,
-  findings: Findings,
+  findings: ProblemList,
 ): Promise<ClusterFacts | undefined> {
   const { cluster: wanted, kubecost, identity } = request;
   if (!cx.deployment.allowedNamespaces.includes(kubecost.namespace))

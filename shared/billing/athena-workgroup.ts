@@ -13,7 +13,7 @@ import { absentIf, isAwsError } from '../errors/errors.ts';
 import type { Owner, Ownership } from '../model/ownership.ts';
 import type { Permission, StepChange } from '../step/contract.ts';
 import type { Problem } from '../step/problem-list.ts';
-import type { Decision } from './removal-decision.ts';
+import type { RemovalDecision } from '../step/removal-decision.ts';
 
 const workgroups = 'arn:${AWS::Partition}:athena:*:${AWS::AccountId}:workgroup/${AthenaWorkgroup}';
 
@@ -149,7 +149,7 @@ export function decideOnWorkgroup(
   { name, arn: resource }: WorkgroupPlace,
   { found, ownership: owned }: RemovableWorkgroup,
   lostBucket: string | undefined,
-): Decision<WorkgroupRemoval> {
+): RemovalDecision<WorkgroupRemoval> {
   if (owned === 'ours') return { changes: [{ action: 'delete-workgroup', resource }], kept: [] };
   // With a location in a missing bucket all queries would fail. A run set it: before, the workgroup had none.
   const isLost = lostBucket !== undefined && found.location?.split('/')[2] === lostBucket;

@@ -5,9 +5,9 @@ import { isTakenOver, ownership, ownerTags, takenOverTags } from '../aws/tags.ts
 import type { TargetAccount } from '../aws/target-account.ts';
 import type { Owner, Ownership } from '../model/ownership.ts';
 import type { Permission, StepChange } from '../step/contract.ts';
+import { keepAll, type RemovalDecision } from '../step/removal-decision.ts';
 import { billingSids, billingStatements, missingBillingRights } from './cur-bucket-policy.ts';
 import { bucketArn, type BucketObservation, type WantedBucket } from './managed-bucket.ts';
-import { type Decision, keepAll } from './removal-decision.ts';
 import { dataPath, type ReportPlace, reportRoot } from './report-location.ts';
 
 type Place = ReportPlace & { region: string };
@@ -156,7 +156,7 @@ export function decideOnData(
   report: ReportPlace,
   { holdsData }: RemovableBucket,
   purge: boolean,
-): Decision<BucketRemoval> {
+): RemovalDecision<BucketRemoval> {
   const resource = dataArn(report);
   if (!holdsData) return { changes: [], kept: [] };
   if (purge) return { changes: [{ action: 'delete-objects', resource }], kept: [] };
@@ -173,9 +173,9 @@ interface BucketUse {
 }
 
 /** The bucket itself: deleted, reduced to its state before our runs, or left alone. */
-export function decideOnBucket(name: string, seen: RemovableBucket, use: BucketUse): Decision<BucketRemoval> {
+export function decideOnBucket(name: string, seen: RemovableBucket, use: BucketUse): RemovalDecision<BucketRemoval> {
   const resource = bucketArn(name);
-  const reason = reasonToLeave(seen, use);
+  const reason = whyBucketIsLeftAlone(seen, use);
   if (reason !== undefined) return keepAll([resource], [reason]);
   if (use.purgeData && !seen.takenOver && !seen.holdsMore) {
     const test: BucketRemoval = { action: 'delete-test-object', resource: `${resource}/${testObject}` };
@@ -183,19 +183,19 @@ export function decideOnBucket(name: string, seen: RemovableBucket, use: BucketU
   }
   return {
     changes: [...policyRemoval(resource, seen), ...tagRemoval(resource, seen)],
-    kept: [{ resource, why: reasonToKeep(seen) }],
+    kept: [{ resource, why: whyBucketStays(seen) }],
   };
 }
 
 const adopted = 'adopted: only the report’s data in it is ever deleted';
 
-function reasonToLeave(seen: RemovableBucket, { neighbours, isDelivering }: BucketUse): string | undefined {
+function whyBucketIsLeftAlone(seen: RemovableBucket, { neighbours, isDelivering }: BucketUse): string | undefined {
   if (neighbours.length > 0) return `other reports deliver to it: ${neighbours.join(', ')}`;
   if (seen.ownership !== 'ours') return adopted;
   return isDelivering ? 'the report delivers to it' : undefined;
 }
 
-function reasonToKeep({ takenOver, holdsMore }: RemovableBucket): string {
+function whyBucketStays({ takenOver, holdsMore }: RemovableBucket): string {
   if (takenOver) return adopted;
   return holdsMore ? 'it holds objects that do not belong to the report' : 'it holds the report’s data';
 }

@@ -8,7 +8,7 @@ export interface Problem {
 }
 
 /** Collects what stands in the way: one answer for all of it. */
-export class Findings {
+export class ProblemList {
   readonly problems: Problem[] = [];
   readonly warnings: string[] = [];
 
@@ -44,7 +44,7 @@ export class Findings {
 }
 
 /** One problem as it is, several as a list; undefined if there is none. */
-export function refusalOf(problems: readonly Problem[]): Problem | undefined {
+export function asOneProblem(problems: readonly Problem[]): Problem | undefined {
   const [first, ...others] = problems.toSorted((a, b) => (a.code < b.code ? -1 : 1));
   if (!first || others.length === 0) return first;
   const detail = [first, ...others].map(({ code, detail }) => `${code}: ${detail}`).join('; ');
