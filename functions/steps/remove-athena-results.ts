@@ -38,7 +38,7 @@ type Output = Outputs['remove-athena-results'];
 
 interface Input {
   departure: PayerDeparture;
-  /** Of the report; null if no run ever chose one: then there are no results. */
+  /** Region of the report; null if no run has chosen a report, so that there are no results. */
   region: string | null;
   workgroup: WorkgroupPlace;
   bucket: string;
@@ -57,7 +57,7 @@ type Change = WorkgroupRemoval | ResultsRemoval;
 
 export const removeAthenaResults = defineStep<'remove-athena-results', Input, Observation, Change, EmptyingNotes>({
   name: 'remove-athena-results',
-  summary: 'Deletes Athena’s results bucket and workgroup with the payer’s last target, where runs made them',
+  summary: 'Deletes the results bucket and the workgroup that runs created, with the payer’s last target',
   permissions: {
     table: ['Query'],
     payer: [
@@ -117,7 +117,7 @@ export const removeAthenaResults = defineStep<'remove-athena-results', Input, Ob
   },
 });
 
-/** What runs created: it stays as long as other targets use it. */
+/** Keeps what runs created as long as other targets use it. */
 function oursAmong({ bucket, workgroup }: Input, seen: Observation): string[] {
   return [
     ...(seen.bucket?.ownership === 'ours' ? [bucketArn(bucket)] : []),

@@ -50,7 +50,7 @@ type Output = Outputs['remove-crawler-stack'];
 
 interface Input {
   departure: PayerDeparture;
-  /** Null if no run ever chose a report: then there is no stack. */
+  /** Null if no run has chosen a report, so that there is no stack. */
   report: Outputs['inventory']['report'];
   place: CrawlerStackPlace;
   purge: boolean;
@@ -84,7 +84,7 @@ const nothing = { isCrawling: false, foreignTables: [], adoptedTables: [], notif
 export const removeCrawlerStack = defineStep<'remove-crawler-stack', Input, Observation, Change, Notes>({
   name: 'remove-crawler-stack',
   summary:
-    'Deletes the crawler’s stack with the payer’s last target, and puts back the notifications that its end erases',
+    'Deletes the crawler’s stack with the payer’s last target, and restores the notifications that its deletion erases',
   permissions: {
     table: ['Query'],
     payer: [...crawlerStackPermissions, curBucketPermissions.locate, payerUsersPermission],
@@ -153,7 +153,7 @@ function planWithoutStack(
   { adoptedTables, notifications }: Observation,
   { notes, changes }: RemovalSituation,
 ): RemovalPlan {
-  const why = 'adopted: no stack that runs made contains it';
+  const why = 'adopted: it is in no stack that runs created';
   const output = removalOf(
     changes,
     adoptedTables.map((resource) => ({ resource, why })),

@@ -34,7 +34,8 @@ const keptTakenOver = 'adopted: kept unless purge names payer-role';
 
 export const removePayerRole = defineStep({
   name: 'remove-payer-role',
-  summary: 'Stops the payer role from trusting this target’s pods, and deletes it with the payer’s last target',
+  summary:
+    'Removes the trust in this target’s pods from the payer role, and deletes the role with the payer’s last target',
   permissions: {
     table: ['Query', 'UpdateItem'],
     payer: [payerRolePermissions.readPolicies, payerRolePermissions.remove],
@@ -78,7 +79,7 @@ function decide(
   if (role.ownership === 'other-deployment') return keep('it belongs to another deployment');
   if (role.ownership === 'foreign') {
     const isReleased = made.some(({ do: action }) => action === 'untag-role');
-    return keep(isReleased ? keptTakenOver : 'it does not have our tags');
+    return keep(isReleased ? keptTakenOver : 'it does not carry our tags');
   }
   const trust = remainingTrust(input, role.trust, seen.targets);
   const reasons = decideToKeep(input, seen);

@@ -40,7 +40,7 @@ type Place = NonNullable<Outputs['inventory']['report']>;
 
 interface Input {
   departure: PayerDeparture;
-  /** Null if no run ever chose one. */
+  /** Null if no run has chosen a report. */
   report: Place | null;
   purgeReport: boolean;
   purgeData: boolean;
@@ -60,7 +60,7 @@ type Change = BucketRemoval | (StepChange & { action: 'delete-report' }) | (Step
 
 export const removeReport = defineStep<'remove-report', Input, Observation, Change, EmptyingNotes>({
   name: 'remove-report',
-  summary: 'Deletes the report, and what AWS delivered, only where the request’s purge names them',
+  summary: 'Deletes the report and its data, each only if the request’s purge names it',
   permissions: {
     table: ['DeleteItem', 'PutItem', 'Query'],
     payer: [

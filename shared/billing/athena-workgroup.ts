@@ -24,7 +24,7 @@ export const workgroupPermissions = {
     actions: ['athena:CreateWorkGroup', 'athena:GetWorkGroup', 'athena:TagResource', 'athena:UpdateWorkGroup'],
     resources: [workgroups],
   },
-  /** The tags say whose it is; an adopted one may only lose the location that a run has set. */
+  /** The tags show whether a run created it. An adopted workgroup only loses the location that a run set. */
   release: {
     actions: ['athena:GetWorkGroup', 'athena:ListTagsForResource', 'athena:UpdateWorkGroup'],
     resources: [workgroups],
@@ -172,7 +172,7 @@ export async function removeWorkgroup(
     await athena.send(new UpdateWorkGroupCommand({ WorkGroup, ConfigurationUpdates }));
     return;
   }
-  // The history of its queries is ours like the workgroup, and would prevent the deletion.
+  // The history of its queries would prevent the deletion. It is ours, as the workgroup is.
   const command = new DeleteWorkGroupCommand({ WorkGroup, RecursiveDeleteOption: true });
   await deleteTagged(
     () => unlessMissing(() => athena.send(command)),

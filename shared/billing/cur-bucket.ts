@@ -45,7 +45,7 @@ export const curBucketPermissions = {
   notifications: { actions: ['s3:GetBucketNotification', 's3:PutBucketNotification'], resources: [bucket] },
 } as const satisfies Record<string, Permission>;
 
-/** @param retentionDays null keeps the data for good */
+/** @param retentionDays null: the data does not expire */
 export function wantedCurBucket(accountId: string, report: Place, retentionDays: number | null): WantedBucket {
   const { bucket: name, region } = report;
   return {
@@ -76,7 +76,7 @@ export async function observeAdoptedBucket(payer: TargetAccount, place: Place): 
   return { location, bucket: { region, policy, tags: {}, publicAccessBlocked: true, lifecycle: [] }, kmsKeyArn };
 }
 
-/** Why AWS cannot deliver to the bucket; the sentence goes on after "bucket <name>". */
+/** Why AWS cannot deliver to the bucket; the text continues a sentence that starts with "bucket <name>". */
 export function deliveryObstacle(
   accountId: string,
   { bucket: name, region }: Place,
@@ -172,7 +172,7 @@ interface BucketUse {
   purgeData: boolean;
 }
 
-/** The bucket itself: deleted, reduced to its state before our runs, or left alone. */
+/** Deletes the bucket, restores its state before our runs, or leaves it unchanged. */
 export function decideOnBucket(name: string, seen: RemovableBucket, use: BucketUse): RemovalDecision<BucketRemoval> {
   const resource = bucketArn(name);
   const reason = whyBucketIsLeftAlone(seen, use);
@@ -200,7 +200,7 @@ function whyBucketStays({ takenOver, holdsMore }: RemovableBucket): string {
   return holdsMore ? 'it holds objects that do not belong to the report' : 'it holds the report’s data';
 }
 
-/** Takes AWS's permission away, and on a bucket that was taken over our TLS statement too. */
+/** Removes AWS's permission; on a bucket that was taken over, our TLS statement too. */
 function policyRemoval(resource: string, { policy, takenOver }: RemovableBucket): BucketRemoval[] {
   if (!policy) return [];
   const ours: readonly string[] = takenOver ? [...billingSids, tlsOnlySid] : billingSids;
@@ -217,7 +217,7 @@ function tagRemoval(resource: string, { tags, takenOver }: RemovableBucket): Buc
   return [{ action: 'untag-bucket', resource, tags: others }];
 }
 
-/** @returns false if the bucket was to be deleted and is not empty */
+/** @returns false if the bucket is not empty, so that S3 does not delete it */
 export async function removeFromBucket(payer: TargetAccount, report: Place, change: BucketRemoval): Promise<boolean> {
   const { region } = report;
   const account = new AccountBucket(payer, report.bucket);

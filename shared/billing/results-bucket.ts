@@ -94,7 +94,7 @@ export function decideOnResults(
   return { changes: [...(isEmpty ? [] : [erase]), { action: 'delete-bucket', resource }], kept: [] };
 }
 
-/** @returns false if the bucket was to be deleted and is not empty */
+/** @returns false if the bucket is not empty, so that S3 does not delete it */
 export async function removeResults(
   payer: TargetAccount,
   name: string,

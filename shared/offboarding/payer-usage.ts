@@ -42,8 +42,8 @@ export async function readPayerUsers(cx: StepContext<'offboarding'>): Promise<Pa
 }
 
 /**
- * Why the shared resources stay; empty if no other target needs them. The table may have been emptied or restored, so every principal
- * that the role's trust policy lets in counts too. On a role that a run took over, only the statements that runs added count.
+ * Why the shared resources stay; empty if no other target needs them. The table may have been emptied or restored, so every principal that
+ * the role's trust policy allows counts too. On a role that a run took over, only the statements that runs added count.
  */
 export function decideToKeep(departure: PayerDeparture, { targets, role }: PayerUsers): string[] {
   const remaining = remainingTargets(departure, targets);
@@ -55,6 +55,6 @@ export function decideToKeep(departure: PayerDeparture, { targets, role }: Payer
   const unknown = statements.flatMap(admittedBy).filter((name) => !known.has(name));
   return [
     ...remaining.map(({ targetId: id }) => `another target still needs it: ${id}`),
-    ...unknown.map((name) => `the payer role’s trust still names ${name}`),
+    ...unknown.map((name) => `the payer role’s trust policy still names ${name}`),
   ];
 }

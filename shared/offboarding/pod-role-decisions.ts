@@ -28,7 +28,7 @@ export interface PodRoleUse {
 
 type Part = RemovalDecision<PodChange>;
 
-/** Keeps a role, gives it back to its owner, deletes it, or leaves a role alone that is not ours. */
+/** Keeps a role, gives it back to its owner, deletes it, or does not touch it because it is not ours. */
 type RoleDecision = { kind: 'keep' | 'release'; why: string } | { kind: 'delete' | 'not-ours' };
 
 interface RoleDecisions {
@@ -78,8 +78,8 @@ function whyRoleStays(pod: DepartingPod, { others }: PodRoleUse, role: PodRole):
 }
 
 /**
- * A payer role in the role's policies that the table does not mark as removed: an emptied table revokes nobody. An entry that somebody
- * else put into the file also works through this role only if the policies name its payer role.
+ * A payer role in the role's policies that the table does not mark as removed, because an emptied table takes no access away. An entry
+ * that somebody else put into the file also works through this role only if the policies name its payer role.
  */
 function unknownPayerRole(
   { payerAccountId }: DepartingPod,
@@ -92,7 +92,7 @@ function unknownPayerRole(
     .find((arn) => parseRoleArn(arn).accountId !== payerAccountId && !removed.has(arn));
 }
 
-/** A resource that was given back carries no tag of ours any more: only the record tells why it stays. */
+/** A resource that was given back has no tag of ours any more, so only the run's record shows why it stays. */
 function releasedBefore(made: readonly Change[]): Part {
   const released = made.filter(({ do: action }) => action === 'release-role' || action === 'release-association');
   return { changes: [], kept: released.map(({ resource }) => ({ resource, why: keptTakenOver })) };
@@ -111,7 +111,7 @@ function associationPart(pod: DepartingPod, association: Association | undefined
   const { arn: resource, id: associationId, roleArn } = association;
   const keep = (why: string): Part => ({ changes: [], kept: [{ resource, why }] });
   if (association.ownership !== 'ours')
-    return decisions.deletes(roleArn) ? keep(`its owner made it; its role is deleted: ${roleArn}`) : nothing;
+    return decisions.deletes(roleArn) ? keep(`its owner made it, but its role ${roleArn} is deleted`) : nothing;
   const decision = decisions.on(roleArn);
   if (decision?.kind === 'keep') return keep(decision.why);
   if (decision?.kind === 'not-ours') return keep(`it gives the pods ${roleArn}, which is not ours`);

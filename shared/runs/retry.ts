@@ -61,10 +61,10 @@ function whereFrom(run: AnyRun): StepName | undefined {
       return undefined;
     case 'succeeded': {
       if (run.kind === 'offboarding') throw notRetryable('The offboarding has succeeded. There is nothing to retry.');
-      const verdict = outputs['load-proof'].safeParse(run.steps['load-proof']?.output).data?.verdict;
-      if (verdict === 'pending') return 'load-proof';
+      const connection = outputs['load-proof'].safeParse(run.steps['load-proof']?.output).data;
+      if (connection?.verdict === 'pending') return 'load-proof';
       // A workload may have been installed since then.
-      if (verdict === 'not-installed') return 'discovery';
+      if (connection?.verdict === 'not-installed') return 'discovery';
       throw notRetryable(
         'The run has succeeded and the consumer reports that the connection works. There is nothing to retry.',
       );
@@ -89,7 +89,7 @@ function notRetryable(reason: string): RequestRefusal {
 function stepsAgain({ steps, request }: AnyRun, from: StepName | undefined): AnyRun['steps'] {
   const again = ([name, record]: [string, StepRecord]): [string, StepRecord] => {
     const isDone = ['succeeded', 'skipped'].includes(record.status) && (from === undefined || name !== 'load-proof');
-    const { invocations, changes, output, memo } = record;
+    const { invocations, changes, output, memo: notes } = record;
     const pending: StepRecord = {
       status: 'pending',
       invocations,
@@ -97,7 +97,7 @@ function stepsAgain({ steps, request }: AnyRun, from: StepName | undefined): Any
       changes: request.dryRun ? [] : changes,
       warnings: [],
       ...(output && { output }),
-      ...(memo && { memo }),
+      ...(notes && { memo: notes }),
     };
     return [name, isDone ? record : pending];
   };

@@ -33,7 +33,7 @@ export function mayWrite(lease: Lease): boolean {
   return now() < lease.expiresAt - lastCallMs;
 }
 
-/** Gives the lease back, if it is still this holder's. */
+/** Releases the lease if this holder still has it. */
 export async function releaseLease({ scope, holder }: Lease): Promise<void> {
   await deleteItem(leaseKey(scope), equals('holder', holder));
 }
