@@ -534,7 +534,7 @@ describe('a step under a lease', () => {
     hub.crash(undefined);
     expect((await record())?.status).toBe('succeeded');
     expect(lines()).toContainEqual(
-      expect.objectContaining({ message: 'lease not given back', scope, step: 'payer-policy' }),
+      expect.objectContaining({ message: 'lease not released', scope, step: 'payer-policy' }),
     );
   });
 
