@@ -100,7 +100,7 @@ function namedRoles({ policy }: Shard): string[] {
   return policy ? payerRolesOf(policy.document) : [];
 }
 
-/** True for this payer's role, whatever its name, and for other departing payers' roles, unless a payer at another secret needs it. */
+/** True for this payer's role under any name, and for other departing payers' roles, unless a payer at another secret needs it. */
 function isRemoved(arn: string, { payerAccountId }: Input, payers: readonly TargetPayer[]): boolean {
   const users = payers.filter(({ payerRoleArn }) => payerRoleArn === arn);
   if (users.some(needsTarget)) return false;

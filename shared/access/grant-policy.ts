@@ -28,7 +28,7 @@ export function shardArn(firstArn: string, shard: number): string {
   return shard === 1 ? firstArn : `${firstArn}-${shard}`;
 }
 
-/** Each shard's document by its number, from 1. A shard without a document is to be deleted. */
+/** Each shard's document by its number, from 1. A shard without a document has to be deleted. */
 export type Shards<Document = PolicyDocument> = ReadonlyMap<number, Document>;
 
 export interface Packed {

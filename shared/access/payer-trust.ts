@@ -34,7 +34,7 @@ export function payerTrust(clusterAccountId: string, podRoleArns: readonly strin
 
 /**
  * For an onboarding: every pod role that a run has registered or that is in the trust policy already. Only roles marked `removing` are
- * taken out, so an empty or restored table locks nobody out. Another target's role that does not fit is left out, and its own run fails.
+ * removed, so an empty or restored table takes no access away. Another target's role that does not fit is left out, and its own run fails.
  */
 export function completePayerTrust(
   existing: PolicyDocument | undefined,

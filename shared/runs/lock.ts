@@ -34,8 +34,8 @@ export async function takeLock(run: Locked): Promise<'taken' | AnyRun> {
   );
 }
 
-/** Another run that works on the same payer and target now; undefined if there is none. */
-export async function readRival(run: Locked): Promise<AnyRun | undefined> {
+/** Another active run for the same payer and target; undefined if there is none. */
+export async function readOtherActive(run: Locked): Promise<AnyRun | undefined> {
   const holderId = await readHolderId(run);
   return holderId === undefined || holderId === run.runId ? undefined : readActive(holderId);
 }

@@ -8,7 +8,7 @@ import { outputs } from '../model/step-outputs.ts';
 import { iso, now } from '../platform/clock.ts';
 import { allOf, equals } from '../table/expressions.ts';
 import { isCancelling } from './end.ts';
-import { readRival } from './lock.ts';
+import { readOtherActive } from './lock.ts';
 import { readRun } from './run-table.ts';
 import { statusWrites, updateRun } from './run-table-update.ts';
 import { completeStart, runActive } from './start.ts';
@@ -31,7 +31,7 @@ export async function retryRun(run: AnyRun): Promise<AnyRun> {
 async function queueAgain(run: AnyRun): Promise<AnyRun> {
   const from = whereFrom(run);
   // Checked before anything is written: a run that cannot get its lock keeps its history.
-  const rival = run.request.dryRun ? undefined : await readRival(run);
+  const rival = run.request.dryRun ? undefined : await readOtherActive(run);
   if (rival) throw runActive(rival);
   const attempt = run.attempt + 1;
   const queued = await updateRun(

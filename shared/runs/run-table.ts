@@ -62,7 +62,7 @@ export function createRun(run: NewRun): Promise<boolean> {
   );
 }
 
-/** Deletes a run that never got its lock; one with a history, or one that is to be cancelled, stays. */
+/** Deletes a run that never got its lock. A run with earlier attempts or with a cancel request stays. */
 export async function deleteQueuedRun(runId: string): Promise<void> {
   const isUntouched = allOf(equals('status', 'queued'), equals('attempt', 1), absent('cancelRequestedAt'));
   await deleteItem(runKey(runId), isUntouched);
@@ -84,7 +84,7 @@ export interface RunPage {
   next?: Record<string, unknown>;
 }
 
-/** Newest first; one key query on one index, whatever the filter. */
+/** Newest first; one query on the index of the filter. */
 export async function listRuns(
   filter: { by: keyof typeof runIndexes; value: string },
   limit: number,

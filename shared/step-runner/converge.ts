@@ -7,7 +7,7 @@ import { type Lease, mayWrite } from '../table/lease.ts';
 export type StepResult =
   { status: 'succeeded'; output: object; warnings: string[] } | { status: 'waiting'; wait: Wait };
 
-/** What the engine needs of an invocation beside what the step gets. */
+/** An invocation for the engine: the step's context, and the functions that store changes and notes. */
 export interface EngineContext extends StepContext<RunKind> {
   /** Adds a change that was made to `changes`, and stores it. */
   record(change: StepChange): Promise<void>;

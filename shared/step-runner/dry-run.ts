@@ -28,7 +28,7 @@ const accessDeniedCodes: readonly ErrorCode[] = ['payer-access-denied', 'cluster
  */
 export async function preview(step: Step, cx: StepContext<RunKind>): Promise<Preview> {
   if (step.proof)
-    return previewWith('planned', ['a dry run leaves this check out: it needs what the earlier steps create']);
+    return previewWith('planned', ['a dry run skips this check, because it needs resources that earlier steps create']);
   try {
     const input = step.input(cx);
     const plan = step.plan(input, await step.observe(cx, input), cx);

@@ -24,7 +24,7 @@ const payerTargetKey = (payerAccountId: string, target: Target) => ({
   sk: targetKey(target),
 });
 
-/** @throws TerminalError record-unreadable: if one were missing, what the payer's targets share would be removed too early */
+/** @throws TerminalError record-unreadable: if one were missing, the resources that the payer's targets share would be removed too early */
 export async function listPayerTargets(payerAccountId: string): Promise<PayerTarget[]> {
   const query = {
     partition: { key: 'pk', value: partition(payerAccountId) },
@@ -38,7 +38,7 @@ export async function listPayerTargets(payerAccountId: string): Promise<PayerTar
   }));
 }
 
-/** Records that the target needs what the payer's targets share, before its pod role is known. */
+/** Records that the target needs the resources that the payer's targets share, before its pod role is known. */
 export async function claimPayer(payerAccountId: string, target: Target): Promise<void> {
   await updateItem(payerTargetKey(payerAccountId, target), [
     { at: 'targetId', to: targetId(target) },

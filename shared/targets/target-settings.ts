@@ -61,7 +61,7 @@ export async function moveServiceAccount(target: Target, from: string, to: strin
     throw new RetryableError('aws-unavailable', `another run has changed the settings of ${targetId(target)}`);
 }
 
-/** Deletes what is recorded of the target. The settings are deleted last, because they show that there is something to delete. */
+/** Deletes the target's own items. The settings are deleted last, because they show that there is something to delete. */
 export async function deleteTargetSettings(target: Target): Promise<void> {
   await deleteItem(clusterTargetKey(target));
   await deleteItem(settingsKey(target));

@@ -325,7 +325,7 @@ describe('a dry run', () => {
     expect(await invoke(sample)).toEqual(planned);
     const { status, changes, warnings } = (await record()) ?? {};
     expect({ status, changes }).toEqual({ status: 'planned', changes: [] });
-    expect(warnings?.join()).toContain('a dry run leaves this check out');
+    expect(warnings?.join()).toContain('a dry run skips this check');
   });
 
   it('notes what would be refused, and goes on from what the step would leave', async () => {
