@@ -32,3 +32,6 @@ export function podRoleName(clusterArn: string, namespace: string, serviceAccoun
 export function grantPolicyName(clusterArn: string, namespace: string, serviceAccount: string): string {
   return `kubecost-access-cur-in-payer-account-${shortHash(clusterArn, namespace, serviceAccount)}`;
 }
+
+/** The ARN of an EKS cluster as permissions name it: a CloudFormation Sub string, whose parameters are in functions/deployment/access-templates.ts. */
+export const clusterPattern = 'arn:${AWS::Partition}:eks:*:${AWS::AccountId}:cluster/${Cluster}';

@@ -2,7 +2,7 @@ import type { ErrorCode } from '../errors/catalogue.ts';
 import { isAwsError, UserError } from '../errors/errors.ts';
 import { isDeniedByPolicy } from '../errors/kubernetes-error.ts';
 import { readFile, type Refused } from '../integration-file/file.ts';
-import { decodeIntegrationFile } from '../integration-file/merge.ts';
+import { decodeIntegrationFile, parseIntegrationFile } from '../integration-file/merge.ts';
 import type { KubernetesClient, KubernetesObject } from '../kubernetes/client.ts';
 import { isHelmManaged, objectOwnership, ownerLabels } from '../kubernetes/ownership-labels.ts';
 import { managedBy, type Owner } from '../model/ownership.ts';
@@ -158,4 +158,15 @@ async function save(kubernetes: KubernetesClient, secret: Secret, query: string)
     if (isDeniedByPolicy(error)) throw new UserError('secret-rejected', error.message, { cause: error });
     throw error;
   }
+}
+
+/** Why offboarding keeps a secret that we created; undefined where it can be deleted. @param mounting pods and workloads that mount it */
+export function whySecretStays(secret: Secret | undefined, mounting: readonly string[]): string | undefined {
+  const [first] = mounting;
+  if (first) return `${first} mounts it: its file has no entry of ours any more`;
+  const file = fileOf(secret);
+  const parsed = file?.kind === 'decoded' ? parseIntegrationFile(file.text) : undefined;
+  const isEmpty = file === undefined || (parsed?.accepted && parsed.integrations.length === 0);
+  const others = Object.keys(secret?.data ?? {}).filter((name) => name !== fileName);
+  return isEmpty && others.length === 0 ? undefined : 'it holds what others have put there';
 }

@@ -1,4 +1,4 @@
-import { closeAdminWindow } from '../cluster/admin-window.ts';
+import { closeLeftWindow } from '../cluster/admin-window.ts';
 import { classify } from '../errors/errors.ts';
 import type { AnyRun } from '../model/run.ts';
 import { endedStatuses, type RunError, runErrorOf } from '../model/run-schemas.ts';
@@ -6,7 +6,6 @@ import { stepNames } from '../model/step-names.ts';
 import { clusterArnOf } from '../model/target.ts';
 import { log } from '../platform/logger.ts';
 import { readWindow } from '../targets/admin-windows.ts';
-import { clusterAccount } from '../targets/provisioner-accounts.ts';
 import { endRun, isAtWork, isCancelling } from './end.ts';
 import { releaseLock } from './lock.ts';
 import { announce, hasNews } from './publish-events.ts';
@@ -18,13 +17,13 @@ export interface Failure {
 }
 
 /**
- * The one way a run ends: an open admin window shut, status set once, lock released. Safe to repeat. A run that is to be cancelled stays
+ * The one way a run ends: the administrator's window closed, status set once, lock released. Safe to repeat. A run that is to be cancelled stays
  * as it is while one of its steps may still write: that one's end, or the sweeper, ends it.
  */
 export async function closeRun(run: AnyRun, failure?: Failure): Promise<void> {
   if (isCancelling(run) && isAtWork(run)) return;
   try {
-    await shutWindow(run);
+    await closeWindowOf(run);
   } finally {
     // A cluster that does not answer must not keep the run from ending.
     const ended = await setEnd(run, failure);
@@ -63,13 +62,13 @@ function failureOf(run: AnyRun, failure: Failure): RunError {
   return runErrorOf(failure, failure.code === 'step-crashed' && others.length === 0 ? (running ?? null) : null);
 }
 
-/** A cluster we can no longer enter keeps its mark: the sweeper tries again. What may soon work the state machine tries again. */
-async function shutWindow(run: AnyRun): Promise<void> {
+/** The state machine retries what may soon work. A cluster that we can no longer enter keeps its mark, and the sweeper tries again. */
+async function closeWindowOf(run: AnyRun): Promise<void> {
   const clusterArn = clusterArnOf(run.request);
   const window = await readWindow(clusterArn);
   if (window?.runId !== run.runId) return;
   try {
-    await closeAdminWindow(clusterAccount(window.clusterAccountId, run.runId), clusterArn, window);
+    await closeLeftWindow(clusterArn, window);
   } catch (thrown) {
     const error = classify(thrown);
     if (error.name === 'RetryableError') throw error;
