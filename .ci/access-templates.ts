@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { type Account, renderAccessTemplate } from '../functions/deployment/access-templates.ts';
 
-/** A link that opens the console with the stack filled in; the template must lie in S3 for that. */
+/** A link that opens the console with the parameters of the stack; it needs the template in S3. */
 function quickCreateLink(templateUrl: string, account: Account, hubAccountId: string, deploymentId: string): string {
   const query = new URLSearchParams({
     templateURL: templateUrl,
@@ -15,8 +15,9 @@ function quickCreateLink(templateUrl: string, account: Account, hubAccountId: st
 
 const usage = `npm run access-templates -- [--hub-account <id>] [--deployment-id <id>] [--template-url <https url of the folder in S3>]
 
-Writes docs/access/payer-provisioner.yaml and docs/access/cluster-provisioner.yaml and prints how to deploy them:
-the payer's as a plain stack or a quick-create link (StackSets skip management accounts), the cluster's also as a StackSet.`;
+Writes docs/access/payer-provisioner.yaml and docs/access/cluster-provisioner.yaml and prints the commands that deploy them.
+Deploy the payer template as a stack or with the quick-create link (StackSets skip management accounts). You can deploy the
+cluster template as a StackSet too.`;
 
 const { values } = parseArgs({
   options: {

@@ -27,6 +27,12 @@ const checks: readonly Check[] = [
       'Move the code to a module that may have this import. If the module may have it from now on, say so in .dependency-cruiser.cjs.',
   },
   {
+    title: 'plain English',
+    command: ['node', '.ci/plain-english.ts'],
+    remedy:
+      'Write what each line above proposes. Except a name that may not change in .ci/plain-english.json, with its reason.',
+  },
+  {
     title: 'unused code',
     command: ['knip'],
     remedy: 'Delete what is unused. If a tool runs the file, name it as an entry in knip.json.',

@@ -5,7 +5,7 @@ import { serverless } from '../functions/deployment/serverless.ts';
 const usage = `npm run deploy -- [--stage <name>] [--param <name>=<value>]...
 
 Builds the functions and deploys the stack kubecost-payer-onboarding-<stage> (default stage: dev) with the credentials of
-your AWS profile; prints ApiUrl, HubAccountId and DeploymentId, which the access templates ask for.
+your AWS profile. Prints ApiUrl, HubAccountId and DeploymentId, which the access templates need.
 
 Parameters:
 ${Object.entries(parameters)

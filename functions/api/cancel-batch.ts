@@ -9,11 +9,11 @@ export const route = {
   method: 'POST',
   path: '/v1/batches/{batchId}/cancel',
   operationId: 'cancelBatch',
-  summary: 'Stop a batch and its runs',
+  summary: 'Cancel a batch and its runs',
   description:
-    'Nothing more is started, and every run that is active is cancelled; the batch has ended, as its `endedAt` tells, when none of them can still write. ' +
-    'What the runs have made stays; retry goes on from there. Safe to repeat.',
-  params: z.object({ batchId: z.string().meta({ description: 'As the batch’s Location names it' }) }),
+    'No further run starts, and every active run is cancelled. `endedAt` is set when no run can write any more. ' +
+    'Everything that the runs created is kept; retry continues from there. Safe to repeat.',
+  params: z.object({ batchId: z.string().meta({ description: 'Id of the batch' }) }),
   responses: { 202: { description: 'The batch', schema: Batch, headers: { Location: 'Path of the batch' } } },
   refusals: ['batch-not-found', 'batch-ended'],
   permissions: dispatchRights,

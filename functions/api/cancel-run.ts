@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { Refusal } from '../../shared/errors/problem.ts';
+import { RequestRefusal } from '../../shared/errors/problem.ts';
 import { apiHandler } from '../../shared/http/api-handler.ts';
 import type { Route } from '../../shared/http/route.ts';
 import { runLink } from '../../shared/model/links.ts';
@@ -12,15 +12,15 @@ export const route = {
   method: 'POST',
   path: '/v1/runs/{runId}/cancel',
   operationId: 'cancelRun',
-  summary: 'Stop a run',
+  summary: 'Cancel a run',
   description:
-    'No step begins any more. The run is `cancelled` once none of its steps can still write: at once if it only waits, else when the ' +
-    'step at work has recorded what it did, a minute later at most; until then `cancelling` is true. What the run has made stays and is ' +
-    'in its record; retry goes on from there, an offboarding removes it.',
-  params: z.object({ runId: z.string().meta({ description: 'As the run’s Location names it' }) }),
+    'No further step starts. The status becomes `cancelled` when no step can write any more: immediately if the run only waits, otherwise ' +
+    'when the active step has recorded its changes, after one minute at most. Until then `cancelling` is true. Everything that the run ' +
+    'created is kept and listed in its steps. Retry continues from there; an offboarding removes it.',
+  params: z.object({ runId: z.string().meta({ description: 'Id of the run' }) }),
   responses: {
     202: {
-      description: 'The run, cancelled or being cancelled',
+      description: 'The run, which is cancelled or still being cancelled',
       schema: Run,
       headers: { Location: 'Path of the run' },
     },
@@ -31,7 +31,7 @@ export const route = {
 
 export const handler = apiHandler(route, async ({ params: { runId } }) => {
   const run = isRunId(runId) ? await readRun(runId) : undefined;
-  if (!run) throw new Refusal('run-not-found', 'No run has this id.');
+  if (!run) throw new RequestRefusal('run-not-found', 'There is no run with this id.');
   const cancelled = await cancelRun(run);
   return { status: 202, headers: { location: runLink(runId) }, body: runView(cancelled) };
 });

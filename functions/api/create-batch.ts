@@ -10,17 +10,17 @@ export const route = {
   method: 'POST',
   path: '/v1/batches',
   operationId: 'createBatch',
-  summary: 'Bring many payer accounts’ bills into Kubecost or OpenCost',
+  summary: 'Onboard many payer accounts as one batch',
   description:
-    'Up to 1,000 onboardings with shared defaults. All of them are checked first: one answer names every problem of every onboarding. Then so many ' +
-    'run at a time as `concurrency` says. One that cannot be started is a run that has failed, and the others go on; too many failures hold the batch. ' +
-    '`dryRun` in the defaults makes it a batch of plans.',
+    'Up to 1,000 onboardings with shared defaults. All requests are checked first: one response lists every problem of every onboarding. ' +
+    '`concurrency` limits how many runs are active at a time. An onboarding that cannot start becomes a failed run, and the others continue. ' +
+    'Too many failures hold the batch. With `dryRun` in the defaults, every run only plans.',
   headers: startHeaders,
   body: BatchRequest,
   maxBodyBytes: 4 * 1024 * 1024,
   responses: {
     202: {
-      description: 'The batch, new or of an earlier request with the same key',
+      description: 'The new batch, or the batch of an earlier request with the same key',
       schema: Batch,
       headers: { Location: 'Path of the batch' },
     },

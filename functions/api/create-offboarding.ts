@@ -11,11 +11,11 @@ export const route = {
   method: 'POST',
   path: '/v1/offboardings',
   operationId: 'createOffboarding',
-  summary: 'Take a payer account’s bill out of Kubecost or OpenCost',
+  summary: 'Remove a payer account from Kubecost or OpenCost',
   description:
-    'Starts a run that removes what onboardings made for this payer and target (cluster, namespace, secret), the entry first, and answers at once. ' +
-    'What others still need, what was adopted and what AWS delivered stays unless `purge` names it; each step’s output lists what was kept and why. ' +
-    'Safe to repeat. An onboarding and an offboarding of the same payer and target exclude each other.',
+    'Starts a run and responds immediately. The run removes what onboardings created for this payer and target (cluster, namespace, secret), the entry first. ' +
+    'It keeps what other payers or clusters still use. It also keeps adopted resources and the data that AWS delivered, unless `purge` names them. The output of each step lists what was kept and why. ' +
+    'Safe to repeat. Only one run at a time, onboarding or offboarding, is active for a payer and target.',
   headers: startHeaders,
   body: OffboardingRequest,
   responses: startResponses,

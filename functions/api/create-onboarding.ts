@@ -11,10 +11,10 @@ export const route = {
   method: 'POST',
   path: '/v1/onboardings',
   operationId: 'createOnboarding',
-  summary: 'Bring a payer account’s bill into Kubecost or OpenCost',
+  summary: 'Onboard a payer account: Kubecost or OpenCost reads its bill',
   description:
-    'Starts a run and answers at once; the run takes minutes where a report exists, about a day where AWS has to deliver one first. ' +
-    'At most one run is active for a payer and target (cluster, namespace, secret).',
+    'Starts a run and responds immediately. The run takes minutes if a report exists, and about a day if AWS has to deliver a new report first. ' +
+    'Only one run at a time is active for a payer and target (cluster, namespace, secret).',
   headers: startHeaders,
   body: OnboardingRequest,
   responses: startResponses,

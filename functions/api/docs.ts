@@ -7,7 +7,7 @@ export const route = {
   method: 'GET',
   path: '/docs',
   operationId: 'getDocs',
-  summary: 'This API and its errors as a page to read',
+  summary: 'Read the documentation of this API as an HTML page',
   responses: { 200: { description: 'The page', contentType: 'text/html; charset=utf-8' } },
   refusals: [],
 } as const satisfies Route;

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { Artifacts, artifactsOf } from '../../shared/artifacts/artifacts.ts';
-import { Refusal } from '../../shared/errors/problem.ts';
+import { RequestRefusal } from '../../shared/errors/problem.ts';
 import { apiHandler } from '../../shared/http/api-handler.ts';
 import type { Route } from '../../shared/http/route.ts';
 import { isRunId } from '../../shared/model/run-id.ts';
@@ -11,11 +11,11 @@ export const route = {
   method: 'GET',
   path: '/v1/runs/{runId}/artifacts',
   operationId: 'getArtifacts',
-  summary: 'Read what one would have edited by hand',
+  summary: 'Read the files and commands for a manual setup',
   description:
-    'This payer’s entry in both formats, Helm values in each chart generation’s own keys, every IAM document, the cluster’s manifest ' +
-    'and the commands that do what the run does. At any stage of the run: what is not known yet is null, and `missing` names the steps that will tell.',
-  params: z.object({ runId: z.string().meta({ description: 'As the run’s Location names it' }) }),
+    'The entry of the payer in both formats, Helm values for each chart generation, every IAM document, the manifest for the cluster, ' +
+    'and commands that do the same as the run. Available at any stage of the run: values that are not known yet are null, and `missing` lists the steps that will find them.',
+  params: z.object({ runId: z.string().meta({ description: 'Id of the run' }) }),
   responses: { 200: { description: 'The artifacts', schema: Artifacts } },
   refusals: ['run-not-found'],
   permissions: { table: ['GetItem'] },
@@ -23,7 +23,7 @@ export const route = {
 
 export const handler = apiHandler(route, async ({ params: { runId } }) => {
   const run = isRunId(runId) ? await readRun(runId) : undefined;
-  if (run?.kind !== 'onboarding') throw new Refusal('run-not-found', 'No onboarding has this id.');
+  if (run?.kind !== 'onboarding') throw new RequestRefusal('run-not-found', 'There is no onboarding with this id.');
   const provisionerArn = readSettings().clusterProvisionerArn(run.request.cluster.accountId);
   return { status: 200, body: artifactsOf(run, provisionerArn) };
 });

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { Refusal } from '../../shared/errors/problem.ts';
+import { RequestRefusal } from '../../shared/errors/problem.ts';
 import { apiHandler } from '../../shared/http/api-handler.ts';
 import type { Route } from '../../shared/http/route.ts';
 import { isRunId } from '../../shared/model/run-id.ts';
@@ -12,8 +12,8 @@ export const route = {
   operationId: 'getRun',
   summary: 'Read a run',
   description:
-    'Where the run is, what it waits for and until when, every step with its changes, and the evidence at the end.',
-  params: z.object({ runId: z.string().meta({ description: 'As the run’s Location names it' }) }),
+    'Progress, what the run waits for and until when, every step with its changes, and the evidence at the end.',
+  params: z.object({ runId: z.string().meta({ description: 'Id of the run' }) }),
   responses: { 200: { description: 'The run', schema: Run } },
   refusals: ['run-not-found'],
   permissions: { table: ['GetItem'] },
@@ -21,6 +21,6 @@ export const route = {
 
 export const handler = apiHandler(route, async ({ params: { runId } }) => {
   const run = isRunId(runId) ? await readRun(runId) : undefined;
-  if (!run) throw new Refusal('run-not-found', 'No run has this id.');
+  if (!run) throw new RequestRefusal('run-not-found', 'There is no run with this id.');
   return { status: 200, body: runView(run) };
 });

@@ -6,9 +6,11 @@ export const route = {
   method: 'GET',
   path: '/health',
   operationId: 'getHealth',
-  summary: 'Whether the API answers',
+  summary: 'Check that the API is available',
   open: true,
-  responses: { 200: { description: 'It does', schema: z.object({ status: z.literal('ok') }).meta({ id: 'Health' }) } },
+  responses: {
+    200: { description: 'The API is available', schema: z.object({ status: z.literal('ok') }).meta({ id: 'Health' }) },
+  },
   refusals: [],
 } as const satisfies Route;
 

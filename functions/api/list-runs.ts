@@ -1,18 +1,18 @@
 import * as z from 'zod';
-import { Refusal } from '../../shared/errors/problem.ts';
+import { RequestRefusal } from '../../shared/errors/problem.ts';
 import { apiHandler } from '../../shared/http/api-handler.ts';
 import type { Route } from '../../shared/http/route.ts';
 import { isRunId } from '../../shared/model/run-id.ts';
 import { runStatuses } from '../../shared/model/run-schemas.ts';
 import { listRuns, runIndexes } from '../../shared/runs/run-table.ts';
-import { RunSummary, runSummary } from '../../shared/runs/view.ts';
+import { ListedRun, listedRun } from '../../shared/runs/view.ts';
 
 const filters = ['status', 'payerAccountId', 'cluster', 'batchId'] as const;
 
 const RunList = z
   .object({
-    runs: z.array(RunSummary),
-    nextCursor: z.string().nullable().meta({ description: 'Cursor of the next page; null on the last one' }),
+    runs: z.array(ListedRun),
+    nextCursor: z.string().nullable().meta({ description: 'Cursor of the next page; null on the last page' }),
   })
   .meta({ id: 'RunList' });
 
@@ -22,7 +22,7 @@ export const route = {
   operationId: 'listRuns',
   summary: 'List runs, newest first',
   description:
-    'All runs, or those of one status, payer, cluster or batch: one filter at a time, but for a batch’s runs of one status.',
+    'All runs, or the runs of one status, payer, cluster or batch. Only one filter is possible at a time; the exception is `batchId` together with `status`.',
   query: z.strictObject({
     status: z.enum(runStatuses).optional(),
     payerAccountId: z
@@ -39,7 +39,7 @@ export const route = {
       .meta({ description: 'ARN of the EKS cluster' }),
     batchId: z.string().refine(isRunId, 'must be the id of a batch').optional(),
     limit: z.coerce.number().int().min(1).max(100).default(20),
-    cursor: z.string().max(200).optional().meta({ description: 'nextCursor of the page before' }),
+    cursor: z.string().max(200).optional().meta({ description: 'nextCursor of the previous page' }),
   }),
   responses: { 200: { description: 'One page', schema: RunList } },
   refusals: ['invalid-request'],
@@ -53,10 +53,10 @@ export const handler = apiHandler(route, async ({ query }) => {
     query.limit,
     query.cursor === undefined ? undefined : startOf(query.cursor, by, value),
   );
-  return { status: 200, body: { runs: page.runs.map(runSummary), nextCursor: page.next ? cursorOf(page.next) : null } };
+  return { status: 200, body: { runs: page.runs.map(listedRun), nextCursor: page.next ? cursorOf(page.next) : null } };
 });
 
-/** One key query answers it: one filter, or a batch and a status. @throws Refusal */
+/** One key query serves each of these: one filter, or a batch and a status. @throws RequestRefusal */
 function filterOf(query: Partial<Record<(typeof filters)[number], string | undefined>>): {
   by: keyof typeof runIndexes;
   value: string;
@@ -67,11 +67,11 @@ function filterOf(query: Partial<Record<(typeof filters)[number], string | undef
   const { status, batchId } = query;
   if (given.length === 2 && status !== undefined && batchId !== undefined)
     return { by: 'batchStatus', value: `${batchId}#${status}` };
-  const errors = given.map(({ by }) => ({ parameter: by, detail: 'is only possible as the one filter' }));
-  throw new Refusal('invalid-request', 'Give one filter at a time, or batchId with status.', { errors });
+  const errors = given.map(({ by }) => ({ parameter: by, detail: 'cannot be combined with the other filter' }));
+  throw new RequestRefusal('invalid-request', 'Send one filter, or batchId with status.', { errors });
 }
 
-/** A cursor is the place of the last run shown; the filter's part of the start key is ours, so that no cursor can leave the index. */
+/** A cursor is the list key of the last run on the page. We add the filter's part of the start key, so that no cursor can leave the index. */
 function cursorOf(next: Record<string, unknown>): string {
   return Buffer.from(String(next.listKey)).toString('base64url');
 }
@@ -80,7 +80,7 @@ function startOf(cursor: string, by: keyof typeof runIndexes, value: string): Re
   const listKey = Buffer.from(cursor, 'base64url').toString();
   const [createdAt = '', runId = '', ...rest] = listKey.split('#');
   if (!z.iso.datetime().safeParse(createdAt).success || !isRunId(runId) || rest.length > 0) {
-    throw new Refusal('invalid-request', 'The cursor is not one of ours.', {
+    throw new RequestRefusal('invalid-request', 'The cursor is not valid.', {
       errors: [{ parameter: 'cursor', detail: 'must be the nextCursor of an earlier page' }],
     });
   }

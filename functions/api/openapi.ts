@@ -5,13 +5,13 @@ export const route = {
   method: 'GET',
   path: '/openapi.json',
   operationId: 'getOpenapi',
-  summary: 'This API as an OpenAPI 3.1 document',
+  summary: 'Read the OpenAPI 3.1 document of this API',
   responses: { 200: { description: 'The document', contentType: 'application/json' } },
   refusals: [],
 } as const satisfies Route;
 
 export const handler = apiHandler(route, async () => {
-  // Imported when asked for: the generator that writes the file loads this module.
+  // Imported on request only: the generator that writes the file loads this module.
   const { default: document } = await import('../../docs/openapi.json', { with: { type: 'json' } });
   return { status: 200, body: JSON.stringify(document) };
 });

@@ -9,10 +9,10 @@ export const route = {
   method: 'POST',
   path: '/v1/batches/{batchId}/resume',
   operationId: 'resumeBatch',
-  summary: 'Go on with a batch that is paused or held',
+  summary: 'Resume a batch that is paused or held',
   description:
-    'Of a batch that is held, what has failed by now no longer counts against `failureTolerance`, and canaries are no longer waited for. Safe to repeat.',
-  params: z.object({ batchId: z.string().meta({ description: 'As the batch’s Location names it' }) }),
+    'If the batch was held, its failed runs no longer count against `failureTolerance`, and the batch no longer waits for its canaries. Safe to repeat.',
+  params: z.object({ batchId: z.string().meta({ description: 'Id of the batch' }) }),
   responses: { 202: { description: 'The batch', schema: Batch, headers: { Location: 'Path of the batch' } } },
   refusals: ['batch-not-found', 'batch-ended'],
   permissions: dispatchRights,

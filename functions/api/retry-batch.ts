@@ -9,11 +9,11 @@ export const route = {
   method: 'POST',
   path: '/v1/batches/{batchId}/retry',
   operationId: 'retryBatch',
-  summary: 'Take up again what a batch did not bring to its end',
+  summary: 'Retry the failed and cancelled runs of a batch',
   description:
-    'Every run that has failed or was cancelled gets a new attempt, as places become free; then what was never started is. Whatever the batch was, it is running then. ' +
-    'A run whose payer and target another run has in hand stays as it ended.',
-  params: z.object({ batchId: z.string().meta({ description: 'As the batch’s Location names it' }) }),
+    'Every failed or cancelled run gets a new attempt, at most `concurrency` at a time. Then the onboardings that have not started yet start. The status of the batch becomes `running`. ' +
+    'A run is skipped if another run is active for its payer and target.',
+  params: z.object({ batchId: z.string().meta({ description: 'Id of the batch' }) }),
   responses: { 202: { description: 'The batch', schema: Batch, headers: { Location: 'Path of the batch' } } },
   refusals: ['batch-not-found', 'batch-not-retryable'],
   permissions: dispatchRights,

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { Refusal } from '../../shared/errors/problem.ts';
+import { RequestRefusal } from '../../shared/errors/problem.ts';
 import { apiHandler } from '../../shared/http/api-handler.ts';
 import type { Route } from '../../shared/http/route.ts';
 import { runLink } from '../../shared/model/links.ts';
@@ -13,14 +13,14 @@ export const route = {
   method: 'POST',
   path: '/v1/runs/{runId}/retry',
   operationId: 'retryRun',
-  summary: 'Take a run up again',
+  summary: 'Retry a run',
   description:
-    'A new attempt of a run that has failed or was cancelled, however long ago: finished steps only look, the others are taken. ' +
-    'A run that has succeeded without the consumer’s own word (evidence below `connection`) repeats only that proof. ' +
-    'Repeating the request answers the attempt that is under way.',
-  params: z.object({ runId: z.string().meta({ description: 'As the run’s Location names it' }) }),
+    'Starts a new attempt of a failed or cancelled run, at any time after its end. Finished steps only check their resources; the other steps run. ' +
+    'A run that succeeded with evidence below `connection` repeats only the check of the connection. ' +
+    'If an attempt is already active, the response shows that attempt.',
+  params: z.object({ runId: z.string().meta({ description: 'Id of the run' }) }),
   responses: {
-    202: { description: 'The run in its new attempt', schema: Run, headers: { Location: 'Path of the run' } },
+    202: { description: 'The run with its new attempt', schema: Run, headers: { Location: 'Path of the run' } },
   },
   refusals: ['run-not-found', 'run-not-retryable', 'run-active'],
   permissions: startRights,
@@ -28,7 +28,7 @@ export const route = {
 
 export const handler = apiHandler(route, async ({ params: { runId } }) => {
   const run = isRunId(runId) ? await readRun(runId) : undefined;
-  if (!run) throw new Refusal('run-not-found', 'No run has this id.');
+  if (!run) throw new RequestRefusal('run-not-found', 'There is no run with this id.');
   const retried = await retryRun(run);
   return { status: 202, headers: { location: runLink(runId) }, body: runView(retried) };
 });

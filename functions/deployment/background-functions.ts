@@ -9,7 +9,7 @@ const longWait: StepName = 'first-delivery';
 
 /** Functions that neither a caller nor a step of a run waits for. */
 export const backgroundFunctions: readonly DeployedFunction[] = [
-  // Ends every run: the state machine calls it, and EventBridge when an execution dies.
+  // Ends a run. The state machine calls it; EventBridge calls it when an execution fails, times out or is aborted.
   {
     key: 'close',
     entry: 'functions/close.ts',
@@ -28,7 +28,7 @@ export const backgroundFunctions: readonly DeployedFunction[] = [
       },
     ],
   },
-  // Starts a batch's next runs when a run has ended or waits for hours.
+  // Starts the next runs of a batch when a run has ended or waits for its first delivery.
   {
     key: 'dispatchBatch',
     entry: 'functions/dispatch-batch.ts',
@@ -51,7 +51,7 @@ export const backgroundFunctions: readonly DeployedFunction[] = [
       },
     ],
   },
-  // Repairs what a crash left open.
+  // Completes what a crash left unfinished.
   {
     key: 'sweep',
     entry: 'functions/sweep.ts',

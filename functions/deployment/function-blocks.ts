@@ -31,7 +31,7 @@ function functionBlock({ key, route, events = [], startsExecutions, stopsExecuti
   };
 }
 
-/** Functions that call a cluster's own API run in the deployer's network, if there is one. */
+/** Functions that call the API of a cluster run in the deployer's VPC, if vpcSubnetIds is set. */
 export function vpcExtensions(): Record<string, object> {
   const vpcConfig = {
     SubnetIds: { 'Fn::Split': [',', '${param:vpcSubnetIds}'] },

@@ -16,7 +16,7 @@ import { stateMachineFunctions } from './state-machine-functions.ts';
 import { renderStepsIndex } from './steps-index.ts';
 
 /** The page with the diagram of a run. */
-const diagramPage = 'README.md';
+const diagramPage = 'docs/architecture.md';
 
 const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
 

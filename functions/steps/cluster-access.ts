@@ -31,7 +31,12 @@ export const clusterAccess = defineStep<'cluster-access', AccessInput, AccessObs
   notes: AccessNotes,
   permissions: {
     table: ['DeleteItem', 'GetItem', 'PutItem'],
-    cluster: [...accessEntryPermissions.create, ...accessEntryPermissions.read, adminWindowPermission],
+    cluster: [
+      accessEntryPermissions.create,
+      accessEntryPermissions.tag,
+      accessEntryPermissions.read,
+      adminWindowPermission,
+    ],
     kubernetes: [rules.namespace],
   },
 

@@ -1,7 +1,7 @@
 import { unlessHidden } from '../../shared/cluster/connection.ts';
 import { rules } from '../../shared/cluster/provisioner-role.ts';
 import { agents, type CostReader, costReaders } from '../../shared/kubecost/installation.ts';
-import { readLandscape } from '../../shared/kubecost/read-installation.ts';
+import { readNamespaceWorkloads } from '../../shared/kubecost/read-installation.ts';
 import type { OnboardingRequest } from '../../shared/model/onboarding-request.ts';
 import type { RunRecord } from '../../shared/model/run.ts';
 import { type Outputs, outputs } from '../../shared/model/step-outputs.ts';
@@ -87,7 +87,7 @@ export const discovery = defineStep({
 
   async observe(cx, { target }): Promise<Observation> {
     const [landscape, settings] = await Promise.all([
-      unlessHidden(cx, () => readLandscape(cx.kubernetes, target.namespace)),
+      unlessHidden(cx, () => readNamespaceWorkloads(cx.kubernetes, target.namespace)),
       readTargetSettings(target),
     ]);
     const { workloads, services } = landscape === 'hidden' ? { workloads: [], services: [] } : landscape;

@@ -3,7 +3,7 @@ import { podChainPermission, walkPodChain } from '../../shared/access/credential
 import { rules } from '../../shared/cluster/provisioner-role.ts';
 import type { ErrorCode } from '../../shared/errors/catalogue.ts';
 import { entryKey, entryOf, findPayer, type IntegrationEntry } from '../../shared/integration-file/merge.ts';
-import { askConsumer, type Word } from '../../shared/kubecost/connection-check.ts';
+import { askConsumer, type StatusReport } from '../../shared/kubecost/connection-check.ts';
 import { hasCredentials, listPods } from '../../shared/kubernetes/pods.ts';
 import { type RollingWorkload, type Rollout, rolloutOf } from '../../shared/kubernetes/rollout.ts';
 import { outputOf, podRoleOf, type RunRecord } from '../../shared/model/run.ts';
@@ -51,7 +51,7 @@ interface Observation {
   rollout?: Rollout;
   /** Pods that are ready and lack the role's credentials. */
   podsWithoutCredentials: string[];
-  word?: Word;
+  word?: StatusReport;
   /** The status or the rollout failure whose duration counts. */
   saying?: string;
   /** How long it has lasted, seconds. */
@@ -136,7 +136,7 @@ export const loadProof = defineStep<'load-proof', Input, Observation, never, Not
       secondsToData: input.dataDueAt === undefined ? undefined : Math.max(0, (input.dataDueAt - cx.now) / 1000),
       provenSecondsAgo: older ? (cx.now - provenAt) / 1000 : undefined,
     });
-    const saying = `${word.judgement.verdict} ${word.status ?? ''}`;
+    const saying = `${word.decision.verdict} ${word.status ?? ''}`;
     const lasted = lastedSeconds(cx, saying);
     const chain = await walkAgain(cx, input, word, lasted);
     return { file, rollout, podsWithoutCredentials, word, saying, lasted, ...(chain && { chain }) };
@@ -189,18 +189,18 @@ export const loadProof = defineStep<'load-proof', Input, Observation, never, Not
           );
 
     if (!word) return pending('the consumer to report its status');
-    const { judgement } = word;
-    switch (judgement.verdict) {
+    const { decision } = word;
+    switch (decision.verdict) {
       case 'proven':
         return { kind: 'ready', output, warnings: word.source === 'log' ? [onlyLogged] : [] };
       case 'pending':
-        return pending(judgement.pendingFor);
+        return pending(decision.pendingFor);
       case 'failing': {
         const { chain } = seen;
-        if (lasted < judgement.lastsSeconds) return pending(judgement.pendingFor);
+        if (lasted < decision.lastsSeconds) return pending(decision.pendingFor);
         return chain?.refused
-          ? refuse(chain.refused.code, `${chain.refused.detail}; ${reader.name} reports: ${judgement.cause}`)
-          : refuse(judgement.code, `${reader.name} about ${entryKey(input.entry)}: ${judgement.cause}`);
+          ? refuse(chain.refused.code, `${chain.refused.detail}; ${reader.name} reports: ${decision.cause}`)
+          : refuse(decision.code, `${reader.name} about ${entryKey(input.entry)}: ${decision.cause}`);
       }
     }
   },
@@ -250,14 +250,14 @@ function lastedSeconds({ notes, now }: StepContext<'onboarding', Notes>, saying:
 async function walkAgain(
   cx: StepContext,
   { chain }: Input,
-  { judgement }: Word,
+  { decision }: StatusReport,
   lasted: number,
 ): Promise<Observation['chain']> {
-  const { verdict } = judgement;
+  const { verdict } = decision;
   const worthIt =
     verdict === 'proven'
       ? chain === 'documents'
-      : verdict === 'failing' && judgement.code === 'connection-failed' && lasted >= judgement.lastsSeconds;
+      : verdict === 'failing' && decision.code === 'connection-failed' && lasted >= decision.lastsSeconds;
   if (!worthIt) return undefined;
   const walked = await walkPodChain(cx);
   if ('refused' in walked) return { proven: false, refused: { code: walked.refused, detail: walked.detail } };
@@ -265,14 +265,14 @@ async function walkAgain(
 }
 
 function outputFrom({ chain }: Input, { word, chain: walked }: Observation): Output {
-  const { status = null, source = null, judgement } = word ?? {};
-  const proven = judgement?.verdict === 'proven';
+  const { status = null, source = null, decision } = word ?? {};
+  const proven = decision?.verdict === 'proven';
   return {
     verdict: proven ? 'proven' : 'pending',
     connectionStatus: status,
     source,
     pendingFor: null,
-    dataSince: proven ? judgement.dataSince : null,
+    dataSince: proven ? decision.dataSince : null,
     chain: walked?.proven ? 'pod-chain' : chain,
   };
 }

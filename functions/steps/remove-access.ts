@@ -76,7 +76,7 @@ export const removeAccess = defineStep<'remove-access', Input, Observation, Chan
   notes: CleanupNotes,
   permissions: {
     table: ['DeleteItem', 'GetItem', 'PutItem', 'Query'],
-    cluster: [...accessEntryPermissions.read, adminWindowPermission, ...accessEntryPermissions.delete],
+    cluster: [accessEntryPermissions.read, adminWindowPermission, accessEntryPermissions.remove],
     kubernetes: [],
   },
 

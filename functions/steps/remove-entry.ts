@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { payerRoleName } from '../../shared/aws/names.ts';
 import { roleArnOf } from '../../shared/aws/role.ts';
+import { accessEntryPermissions } from '../../shared/cluster/access-entry.ts';
 import { rules } from '../../shared/cluster/provisioner-role.ts';
 import { findPayer, foreignKeys } from '../../shared/integration-file/merge.ts';
 import type { Outputs, Removal } from '../../shared/model/step-outputs.ts';
@@ -96,14 +97,7 @@ export const removeEntry = defineStep<'remove-entry', Leaver, Observation, Chang
   keeps: ['isKnown'],
   permissions: {
     table: ['GetItem', 'Query', 'UpdateItem'],
-    cluster: [
-      {
-        actions: ['eks:DescribeAccessEntry'],
-        resources: [
-          'arn:${AWS::Partition}:eks:*:${AWS::AccountId}:access-entry/${Cluster}/role/${AWS::AccountId}/${ProvisionerName}/*',
-        ],
-      },
-    ],
+    cluster: [accessEntryPermissions.read],
     kubernetes: [rules.secret, rules.createSecret, rules.workloads, rules.workload, rules.services, rules.pods],
   },
 

@@ -4,7 +4,7 @@ import type { OpenapiDocument, Operation } from './openapi-types.ts';
 
 type Json = Record<string, unknown>;
 
-/** The OpenAPI document and the error catalogue as one page: no script, no font, no asset of anyone. */
+/** The OpenAPI document and the error catalogue as one HTML page without scripts, fonts or other assets. */
 export function docsPage(document: OpenapiDocument): string {
   const { title, version, description } = document.info;
   const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
@@ -31,7 +31,7 @@ ${navigation.join('\n')}
 <main>
 <h1>${text(title)} <small>${text(version)}</small></h1>
 <p>${text(description)}</p>
-<p>Every route but <code>/health</code> asks for a request signed with AWS Signature Version 4 for the service <code>execute-api</code>. The same facts for machines: <a href="/openapi.json">/openapi.json</a>.</p>
+<p>Every route except <code>/health</code> requires a request that is signed with AWS Signature Version 4 for the service <code>execute-api</code>. The OpenAPI document is at <a href="/openapi.json">/openapi.json</a>.</p>
 ${operations.map(({ method, path, operation }) => operationSection(method, path, operation)).join('\n')}
 <section id="schemas">
 <h2>Schemas</h2>
@@ -39,7 +39,7 @@ ${schemas.map(([id, schema]) => `<section id="schema-${id}">\n<h3>${id}</h3>\n${
 </section>
 <section id="errors">
 <h2>Errors</h2>
-<p>Codes are stable. A problem document links here; so does the error of a failed run.</p>
+<p>Codes are stable. Problem documents and the errors of failed runs use the same codes.</p>
 ${errorSections()}
 </section>
 </main>
@@ -94,7 +94,7 @@ function schemaBody(schema: Json): string {
   return intro + table(['Field', 'Type', 'Meaning'], rows);
 }
 
-/** One row, and the rows of an object that has no name of its own. */
+/** One row for the property, and one for each property of an inline object. */
 function propertyRows(name: string, property: Json, required: boolean): string[][] {
   const nested = property.properties as Record<string, Json> | undefined;
   const inner = new Set(property.required as string[] | undefined);

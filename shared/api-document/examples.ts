@@ -9,7 +9,7 @@ import {
 } from '../model/onboarding-request.ts';
 import type { RunRecord } from '../model/run.ts';
 import type { StepRecord } from '../model/run-schemas.ts';
-import { runSummary, runView } from '../runs/view.ts';
+import { listedRun, runView } from '../runs/view.ts';
 
 const request: OnboardingRequestInput = {
   payerAccountId: '111122223333',
@@ -26,7 +26,7 @@ const done = (changes: StepRecord['changes'], output?: StepRecord['output']): St
   ...(output && { output }),
 });
 
-/** A run that waits for AWS's first delivery while everything in the cluster is done. */
+/** A run that waits for the first delivery. */
 const waitingRun: RunRecord = {
   runId: '01kjq3w5e8f2c9m4x7v1t6s0rz',
   kind: 'onboarding',
@@ -63,15 +63,15 @@ const waitingRun: RunRecord = {
   },
 };
 
-const leaving: OffboardingRequestInput = { ...request, purge: ['report'] };
+const offboardingRequest: OffboardingRequestInput = { ...request, purge: ['report'] };
 
-/** A run that has taken the entry out of the file and watches the consumer let go of it. */
-const leavingRun: RunRecord<'offboarding'> = {
+/** A run that has removed the entry from the file and waits until the consumer has unloaded it. */
+const offboardingRun: RunRecord<'offboarding'> = {
   runId: '01kjq7d2n4z8b6h3k5w9y1p0sq',
   kind: 'offboarding',
   attempt: 1,
   status: 'running',
-  request: OffboardingRequest.parse(leaving),
+  request: OffboardingRequest.parse(offboardingRequest),
   createdAt: '2026-03-02T10:00:00.000Z',
   startedAt: '2026-03-02T10:00:01.000Z',
   steps: {
@@ -101,7 +101,7 @@ const leavingRun: RunRecord<'offboarding'> = {
 
 const shown = runView(waitingRun, Date.parse('2026-03-02T11:00:12.000Z'));
 
-/** The run taken up again after AWS could not deliver: what had succeeded stays. */
+/** A retried run: its delivery had failed, and its succeeded steps stay as they are. */
 const retriedRun: RunRecord = {
   ...waitingRun,
   attempt: 2,
@@ -124,7 +124,7 @@ const batchRequest: BatchRequestInput = {
 const batch: Batch = {
   batchId: '01kjq3w5e8f2c9m4x7v1t6s0rw',
   status: 'held',
-  heldBecause: '1 run has failed, 0 are tolerated',
+  heldBecause: '1 run has failed; the limit is 0 for the canaries',
   dryRun: false,
   createdAt: '2026-03-02T09:00:00.000Z',
   endedAt: null,
@@ -150,20 +150,23 @@ const batch: Batch = {
     running: '/v1/runs?batchId=01kjq3w5e8f2c9m4x7v1t6s0rw&status=running',
   },
 };
-const going: Batch = { ...batch, status: 'running', heldBecause: null, eta: '2026-03-03T09:30:00.000Z' };
+const runningBatch: Batch = { ...batch, status: 'running', heldBecause: null, eta: '2026-03-03T09:30:00.000Z' };
 
-/** Bodies by operation; a test holds them against the schemas. */
+/** Bodies by operation; a test checks them against the schemas. */
 export const examples: Record<string, { request?: unknown; response?: unknown }> = {
   createOnboarding: { request, response: shown },
-  createOffboarding: { request: leaving, response: runView(leavingRun, Date.parse('2026-03-02T10:00:13.000Z')) },
+  createOffboarding: {
+    request: offboardingRequest,
+    response: runView(offboardingRun, Date.parse('2026-03-02T10:00:13.000Z')),
+  },
   retryRun: { response: runView(retriedRun) },
   cancelRun: { response: runView(cancellingRun) },
   getRun: { response: shown },
-  listRuns: { response: { runs: [runSummary(waitingRun)], nextCursor: null } },
+  listRuns: { response: { runs: [listedRun(waitingRun)], nextCursor: null } },
   createBatch: {
     request: batchRequest,
     response: {
-      ...going,
+      ...runningBatch,
       counts: { ...batch.counts, notStarted: 2, queued: 1, succeeded: 0, failed: 0 },
       percent: 0,
       failed: [],
@@ -171,8 +174,10 @@ export const examples: Record<string, { request?: unknown; response?: unknown }>
   },
   getBatch: { response: batch },
   pauseBatch: { response: { ...batch, status: 'paused', heldBecause: null } },
-  resumeBatch: { response: going },
+  resumeBatch: { response: runningBatch },
   cancelBatch: { response: { ...batch, status: 'cancelled', heldBecause: null, endedAt: '2026-03-02T11:00:12.000Z' } },
-  retryBatch: { response: { ...going, counts: { ...batch.counts, queued: 1, failed: 0 }, percent: 33, failed: [] } },
+  retryBatch: {
+    response: { ...runningBatch, counts: { ...batch.counts, queued: 1, failed: 0 }, percent: 33, failed: [] },
+  },
   getHealth: { response: { status: 'ok' } },
 };

@@ -1,12 +1,12 @@
 import * as z from 'zod';
-import { Problem, problemStatus } from '../errors/problem.ts';
+import { ProblemDocument, problemStatus } from '../errors/problem.ts';
 import type { Route } from '../http/route.ts';
 import { RunEvent } from '../model/run-event.ts';
 import { exampleEvent } from '../model/run-event-example.ts';
 import { examples } from './examples.ts';
 import type { Json, OpenapiDocument, Operation } from './openapi-types.ts';
 
-/** The document of the whole API, from the very schemas that validate requests. */
+/** The OpenAPI document, from the schemas that validate the requests. */
 export function openapiDocument(routes: readonly { route: Route }[]): OpenapiDocument {
   const paths: OpenapiDocument['paths'] = {};
   for (const { route } of routes)
@@ -19,14 +19,14 @@ export function openapiDocument(routes: readonly { route: Route }[]): OpenapiDoc
       title: 'Kubecost payer onboarding',
       version: '0.3.0',
       description:
-        'One POST, and an AWS payer account’s bill shows up in Kubecost or OpenCost. Errors are RFC 9457 problem documents with a ' +
-        'stable `code`; 400 lists every problem of a request at once.',
+        'One POST onboards an AWS payer account, so that Kubecost or OpenCost reads its bill. Errors are RFC 9457 problem documents with a ' +
+        'stable `code`. A 400 response lists every problem of the request.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [
       {
         url: 'https://{apiId}.execute-api.{region}.amazonaws.com',
-        description: 'The stack’s output ApiUrl',
+        description: 'The output ApiUrl of the stack',
         variables: { apiId: { default: 'api' }, region: { default: 'us-east-1' } },
       },
     ],
@@ -48,19 +48,19 @@ export function openapiDocument(routes: readonly { route: Route }[]): OpenapiDoc
   };
 }
 
-/** What the event bus hands on, as an API destination of EventBridge would post it. */
+/** An event, as an API destination of EventBridge would post it. */
 function eventDelivery(): Operation {
   return {
     operationId: 'runEvent',
     summary: 'A run or one of its steps has changed its status',
     description:
-      'The `detail` of an event on the stack’s event bus, at least once and in no order; docs/events.md says how to subscribe.',
+      'The `detail` of an event on the event bus of the stack. Events are delivered at least once and in any order. docs/events.md shows how to subscribe.',
     security: [],
     requestBody: {
       required: true,
       content: { 'application/json': { schema: refTo(RunEvent), example: exampleEvent } },
     },
-    responses: { 200: { description: 'Taken' } },
+    responses: { 200: { description: 'The event was received' } },
   };
 }
 
@@ -135,15 +135,15 @@ function refusalsOf(route: Route): Operation['responses'] {
   }
   const problem = (description: string) => ({
     description,
-    content: { 'application/problem+json': { schema: refTo(Problem) } },
+    content: { 'application/problem+json': { schema: refTo(ProblemDocument) } },
   });
   const gateway = (description: string) => ({
-    description: `${description}; answered by API Gateway`,
+    description: `${description}. API Gateway sends this response`,
     content: { 'application/json': { schema: { type: 'object', properties: { message: { type: 'string' } } } } },
   });
   return {
     ...Object.fromEntries([...byStatus].map(([status, codes]) => [status, problem(codes.join(', '))])),
-    ...(!route.open && { 403: gateway('The request is not signed, or its signer lacks execute-api:Invoke') }),
+    ...(!route.open && { 403: gateway('The request is not signed, or the caller lacks execute-api:Invoke') }),
     429: gateway('Too many requests'),
     default: problem(
       '`throttled` or `aws-unavailable` (503, with Retry-After), `record-unreadable` or `unexpected` (500)',
@@ -151,7 +151,7 @@ function refusalsOf(route: Route): Operation['responses'] {
   };
 }
 
-/** Every named schema, as answers have it; where a request may leave fields out, also as `<name>Input`. */
+/** Every named schema of a response. If a request may omit fields, its schema is also there as `<name>Input`. */
 function componentSchemas(): Record<string, Json> {
   const uri = (id: string) => `#/components/schemas/${id}`;
   const answers = z.toJSONSchema(z.globalRegistry, { uri }).schemas;
@@ -170,7 +170,7 @@ function componentSchemas(): Record<string, Json> {
   return named;
 }
 
-/** Without what only a free-standing JSON Schema has. */
+/** Without the fields that only a separate JSON Schema document has. */
 function plain(schema: object): Json {
   return Object.fromEntries(Object.entries(schema).filter(([name]) => !['$schema', '$id', 'id'].includes(name)));
 }
@@ -181,7 +181,7 @@ function refTo(schema: z.ZodType, suffix = ''): Json {
   return { $ref: `#/components/schemas/${id}${suffix}` };
 }
 
-/** The schemas that the paths lead to, in alphabetical order: the registry holds every named schema of the process. */
+/** The schemas that the paths refer to, in alphabetical order: the registry has every named schema of the process. */
 function reachable(from: unknown, all: Record<string, Json>): Record<string, Json> {
   const found = new Set<string>();
   const follow = (value: unknown) => {

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { roleAnnotation } from '../access/pod-trust.ts';
+import { roleAnnotation } from '../access/service-account.ts';
 import { renderClusterManifest } from '../cluster/provisioner-manifest.ts';
 import { coveredNames, groupName } from '../cluster/provisioner-role.ts';
 import { entryKey, entryOf, type IntegrationEntry, mergeEntries, renderEntry } from '../integration-file/merge.ts';
@@ -14,48 +14,51 @@ import { IamDocument, iamDocuments, podRoleStep } from './iam-documents.ts';
 
 const Entry = z
   .object({
-    key: z.string().meta({ description: 'Under which the consumer keeps and reports the entry' }),
-    legacy: z.record(z.string(), z.unknown()).meta({ description: 'For the list `aws`' }),
-    configurations: z.record(z.string(), z.unknown()).meta({ description: 'For the list `aws.athena`' }),
+    key: z.string().meta({ description: 'Key under which the consumer stores and reports the entry' }),
+    legacy: z.record(z.string(), z.unknown()).meta({ description: 'Item for the list `aws`' }),
+    configurations: z.record(z.string(), z.unknown()).meta({ description: 'Item for the list `aws.athena`' }),
     files: z
       .object({ legacy: z.string(), configurations: z.string() })
-      .meta({ description: 'cloud-integration.json with this payer alone, for where there is no file yet' }),
+      .meta({ description: 'cloud-integration.json with this payer only, if there is no file yet' }),
   })
   .meta({
     id: 'EntryArtifacts',
-    description: 'The payer’s entry in both formats; it goes into a file in the format that file has, never the other',
+    description:
+      'The entry of the payer in both formats. An existing file keeps its format: add the entry in that format',
   });
 
 const Cluster = z
   .object({
-    manifest: z.string().meta({ description: 'Namespace, Role and RoleBinding, for owners who grant by hand' }),
+    manifest: z
+      .string()
+      .meta({ description: 'Namespace, Role and RoleBinding, for owners who set up the access themselves' }),
     accessEntry: z
       .object({ command: z.string(), cloudFormation: z.string() })
-      .meta({ description: 'Lets the deployment’s role in, with the Kubernetes group that the RoleBinding names' }),
+      .meta({ description: 'Gives the role of the deployment access, with the Kubernetes group of the RoleBinding' }),
     serviceAccount: z
       .string()
       .nullable()
-      .meta({ description: 'Manifest of the service account the pod’s role trusts' }),
+      .meta({ description: 'Manifest of the service account that the pod role trusts' }),
   })
   .meta({ id: 'ClusterArtifacts' });
 
 export const Artifacts = z
   .object({
     runId: z.string(),
-    missing: z.array(StepNameView).meta({ description: 'Steps that are still to tell what is null here' }),
+    missing: z.array(StepNameView).meta({ description: 'Steps that have not run yet and whose results are null here' }),
     entry: Entry.nullable(),
     helm: Helm,
     iam: z.array(IamDocument),
     cluster: Cluster,
-    commands: z.array(ArtifactCommand).meta({ description: 'In the order of a run' }),
+    commands: z.array(ArtifactCommand).meta({ description: 'Commands in the order of the run' }),
   })
   .meta({
     id: 'Artifacts',
     description:
-      'What one would have edited by hand, from what the run knows: as files to save and commands to run. Of a dry run: as it would be',
+      'Files to save and commands to run for a manual setup, from what the run knows so far. A dry run shows them as planned',
   });
 
-/** @param provisionerArn role with which the deployment enters the cluster's account */
+/** @param provisionerArn role that the deployment assumes in the account of the cluster */
 export function artifactsOf(run: RunRecord, provisionerArn: string): z.input<typeof Artifacts> {
   const known = new KnownOutputs(run);
   const parts = {
@@ -77,7 +80,7 @@ function entryArtifacts(entry: IntegrationEntry): z.input<typeof Entry> {
     z.record(z.string(), z.unknown()).parse(JSON.parse(renderEntry(entry, format)));
   const alone = (format: 'legacy' | 'configurations') => {
     const file = mergeEntries(undefined, [entry], { format, takeOver: false, ownedKeys: new Set() });
-    if (file.kind === 'refused') throw new Error(`an entry alone does not make a file: ${file.detail}`);
+    if (file.kind === 'refused') throw new Error(`cannot render a file with one entry: ${file.detail}`);
     return file.text;
   };
   return {

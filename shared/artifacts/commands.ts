@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { roleAnnotation } from '../access/pod-trust.ts';
+import { roleAnnotation } from '../access/service-account.ts';
 import { dataPolicyName, grantPolicyName, tagsPolicyName } from '../aws/names.ts';
 import { statusRoute } from '../kubecost/connection-status.ts';
 import type { KnownOutputs } from '../model/known-outputs.ts';
@@ -22,7 +22,7 @@ export const ArtifactCommand = z
   .meta({ id: 'ArtifactCommand' });
 type ArtifactCommand = z.infer<typeof ArtifactCommand>;
 
-/** Null arguments: not known yet. */
+/** Arguments are null if they are not known yet. */
 function line(
   step: StepName,
   tool: z.infer<typeof Tool>,
@@ -32,7 +32,7 @@ function line(
   return { step, tool, does, command: args && commandLine(tool, ...args) };
 }
 
-/** What the run does, in its order, for teams that do it themselves. The documents lie in files named as in the artifacts. */
+/** Commands that do the same as the run, in its order, for a manual setup. The documents are in files with the names of the artifacts. */
 export function commands(run: RunRecord, known: KnownOutputs): ArtifactCommand[] {
   return [
     ...clusterCommands(run),
@@ -49,8 +49,8 @@ function clusterCommands({ request }: RunRecord): ArtifactCommand[] {
   const context = ['eks', 'update-kubeconfig', '--region', cluster.region, '--name', cluster.name];
   const create = ['create', 'namespace', kubecost.namespace];
   return [
-    line('cluster-access', 'aws', 'Points kubectl to the cluster', context),
-    ...(kubecost.createNamespace ? [line('cluster-access', 'kubectl', 'Makes the namespace', create)] : []),
+    line('cluster-access', 'aws', 'Configures kubectl for the cluster', context),
+    ...(kubecost.createNamespace ? [line('cluster-access', 'kubectl', 'Creates the namespace', create)] : []),
   ];
 }
 
@@ -61,7 +61,14 @@ function bucketCommands(run: RunRecord, known: KnownOutputs): ArtifactCommand[] 
     const owner = ['--expected-bucket-owner', run.request.payerAccountId];
     return ['s3api', 'put-bucket-policy', '--bucket', bucket, ...owner, '--policy', 'file://cur-bucket-policy.json'];
   });
-  return [line('cur-bucket', 'aws', 'In the payer account: lets AWS deliver; replaces the bucket’s policy', args)];
+  return [
+    line(
+      'cur-bucket',
+      'aws',
+      'In the payer account: allows AWS to deliver the report; replaces the policy of the bucket',
+      args,
+    ),
+  ];
 }
 
 const nameOf = (arn: string) => arn.split('/').at(-1) ?? '';
@@ -73,7 +80,7 @@ function irsaCommands(run: RunRecord, known: KnownOutputs): ArtifactCommand[] {
   const withRole = (render: (role: { podRoleArn: string; serviceAccount: string }) => string[]) =>
     known.when(['pod-role'], () => render(podRoleOf(run)));
   return [
-    line('pod-role', 'eksctl', 'Makes the cluster’s OIDC provider known to IAM', [
+    line('pod-role', 'eksctl', 'Registers the OIDC provider of the cluster in IAM', [
       ...['utils', 'associate-iam-oidc-provider'],
       ...at,
       '--approve',
@@ -81,19 +88,19 @@ function irsaCommands(run: RunRecord, known: KnownOutputs): ArtifactCommand[] {
     line(
       'pod-role',
       'aws',
-      'In the cluster account: makes the pod’s role',
+      'In the cluster account: creates the pod role',
       withRole(({ podRoleArn }) => createRole(podRoleArn, 'pod-role-trust.json')),
     ),
     line(
       'pod-role',
       'kubectl',
-      'Makes the service account where neither chart nor anybody else does',
+      'Creates the service account, unless the chart or another tool creates it',
       withRole(({ serviceAccount }) => ['create', 'serviceaccount', serviceAccount, ...inNamespace]),
     ),
     line(
       'pod-role',
       'kubectl',
-      'Gives the role to the service account; a chart’s takes it from the Helm values, or the next upgrade drops it',
+      'Annotates the service account with the role. If the chart creates the service account, set the annotation in the Helm values instead; otherwise the next upgrade removes it',
       withRole(({ podRoleArn, serviceAccount }) => [
         ...['annotate', 'serviceaccount', serviceAccount],
         ...inNamespace,
@@ -103,7 +110,7 @@ function irsaCommands(run: RunRecord, known: KnownOutputs): ArtifactCommand[] {
     line(
       'pod-role',
       'eksctl',
-      'In place of role, service account and annotation above, once the policy of the step grant exists: makes all three, in a stack of its own',
+      'Alternative to the commands above for role, service account and annotation: creates all three in a separate stack. The policy of the step grant must exist',
       withRole(({ podRoleArn, serviceAccount }) => [
         ...['create', 'iamserviceaccount'],
         ...at,
@@ -124,17 +131,17 @@ function podIdentityCommands(run: RunRecord, known: KnownOutputs): ArtifactComma
   });
   const at = ['--cluster', cluster.name, '--region', cluster.region];
   return [
-    line('pod-identity', 'aws', 'In the cluster account: makes the pod’s role', create),
+    line('pod-identity', 'aws', 'In the cluster account: creates the pod role', create),
     line(
       'pod-identity',
       'eksctl',
-      'Gives the role to the service account’s pods',
+      'Associates the role with the service account',
       associate && ['create', 'podidentityassociation', ...at, ...associate],
     ),
   ];
 }
 
-/** An adopted role may have a path, which the other documents name. */
+/** An adopted role may have a path, which is part of its ARN in the other documents. */
 function createRole(roleArn: string, trust: string): string[] {
   const path = roleArn.split('/').slice(1, -1);
   return [
@@ -169,25 +176,30 @@ function roleCommands(run: RunRecord, known: KnownOutputs): ArtifactCommand[] {
   ]);
   const createPayerRole = payerRole((arn) => createRole(arn, 'payer-role-trust.json'));
   return [
-    line('payer-role', 'aws', 'In the payer account: makes the role that Kubecost assumes', createPayerRole),
-    line('grant', 'aws', 'In the cluster account: makes the policy that lets the pod into the payer role', createGrant),
-    line('grant', 'aws', 'In the cluster account: attaches it to the pod’s role', attach),
+    line('payer-role', 'aws', 'In the payer account: creates the role that Kubecost assumes', createPayerRole),
+    line(
+      'grant',
+      'aws',
+      'In the cluster account: creates the policy that allows the pod to assume the payer role',
+      createGrant,
+    ),
+    line('grant', 'aws', 'In the cluster account: attaches the policy to the pod role', attach),
     line(
       'payer-policy',
       'aws',
-      'In the payer account: lets the role read the bill',
+      'In the payer account: allows the role to read the bill',
       putPolicy(dataPolicyName, 'payer-role-data.json'),
     ),
     line(
       'payer-policy',
       'aws',
-      'In the payer account: lets the role read the names and tags of the organisation’s accounts',
+      'In the payer account: allows the role to read the names and tags of the accounts in the organisation',
       putPolicy(tagsPolicyName, 'payer-role-tags.json'),
     ),
   ];
 }
 
-/** The file may hold other payers and other clouds' keys: it is completed, never replaced. */
+/** The file may have entries of other payers and clouds, so the commands add to it and never replace it. */
 function secretCommands({ request }: RunRecord): ArtifactCommand[] {
   const { namespace, secretName } = request.kubecost;
   const place = [secretName, '--namespace', namespace];
@@ -202,7 +214,7 @@ function secretCommands({ request }: RunRecord): ArtifactCommand[] {
   const patch = commandLine('kubectl', 'patch', 'secret', ...place, '--type', 'merge', '--patch');
   const encoded = `$(base64 < cloud-integration.json | tr -d '\\n')`;
   return [
-    line('publish', 'kubectl', 'Makes the secret; fails where there is one, for a file that exists has to be merged', [
+    line('publish', 'kubectl', 'Creates the secret. Fails if the secret exists: then use the next two commands', [
       ...['create', 'secret', 'generic'],
       ...place,
       '--from-file=cloud-integration.json',
@@ -210,19 +222,19 @@ function secretCommands({ request }: RunRecord): ArtifactCommand[] {
     {
       step: 'publish',
       tool: 'kubectl',
-      does: 'Where there is a secret: saves its file, to add the entry in the format the file has',
+      does: 'If the secret exists: saves its file. Add the entry to it, in the format of the file',
       command: `${read} | base64 --decode > cloud-integration.json`,
     },
     {
       step: 'publish',
       tool: 'kubectl',
-      does: 'Puts the completed file back, in a secret that no Helm release or GitOps tool owns; theirs is changed at its source',
+      does: 'Writes the edited file to the secret. If a Helm release or a GitOps tool owns the secret, change its source instead',
       command: `${patch} "{\\"data\\":{\\"cloud-integration.json\\":\\"${encoded}\\"}}"`,
     },
   ];
 }
 
-/** None of what is not installed. */
+/** Empty if nothing is installed. */
 function workloadCommands(run: RunRecord, known: KnownOutputs): ArtifactCommand[] {
   const found = known.when(['discovery'], () => outputOf(run, 'discovery'));
   const inNamespace = ['--namespace', run.request.kubecost.namespace];
@@ -233,10 +245,10 @@ function workloadCommands(run: RunRecord, known: KnownOutputs): ArtifactCommand[
       line(
         'load-proof',
         'kubectl',
-        'Has the pods take up role and file: after the role was given, and after a change of the file where it is mounted with subPath',
+        'Restarts the pods, so that they get the role and load the file. Needed after the role is set, and after a change of the file if it is mounted with subPath',
         [...['rollout', 'restart', workload], ...inNamespace],
       ),
-      line('load-proof', 'kubectl', 'Shows what the reader of the bill says', [
+      line('load-proof', 'kubectl', 'Shows the log of the container that reads the bill', [
         ...['logs', workload],
         ...inNamespace,
         ...(container === null ? [] : ['--container', container]),
@@ -248,14 +260,14 @@ function workloadCommands(run: RunRecord, known: KnownOutputs): ArtifactCommand[
   const [, service, port] = statusService.split(':');
   if (service !== undefined && port !== undefined)
     commands.push(
-      line('load-proof', 'kubectl', 'Opens a way to the status, until it is stopped', [
+      line('load-proof', 'kubectl', 'Forwards the status port, until you stop the command', [
         ...['port-forward', `service/${service}`, `${port}:${port}`],
         ...inNamespace,
       ]),
       {
         step: 'load-proof',
         tool: 'curl',
-        does: 'Reads the status: connectionStatus of the entry’s key has to become Connection Successful',
+        does: 'Reads the status. connectionStatus of the entry’s key must become Connection Successful',
         command: `curl --silent ${quoted(`http://localhost:${port}${statusRoute(statusService)}`)}`,
       },
     );

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { roleAnnotation } from '../access/pod-trust.ts';
+import { roleAnnotation } from '../access/service-account.ts';
 import type { KnownOutputs } from '../model/known-outputs.ts';
 import { outputOf, podRoleOf, type RunRecord } from '../model/run.ts';
 import { commandLine } from '../text/shell-quoting.ts';
@@ -12,25 +12,29 @@ type Generation = (typeof generations)[number];
 const Chart = z
   .object({
     generation: z.enum(generations),
-    fits: z.boolean().meta({ description: 'True for what is installed; all false if nothing is, or not known yet' }),
+    fits: z
+      .boolean()
+      .meta({ description: 'True for the installed generation; false for all if none is installed or known yet' }),
     chart: z.string(),
     repository: z.string(),
     serviceAccount: z
       .enum(['existing', 'chart'])
       .nullable()
-      .meta({ description: 'Which values fit: existing where the run has made the service account, else chart' }),
+      .meta({ description: 'Which values to use: existing if the run creates the service account, otherwise chart' }),
     values: z
       .object({
-        existing: z.string().meta({ description: 'The service account exists: the chart is not to make it' }),
-        chart: z.string().meta({ description: 'The chart makes the service account that the role trusts' }),
+        existing: z.string().meta({ description: 'The service account exists: the chart does not create it' }),
+        chart: z.string().meta({ description: 'The chart creates the service account that the role trusts' }),
       })
       .nullable()
-      .meta({ description: 'values.yaml, one or the other; for an installed release: keys to add to its own values' }),
+      .meta({ description: 'Two variants of values.yaml. For an installed release, add these keys to its values' }),
     ciValues: z.string().nullable().meta({
       description:
-        'ci-values.yaml for Argo CD and everything else that renders without the cluster; null if not needed',
+        'ci-values.yaml for Argo CD and other tools that render the chart without access to the cluster; null if not needed',
     }),
-    install: z.string().meta({ description: 'Reads values.yaml; the secret has to exist before' }),
+    install: z
+      .string()
+      .meta({ description: 'Command that installs the chart with values.yaml; the secret must exist' }),
   })
   .meta({ id: 'ChartArtifacts' });
 
@@ -39,20 +43,20 @@ export const Helm = z
     detected: z
       .enum(generations)
       .nullable()
-      .meta({ description: 'What discovery has found; null if nothing is installed, or not known yet' }),
+      .meta({ description: 'The installed generation; null if none is installed or known yet' }),
     charts: z
       .array(Chart)
-      .meta({ description: 'One for each generation that can be used; 1.x cannot with EKS Pod Identity' }),
+      .meta({ description: 'One item for each usable generation; 1.x does not support EKS Pod Identity' }),
   })
   .meta({
     id: 'HelmArtifacts',
-    description: 'How to tell the chart about secret and service account, in its own keys',
+    description: 'Helm values that set the secret and the service account, for each chart',
   });
 
 interface Keys {
   secretName: string;
   clusterName: string;
-  /** An account for the one pod that reads the bill; absent: all pods share one. */
+  /** Service account of the pod that reads the bill; undefined if all pods use the same one. */
   ownAccount: string | undefined;
 }
 
@@ -63,9 +67,9 @@ interface ChartFacts {
   /** Constraint of `helm install --version`. */
   version?: string;
   defaultServiceAccount: string;
-  /** The bill's reader has a pod of its own, and a key for that pod's account, which the chart then makes too. */
+  /** The reader of the bill has its own pod and a key for the service account of that pod, which the chart creates. */
   ownAccount?: true;
-  /** Its templates look the secret up in the cluster unless told not to. */
+  /** The templates look up the secret in the cluster, unless the ciValues are set. */
   checksCluster?: true;
   values: (keys: Keys) => object;
   comments: Record<string, string>;
@@ -79,11 +83,11 @@ const costAnalyzer = {
   values: ({ secretName }: Keys): object => ({ kubecostProductConfigs: { cloudIntegrationSecret: secretName } }),
 } as const;
 
-const secretComment = 'The Secret has to exist in the namespace of the release, with the key cloud-integration.json.';
+const secretComment = 'The Secret must exist in the namespace of the release, with the key cloud-integration.json.';
 
 /**
- * Keys and defaults as the charts have them: kubecost/kubecost v1.108.1 and v2.8.7 (chart cost-analyzer), v3.2.1 (chart kubecost),
- * opencost/opencost-helm-chart. Names are those of a release called `kubecost` or `opencost`.
+ * Keys and defaults of the charts: kubecost/kubecost v1.108.1 and v2.8.7 (chart cost-analyzer), v3.2.1 (chart kubecost),
+ * opencost/opencost-helm-chart. The names are those of a release with the name `kubecost` or `opencost`.
  */
 const charts: Record<Generation, ChartFacts> = {
   'kubecost-1': {
@@ -96,7 +100,7 @@ const charts: Record<Generation, ChartFacts> = {
     version: '~2.8.0',
     checksCluster: true,
     comments: {
-      'kubecostProductConfigs.cloudIntegrationSecret': `${secretComment}\nThe chart looks for it, and fails without it.`,
+      'kubecostProductConfigs.cloudIntegrationSecret': `${secretComment}\nThe chart looks it up and fails without it.`,
     },
   },
   'kubecost-2-statefulset': {
@@ -112,8 +116,9 @@ const charts: Record<Generation, ChartFacts> = {
       },
     }),
     comments: {
-      'kubecostProductConfigs.cloudIntegrationSecret': `${secretComment}\nThe chart looks for it, and fails without it.`,
-      'kubecostAggregator.cloudCost': 'Only the pod that reads the bill runs as this account; the chart makes it.',
+      'kubecostProductConfigs.cloudIntegrationSecret': `${secretComment}\nThe chart looks it up and fails without it.`,
+      'kubecostAggregator.cloudCost':
+        'Only the pod that reads the bill uses this service account; the chart creates it.',
     },
   },
   'kubecost-3': {
@@ -130,9 +135,10 @@ const charts: Record<Generation, ChartFacts> = {
     }),
     comments: {
       'global.clusterId':
-        'Required, and different for every cluster. An installed Kubecost keeps its own: data is stored under it.',
-      'cloudCost.cloudIntegrationSecret': `${secretComment}\nThe pod does not start without it, and after a change of its content has to be restarted.`,
-      'cloudCost.serviceAccountName': 'Only the pod that reads the bill runs as this account; the chart makes it.',
+        'Required; must be unique for each cluster. Do not change the value of an installed Kubecost: its data is stored under this id.',
+      'cloudCost.cloudIntegrationSecret': `${secretComment}\nThe pod does not start without it. Restart the pod after a change of its content.`,
+      'cloudCost.serviceAccountName':
+        'Only the pod that reads the bill uses this service account; the chart creates it.',
     },
   },
   opencost: {
@@ -142,16 +148,19 @@ const charts: Record<Generation, ChartFacts> = {
     defaultServiceAccount: 'opencost',
     values: ({ secretName }) => ({ opencost: { cloudIntegrationSecret: secretName, cloudCost: { enabled: true } } }),
     comments: {
-      'opencost.cloudIntegrationSecret': `${secretComment}\nNot with OpenCost 1.121.2, which crashes on any such file (opencost/opencost#4029).`,
-      'opencost.cloudCost': 'Without it nothing reads the secret.',
+      'opencost.cloudIntegrationSecret': `${secretComment}\nDo not use OpenCost 1.121.2, which crashes on any such file (opencost/opencost#4029).`,
+      'opencost.cloudCost': 'Required: without this key OpenCost does not read the secret.',
     },
   },
 };
 
-/** Templates that would look into the cluster fail in tools that render without it (kubecost/kubecost#3106). */
+/** Templates that look up objects in the cluster fail in tools that render without it (kubecost/kubecost#3106). */
 const ciValues = writeYaml(
   { global: { platforms: { cicd: { enabled: true, skipSanityChecks: true } } } },
-  { 'global.platforms': 'For tools that render the chart without the cluster: the chart checks for no secret.' },
+  {
+    'global.platforms':
+      'For tools that render the chart without the cluster: the chart skips its check for the secret.',
+  },
 );
 
 export function helmArtifacts(run: RunRecord, known: KnownOutputs): z.input<typeof Helm> {
@@ -194,7 +203,7 @@ export function helmArtifacts(run: RunRecord, known: KnownOutputs): z.input<type
     if (variant === 'existing')
       return writeYaml(
         { ...values, serviceAccount: { create: false, name } },
-        { ...facts.comments, serviceAccount: 'The service account exists: the chart is not to make it.' },
+        { ...facts.comments, serviceAccount: 'The service account exists: the chart does not create it.' },
       );
     const serviceAccount = {
       create: true,
@@ -203,12 +212,12 @@ export function helmArtifacts(run: RunRecord, known: KnownOutputs): z.input<type
     };
     return writeYaml(
       { ...values, serviceAccount },
-      { ...facts.comments, serviceAccount: `The chart makes ${name}, the service account that the role trusts.` },
+      { ...facts.comments, serviceAccount: `The chart creates ${name}, the service account that the role trusts.` },
     );
   }
 }
 
-/** With IRSA the run makes the service account where no chart has; with EKS Pod Identity it makes none. */
+/** With IRSA the run creates the service account if no chart has; with EKS Pod Identity it creates none. */
 function hasAccount(run: RunRecord): boolean {
   const made = run.steps['pod-role']?.changes.some((change) => change.do === 'create-service-account');
   return Boolean(made) || (run.request.identity.mode === 'irsa' && outputOf(run, 'discovery').installation === 'none');

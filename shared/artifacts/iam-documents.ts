@@ -1,6 +1,8 @@
 import * as z from 'zod';
+import { payerRolesGrant } from '../access/grant-policy.ts';
 import { dataPolicy, payerDataOf, tagsPolicy } from '../access/payer-policy.ts';
-import { payerRolesGrant, payerTrust, podIdentityTrust, webIdentityTrust } from '../access/pod-trust.ts';
+import { payerTrust } from '../access/payer-trust.ts';
+import { podIdentityTrust, webIdentityTrust } from '../access/pod-trust.ts';
 import { tlsOnlyStatement } from '../aws/bucket.ts';
 import { dataPolicyName, grantPolicyName, tagsPolicyName } from '../aws/names.ts';
 import { type PolicyDocument, policyOf, type Statement } from '../aws/policy-document.ts';
@@ -12,15 +14,18 @@ import { clusterArnOf } from '../model/target.ts';
 
 export const IamDocument = z
   .object({
-    file: z.string().meta({ description: 'Name under which the commands read the document' }),
-    accountId: z.string().meta({ description: 'Account it belongs in' }),
+    file: z.string().meta({ description: 'File name of the document in the commands' }),
+    accountId: z.string().meta({ description: 'Account of the document' }),
     kind: z.enum(['trust-policy', 'managed-policy', 'inline-policy', 'bucket-policy']),
-    policyName: z.string().nullable().meta({ description: 'Of a managed or inline policy' }),
+    policyName: z
+      .string()
+      .nullable()
+      .meta({ description: 'Name of a managed or inline policy; null for any other document' }),
     attachedTo: z.string().nullable().meta({ description: 'ARN of the role or bucket' }),
     document: z
       .record(z.string(), z.unknown())
       .nullable()
-      .meta({ description: 'This run’s own statements; what else stands in a shared document stays' }),
+      .meta({ description: 'The statements of this run. Keep the other statements of a shared document' }),
   })
   .meta({ id: 'IamDocument' });
 type IamDocument = z.infer<typeof IamDocument>;
@@ -30,7 +35,7 @@ export function podRoleStep({ request }: Pick<RunRecord, 'request'>): StepName {
   return request.identity.mode === 'irsa' ? 'pod-role' : 'pod-identity';
 }
 
-/** Every document of the run, by the very functions that the steps write with. */
+/** Every IAM document of the run, from the functions that the steps use. */
 export function iamDocuments(run: RunRecord, known: KnownOutputs): IamDocument[] {
   const { payerAccountId, cluster } = run.request;
   const podStep = podRoleStep(run);
@@ -88,12 +93,12 @@ function podOf(run: RunRecord): [clusterArn: string, namespace: string, serviceA
 function podTrust(run: RunRecord): Statement {
   const [clusterArn, namespace, serviceAccount] = podOf(run);
   const pod = { clusterArn, namespace, serviceAccount };
-  if (run.request.identity.mode === 'pod-identity') return podIdentityTrust(pod);
+  if (run.request.identity.mode === 'pod-identity') return podIdentityTrust(pod).statement;
   const { oidcProviderArn } = outputOf(run, 'pod-role');
-  return webIdentityTrust(pod, oidcProviderArn, oidcProviderArn.split(':oidc-provider/')[1] ?? '');
+  return webIdentityTrust(pod, oidcProviderArn, oidcProviderArn.split(':oidc-provider/')[1] ?? '').statement;
 }
 
-/** None for an adopted bucket, which the run leaves as it is. */
+/** Empty for an adopted bucket, which the run does not change. */
 function bucketPolicies(run: RunRecord, known: KnownOutputs): IamDocument[] {
   const found = known.find('cur-bucket');
   if (found?.adopted) return [];

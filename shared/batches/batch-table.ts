@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { TerminalError } from '../errors/errors.ts';
-import { Refusal } from '../errors/problem.ts';
+import { RequestRefusal } from '../errors/problem.ts';
 import type { OnboardingRequest } from '../model/onboarding-request.ts';
 import { isRunId } from '../model/run-id.ts';
 import type { RunStatus } from '../model/run-schemas.ts';
@@ -43,10 +43,10 @@ export function readBatch(batchId: string): Promise<BatchRecord | undefined> {
   return readItem(batchKey(batchId), BatchItem);
 }
 
-/** @throws Refusal batch-not-found */
+/** @throws RequestRefusal batch-not-found */
 export async function findBatch(batchId: string): Promise<BatchRecord> {
   const batch = isRunId(batchId) ? await readBatch(batchId) : undefined;
-  if (!batch) throw new Refusal('batch-not-found', 'No batch has this id.');
+  if (!batch) throw new RequestRefusal('batch-not-found', 'There is no batch with this id.');
   return batch;
 }
 

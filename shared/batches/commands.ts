@@ -1,5 +1,5 @@
 import { classify, RetryableError } from '../errors/errors.ts';
-import { Refusal } from '../errors/problem.ts';
+import { RequestRefusal } from '../errors/problem.ts';
 import { newRunId } from '../model/run-id.ts';
 import { iso, now } from '../platform/clock.ts';
 import { log } from '../platform/logger.ts';
@@ -9,12 +9,12 @@ import { type BatchChange, countRuns, createBatch, findBatch, readBatch, updateB
 import { dispatch } from './dispatch.ts';
 import { type BatchRequest, requestsOf, toleratedOf } from './request.ts';
 
-/** The first runs are started before the request is answered, if that takes no longer. */
+/** Time limit for starting the first runs before the response. */
 const firstWaveMs = 10_000;
 
 /**
- * Idempotency key, onboardings, the batch itself, its first runs, in this order: a repeat with the same key goes on wherever a crash
- * stopped the first request.
+ * Writes the idempotency key, the onboardings and the batch, then starts its first runs, in this order: a repeat with the same key
+ * continues where a crash stopped the first request.
  */
 export async function startBatch(body: BatchRequest, idempotencyKey?: string): Promise<BatchRecord> {
   const { canary, concurrency, failureTolerance } = body;
@@ -43,7 +43,7 @@ export async function startBatch(body: BatchRequest, idempotencyKey?: string): P
   return dispatched(batch.batchId);
 }
 
-/** Nothing more is started; what runs goes on. */
+/** No further run starts; active runs continue. */
 export function pauseBatch(batchId: string): Promise<BatchRecord> {
   return change(batchId, (batch) => {
     refuseIfOver(batch);
@@ -51,7 +51,7 @@ export function pauseBatch(batchId: string): Promise<BatchRecord> {
   });
 }
 
-/** What has failed by now counts no more against the tolerance of a batch that was held: whoever resumes it knows. */
+/** If the batch was held, its failed runs no longer count against the failure tolerance: the caller knows them. */
 export async function resumeBatch(batchId: string): Promise<BatchRecord> {
   await change(batchId, async (batch) => {
     refuseIfOver(batch);
@@ -63,7 +63,7 @@ export async function resumeBatch(batchId: string): Promise<BatchRecord> {
   return dispatched(batchId);
 }
 
-/** Nothing more is started, and what runs is cancelled; the batch has ended when the last of its runs has. */
+/** No further run starts, and active runs are cancelled. The batch ends with the last of its runs. */
 export async function cancelBatch(batchId: string): Promise<BatchRecord> {
   await change(batchId, (batch) => {
     if (batch.state === 'cancelled') return undefined;
@@ -79,17 +79,20 @@ export async function cancelBatch(batchId: string): Promise<BatchRecord> {
   return dispatched(batchId);
 }
 
-/** What has failed or was cancelled gets a new attempt, what was never started its first. */
+/** Failed and cancelled runs get a new attempt; then the onboardings that have not started yet start. */
 export async function retryBatch(batchId: string): Promise<BatchRecord> {
   await change(batchId, async ({ state, endedAt, next, size, gate, options }) => {
     if (state === 'cancelled' && endedAt === undefined)
-      throw new Refusal('batch-not-retryable', 'Runs of the batch are still being cancelled.');
+      throw new RequestRefusal(
+        'batch-not-retryable',
+        'Runs of the batch are still being cancelled. Retry the batch when its endedAt is set.',
+      );
     const [failed, cancelled, queued, running] = await Promise.all(
       (['failed', 'cancelled', 'queued', 'running'] as const).map((status) => countRuns(batchId, status)),
     );
     if (!failed && !cancelled && next === size) {
       if (queued || running) return undefined;
-      throw new Refusal('batch-not-retryable', 'No run of the batch has failed or was cancelled.');
+      throw new RequestRefusal('batch-not-retryable', 'The batch has no failed or cancelled run.');
     }
     return {
       state: 'running',
@@ -105,7 +108,7 @@ export async function retryBatch(batchId: string): Promise<BatchRecord> {
   return dispatched(batchId);
 }
 
-/** @param decide what is to change; undefined if nothing */
+/** @param decide returns the change; undefined if there is none */
 async function change(
   batchId: string,
   decide: (batch: BatchRecord) => BatchChange | undefined | Promise<BatchChange | undefined>,
@@ -116,15 +119,15 @@ async function change(
     const changed = to ? await updateBatch(batchId, to, { state: batch.state }) : batch;
     if (changed) return changed;
   }
-  throw new RetryableError('aws-unavailable', `batch ${batchId} changes too quickly`);
+  throw new RetryableError('aws-unavailable', `other requests change batch ${batchId} at the same time`);
 }
 
 function refuseIfOver({ state, endedAt }: BatchRecord): void {
-  if (state === 'cancelled') throw new Refusal('batch-ended', 'The batch was cancelled.');
-  if (endedAt !== undefined) throw new Refusal('batch-ended', `The batch ended at ${endedAt}.`);
+  if (state === 'cancelled') throw new RequestRefusal('batch-ended', 'The batch was cancelled.');
+  if (endedAt !== undefined) throw new RequestRefusal('batch-ended', `The batch ended at ${endedAt}.`);
 }
 
-/** What cannot be done now the sweeper does: the batch is as it was asked to be. */
+/** The batch has its new state even if dispatching fails; the sweeper dispatches it later. */
 async function dispatched(batchId: string): Promise<BatchRecord> {
   try {
     await dispatch(batchId, now() + firstWaveMs);

@@ -18,20 +18,20 @@ import {
 import { cancelItem, isRetryable, retryItem, startItem } from './item.ts';
 import { toleratedOf } from './request.ts';
 
-/** At a time, each of some five calls: below the 150 executions a second that Step Functions starts in the smaller regions. */
+/** Runs started in parallel, with about five calls each: below the 150 executions per second that Step Functions starts in the smaller regions. */
 const groupSize = 10;
 /**
- * Executions that a batch stops: so many at once and, from then on, in a second. A little less than Step Functions does in the smaller
+ * Executions that a batch stops: at once, and then per second. A little less than the limits of Step Functions in the smaller
  * regions (its guide, "Quotas related to API action throttling": 500 and 25).
  */
 const stops = { atOnce: 400, perSecond: 20 };
-/** Indexes follow a write within a second as a rule (DynamoDB guide, "Using global secondary indexes"); this is generous. */
+/** An index normally shows a write within a second (DynamoDB guide, "Using global secondary indexes"); this value is generous. */
 const indexLagMs = 5_000;
 
 /**
- * Starts as many of the batch's onboardings as find a place, or does what else its state asks for. Anybody may call it at any time, and
- * however often: one caller is at work, and does what the others came for as well.
- * @param untilMs nothing is begun any more then, milliseconds since the epoch
+ * Starts onboardings of the batch while places are free, or does what its state requires. It may be called at any time and any number of
+ * times: one caller holds the lease and also does the work of the others.
+ * @param untilMs no work starts after this time, milliseconds since the epoch
  */
 export async function dispatch(batchId: string, untilMs: number): Promise<void> {
   const holder = randomUUID();
@@ -49,14 +49,14 @@ export async function dispatch(batchId: string, untilMs: number): Promise<void> 
     } else if (hasRequested) {
       return;
     } else {
-      // Then the lease is asked for once more: its holder may have listened for the last time.
+      // Then we try the lease once more, because its holder may have read the requests for the last time.
       await requestDispatch(batchId);
       hasRequested = true;
     }
   }
 }
 
-/** @returns the knocks heard before the last look, after which nothing was left to do */
+/** @returns the number of dispatch requests before the last read, after which there was nothing left to do */
 async function work(batchId: string, untilMs: number): Promise<number | undefined> {
   let knocks: number | undefined;
   let batch = await readBatch(batchId);
@@ -68,7 +68,7 @@ async function work(batchId: string, untilMs: number): Promise<number | undefine
   return knocks;
 }
 
-/** One group of what is to be done, and the batch after it; undefined if nothing can be done now. */
+/** Does one group of work. Returns the changed batch; undefined if there is nothing to do now. */
 async function turn(batch: BatchRecord, untilMs: number): Promise<BatchRecord | undefined> {
   switch (batch.state) {
     case 'running':
@@ -88,7 +88,7 @@ async function startSome(batch: BatchRecord): Promise<BatchRecord | undefined> {
   const { batchId, next, gate, size, options } = batch;
   const failed = await countRuns(batchId, 'failed');
   if (failed > batch.failureLimit) {
-    const held = `${failed} ${failed === 1 ? 'run has' : 'runs have'} failed, ${batch.failureLimit} are tolerated${gate < size ? ' of the canaries' : ''}`;
+    const held = `${failed} ${failed === 1 ? 'run has' : 'runs have'} failed; the limit is ${batch.failureLimit}${gate < size ? ' for the canaries' : ''}`;
     log('batch held', { batchId, failed });
     return updateBatch(batchId, { state: 'held', held }, { state: 'running' });
   }
@@ -124,7 +124,7 @@ async function retrySome(batch: BatchRecord, retryBefore: string): Promise<Batch
   );
 }
 
-/** As many as time and Step Functions allow: the rest is left to the next call. */
+/** Cancels as many runs as the time and Step Functions allow; the next call cancels the rest. */
 async function cancelAll(batch: BatchRecord, untilMs: number): Promise<void> {
   if (batch.endedAt !== undefined) return;
   const { batchId } = batch;
@@ -142,19 +142,19 @@ async function cancelAll(batch: BatchRecord, untilMs: number): Promise<void> {
     await allOf(runIds.slice(from, from + groupSize).map(cancelItem));
 }
 
-/** How many executions may have been stopped by now. */
+/** Number of executions that may have been stopped by now. */
 function stopsBy({ cancelledAt }: BatchRecord): number {
   const seconds = cancelledAt === undefined ? 0 : (now() - Date.parse(cancelledAt)) / 1000;
   return Math.floor(stops.atOnce + seconds * stops.perSecond);
 }
 
-/** Each comes to its end before the failure of one is thrown, so that nothing goes on behind a function that has ended. */
+/** Waits for every promise before it throws the first failure, so that no work continues after the function has ended. */
 async function allOf<Result>(works: readonly Promise<Result>[]): Promise<Result[]> {
   await Promise.allSettled(works);
   return Promise.all(works);
 }
 
-/** The batch has ended with the last of its runs. */
+/** The batch ends with the last of its runs. */
 async function endIfDone(batch: BatchRecord): Promise<undefined> {
   const { batchId, state, next, size, retryBefore, endedAt } = batch;
   if (endedAt !== undefined) return;
@@ -178,7 +178,7 @@ async function hasActiveRuns(batch: BatchRecord): Promise<boolean> {
   return counts.some((count) => count > 0) || (await countActive(lately(batch).map(({ runId }) => runId))) > 0;
 }
 
-/** Places that no run takes: not those that wait for hours, nor what the index does not show yet. */
+/** Free places. A run that waits for hours takes no place; a new run that the index does not show yet takes one. */
 async function freePlaces(batch: BatchRecord): Promise<number> {
   const shown = await listAtWork(batch.batchId);
   const late = lately(batch).flatMap(({ runId }) => (shown.includes(runId) ? [] : [runId]));

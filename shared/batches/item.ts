@@ -1,5 +1,5 @@
 import { classify } from '../errors/errors.ts';
-import { Refusal } from '../errors/problem.ts';
+import { RequestRefusal } from '../errors/problem.ts';
 import { OnboardingRequest } from '../model/onboarding-request.ts';
 import type { AnyRun } from '../model/run.ts';
 import { runIdAt } from '../model/run-id.ts';
@@ -14,9 +14,9 @@ import { completeStart, refuseIfTargetDiffers } from '../runs/start.ts';
 import { failUnreadableRun, tryReadRun } from '../runs/unreadable-run.ts';
 
 /**
- * Makes the batch's onboarding at a place a run and starts it; safe to repeat. One that cannot be started becomes a run that has failed
- * with the reason, so that it counts, says what to do, and can be retried.
- * @param stored as the batch was sent, perhaps to an earlier release
+ * Creates and starts the run of one onboarding of a batch; safe to repeat. If it cannot start, the run ends as failed with the reason, so
+ * that it is counted, shows its remedy, and can be retried.
+ * @param stored the request as it was sent, perhaps to an earlier release
  */
 export async function startItem(batchId: string, index: number, stored: OnboardingRequest): Promise<string> {
   const run: NewRun = {
@@ -38,33 +38,33 @@ export async function startItem(batchId: string, index: number, stored: Onboardi
     const error = classify(thrown);
     if (error.name === 'RetryableError') throw error;
     const created = await tryReadRun(run.runId);
-    const message = error instanceof Refusal ? wordsOf(error) : error.message;
+    const message = error instanceof RequestRefusal ? wordsOf(error) : error.message;
     if ('unreadable' in created) await failUnreadableRun(run.runId, created.unreadable);
     else if (created.run) await endRun(created.run, 'failed', runErrorOf({ code: error.code, message }, null));
   }
   return run.runId;
 }
 
-/** A run has no list of fields to show. */
-function wordsOf({ message, errors = [] }: Refusal): string {
+/** The message with the problems of all fields: the error of a run has no list of fields. */
+function wordsOf({ message, errors = [] }: RequestRefusal): string {
   return [message, ...errors.map(({ pointer, detail }) => `${pointer ?? ''} ${detail}.`)].join(' ');
 }
 
-/** True for a run that a round of retries takes up. */
+/** True if a round of retries includes the run. */
 export function isRetryable({ status, endedAt }: Pick<AnyRun, 'status' | 'endedAt'>, before: string): boolean {
   return (status === 'failed' || status === 'cancelled') && endedAt !== undefined && endedAt <= before;
 }
 
-/** A new attempt, unless the run has begun one since the index showed it. One that is refused stays as it ended. */
+/** Starts a new attempt, unless the run has a newer one already. If the retry is refused, the run stays as it is. */
 export async function retryItem(runId: string, before: string): Promise<void> {
-  await unlessRefused('not retried', runId, async () => {
+  await unlessRefused('run not retried', runId, async () => {
     const run = await readRun(runId);
     if (run && isRetryable(run, before)) await retryRun(run);
   });
 }
 
 export async function cancelItem(runId: string): Promise<void> {
-  await unlessRefused('not cancelled', runId, async () => {
+  await unlessRefused('run not cancelled', runId, async () => {
     const run = await readRun(runId);
     if (run) await cancelRun(run);
   });

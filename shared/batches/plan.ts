@@ -6,29 +6,29 @@ import type { ShownRun } from './batch-table.ts';
 
 export const RunOfBatch = z.object({ runId: z.string(), payerAccountId: z.string(), link: z.string() });
 
-/** How long a place is taken by a run that then waits for hours. */
+/** How long a run takes a place before it starts a wait of hours, minutes. */
 export const placeMinutes = 10;
 
 export const BatchPlan = z
   .object({
-    refused: z.int().meta({ description: 'Payers whose runs would be refused' }),
+    refused: z.int().meta({ description: 'Number of payers whose runs would fail' }),
     changes: z.int(),
     usd: PlanSummary.shape.usd,
     expectedMinutes: z.int().nullable().meta({
-      description: 'From the start of the batch to the end of its slowest run; null if of no run it can be told',
+      description: 'From the start of the batch to the end of its slowest run; null if it is not known for any run',
     }),
     payers: z
       .array(RunOfBatch.extend(PlanSummary.shape).meta({ id: 'PlannedRun' }))
-      .meta({ description: 'Those that would be refused first; the whole plan of each is at its link' }),
+      .meta({ description: 'Payers whose runs would fail come first; each link leads to the whole plan' }),
   })
-  .meta({ id: 'BatchPlan', description: 'What the runs would do that have been planned so far' });
+  .meta({ id: 'BatchPlan', description: 'What the runs would do, from those that are planned so far' });
 type BatchPlan = z.output<typeof BatchPlan>;
 
 export function shown({ runId, request }: Pick<ShownRun, 'runId' | 'request'>): z.output<typeof RunOfBatch> {
   return { runId, payerAccountId: request.payerAccountId, link: runLink(runId) };
 }
 
-/** Null if nothing was to be planned. */
+/** Null if no run of the batch is planned. */
 export function batchPlan({ options, size }: BatchRecord, planned: readonly ShownRun[]): BatchPlan | null {
   const payers = planned.flatMap((run) => (run.planned ? [{ ...shown(run), ...run.planned }] : []));
   if (payers.length === 0) return null;

@@ -8,12 +8,12 @@ type Path = readonly PropertyKey[];
 const OnboardingPart = z.record(z.string(), z.unknown(), { error: 'must be an object' }).meta({
   id: 'OnboardingPart',
   description:
-    'Any part of an OnboardingRequest, at any depth. Objects of defaults and item are merged field by field, everything else is the item’s',
+    'Any part of an OnboardingRequest. Objects in the defaults and in the item are merged field by field; for every other value the item replaces the default',
 });
 
 const Concurrency = z.int().min(1).max(200).default(25).meta({
   description:
-    'Runs at work at a time. A run that waits five minutes or longer, as for AWS’s first delivery, gives its place to the next one',
+    'Number of runs that are active at a time. A run that waits five minutes or longer, for example for the first delivery, does not count',
 });
 
 const FailureTolerance = z
@@ -23,19 +23,17 @@ const FailureTolerance = z
   .default('10%')
   .meta({
     description:
-      'Failed runs, as a number or as a share of all (rounded down), beyond which nothing more is started; while only canaries run, a share is one of these',
+      'Allowed failed runs, as a number or as a share of all runs (rounded down). If more fail, no further run starts. While only canaries run, a share refers to the canaries',
   });
 
-const Canary = z
-  .int()
-  .min(1)
-  .max(50)
-  .optional()
-  .meta({ description: 'So many onboardings first; the others start once these have ended without too many failures' });
+const Canary = z.int().min(1).max(50).optional().meta({
+  description:
+    'Number of onboardings that start first. The others start when these have ended without too many failures',
+});
 
 export const BatchRequest = z
   .strictObject({
-    defaults: OnboardingPart.default({}).meta({ description: 'What each onboarding leaves open' }),
+    defaults: OnboardingPart.default({}).meta({ description: 'Values for the fields that an onboarding does not set' }),
     onboardings: z.array(OnboardingPart).min(1).max(1000),
     canary: Canary,
     concurrency: Concurrency,
@@ -46,14 +44,14 @@ export const BatchRequest = z
       for (const { path, message } of problemsOf(defaults, onboardings))
         context.addIssue({ code: 'custom', path: [...path], message });
     },
-    // Also when another field is wrong: every problem belongs in one answer.
+    // Also when another field is wrong: one response lists every problem.
     { when: ({ value }) => readable.safeParse(value).success },
   )
   .meta({ id: 'BatchRequest' });
 export type BatchRequest = z.output<typeof BatchRequest>;
 export type BatchRequestInput = z.input<typeof BatchRequest>;
 
-/** What has to be right before the onboardings can be looked at. */
+/** The parts that must be valid before the onboardings can be checked. */
 const readable = z.object({ defaults: OnboardingPart, onboardings: z.array(z.unknown()).max(1000) });
 
 export const BatchOptions = z
@@ -67,27 +65,27 @@ export function toleratedOf({ failureTolerance }: Pick<BatchOptions, 'failureTol
   return Math.floor((count * Number(failureTolerance.slice(0, -1))) / 100);
 }
 
-/** The onboardings of a valid batch, each as if it had been sent by itself. */
+/** The onboardings of a valid batch, each as a complete request. */
 export function requestsOf({ defaults, onboardings }: BatchRequest): OnboardingRequest[] {
   return onboardings.map((part) => OnboardingRequest.parse(merge(defaults, part)));
 }
 
 const { payerAccountId, cluster, kubecost } = OffboardingRequest.shape;
-/** What two onboardings may not have in common, told whatever else is wrong with them. */
+/** Two onboardings may not have the same payer and target. This is checked even if other fields are wrong. */
 const Subject = z.object({
   payerAccountId,
   cluster: cluster.strip(),
   kubecost: kubecost.unwrap().strip().prefault({}),
 });
 
-interface Problem {
+interface LocatedProblem {
   path: Path;
   message: string;
 }
 
-/** Of every onboarding, at the place where it was written; what lies in the defaults once. */
-function problemsOf(defaults: Json, onboardings: readonly unknown[]): Problem[] {
-  const problems = new Map<string, Problem>();
+/** The problems of every onboarding, each at the place of the wrong value; a problem of the defaults is listed once. */
+function problemsOf(defaults: Json, onboardings: readonly unknown[]): LocatedProblem[] {
+  const problems = new Map<string, LocatedProblem>();
   const add = (path: Path, message: string) => problems.set(JSON.stringify([path, message]), { path, message });
   const firsts = new Map<string, number>();
   onboardings.forEach((part, index) => {
@@ -104,19 +102,19 @@ function problemsOf(defaults: Json, onboardings: readonly unknown[]): Problem[] 
     const key = JSON.stringify([subject.payerAccountId, targetOf(subject)]);
     const first = firsts.get(key);
     if (first === undefined) return void firsts.set(key, index);
-    add(place, `is the same payer and target as /onboardings/${first}`);
-    add(['onboardings', first], `is the same payer and target as /onboardings/${index}`);
+    add(place, `has the same payer and target as /onboardings/${first}`);
+    add(['onboardings', first], `has the same payer and target as /onboardings/${index}`);
   });
   return [...problems.values()];
 }
 
-/** Unknown fields come many to an issue. */
-function spread(issue: z.core.$ZodIssue): Problem[] {
+/** One zod issue can list several unknown fields. */
+function spread(issue: z.core.$ZodIssue): LocatedProblem[] {
   if (issue.code !== 'unrecognized_keys') return [{ path: issue.path, message: issue.message }];
-  return issue.keys.map((key) => ({ path: [...issue.path, key], message: 'is not known here' }));
+  return issue.keys.map((key) => ({ path: [...issue.path, key], message: 'is not a known field' }));
 }
 
-/** A request is three objects deep: what is nested deeper is wrong, and not for us to follow. */
+/** A request is three objects deep. Deeper objects are wrong, so we do not merge them. */
 const maxDepth = 4;
 
 function merge(defaults: Json, part: Json, depth = 1): Json {

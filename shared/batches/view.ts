@@ -13,12 +13,12 @@ export const Batch = z
     batchId: z.string(),
     status: z.enum(batchStates).meta({
       description:
-        'running; paused: nothing more is started until it is resumed; held: as paused, for too many runs have failed; cancelled: nothing more is started, and what runs is being cancelled until endedAt is set; ended: every run has ended',
+        'running. paused: no further run starts until the batch is resumed. held: as paused, because too many runs have failed. cancelled: no further run starts, and active runs are being cancelled until endedAt is set. ended: every run has ended',
     }),
     heldBecause: z.string().nullable(),
-    dryRun: z.boolean().meta({ description: 'Every run only looks and plans' }),
+    dryRun: z.boolean().meta({ description: 'True if every run only plans' }),
     createdAt: Timestamp,
-    endedAt: Timestamp.nullable().meta({ description: 'When the last run ended' }),
+    endedAt: Timestamp.nullable().meta({ description: 'End of the last run' }),
     options: BatchOptions,
     size: count.meta({ description: 'Number of onboardings' }),
     counts: z
@@ -31,14 +31,14 @@ export const Batch = z
         cancelled: count,
         planned: count,
       })
-      .meta({ id: 'BatchCounts', description: 'Onboardings by what has become of them; together `size`' }),
+      .meta({ id: 'BatchCounts', description: 'Number of onboardings by status; the sum is `size`' }),
     percent: z.int().min(0).max(100).meta({
       description:
-        'A run that has ended counts whole, one that runs by the time it has taken of a day, or of five minutes if it only plans',
+        'A run that has ended counts in full. An active run counts by its share of a day, or of five minutes if it only plans',
     }),
     eta: Timestamp.nullable().meta({
       description:
-        'When the last run may end, if each takes as long as those that succeeded last; a day if it has taken twice that, or none has succeeded yet. Null unless the batch is running',
+        'Expected end of the last run, if each run takes as long as the last succeeded ones. A run that has already taken twice as long counts as a day, and so does every run before the first success. Null unless the batch is running',
     }),
     failed: z
       .array(
@@ -46,16 +46,16 @@ export const Batch = z
           id: 'FailedRun',
         }),
       )
-      .meta({ description: 'The newest 20; links.failed lists all' }),
+      .meta({ description: 'The newest 20 failed runs; links.failed lists all' }),
     slowest: z
       .array(RunOfBatch.extend({ startedAt: Timestamp }).meta({ id: 'SlowRun' }))
-      .meta({ description: 'The five that have been running longest' }),
-    plan: BatchPlan.nullable().meta({ description: 'Of dry runs' }),
+      .meta({ description: 'The five active runs that started first' }),
+    plan: BatchPlan.nullable().meta({ description: 'The plan of a batch of dry runs; null for any other batch' }),
     links: z.object({
       self: z.string(),
       runs: z.string().meta({ description: 'Runs of the batch, newest first' }),
-      failed: z.string().meta({ description: 'Those that have failed' }),
-      running: z.string().meta({ description: 'Those that run' }),
+      failed: z.string().meta({ description: 'Failed runs' }),
+      running: z.string().meta({ description: 'Active runs' }),
     }),
   })
   .meta({ id: 'Batch' });
@@ -63,13 +63,13 @@ export type Batch = z.output<typeof Batch>;
 
 const shownFailures = 20;
 const shownSlowest = 5;
-/** So many of the newest runs that have succeeded tell how long one takes. */
+/** Number of the newest succeeded runs whose mean duration is the expected duration. */
 const typicalOf = 20;
 const dayMs = 24 * 3_600_000;
 const planMs = 5 * 60_000;
 const placeMs = placeMinutes * 60_000;
 
-/** From the batch and its runs as the index shows them, newest first where only some are shown. */
+/** The batch as the API shows it, from its record and its runs in the index. Partial lists start with the newest run. */
 export async function batchView(batch: BatchRecord, at = now()): Promise<Batch> {
   const { batchId, state, size, options, dryRun, createdAt } = batch;
   const runs = await listShownRuns(batchId);
@@ -84,7 +84,7 @@ export async function batchView(batch: BatchRecord, at = now()): Promise<Batch> 
   const ended = succeeded + failed + cancelled + planned.length;
   const active = queued + running.length;
   const notStarted = Math.max(0, size - ended - active);
-  // A run of an ended batch can be retried by itself.
+  // A single run of an ended batch can be retried.
   const status = state === 'ended' && active > 0 ? 'running' : state;
   const longest = dryRun ? planMs : dayMs;
   const expected = expectedBy(having(dryRun ? 'planned' : 'succeeded').slice(-typicalOf), longest);
@@ -135,14 +135,14 @@ function startOf({ startedAt, createdAt }: ShownRun): number {
   return Date.parse(startedAt ?? createdAt);
 }
 
-/** How long a run is expected to take that has taken so long, in milliseconds. */
+/** Expected duration of a run from its elapsed time, in milliseconds. */
 function expectedBy(done: readonly ShownRun[], longest: number): (elapsed: number) => number {
   const durations = done.map((run) => Date.parse(run.endedAt ?? run.createdAt) - startOf(run));
   const typical = durations.length > 0 ? durations.reduce((sum, duration) => sum + duration, 0) / durations.length : 0;
   return (elapsed) => (elapsed < 2 * typical ? typical : longest);
 }
 
-/** Of the longest that runs, or of the last that is still to be started; in milliseconds. */
+/** Expected time until the last run ends, active or not started yet, in milliseconds. */
 function remaining(
   times: readonly number[],
   notStarted: number,

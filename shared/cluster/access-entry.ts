@@ -19,19 +19,18 @@ export const accessEntryPattern =
   'arn:${AWS::Partition}:eks:*:${AWS::AccountId}:access-entry/${Cluster}/role/${AWS::AccountId}/${ProvisionerName}/*';
 
 export const accessEntryPermissions = {
-  /** EKS checks a create against the cluster, so a condition limits it to our own group. The entry is tagged as it is created. */
-  create: [
-    {
-      actions: ['eks:CreateAccessEntry'],
-      resources: [clusterPattern],
-      condition: { 'ForAllValues:StringEquals': { 'eks:kubernetesGroups': groupName } },
-    },
-    { actions: ['eks:TagResource'], resources: [accessEntryPattern] },
-  ],
-  read: [{ actions: ['eks:DescribeAccessEntry'], resources: [accessEntryPattern] }],
+  /** EKS checks a create against the cluster, so a condition limits it to our own group. */
+  create: {
+    actions: ['eks:CreateAccessEntry'],
+    resources: [clusterPattern],
+    condition: { 'ForAllValues:StringEquals': { 'eks:kubernetesGroups': groupName } },
+  },
+  /** A create with tags needs it too. */
+  tag: { actions: ['eks:TagResource'], resources: [accessEntryPattern] },
+  read: { actions: ['eks:DescribeAccessEntry'], resources: [accessEntryPattern] },
   /** Only an entry that this deployment created. */
-  delete: [{ actions: ['eks:DeleteAccessEntry'], resources: [accessEntryPattern], condition: taggedOurs }],
-} as const satisfies Record<string, readonly Permission[]>;
+  remove: { actions: ['eks:DeleteAccessEntry'], resources: [accessEntryPattern], condition: taggedOurs },
+} as const satisfies Record<string, Permission>;
 
 export interface AccessEntry {
   groups: string[];

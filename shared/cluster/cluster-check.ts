@@ -1,4 +1,5 @@
 import { type Cluster, DescribeClusterCommand, EKSClient } from '@aws-sdk/client-eks';
+import { clusterPattern } from '../aws/names.ts';
 import type { TargetAccount } from '../aws/target-account.ts';
 import { absentIf } from '../errors/errors.ts';
 import { probeEndpoint } from '../kubernetes/client.ts';
@@ -8,7 +9,7 @@ import type { Findings, Problem } from '../step/problem-list.ts';
 
 export const describeClusterPermission: Permission = {
   actions: ['eks:DescribeCluster'],
-  resources: ['arn:${AWS::Partition}:eks:*:${AWS::AccountId}:cluster/${Cluster}'],
+  resources: [clusterPattern],
 };
 
 /** `gone` if EKS knows no such cluster; undefined if we may not look. */

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { errorCatalogue, type ErrorCode } from './catalogue.ts';
 import { KubernetesError } from './kubernetes-error.ts';
 
-/** Three names cross the Lambda boundary (as `error.name`, which the state machine matches); see DECISIONS.md. */
+/** Three error names cross the Lambda boundary: the state machine matches `error.name`. See DECISIONS.md. */
 export type ErrorName = 'RetryableError' | 'UserError' | 'TerminalError';
 
 abstract class OnboardingError extends Error {
@@ -16,17 +16,17 @@ abstract class OnboardingError extends Error {
   }
 }
 
-/** The same call may soon work: the state machine retries. */
+/** The same call may succeed soon: the state machine retries it. */
 export class RetryableError extends OnboardingError {
   readonly name = 'RetryableError';
 }
 
-/** Input, a permission or an ownership must change first; the catalogue says who changes what. */
+/** The input, a permission or the owner of a resource must change first. The catalogue says who acts and how. */
 export class UserError extends OnboardingError {
   readonly name = 'UserError';
 }
 
-/** A bug, or an answer we do not know yet. */
+/** A bug, or a response that `classify` does not know yet. */
 export class TerminalError extends OnboardingError {
   readonly name = 'TerminalError';
 }
@@ -37,12 +37,12 @@ export function isKnownError(error: unknown): error is KnownError {
   return error instanceof OnboardingError;
 }
 
-/** The catalogue's advice for a code: who acts, and the way out. */
+/** Title, actor and remedy of a code. */
 export function adviceFor(code: ErrorCode) {
   return errorCatalogue[code];
 }
 
-/** Throttling spellings of the services we call; S3 says SlowDown, IAM and CloudFormation Throttling, EKS ThrottlingException. */
+/** Names of throttling errors: SlowDown in S3, Throttling in IAM and CloudFormation, ThrottlingException in EKS. */
 const throttled = new Set([
   'Throttling',
   'ThrottlingException',
@@ -57,7 +57,7 @@ const throttled = new Set([
   'SlowDown',
 ]);
 
-/** Server-side and concurrency failures that AWS documents as worth another try. */
+/** Server-side and concurrency errors that AWS documents as retryable. */
 const transient = new Set([
   'ConcurrentModification',
   'ConcurrentModificationException',
@@ -70,7 +70,7 @@ const transient = new Set([
   'InternalFailure',
   'InternalError',
   'InternalServerError',
-  // Reads take it for absence; a write that meets it names something IAM does not show everywhere yet.
+  // A read treats it as absence. In a write it means that IAM does not show a new resource everywhere yet.
   'NoSuchEntity',
   'NoSuchEntityException',
   'OpenIdIdpCommunicationError',
@@ -106,14 +106,14 @@ const broken = new Set([
   'ENETUNREACH',
 ]);
 
-/** Gives any thrown value one of the three names. Unknown errors are terminal until this function gains a line and a test. */
+/** Any thrown value as one of the three errors. An unknown error is terminal until this function has a line and a test for it. */
 export function classify(error: unknown): KnownError {
   if (isKnownError(error)) return error;
   const { name, message, code, status } = describe(error);
   const text = `${name}: ${message}`;
   if (error instanceof KubernetesError && name === 'Forbidden')
     return new UserError('cluster-rights-missing', text, { cause: error });
-  // STS throttling the verifier looks like this too, and so does an access entry on its way.
+  // It also occurs when STS throttles the verifier, and while a new access entry is not effective yet.
   if (error instanceof KubernetesError && name === 'Unauthorized')
     return new RetryableError('cluster-rights-missing', text, { cause: error });
   if (throttled.has(name) || status === 429) return new RetryableError('throttled', text, { cause: error });
@@ -135,12 +135,12 @@ function describe(error: unknown): { name: string; message: string; code: string
   return { name: error.name, message: error.message, code, status: $metadata.httpStatusCode };
 }
 
-/** True if `error` came from AWS under one of these names (the shortest stable thing to match; see facts in DECISIONS.md). */
+/** True if `error` is an AWS error with one of these names. Names are stable; messages are not. */
 export function isAwsError(error: unknown, ...names: string[]): error is Error {
   return error instanceof Error && names.includes(error.name);
 }
 
-/** Runs a read and turns "not there" into undefined; every other failure is thrown: failure is never absence. */
+/** Runs a read. Returns undefined for an error with one of these names, which mean absence; throws every other error. */
 export async function absentIf<T>(names: string[], read: () => Promise<T>): Promise<T | undefined> {
   try {
     return await read();
@@ -151,8 +151,8 @@ export async function absentIf<T>(names: string[], read: () => Promise<T>): Prom
 }
 
 /**
- * Runs a create whose name may be taken by now: by another run, or by our own first try whose answer was lost.
- * The look after it finds out whose it is.
+ * Runs a create call and ignores an error with one of these names, which mean that the resource exists: another run created it, or our
+ * own first call did and its response was lost. The next observation finds its owner.
  */
 export async function unlessTaken(names: string[], write: () => Promise<unknown>): Promise<void> {
   await absentIf(names, write);

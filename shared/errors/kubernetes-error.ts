@@ -1,6 +1,6 @@
 import * as z from 'zod';
 
-/** An error as the API server words it; `name` is the reason: Unauthorized, Forbidden, NotFound, AlreadyExists, Conflict, ... */
+/** An error of the API server; `name` is its reason: Unauthorized, Forbidden, NotFound, AlreadyExists, Conflict, ... */
 export class KubernetesError extends Error {
   readonly $metadata: { httpStatusCode: number };
 
@@ -21,7 +21,7 @@ const reasons: Record<number, string> = {
 };
 
 /**
- * True if a policy of the cluster rejected a write, whatever status it chose: `admission webhook "..." denied the request: ...`, or
+ * True if an admission policy of the cluster rejected a write, with any status: `admission webhook "..." denied the request: ...`, or
  * `ValidatingAdmissionPolicy '...' with binding '...' denied request: ...` (k8s.io/apiserver, plugin/webhook/errors and
  * policy/validating).
  */
@@ -29,7 +29,7 @@ export function isDeniedByPolicy(error: unknown): error is KubernetesError {
   return error instanceof KubernetesError && /denied (the )?request/.test(error.message);
 }
 
-/** @param body a `Status` object, or whatever a proxy on the way answered */
+/** @param body a `Status` object, or the response of a proxy in between */
 export function kubernetesError(request: string, status: number, body: string): KubernetesError {
   const { reason, message } = readStatus(body);
   return new KubernetesError(

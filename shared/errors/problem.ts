@@ -2,24 +2,24 @@ import * as z from 'zod';
 import type { ErrorCode } from './catalogue.ts';
 import { UserError } from './errors.ts';
 
-/** Where a problem lies in the request: a JSON pointer into the body, a query parameter or a header. */
+/** One problem of a request. It is located by a JSON pointer into the body, a parameter or a header. */
 export const FieldError = z
   .object({
     pointer: z.string().optional().meta({ description: 'JSON pointer into the body' }),
-    parameter: z.string().optional().meta({ description: 'Name of a query parameter' }),
+    parameter: z.string().optional().meta({ description: 'Name of a query or path parameter' }),
     header: z.string().optional().meta({ description: 'Name of a header' }),
     detail: z.string(),
   })
-  .meta({ id: 'FieldError', description: 'One problem of the request, and where it lies' });
+  .meta({ id: 'FieldError', description: 'One problem of the request, and its location' });
 export type FieldError = z.infer<typeof FieldError>;
 
-export const Problem = z
+export const ProblemDocument = z
   .object({
-    type: z.string().meta({ description: 'Link to the code’s description' }),
+    type: z.string().meta({ description: 'Link to the description of the code' }),
     title: z.string(),
     status: z.int(),
     detail: z.string(),
-    code: z.string().meta({ description: 'Stable, from the error catalogue' }),
+    code: z.string().meta({ description: 'Stable code; docs/errors.md lists all codes' }),
     instance: z.string().meta({ description: 'Path of the request' }),
     actor: z.string().meta({ description: 'Who acts' }),
     remedy: z.string(),
@@ -27,7 +27,7 @@ export const Problem = z
     links: z.object({ run: z.string() }).optional().meta({ description: 'The active run' }),
   })
   .meta({ id: 'Problem', description: 'RFC 9457 problem details' });
-export type Problem = z.infer<typeof Problem>;
+export type ProblemDocument = z.infer<typeof ProblemDocument>;
 
 /** The HTTP status of each code that refuses a request as it is. */
 const refusalStatus = {
@@ -43,7 +43,7 @@ const refusalStatus = {
   'idempotency-key-reused': 422,
 } as const satisfies Partial<Record<ErrorCode, number>>;
 
-export type RefusalCode = keyof typeof refusalStatus;
+export type RequestRefusalCode = keyof typeof refusalStatus;
 
 /** The HTTP status of each code that a request can be answered with. */
 export const problemStatus = {
@@ -54,16 +54,16 @@ export const problemStatus = {
   unexpected: 500,
 } as const satisfies Partial<Record<ErrorCode, number>>;
 
-/** The request cannot be served as it is; the caller sees everything in here. */
-export class Refusal extends UserError {
+/** We refuse the request. The response shows every detail of this error to the caller. */
+export class RequestRefusal extends UserError {
   readonly status: number;
   readonly errors: readonly FieldError[] | undefined;
-  readonly links: Problem['links'];
+  readonly links: ProblemDocument['links'];
 
   constructor(
-    code: RefusalCode,
+    code: RequestRefusalCode,
     detail: string,
-    more: { status?: 413 | 415; errors?: readonly FieldError[]; links?: Problem['links'] } = {},
+    more: { status?: 413 | 415; errors?: readonly FieldError[]; links?: ProblemDocument['links'] } = {},
   ) {
     super(code, detail);
     this.status = more.status ?? problemStatus[code];

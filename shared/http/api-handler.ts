@@ -1,7 +1,7 @@
 import middy, { type MiddlewareObj } from '@middy/core';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
 import { classify } from '../errors/errors.ts';
-import { Refusal } from '../errors/problem.ts';
+import { RequestRefusal } from '../errors/problem.ts';
 import { log } from '../platform/logger.ts';
 import { problemFor } from './problem-document.ts';
 import { parseRequest } from './request-parser.ts';
@@ -11,7 +11,7 @@ type Event = APIGatewayProxyEventV2;
 type Result = APIGatewayProxyStructuredResultV2;
 type Middleware = MiddlewareObj<Event, Result>;
 
-/** Wraps a route for Lambda: one log line outermost, every error a problem document, then validation, then the route's body. */
+/** Lambda handler of a route. The order, from the outside: one log line, errors as problem documents, validation, the route's function. */
 export function apiHandler<R extends Route, const Answer extends RouteAnswer<R>>(
   route: R,
   answer: (input: RouteInput<R>) => Answer | Promise<Answer>,
@@ -34,7 +34,7 @@ const problems: Middleware = {
     const { rawPath, requestContext } = request.event;
     const { requestId } = requestContext;
     const problem = problemFor(request.error, rawPath, requestId);
-    if (!(request.error instanceof Refusal)) {
+    if (!(request.error instanceof RequestRefusal)) {
       const { name, code, message } = classify(request.error);
       log('request failed', { requestId, error: name, code, detail: message });
     }

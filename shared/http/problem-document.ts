@@ -1,10 +1,10 @@
 import type { ErrorCode } from '../errors/catalogue.ts';
 import { adviceFor, classify, type ErrorName } from '../errors/errors.ts';
-import { type Problem, problemStatus, Refusal } from '../errors/problem.ts';
+import { type ProblemDocument, problemStatus, RequestRefusal } from '../errors/problem.ts';
 
-/** Any thrown value as a problem document. What is not a refusal names no detail of ours: that is in the log. */
-export function problemFor(thrown: unknown, instance: string, requestId: string): Problem {
-  if (thrown instanceof Refusal) {
+/** Any thrown value as a problem document. Only a refusal shows its details; details of other errors are in the log. */
+export function problemFor(thrown: unknown, instance: string, requestId: string): ProblemDocument {
+  if (thrown instanceof RequestRefusal) {
     const { errors, links } = thrown;
     return {
       ...problem(thrown.code, thrown.status, thrown.message, instance),
@@ -14,7 +14,7 @@ export function problemFor(thrown: unknown, instance: string, requestId: string)
   }
   const { code, name } = classify(thrown);
   const shown = shownCode(name, code);
-  const detail = `The request could not be served; the log has the reason under request id ${requestId}.`;
+  const detail = `The request failed. The log has the reason under the request id ${requestId}.`;
   return problem(shown, problemStatus[shown], detail, instance);
 }
 
@@ -26,7 +26,7 @@ function shownCode(
   return code === 'record-unreadable' ? code : 'unexpected';
 }
 
-function problem(code: ErrorCode, status: number, detail: string, instance: string): Problem {
+function problem(code: ErrorCode, status: number, detail: string, instance: string): ProblemDocument {
   const { title, actor, remedy } = adviceFor(code);
   return { type: `/docs#error-${code}`, title, status, detail, code, instance, actor, remedy };
 }

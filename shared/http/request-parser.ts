@@ -1,11 +1,11 @@
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import type * as z from 'zod';
-import { type FieldError, Refusal } from '../errors/problem.ts';
+import { type FieldError, RequestRefusal } from '../errors/problem.ts';
 import type { Route, RouteInput } from './route.ts';
 
-/** The largest sensible request for one payer has a few kB. */
+/** The largest useful request for one payer has a few kB. */
 const usualBodyBytes = 64 * 1024;
-/** Lambda answers 6 MB at most, and a body can have a problem in every few bytes. */
+/** A Lambda response may have 6 MB, and a body can have a problem in every few bytes. */
 const maxErrorBytes = 1024 * 1024;
 
 type Event = Pick<
@@ -17,10 +17,10 @@ type Locate = (path: readonly PropertyKey[]) => Omit<FieldError, 'detail'>;
 const inBody: Locate = (path) => ({ pointer: path.map((key) => `/${escapePointer(String(key))}`).join('') });
 const inQuery: Locate = ([name]) => ({ parameter: String(name) });
 const inHeader: Locate = ([name]) => ({ header: String(name) });
-/** A path parameter is free text: what names nothing is answered 404 by the route. */
+/** A path parameter is free text: the route answers an unknown id with 404. */
 const inPath: Locate = ([name]) => ({ parameter: String(name) });
 
-/** Validates every part that the route declares. @throws Refusal with all problems of all parts */
+/** Validates every part that the route declares. @throws RequestRefusal with all problems of all parts */
 export function parseRequest<R extends Route>(route: R, event: Event): RouteInput<R> {
   const errors: FieldError[] = [];
   const input: Record<string, unknown> = {};
@@ -42,7 +42,7 @@ export function parseRequest<R extends Route>(route: R, event: Event): RouteInpu
     const count = errors.length === 1 ? 'one problem' : `${errors.length} problems`;
     const shown = fitting(errors);
     const rest = shown.length === errors.length ? '' : ` The first ${shown.length} are listed.`;
-    throw new Refusal('invalid-request', `The request has ${count}.${rest}`, { errors: shown });
+    throw new RequestRefusal('invalid-request', `The request has ${count}.${rest}`, { errors: shown });
   }
   return input as RouteInput<R>;
 }
@@ -55,17 +55,19 @@ function fitting(errors: readonly FieldError[]): FieldError[] {
 
 function fieldErrors(issue: z.core.$ZodIssue, locate: Locate): FieldError[] {
   if (issue.code !== 'unrecognized_keys') return [{ ...locate(issue.path), detail: issue.message }];
-  return issue.keys.map((key) => ({ ...locate([...issue.path, key]), detail: 'is not known here' }));
+  return issue.keys.map((key) => ({ ...locate([...issue.path, key]), detail: 'is not a known field' }));
 }
 
 function readJson(event: Event, maxBodyBytes = usualBodyBytes): { value: unknown } | { error: FieldError } {
   const contentType = event.headers['content-type'];
   if (!contentType || !/^application\/json *(;|$)/i.test(contentType)) {
-    throw new Refusal('invalid-request', 'Send the body as content-type: application/json.', { status: 415 });
+    throw new RequestRefusal('invalid-request', 'Send the body with the header content-type: application/json.', {
+      status: 415,
+    });
   }
   const bytes = Buffer.from(event.body ?? '', event.isBase64Encoded ? 'base64' : 'utf8');
   if (bytes.length > maxBodyBytes) {
-    throw new Refusal('invalid-request', `The body has more than ${maxBodyBytes} bytes.`, { status: 413 });
+    throw new RequestRefusal('invalid-request', `The body has more than ${maxBodyBytes} bytes.`, { status: 413 });
   }
   try {
     return { value: JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) };

@@ -1,48 +1,48 @@
 import type * as z from 'zod';
-import type { RefusalCode } from '../errors/problem.ts';
+import type { RequestRefusalCode } from '../errors/problem.ts';
 import type { Rights } from '../model/rights.ts';
 
 interface RouteResponse {
   description: string;
-  /** Of a JSON body; without it the body is text of `contentType`. */
+  /** Schema of a JSON body; without it the body is text of `contentType`. */
   schema?: z.ZodType;
   contentType?: string;
-  /** Response headers beside the content type, with their descriptions. */
+  /** Descriptions of the response headers other than the content type. */
   headers?: Record<string, string>;
 }
 
-/** One route: what validates its requests is what the OpenAPI document says about them. */
+/** One route. The schemas that validate its requests also describe them in the OpenAPI document. */
 export interface Route {
   method: 'GET' | 'POST';
-  /** As API Gateway spells it: `/v1/runs/{runId}`. */
+  /** In the form of API Gateway: `/v1/runs/{runId}`. */
   path: string;
   operationId: string;
   summary: string;
   description?: string;
-  /** True for a route that asks for no signature. */
+  /** True for a route without authorisation. */
   open?: true;
   params?: z.ZodObject;
   query?: z.ZodObject;
-  /** Names in lower case, as payload 2.0 has them. */
+  /** Names in lower case, as in payload format 2.0. */
   headers?: z.ZodObject;
   body?: z.ZodType;
-  /** @default 64 kB; Lambda takes 6 MB with everything API Gateway adds */
+  /** @default 64 kB; the limit of Lambda is 6 MB, including what API Gateway adds */
   maxBodyBytes?: number;
   responses: Record<number, RouteResponse>;
-  /** Refusals this route may answer with. */
-  refusals: readonly RefusalCode[];
+  /** Codes with which this route may refuse a request. */
+  refusals: readonly RequestRefusalCode[];
   /** @default none */
   permissions?: Rights;
 }
 
 type Part = 'params' | 'query' | 'headers' | 'body';
 
-/** A request after validation: the parts that the route declares. */
+/** A validated request: the parts that the route declares. */
 export type RouteInput<R extends Route> = {
   [P in Part & keyof R]: R[P] extends z.ZodType ? z.output<R[P]> : never;
 };
 
-/** What a handler may answer with: exactly what the route declares. */
+/** A response of the handler: one of those that the route declares. */
 export type RouteAnswer<R extends Route> = {
   [Status in keyof R['responses'] & number]: {
     status: Status;

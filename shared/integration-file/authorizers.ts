@@ -1,7 +1,7 @@
 import { type JsonNode, type Path, pointer } from '../text/json-text.ts';
 import { type Authorizer, authorizerFields, type EntryKind, type Values } from './schema.ts';
 
-/** The consumer drops the whole file, or dies of it. The text names keys and places, never values. */
+/** The consumer rejects the whole file, or crashes. The message has keys and paths, never values. */
 export class RejectedFile extends Error {
   override readonly name = 'RejectedFile';
   readonly path: Path;
@@ -20,9 +20,9 @@ export class RejectedFile extends Error {
 
 type Fields = Record<string, unknown>;
 
-/** Fills `values` in the consumer's order, up to the first thing it stumbles over. Inner keys are case-sensitive. */
+/** Fills `values` in the order of the consumer, up to its first error. Inner keys are case-sensitive. */
 export function readConfiguration(text: string, kind: EntryKind, item: JsonNode, path: Path, values: Values): Fields {
-  // Go: a nil pointer is asked for its key; a type assertion without a second result.
+  // Go dereferences a nil pointer for its key; a type assertion without a second result panics.
   if (item.kind !== 'object') throw new RejectedFile(path, 'must be an object: the consumer crashes', true);
   const entry: unknown = JSON.parse(text.slice(item.start, item.end));
   if (!isFields(entry)) throw new RejectedFile(path, 'must be an object');
@@ -33,7 +33,7 @@ export function readConfiguration(text: string, kind: EntryKind, item: JsonNode,
   return entry;
 }
 
-/** Null is read, and later called invalid. */
+/** The consumer reads null and reports the entry as invalid later. */
 export function readAuthorizer(value: unknown, allowed: readonly string[], path: Path): Authorizer | null {
   if (value === null) return null;
   if (!isFields(value)) throw new RejectedFile(path, 'must be an object');
@@ -44,7 +44,7 @@ export function readAuthorizer(value: unknown, allowed: readonly string[], path:
   if (type === 'AWSAssumeRole') return readAssumeRole(value, allowed, path);
   if (type === 'AWSWebIdentity') return readWebIdentity(value, path);
   if (type === 'GCPServiceAccountKey') return readServiceAccountKey(value, path);
-  // All types are checked before anything is called invalid.
+  // The consumer checks all types before it reports an invalid value.
   const missing = (authorizerFields[type] ?? []).filter((field) => lenientString(value, field, path) === '')[0];
   const emptyPassphrase = type === 'OCIRawConfigProvider' && hasEmptyPassphrase(value, path);
   if (missing !== undefined) return { type, problem: `${type} without ${missing}` };
@@ -101,14 +101,14 @@ function stringAt(fields: Fields, field: string, path: Path): string {
   return value;
 }
 
-/** Plain Go structs: any case, missing and null are empty. */
+/** Plain Go structs: keys in any case; missing and null values are empty. */
 function lenientString(fields: Fields, field: string, path: Path): string {
   const values = lenient(fields, field).map((value) => value ?? '');
   if (!values.every((value) => typeof value === 'string')) throw new RejectedFile([...path, field], 'must be a string');
   return values.at(-1) ?? '';
 }
 
-/** The consumer sorts the keys before it reads them a second time: all are read, the last in that order counts. */
+/** The consumer sorts the keys before it reads them a second time: it reads all of them, and the last one counts. */
 function lenient(fields: Fields, field: string): unknown[] {
   const names = Object.keys(fields).filter((key) => key.toLowerCase() === field.toLowerCase());
   return names.sort().map((name) => fields[name]);

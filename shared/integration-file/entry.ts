@@ -4,10 +4,10 @@ import { type Draft, draftOf, newDocument, type Plain, writeDraft } from '../tex
 import { fold, type Integration, type IntegrationFormat } from './parser.ts';
 import { legacyLists } from './schema.ts';
 
-/** One payer's integration. */
+/** The entry of one payer. */
 export interface IntegrationEntry {
   payerAccountId: string;
-  /** `s3://bucket[/path]`, verbatim: it is part of the entry's key. */
+  /** `s3://bucket[/path]`, unchanged: it is part of the entry's key. */
   athenaResultsLocation: string;
   athenaRegion: string;
   athenaDatabase: string;
@@ -16,7 +16,7 @@ export interface IntegrationEntry {
   payerRoleArn: string;
 }
 
-/** This run's payer, from what its steps have found. */
+/** The entry of the run's payer, from the outputs of its steps. */
 export function entryOf(run: RunRecord): IntegrationEntry {
   const { athenaWorkgroup, athenaResultsLocation, athenaRegion } = outputOf(run, 'athena-results');
   const { athenaDatabase, athenaTable } = outputOf(run, 'crawler-table');
@@ -31,7 +31,7 @@ export function entryOf(run: RunRecord): IntegrationEntry {
   };
 }
 
-/** The key under which the consumer keeps and reports the integration. */
+/** The key under which the consumer stores and reports the entry. */
 export function entryKey(entry: Pick<IntegrationEntry, 'payerAccountId' | 'athenaResultsLocation'>): string {
   return `${entry.payerAccountId}/${entry.athenaResultsLocation}`;
 }
@@ -46,7 +46,7 @@ export function entryDraft(entry: IntegrationEntry, format: IntegrationFormat): 
   return { members: Object.entries(fields).map(([key, value]) => [key, draftOf(value)]) };
 }
 
-/** The entry in place of `existing`; fields that no version of the consumer knows stay, as they are written. */
+/** The entry that replaces `existing`. Fields that no version of the consumer knows stay unchanged. */
 export function replacementDraft(
   text: string,
   existing: JsonObject,
@@ -63,7 +63,7 @@ export function replacementDraft(
   };
 }
 
-/** True if the consumer would do the same with both. Athena's own defaults count as written out. */
+/** True if the consumer treats both the same. A missing field equals its default in Athena. */
 export function hasContent({ kind, values, authorizer }: Integration, entry: IntegrationEntry): boolean {
   return (
     kind === 'athena' &&
@@ -80,7 +80,7 @@ export function hasContent({ kind, values, authorizer }: Integration, entry: Int
   );
 }
 
-/** Never any serviceKey field: with one of them the consumer turns from the pod's role to access keys. */
+/** Without serviceKey fields: with one of them the consumer uses access keys instead of the pod's role. */
 function legacyEntry(entry: IntegrationEntry): Record<string, Plain> {
   return {
     athenaBucketName: entry.athenaResultsLocation,

@@ -1,4 +1,4 @@
-/** Reading cloud-integration.json: what the consumer makes of it, whose entries it holds, what may be shown of it. */
+/** Reads cloud-integration.json: how the consumer parses it, which payers it has, and which values may be shown. */
 import {
   findDuplicateKey,
   type JsonMember,
@@ -15,7 +15,7 @@ import { fold, type Integration, type IntegrationFormat, parseAsConsumer, type P
 export interface Refused {
   kind: 'refused';
   code: 'secret-unparsable' | 'secret-format-differs' | 'payer-already-integrated' | 'entry-not-ours';
-  /** Names keys and places, never values of other entries. */
+  /** Has keys and paths, never values of other entries. */
   detail: string;
 }
 export type ParseResult =
@@ -27,7 +27,7 @@ export type ParseResult =
   /** `path` is a JSON pointer. */
   | { accepted: false; problem: string; path: string };
 
-/** A secret's bytes as text. The consumer would replace broken UTF-8 silently and reject a byte order mark. */
+/** The bytes of a secret as text. The consumer silently replaces invalid UTF-8 and rejects a byte order mark. */
 export function decodeIntegrationFile(bytes: Uint8Array): { kind: 'decoded'; text: string } | Refused {
   try {
     return { kind: 'decoded', text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes) };
@@ -36,7 +36,7 @@ export function decodeIntegrationFile(bytes: Uint8Array): { kind: 'decoded'; tex
   }
 }
 
-/** What the consumer does with this text. */
+/** How the consumer parses this text. */
 export function parseIntegrationFile(text: string): ParseResult {
   try {
     const { format, integrations } = parseAsConsumer(text, scanJson(text));
@@ -50,7 +50,7 @@ export function parseIntegrationFile(text: string): ParseResult {
   }
 }
 
-/** The entries over this payer's bill, whatever their bucket; `roleArn` of those that assume a role. */
+/** The entries of this payer, with any bucket; `roleArn` is set if the entry assumes a role. */
 export function findPayer(
   text: string,
   payerAccountId: string,
@@ -71,7 +71,7 @@ export function foreignKeys(text: string, ownKeys: ReadonlySet<string>): string[
 
 const mask = '***';
 
-/** What our own entries are made of; no credential stands in any of these. */
+/** The fields of our own entries. None of them holds a credential. */
 const shownFields = new Set([
   'athenaBucketName',
   'athenaRegion',
@@ -90,7 +90,7 @@ const shownFields = new Set([
   'roleARN',
 ]);
 
-/** The file for display: structure and keys as they are; of all strings and numbers only our entries' own are shown. */
+/** The file for display: its structure and keys, and the strings and numbers of our own entries only. */
 export function maskForeign(text: string, ownKeys: ReadonlySet<string>): unknown {
   const own = new Set(
     acceptedIntegrations(text)
@@ -125,10 +125,10 @@ export function readFile(text: string): ReadFile | Refused {
   try {
     const root = scanJson(text);
     const duplicate = findDuplicateKey(root);
-    if (duplicate !== undefined) return unparsable(duplicate, 'stands there twice');
+    if (duplicate !== undefined) return unparsable(duplicate, 'is a duplicate key');
     const parsed = parseAsConsumer(text, root);
     const ambiguous = ambiguousKey(root);
-    if (ambiguous !== undefined) return unparsable(ambiguous, 'stands there twice, in different case');
+    if (ambiguous !== undefined) return unparsable(ambiguous, 'is a duplicate key in different case');
     return { kind: 'read', root, ...parsed };
   } catch (error) {
     if (error instanceof NotJsonError) return unparsable('', error.message);
@@ -137,7 +137,7 @@ export function readFile(text: string): ReadFile | Refused {
   }
 }
 
-/** `aws` beside `AWS`: the consumer takes the later one, so neither is a safe place to write. */
+/** A file with both `aws` and `AWS`: the consumer uses the later one, so neither is a safe place to write. */
 function ambiguousKey(root: JsonNode): string | undefined {
   if (root.kind !== 'object') return undefined;
   const providers = membersLike(root, 'aws');
@@ -147,8 +147,8 @@ function ambiguousKey(root: JsonNode): string | undefined {
 }
 
 /**
- * An entry is the payer's by its account, or by the account of its role: there Athena runs, whatever the entry calls
- * itself, and older instructions had people enter the cluster's account.
+ * An entry belongs to the payer if its account or the account of its role is the payer's. The role counts because Athena runs in its
+ * account, and because older instructions asked for the account of the cluster in the entry.
  */
 export function payerEntries(integrations: Integration[], payerAccountId: string): Integration[] {
   return integrations.filter(

@@ -1,7 +1,7 @@
 /**
- * cloud-integration.json: the one file from which Kubecost and OpenCost learn every cloud's bill. Entries are added,
- * replaced and removed in its text; what is not ours keeps every byte. A file the consumer would not load is never
- * touched, and never made: one bad entry takes down every cloud in it.
+ * cloud-integration.json: the file from which Kubecost and OpenCost read the bills of all clouds. We add, replace and remove
+ * entries in its text; everything else keeps every byte. We never edit a file that the consumer cannot load, and never write
+ * one: one bad entry stops the consumer from reading every cloud in it.
  */
 import { isDeepStrictEqual } from 'node:util';
 import {
@@ -42,15 +42,15 @@ export type MergeResult = Unchanged | Changed<'create-file' | 'add-entry' | 'rep
 export type RemoveResult = Unchanged | Changed<'remove-entry'> | Refused;
 
 export interface MergeOptions {
-  /** `auto` keeps the file's own; a new file gets the tutorial's, `legacy`. A file is never converted. */
+  /** `auto` keeps the format of the file; a new file gets `legacy`, the format of the tutorial. A file is never converted. */
   format: 'auto' | IntegrationFormat;
-  /** Replace the payer's entry even if we did not write it. */
+  /** True to replace the payer's entry even if we did not write it. */
   takeOver: boolean;
-  /** Keys of entries we wrote before. */
+  /** Keys of the entries that we wrote before. */
   ownedKeys: ReadonlySet<string>;
 }
 
-/** Adds or replaces one entry per payer; refuses all or none. */
+/** Adds or replaces one entry per payer. Refuses all entries if one is refused. */
 export function mergeEntries(
   text: string | undefined,
   entries: readonly IntegrationEntry[],
@@ -64,11 +64,11 @@ export function mergeEntries(
     if (result.kind === 'changed') changes.push(...result.changes);
     current = result.text;
   }
-  if (current === undefined) throw new TypeError('there is nothing to merge into no file');
+  if (current === undefined) throw new TypeError('neither a file nor an entry was given');
   return changes.length === 0 ? { kind: 'unchanged', text: current } : { kind: 'changed', text: current, changes };
 }
 
-/** Of these entries, those that do not stand in the file, alone and as they are to: in one reading, for files of many payers. */
+/** The entries that are missing in the file, differ from it or are there twice. Parses the file once, for files with many payers. */
 export function entriesToMerge(text: string | undefined, entries: readonly IntegrationEntry[]): IntegrationEntry[] {
   const file = text === undefined ? undefined : readFile(text);
   if (file?.kind !== 'read') return [...entries];
@@ -78,7 +78,7 @@ export function entriesToMerge(text: string | undefined, entries: readonly Integ
   });
 }
 
-/** Takes out the entries with these keys; their list stays, if need be empty. */
+/** Removes the entries with these keys; an empty list stays in the file. */
 export function removeEntries(text: string, keys: ReadonlySet<string>): RemoveResult {
   let current = text;
   const changes: Changed<'remove-entry'>['changes'] = [];
@@ -87,9 +87,10 @@ export function removeEntries(text: string, keys: ReadonlySet<string>): RemoveRe
     if (file.kind === 'refused') return file;
     const [match, another] = file.integrations.filter((found) => isReplaceable(found) && found.key === key);
     if (match === undefined) continue;
-    if (another) return refused('entry-not-ours', `two entries have the key ${key}; which of them is ours is unknown`);
+    if (another)
+      return refused('entry-not-ours', `two entries have the key ${key}, so we cannot see which one is ours`);
     const list = nodeAt(file.root, match.path.slice(0, -1));
-    if (list?.kind !== 'array') throw new Error('an entry stands outside a list');
+    if (list?.kind !== 'array') throw new Error('an entry is not in a list');
     const next = applySplice(current, removeItem(list, Number(match.path.at(-1))));
     assertOnlyChanged(without(current, match.path), JSON.parse(next));
     assertAccepted(next);
@@ -110,7 +111,10 @@ function mergeEntry(text: string, entry: IntegrationEntry, options: MergeOptions
   if (file.kind === 'refused') return file;
   const format = options.format === 'auto' ? formatOf(file) : options.format;
   if (file.format !== 'empty' && file.format !== format)
-    return refused('secret-format-differs', `the file has the format ${file.format}, asked for was ${format}`);
+    return refused(
+      'secret-format-differs',
+      `the file has the format ${file.format}; the request has the format ${format}`,
+    );
 
   const key = entryKey(entry);
   const matches = payerEntries(file.integrations, entry.payerAccountId);
@@ -126,28 +130,28 @@ function mergeEntry(text: string, entry: IntegrationEntry, options: MergeOptions
   if (match.key === key && hasContent(match, entry)) return { kind: 'unchanged', text };
   if (!options.takeOver && !options.ownedKeys.has(match.key)) {
     return match.key === key
-      ? refused('entry-not-ours', `the entry ${key} was not written by us and says something else`)
+      ? refused('entry-not-ours', `the entry ${key} is not ours and has other values`)
       : refused('payer-already-integrated', `${entry.payerAccountId} already has the entry ${match.key}`);
   }
   const existing = nodeAt(file.root, match.path);
   if (!isReplaceable(match) || existing?.kind !== 'object') {
     return refused(
       'payer-already-integrated',
-      `the ${match.kind} entry ${match.key} has no place among the athena ones`,
+      `the entry ${match.key} is of the kind ${match.kind} and cannot be replaced by an athena entry`,
     );
   }
   const splice = replaceNode(text, file.root, existing, replacementDraft(text, existing, entry, format));
   return changed(text, splice, match.path, { do: 'replace-entry', key }, entry);
 }
 
-/** Not said by any provider we know, an object hints at newer ones (ibm), which exist in one format only. */
+/** If no known provider shows the format: an object under another key means `configurations`, the only format of newer providers (ibm). */
 function formatOf(file: ReadFile): IntegrationFormat {
   if (file.format !== 'empty') return file.format;
   const hint = file.root.kind === 'object' && file.root.children.some(({ value }) => value.kind === 'object');
   return hint ? 'configurations' : 'legacy';
 }
 
-/** Where a new entry goes: into the list; else a new list; a null on the way is replaced. */
+/** The place of a new entry: in the existing list, otherwise in a new one; a null is replaced. */
 function addition(text: string, root: JsonNode, entry: IntegrationEntry, format: IntegrationFormat) {
   const list = listDraft(entry, format);
   if (root.kind !== 'object') return { splice: replaceNode(text, root, root, { members: [['aws', list]] }), path: [] };
@@ -173,7 +177,7 @@ function listDraft(entry: IntegrationEntry, format: MergeOptions['format']): Dra
     : { items: [entryDraft(entry, 'legacy')] };
 }
 
-/** Of the `configurations`, only the athena list holds entries of our kind. */
+/** In `configurations`, only the athena list holds entries like ours. */
 function isReplaceable({ provider, kind, path }: Integration): boolean {
   return provider === 'AWS' && (kind === 'athena' || path.length === 2);
 }
@@ -205,10 +209,10 @@ function assertAccepted(text: string): Integration[] {
 }
 
 function assertOnlyChanged(before: unknown, after: unknown): void {
-  if (!isDeepStrictEqual(before, after)) throw new Error('the edit would change more than its entry');
+  if (!isDeepStrictEqual(before, after)) throw new Error('the edit would change more than one entry');
 }
 
-/** The document less what stands at `path`. */
+/** The document without the value at `path`. */
 function without(text: string, path: Path): unknown {
   const document: unknown = JSON.parse(text);
   const last = path.at(-1);

@@ -1,7 +1,7 @@
 /**
- * A strict mirror of the consumer's parser: what it loads, what it calls invalid, and what makes it drop the whole file,
- * every cloud with it. It reads a file as `configurations` first and, on any error, as `legacy`.
- * Source: opencost/opencost pkg/cloud/config/configurations.go; tried against its compiled parser.
+ * A strict copy of the consumer's parser: which entries it loads, which it reports as invalid, and which errors make it reject the
+ * whole file with every cloud. It reads a file as `configurations` first and, on any error, as `legacy`.
+ * Source: opencost/opencost pkg/cloud/config/configurations.go; compared with its compiled parser.
  */
 import { type JsonMember, type JsonNode, type Path } from '../text/json-text.ts';
 import { readAuthorizer, readConfiguration, RejectedFile } from './authorizers.ts';
@@ -13,7 +13,7 @@ export interface Integration {
   kind: string;
   valid: boolean;
   problem?: string;
-  /** Where the entry stands, with the file's own spelling of the keys. */
+  /** Path of the entry, with the keys as the file spells them. */
   path: Path;
   values: Values;
   authorizer: Authorizer | null;
@@ -26,7 +26,7 @@ export interface ParsedFile {
   integrations: Integration[];
 }
 
-/** @throws {RejectedFile} with the place of the first thing that makes the consumer drop the file */
+/** @throws {RejectedFile} with the path of the first value that makes the consumer reject the file */
 export function parseAsConsumer(text: string, root: JsonNode): ParsedFile {
   refuseHugeNumbers(root, []);
   if (root.kind === 'scalar' && root.value === null) return { format: 'empty', integrations: [] };
@@ -37,11 +37,11 @@ export function parseAsConsumer(text: string, root: JsonNode): ParsedFile {
     const any = known.some(({ value }) => !isNull(value));
     return { format: any ? 'configurations' : 'empty', integrations: inLoadingOrder(read.integrations) };
   }
-  // A crash is no parse error: nothing catches it.
+  // A crash is not a parse error: the consumer does not catch it.
   if (read.error.crash) throw read.error;
   try {
     const legacy = readLegacy(text, known);
-    // `oci` has no legacy form: what the first attempt already holds of it stays. The one mix that works.
+    // `oci` has no legacy format: the entries of the first attempt stay. No other mix of the formats works.
     const oci = read.integrations.filter(({ provider }) => provider === 'Oracle');
     return { format: 'legacy', integrations: inLoadingOrder([...legacy, ...oci]) };
   } catch (error) {
@@ -49,7 +49,7 @@ export function parseAsConsumer(text: string, root: JsonNode): ParsedFile {
   }
 }
 
-/** A number beyond float64 drops the file wherever it stands. */
+/** A number beyond float64 makes the consumer reject the file, at any place. */
 function refuseHugeNumbers(node: JsonNode, path: Path): void {
   if (node.kind === 'scalar') {
     if (typeof node.value === 'number' && !Number.isFinite(node.value))
@@ -62,12 +62,12 @@ function refuseHugeNumbers(node: JsonNode, path: Path): void {
   }
 }
 
-/** Go matches the names of struct fields in any case; it also folds the long s, which lower case does not. */
+/** Go matches the names of struct fields in any case. It also folds the long s, which lower case does not. */
 export function fold(key: string): string {
   return key.replaceAll('ſ', 's').toLowerCase();
 }
 
-/** Goes on after a wrong type and stops at a bad entry, as Go's decoder does; the first error counts. */
+/** Like Go's decoder, continues after a wrong type and stops at a bad entry; the first error counts. */
 function readConfigurations(
   text: string,
   members: JsonMember[],
@@ -106,7 +106,7 @@ function readConfigurations(
   return { integrations: [...found.values()].flat(), error };
 }
 
-/** Adds the entry even if it is the one that stops the reading: the consumer keeps the half it has read. */
+/** Adds the entry even if it stops the reading: the consumer keeps the part that it has read. */
 function readEntry(text: string, kind: EntryKind, item: JsonNode, path: Path, into: Integration[]): void {
   const values: Values = {};
   let authorizer: Authorizer | null = null;
@@ -133,7 +133,7 @@ function readLegacy(text: string, members: JsonMember[]): Integration[] {
     for (const [index, item] of value.children.entries()) {
       const path = [key, index];
       const entry = readLegacyEntry(text, item, legacy.fields, provider === 'gcp', path);
-      // An entry without any value is passed over with a line in the log.
+      // The consumer skips an entry without any value and logs a line.
       if (Object.values(entry.values).every((field) => field === '') && !entry.hasKeyMap) continue;
       const { kind, values, authorizer } = legacy.convert(entry.values, entry.hasKeyMap);
       integrations.push(integrationOf(kind, values, authorizer, path));
@@ -195,7 +195,7 @@ function inLoadingOrder(integrations: Integration[]): Integration[] {
   return integrations.sort((a, b) => rank(a) - rank(b));
 }
 
-/** Of the two attempts, the error of the one the file was meant for; a mix of both is named as such. */
+/** The error of the attempt in the format that the file has; a mix of both formats is reported as a mix. */
 function moreTelling(known: JsonMember[], asConfigurations: RejectedFile, asLegacy: RejectedFile): RejectedFile {
   const lists = known.filter(({ value }) => value.kind === 'array');
   const objects = known.filter(({ key, value }) => value.kind === 'object' && Object.hasOwn(legacyLists, fold(key)));

@@ -1,16 +1,16 @@
 /**
- * What OpenCost and Kubecost demand of each entry of cloud-integration.json, as data. Source: opencost/opencost
- * pkg/cloud/<provider>/*configuration.go and authorizer.go (2024-10, commit 5f65333); every form below is still read today.
+ * What OpenCost and Kubecost require of each entry of cloud-integration.json, as data. Source: opencost/opencost
+ * pkg/cloud/<provider>/*configuration.go and authorizer.go (2024-10, commit 5f65333); current releases still read every form below.
  */
 export type Values = Record<string, string>;
 
 export interface EntryKind {
   provider: string;
   kind: string;
-  /** Keys that must exist and be strings, or the whole file is dropped. Exact case. */
+  /** Keys that must exist and be strings; otherwise the consumer rejects the whole file. Exact case. */
   required: readonly string[];
   optional?: readonly string[];
-  /** Of those, the ones that may not be empty, or this one entry is invalid. */
+  /** The keys of these that may not be empty; otherwise the entry is invalid. */
   filled: readonly string[];
   authorizers: readonly string[];
   key: (values: Values) => string;
@@ -70,7 +70,7 @@ const usageApi: EntryKind = {
   key: ({ tenancyID }) => tenancyID ?? '',
 };
 
-/** Format `configurations`: provider, then list. The order is that in which the consumer loads: the last key wins. */
+/** Format `configurations`: provider, then list, in the order in which the consumer loads them: the last key wins. */
 export const configurationLists: Record<string, Record<string, EntryKind>> = {
   aws: { athena, s3 },
   gcp: { bigQuery },
@@ -79,7 +79,7 @@ export const configurationLists: Record<string, Record<string, EntryKind>> = {
   oci: { usageApi },
 };
 
-/** String fields of authorizers that have nothing else; null counts as empty, a missing one too, neither rejects the file. */
+/** String fields of authorizers that have only such fields. Null and missing values are empty and do not reject the file. */
 export const authorizerFields: Record<string, readonly string[]> = {
   AWSAccessKey: ['id', 'secret'],
   AWSServiceAccount: [],
@@ -90,16 +90,16 @@ export const authorizerFields: Record<string, readonly string[]> = {
   OCIRawConfigProvider: ['tenancyID', 'userID', 'fingerprint', 'region', 'privateKey'],
 };
 
-/** What an entry's authorizer comes to. */
+/** The authorizer of an entry. */
 export interface Authorizer {
   type: string;
   roleArn?: string;
   base?: Authorizer;
-  /** Why the consumer calls it invalid. */
+  /** Why the consumer reports it as invalid. */
   problem?: string;
 }
 
-/** Format `legacy`: fields of the flat entries (any case, strings or null) and what the consumer makes of them. */
+/** Format `legacy`: the fields of the flat entries (any case, strings or null) and how the consumer reads them. */
 export interface LegacyKind {
   fields: readonly string[];
   convert: (values: Values, hasKeyMap: boolean) => { kind: EntryKind; values: Values; authorizer: Authorizer };
@@ -122,7 +122,7 @@ export const legacyLists: Record<string, LegacyKind> = {
     convert: (values) => {
       const base = values['serviceKeyName'] || values['serviceKeySecret'] ? accessKey(values) : serviceAccount;
       return {
-        // Without table and database the consumer quietly reads plain CSV files with S3 Select.
+        // Without table and database the consumer reads plain CSV files with S3 Select, without a message.
         kind: values['athenaTable'] || values['athenaDatabase'] ? athena : s3,
         values: {
           bucket: values['athenaBucketName'] ?? '',

@@ -1,10 +1,10 @@
 import { KubernetesError } from '../errors/kubernetes-error.ts';
 import { entryKey, type IntegrationEntry } from '../integration-file/merge.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
-import { type Judgement, keysFromFile, readStatus, statusPath } from './connection-status.ts';
-import { failingQuery, judgeLog, type LogFindings, readLog } from './consumer-log.ts';
+import { type ConnectionDecision, keysFromFile, readStatus, statusPath } from './connection-status.ts';
+import { decideFromLog, failingQuery, type LogFindings, readLog } from './consumer-log.ts';
 
-/** Where the consumer runs, and what it is asked about. */
+/** Where the consumer runs, and which entry we check. */
 export interface Question {
   namespace: string;
   /** `http:<name>:<port>` */
@@ -12,53 +12,55 @@ export interface Question {
   pod: string;
   container: string;
   entry: IntegrationEntry;
-  /** How far back its log is read, seconds. */
+  /** Period of the log that we read, seconds. */
   sinceSeconds: number;
-  /** Until rows are to be expected; undefined if nobody can tell. */
+  /** Seconds until rows are expected; undefined if this is not known. */
   secondsToData: number | undefined;
-  /** Seconds since the rights were proven, if the pod is older: what it failed at before says nothing about now. */
+  /** Seconds since the permissions were proven, if the pod is older: its earlier failures no longer count. */
   provenSecondsAgo: number | undefined;
 }
 
-/** What the consumer says about the entry, and where. */
-export interface Word {
+/** The status that the consumer reports for the entry, its source, and our decision. */
+export interface StatusReport {
   status: string | null;
   source: 'status' | 'log' | null;
-  judgement: Judgement;
+  decision: ConnectionDecision;
 }
 
 const logLines = 2000;
 
-export async function askConsumer(kubernetes: KubernetesClient, question: Question): Promise<Word> {
-  const word = await hear(kubernetes, question);
-  return (await isStale(kubernetes, question, word)) ? { ...word, judgement: nextQuery } : word;
+export async function askConsumer(kubernetes: KubernetesClient, question: Question): Promise<StatusReport> {
+  const report = await readReport(kubernetes, question);
+  return (await isStale(kubernetes, question, report)) ? { ...report, decision: nextQuery } : report;
 }
 
-/** The consumer's status; where the way to it is blocked, its log; where that is, too, nothing but why. */
-async function hear(kubernetes: KubernetesClient, question: Question): Promise<Word> {
+/** Reads the status; if that is blocked, the log; if both are blocked, returns the reasons. */
+async function readReport(kubernetes: KubernetesClient, question: Question): Promise<StatusReport> {
   const { namespace, statusService, entry, sinceSeconds } = question;
   const path = statusService && statusPath(namespace, statusService);
-  const answer = path ? await unlessBlocked(() => kubernetes.read(path)) : { blocked: 'it has no status service' };
-  if ('disabled' in answer) return { status: null, source: 'status', judgement: disabled };
-  const told = 'text' in answer ? readStatus(answer.text, entry) : undefined;
-  if (told && told.judgement.verdict !== 'failing') return { ...told, source: 'status' };
+  const answer = path
+    ? await unlessBlocked(() => kubernetes.read(path))
+    : { blocked: 'the consumer has no status service' };
+  if ('disabled' in answer) return { status: null, source: 'status', decision: disabled };
+  const reported = 'text' in answer ? readStatus(answer.text, entry) : undefined;
+  if (reported && reported.decision.verdict !== 'failing') return { ...reported, source: 'status' };
 
   const log = await readPodLog(kubernetes, question, sinceSeconds);
   const findings = 'text' in log ? readLog(log.text, entryKey(entry)) : undefined;
-  if (told) return { ...told, source: 'status', judgement: withCause(told.judgement, findings, question) };
-  if (findings) return { status: null, source: 'log', judgement: judgeLog(findings) };
-  const [status, lines] = [answer, log].map((one) => ('blocked' in one ? one.blocked : 'no answer we know'));
+  if (reported) return { ...reported, source: 'status', decision: withCause(reported.decision, findings, question) };
+  if (findings) return { status: null, source: 'log', decision: decideFromLog(findings) };
+  const [status, lines] = [answer, log].map((one) => ('blocked' in one ? one.blocked : 'unexpected response'));
   return {
     status: null,
     source: null,
-    judgement: {
+    decision: {
       verdict: 'pending',
-      pendingFor: `the consumer’s word, which cannot be asked for (its status: ${status ?? ''}; its log: ${lines ?? ''})`,
+      pendingFor: `access to the status or the log of the consumer (status: ${status ?? ''}; log: ${lines ?? ''})`,
     },
   };
 }
 
-/** Keys of what the consumer has from the file, by its own word; undefined where it cannot be asked. One that is switched off has none. */
+/** Keys of the entries that the consumer has loaded from the file. Undefined if its status cannot be read; empty if cloud costs are switched off. */
 export async function loadedKeys(
   kubernetes: KubernetesClient,
   { namespace, statusService }: Pick<Question, 'namespace' | 'statusService'>,
@@ -69,54 +71,58 @@ export async function loadedKeys(
   return answer && 'text' in answer ? keysFromFile(answer.text) : undefined;
 }
 
-type Heard = { text: string } | { blocked: string } | { disabled: true };
+type ReadResult = { text: string } | { blocked: string } | { disabled: true };
 
-function readPodLog(kubernetes: KubernetesClient, question: Question, sinceSeconds: number): Promise<Heard> {
+function readPodLog(kubernetes: KubernetesClient, question: Question, sinceSeconds: number): Promise<ReadResult> {
   const { namespace, pod, container } = question;
   const query = `container=${container}&tailLines=${logLines}&sinceSeconds=${sinceSeconds}`;
   return unlessBlocked(() => kubernetes.read(`/api/v1/namespaces/${namespace}/pods/${pod}/log?${query}`));
 }
 
-/** A query that failed before the rights were proven is repeated every six hours only (CLOUD_COST_REFRESH_RATE_HOURS). */
-async function isStale(kubernetes: KubernetesClient, question: Question, { judgement }: Word): Promise<boolean> {
+/** True if the last failure is older than the proof of the permissions: the consumer repeats a query only every six hours (CLOUD_COST_REFRESH_RATE_HOURS). */
+async function isStale(kubernetes: KubernetesClient, question: Question, { decision }: StatusReport): Promise<boolean> {
   const { provenSecondsAgo, entry } = question;
-  if (provenSecondsAgo === undefined || judgement.verdict !== 'failing' || !judgement.query) return false;
+  if (provenSecondsAgo === undefined || decision.verdict !== 'failing' || !decision.query) return false;
   const log = await readPodLog(kubernetes, question, Math.max(1, Math.floor(provenSecondsAgo)));
   const latest = 'text' in log ? readLog(log.text, entryKey(entry)).latest : 'nothing';
   return latest !== 'failed' && latest !== 'built';
 }
 
-const nextQuery: Judgement = {
+const nextQuery: ConnectionDecision = {
   verdict: 'pending',
   pendingFor:
-    'the consumer’s next query, within 6 hours: it last failed before the rights were proven (a restart of its pod gets there at once)',
+    'the next query of the consumer, within 6 hours (its last query failed before the permissions were set; a restart of its pod starts the query immediately)',
 };
 
-const disabled: Judgement = {
+const disabled: ConnectionDecision = {
   verdict: 'failing',
   pendingFor: 'cloud costs to be switched on',
   code: 'cloud-cost-disabled',
-  cause: 'it answers that it ingests no cloud costs',
+  cause: 'the consumer responds that cloud costs are switched off',
   lastsSeconds: 60,
   query: false,
 };
 
-/** Of a failing status the log may tell the cause, and the report's age whether rows can be expected. */
-function withCause(judgement: Judgement, log: LogFindings | undefined, { secondsToData }: Question): Judgement {
-  if (judgement.verdict !== 'failing') return judgement;
-  const { code, pendingFor, lastsSeconds } = judgement;
+/** Adds the cause from the log to a failing status. The age of the report decides whether rows are expected yet. */
+function withCause(
+  decision: ConnectionDecision,
+  log: LogFindings | undefined,
+  { secondsToData }: Question,
+): ConnectionDecision {
+  if (decision.verdict !== 'failing') return decision;
+  const { code, pendingFor, lastsSeconds } = decision;
   if (code === 'connection-failed' && log?.failure !== undefined) return failingQuery(log.failure);
-  if (code === 'consumer-not-reading' && log?.fileRejected) return judgeLog(log);
-  if (code !== 'connection-data-missing') return judgement;
+  if (code === 'consumer-not-reading' && log?.fileRejected) return decideFromLog(log);
+  if (code !== 'connection-data-missing') return decision;
   if (secondsToData === undefined) return { verdict: 'pending', pendingFor };
-  return { ...judgement, lastsSeconds: Math.max(lastsSeconds, secondsToData) };
+  return { ...decision, lastsSeconds: Math.max(lastsSeconds, secondsToData) };
 }
 
 /**
- * The service proxy and the kubelet's port need open security groups and rights that an owner may not give, and a front end may ask for
- * a login: any such answer means that this way is closed. What may soon work is thrown.
+ * Runs a read. The service proxy and the kubelet's port need open security groups and permissions that an owner may not grant, and a
+ * front end may require a login: each such response means `blocked`. A retryable error is thrown.
  */
-async function unlessBlocked(read: () => Promise<string>): Promise<Heard> {
+async function unlessBlocked(read: () => Promise<string>): Promise<ReadResult> {
   try {
     return { text: await read() };
   } catch (error) {
@@ -124,7 +130,7 @@ async function unlessBlocked(read: () => Promise<string>): Promise<Heard> {
     // "Ingestion Manager is nil" (opencost pkg/cloudcost/ingestionmanager.go).
     if (status === 501) return { disabled: true };
     if (status !== undefined && status !== 429) return { blocked: `HTTP ${status}` };
-    if (error instanceof Error && error.name === 'TimeoutError') return { blocked: 'no answer' };
+    if (error instanceof Error && error.name === 'TimeoutError') return { blocked: 'no response' };
     throw error;
   }
 }

@@ -1,27 +1,27 @@
 import type { ErrorCode } from '../errors/catalogue.ts';
 import { entryKey, type IntegrationEntry } from '../integration-file/merge.ts';
 
-/** What the consumer's words come to, for one entry. */
-export type Judgement =
+/** Our decision about one entry, from the consumer's status or log. */
+export type ConnectionDecision =
   | { verdict: 'proven'; dataSince: string | null }
-  /** For what, and how long that normally takes. */
+  /** `pendingFor`: what is missing, and how long that normally takes. */
   | { verdict: 'pending'; pendingFor: string }
-  /** Pending too, until it has lasted for `lastsSeconds`: mounted files, credentials and IAM settle late. */
+  /** Counts as pending until it has lasted for `lastsSeconds`: mounted files, credentials and IAM changes become effective late. */
   | {
       verdict: 'failing';
       pendingFor: string;
       code: ErrorCode;
       cause: string;
       lastsSeconds: number;
-      /** True where it was a query that failed, which the consumer repeats. */
+      /** True if a query failed; the consumer repeats it. */
       query: boolean;
     };
 
-/** A status about one entry. */
-export interface Told {
-  /** The consumer's word; null if it does not know the entry. */
+/** The reported status of one entry. */
+export interface ReportedStatus {
+  /** As the consumer reports it; null if it does not know the entry. */
   status: string | null;
-  judgement: Judgement;
+  decision: ConnectionDecision;
 }
 
 /** One integration of `GET /cloudCost/status` (opencost pkg/cloudcost/status.go); older versions lack fields. */
@@ -36,15 +36,16 @@ interface Integration {
   config?: ({ authorizer?: { roleARN?: string } | null } & Record<string, unknown>) | null;
 }
 
-/** The kubelet refreshes a mounted secret within about two minutes, and the consumer looks every 10 s. */
+/** The kubelet refreshes a mounted secret within about two minutes, and the consumer checks the file every 10 s. */
 export const takenUpSeconds = 180;
-/** A window of seven days takes some 20 s: half a dozen have been tried by then, with credentials that had the time to settle. */
+/** A query window of seven days takes about 20 s. After this time the consumer has tried several, and new credentials are effective. */
 const settledSeconds = 300;
-const settling = 'a query of the consumer to succeed, normally within 5 minutes once IAM and credentials have settled';
+const settling =
+  'a successful query of the consumer, normally within 5 minutes after IAM changes and credentials are effective';
 
-const takingUp = 'the consumer to take the entry up, normally within 2 minutes';
+const takingUp = 'the consumer to load the entry, normally within 2 minutes';
 
-export function notTakenUp(cause: string): Judgement {
+export function notTakenUp(cause: string): ConnectionDecision {
   return {
     verdict: 'failing',
     pendingFor: takingUp,
@@ -55,39 +56,39 @@ export function notTakenUp(cause: string): Judgement {
   };
 }
 
-function invalid(cause: string): Judgement {
+function invalid(cause: string): ConnectionDecision {
   const code = 'consumer-refuses-entry';
   return { verdict: 'failing', pendingFor: takingUp, code, cause, lastsSeconds: 0, query: false };
 }
 
-/** @param lasting true where waiting does not help */
-export function failing(cause: string, code: ErrorCode = 'connection-failed', lasting = false): Judgement {
+/** @param lasting true if waiting does not help */
+export function failing(cause: string, code: ErrorCode = 'connection-failed', lasting = false): ConnectionDecision {
   const lastsSeconds = lasting ? 0 : settledSeconds;
   return { verdict: 'failing', pendingFor: settling, code, cause, lastsSeconds, query: true };
 }
 
-export const firstQuery: Judgement = {
+export const firstQuery: ConnectionDecision = {
   verdict: 'pending',
-  pendingFor: 'the consumer’s first query, normally within a minute',
+  pendingFor: 'the first query of the consumer, normally within a minute',
 };
 
 const failed = failing('its queries fail');
 
-const noRows: Judgement = {
+const noRows: ConnectionDecision = {
   verdict: 'failing',
-  pendingFor: 'the first rows, normally within 24 hours of the report’s creation and at most 48',
+  pendingFor: 'the first rows, normally within 24 hours after the creation of the report, at most 48',
   code: 'connection-data-missing',
   cause: 'its queries return no rows',
   lastsSeconds: 2 * settledSeconds,
   query: true,
 };
 
-const incomplete = invalid('it finds the entry’s configuration invalid');
+const incomplete = invalid('it reports the configuration of the entry as invalid');
 
-const unreadable = failing('it cannot read Athena’s answer', 'connection-failed', true);
+const unreadable = failing('it cannot parse the response of Athena', 'connection-failed', true);
 
-/** Every status of opencost's pkg/cloud/connectionstatus.go; in capitals, as Kubecost's older documents have them. */
-const statuses = new Map<string, Judgement | 'proven'>([
+/** Every status of opencost's pkg/cloud/connectionstatus.go; in capitals as in Kubecost's older documentation. */
+const statuses = new Map<string, ConnectionDecision | 'proven'>([
   ['Connection Successful', 'proven'],
   ['SUCCESSFUL_CONNECTION', 'proven'],
   ['No Connection', firstQuery],
@@ -105,21 +106,21 @@ const statuses = new Map<string, Judgement | 'proven'>([
 ]);
 
 /**
- * Where the consumer tells its status, through the API server's service proxy. The only path ever asked for there: some of its
- * neighbours (rebuild, repair, enable, disable) change things on a GET.
- * @param statusService `http:<name>:<port>`; 9090 is the front end, which passes `/model` on
+ * Path of the consumer's status, through the API server's service proxy. We never request another path of this service: some of them
+ * (rebuild, repair, enable, disable) make changes on a GET.
+ * @param statusService `http:<name>:<port>`; 9090 is the front end, which forwards `/model`
  */
 export function statusPath(namespace: string, statusService: string): string {
   return `/api/v1/namespaces/${namespace}/services/${statusService}/proxy${statusRoute(statusService)}`;
 }
 
-/** Its path on the service itself. */
+/** Path of the status on the service itself. */
 export function statusRoute(statusService: string): string {
   return `${statusService.endsWith(':9090') ? '/model' : ''}/cloudCost/status`;
 }
 
-/** Undefined if this is no such answer: a login page, say. */
-export function readStatus(body: string, entry: IntegrationEntry): Told | undefined {
+/** Undefined if `body` is not a status response, for example a login page. */
+export function readStatus(body: string, entry: IntegrationEntry): ReportedStatus | undefined {
   const integrations = integrationsIn(body);
   if (!integrations) return undefined;
   const key = entryKey(entry);
@@ -128,33 +129,33 @@ export function readStatus(body: string, entry: IntegrationEntry): Told | undefi
   if (!integration) {
     const cause =
       same.length > 0
-        ? 'it has the same integration from another source, not from the file'
-        : 'it does not list the entry: the file was not found or not accepted';
-    return { status: null, judgement: notTakenUp(cause) };
+        ? 'it has loaded the same entry from another source, not from the file'
+        : 'it does not list the entry: it did not find or did not accept the file';
+    return { status: null, decision: notTakenUp(cause) };
   }
   const { connectionStatus = '' } = integration;
-  return { status: connectionStatus, judgement: judge(integration, connectionStatus, entry) };
+  return { status: connectionStatus, decision: decide(integration, connectionStatus, entry) };
 }
 
-/** Keys of what the consumer has from the file; undefined if this is no such answer. */
+/** Keys of the entries that the consumer has loaded from the file; undefined if `body` is not a status response. */
 export function keysFromFile(body: string): string[] | undefined {
   return integrationsIn(body)?.flatMap(({ key, source }) =>
     key !== undefined && source === 'multicloud' ? [key] : [],
   );
 }
 
-function judge(integration: Integration, status: string, entry: IntegrationEntry): Judgement {
+function decide(integration: Integration, status: string, entry: IntegrationEntry): ConnectionDecision {
   const { active, valid, coverage } = integration;
-  if (valid === false) return invalid('it found the entry invalid when it loaded the file');
-  if (active === false) return notTakenUp('the integration is switched off in its settings');
-  if (!isCurrent(integration, entry)) return notTakenUp('it still has an older form of the entry');
+  if (valid === false) return invalid('it reported the entry as invalid when it loaded the file');
+  if (active === false) return notTakenUp('the entry is switched off in its settings');
+  if (!isCurrent(integration, entry)) return notTakenUp('it still has an older version of the entry');
   const known = statuses.get(status);
   if (known === 'proven') return { verdict: 'proven', dataSince: firstDay(coverage ?? '') };
   return known ?? (status === '' ? firstQuery : unknown(status));
 }
 
-function unknown(status: string): Judgement {
-  return { verdict: 'pending', pendingFor: `a status we know; it says "${status.slice(0, 60)}"` };
+function unknown(status: string): ConnectionDecision {
+  return { verdict: 'pending', pendingFor: `a known status (it reports "${status.slice(0, 60)}")` };
 }
 
 function integrationsIn(body: string): Integration[] | undefined {
@@ -167,7 +168,7 @@ function integrationsIn(body: string): Integration[] | undefined {
   }
 }
 
-/** False if the consumer's configuration is one that the file held under this key before; fields it does not show are not missed. */
+/** False if the consumer has an older configuration of this key. Fields that it does not show are not compared. */
 function isCurrent({ config }: Integration, entry: IntegrationEntry): boolean {
   const shown: [unknown, string][] = [
     [config?.['region'], entry.athenaRegion],

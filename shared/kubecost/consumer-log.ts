@@ -1,13 +1,13 @@
-import { failing, firstQuery, type Judgement, notTakenUp } from './connection-status.ts';
+import { type ConnectionDecision, failing, firstQuery, notTakenUp } from './connection-status.ts';
 import { explained, symptomOf } from './query-symptoms.ts';
 
-/** What a log tells about one key; everything else in it is left alone. */
+/** What a log shows about one key. Lines about other keys are ignored. */
 export interface LogFindings {
-  /** The latest: a window was built, or its query failed; the integration was made or taken down. */
+  /** The latest event: a query window was built or failed, or the consumer created or deleted the integration. */
   latest: 'nothing' | 'created' | 'built' | 'failed' | 'deleted';
-  /** Why the latest query failed, in the consumer's words. */
+  /** The error of the latest query, as the consumer logs it. */
   failure: string | undefined;
-  /** The consumer could not load the file at all, and has not made the integration since. */
+  /** True if the consumer could not load the file and has not created the integration since then. */
   fileRejected: boolean;
   /** First day of the earliest window that was built, `YYYY-MM-DD`. */
   builtBackTo: string | null;
@@ -18,9 +18,9 @@ const mostCharacters = 300;
 /**
  * Reads the lines of opencost's pkg/cloudcost (ingestor.go, ingestionmanager.go) and pkg/cloud/config/watcher.go, and of Kubecost up to
  * 1.104 the `ETL: CloudUsage[...]: ... (7.7 complete)` ones. The ERR lines of older releases about reserved instances and savings plans
- * ("no reservation data available in Athena", "athena configuration incomplete") name no integration: they do not come from the file
- * (opencost#3530) and are not looked at; nor is a first start's "failed to load range from back up", nor "MultiCloudConfig: error
- * converting", which is about an entry without any value: the others load.
+ * ("no reservation data available in Athena", "athena configuration incomplete") name no integration and are not about the file
+ * (opencost#3530), so we ignore them. We also ignore "failed to load range from back up" of a first start, and "MultiCloudConfig: error
+ * converting", which is about an entry without any value: the other entries load.
  */
 export function readLog(text: string, key: string): LogFindings {
   const found: LogFindings = { latest: 'nothing', failure: undefined, fileRejected: false, builtBackTo: null };
@@ -50,7 +50,7 @@ export function readLog(text: string, key: string): LogFindings {
     const built =
       /build\[\w+\]: +(\[(\d{4}-\d{2}-\d{2})[^)\]]*)[)\]] in /.exec(said) ??
       /Build\[\w+\]: +coverage (\[(\d{4}-\d{2}-\d{2})[^)\]]*)[)\]] \([\d.]+ complete\)/.exec(said);
-    // The line that a window is done comes after a failed one, too.
+    // The consumer logs the end of a window after a failed window too.
     if (!built || failedWindows.has(built[1] ?? '')) continue;
     found.latest = 'built';
     found.failure = undefined;
@@ -60,9 +60,10 @@ export function readLog(text: string, key: string): LogFindings {
   return found;
 }
 
-/** What follows from the log alone. `proven` means that the consumer's query succeeded: how many rows it read, no line tells. */
-export function judgeLog({ latest, failure, fileRejected, builtBackTo }: LogFindings): Judgement {
-  if (fileRejected) return notTakenUp('it rejects the whole file ("MultiCloudWatcher: Error getting file" in its log)');
+/** Our decision from the log alone. `proven` means that the consumer's query succeeded; the log has no number of rows. */
+export function decideFromLog({ latest, failure, fileRejected, builtBackTo }: LogFindings): ConnectionDecision {
+  if (fileRejected)
+    return notTakenUp('it rejects the whole file (its log has "MultiCloudWatcher: Error getting file")');
   switch (latest) {
     case 'built':
       return { verdict: 'proven', dataSince: builtBackTo };
@@ -71,14 +72,14 @@ export function judgeLog({ latest, failure, fileRejected, builtBackTo }: LogFind
     case 'created':
       return firstQuery;
     case 'deleted':
-      return notTakenUp('it took the integration down again');
+      return notTakenUp('it removed the entry again');
     case 'nothing':
       return notTakenUp('its log does not name the entry');
   }
 }
 
-/** @param words the consumer's own, about its query for this key */
-export function failingQuery(words: string): Judgement {
-  const symptom = symptomOf(words);
-  return failing(explained(words), symptom?.code, symptom?.lasting);
+/** @param failure the error of its query for this key, as the consumer logs it */
+export function failingQuery(failure: string): ConnectionDecision {
+  const symptom = symptomOf(failure);
+  return failing(explained(failure), symptom?.code, symptom?.lasting);
 }

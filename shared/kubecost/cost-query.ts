@@ -1,11 +1,11 @@
 import type { Partition } from '../model/step-outputs.ts';
 
 /**
- * The two queries Kubecost and OpenCost run per window, in their shape, cut down to one day.
+ * The two queries that Kubecost and OpenCost run per window, with the same structure, for one day.
  * Source: OpenCost, pkg/cloud/aws/athenaintegration.go.
  */
 
-/** Names are compared as text, so they must be spelled as Glue keeps them. */
+/** The query compares names as text, so they must be spelled as in Glue. */
 export function columnsQuery(database: string, table: string): string {
   return `SELECT column_name FROM information_schema.columns WHERE table_schema = '${database}' AND table_name = '${table}'`;
 }
@@ -22,7 +22,7 @@ const groupBy = [
 
 const lineItemTypes = ['Usage', 'DiscountedUsage', 'SavingsPlanCoveredUsage', 'EdpDiscount', 'PrivateRateDiscount'];
 
-/** @param columns the table's, as the first query lists them: what an account does not use has no column */
+/** @param columns of the table, from the first query: a feature that the account does not use has no column */
 export function costsQuery(table: string, { year, month }: Partition, day: string, columns: readonly string[]): string {
   const tags = columns.filter((column) => /^resource_tags_(user|aws)_/.test(column)).map((column) => `"${column}"`);
   const keys = [`DATE_TRUNC('day',line_item_usage_start_date)`, ...groupBy, ...tags];
@@ -41,7 +41,7 @@ export function costsQuery(table: string, { year, month }: Partition, day: strin
   ].join(' ');
 }
 
-/** The day before the newest delivery, within the month: the delivery's own day is not complete. */
+/** The day before the newest delivery, within the month: the day of the delivery is not complete. */
 export function dayToQuery({ year, month }: Partition, deliveredAt: string): string {
   const first = Date.UTC(Number(year), Number(month) - 1, 1);
   const last = Date.UTC(Number(year), Number(month), 0);

@@ -9,14 +9,14 @@ interface Container {
 
 type Labels = Record<string, string>;
 
-/** As whom a pod runs, and what. */
+/** The service account and the containers of a pod. */
 export interface PodSpec {
   serviceAccountName?: string;
   containers: Container[];
   volumes?: { name: string; secret?: { secretName?: string } }[];
 }
 
-/** The part of a Deployment or StatefulSet that tells what runs and as whom. */
+/** The part of a Deployment or StatefulSet that shows its containers and its service account. */
 export interface Workload extends KubernetesObject {
   spec: {
     replicas?: number;
@@ -25,13 +25,13 @@ export interface Workload extends KubernetesObject {
   };
 }
 
-/** The part of a Service that tells which pods are behind which ports. */
+/** The part of a Service that shows its pods and ports. */
 export interface Service extends KubernetesObject {
   spec: { selector?: Labels; ports?: { port: number }[] };
 }
 
-/** What runs in a namespace. */
-export interface Landscape {
+/** The workloads and services of a namespace. */
+export interface NamespaceWorkloads {
   workloads: { kind: string; object: Workload }[];
   services: Service[];
 }
@@ -40,7 +40,7 @@ export interface CostReader {
   /** `deployment/<name>` */
   workload: string;
   installation: Exclude<Outputs['discovery']['installation'], 'none' | 'unknown'>;
-  /** False before Kubecost 2.2.0, whose SDK was the first to know it (kubecost docs#1001). */
+  /** False before Kubecost 2.2.0, the first release whose SDK supports it (kubecost docs#1001). */
   knowsPodIdentity: boolean;
   container: string;
   image: string;
@@ -48,27 +48,27 @@ export interface CostReader {
   serviceAccount: string;
   /** Label selector of the pods, `key=value,key=value`. */
   podSelector: string | null;
-  /** `http:<name>:<port>`; null if no Service leads to the container that tells the connection status. */
+  /** `http:<name>:<port>`; null if no Service selects the container that reports the connection status. */
   statusService: string | null;
 }
 
-/** Containers that read cloud-integration.json, the likelier first: from 2.x on `cost-model` no longer does. */
+/** Containers that read cloud-integration.json, by preference: `cost-model` does not read it since 2.x. */
 const readers = ['cloud-cost', 'opencost', 'cost-model'] as const;
 
-/** Where each of them tells the connection status itself (charts cost-analyzer 1.108 to 2.8, kubecost 3.2, opencost 2.5). */
+/** Port on which each of them reports the connection status (charts cost-analyzer 1.108 to 2.8, kubecost 3.2, opencost 2.5). */
 const statusPorts: Record<(typeof readers)[number], number> = {
   'cloud-cost': 9005,
   opencost: 9003,
   'cost-model': 9003,
 };
 
-/** Kubecost's web server passes `/model/` on to them; of 1.x and 2.x, and of 3.x. */
+/** Containers of Kubecost's web server, which forwards `/model/`: in 1.x and 2.x, and in 3.x. */
 const frontEnds = ['cost-analyzer-frontend', 'frontend'];
 const frontEndPort = 9090;
 
-/** The workloads of a namespace that read cloud costs, by their containers: release names are free. */
-export function costReaders(landscape: Landscape, secretName: string): CostReader[] {
-  const found = landscape.workloads.flatMap(({ kind, object }) => {
+/** The workloads of a namespace that read cloud costs. Containers identify them, because release names are free. */
+export function costReaders(namespace: NamespaceWorkloads, secretName: string): CostReader[] {
+  const found = namespace.workloads.flatMap(({ kind, object }) => {
     const name = readers.find((reader) => containerOf(object, reader));
     const container = name && containerOf(object, name);
     return container ? [{ kind, object, container, name }] : [];
@@ -87,12 +87,12 @@ export function costReaders(landscape: Landscape, secretName: string): CostReade
       mount: mountOf(object, container, secretName),
       serviceAccount: object.spec.template.spec.serviceAccountName ?? 'default',
       podSelector: podSelectorOf(object),
-      statusService: statusServiceOf(object, statusPorts[name], landscape),
+      statusService: statusServiceOf(object, statusPorts[name], namespace),
     }));
 }
 
-/** Workloads that measure a cluster but leave the bill to another one: Kubecost 2.x as an agent has no `cloud-cost`. */
-export function agents({ workloads }: Landscape): string[] {
+/** Workloads that measure a cluster but do not read the bill: a Kubecost 2.x agent has no `cloud-cost` container. */
+export function agents({ workloads }: NamespaceWorkloads): string[] {
   return workloads
     .filter(({ object }) => containerOf(object, 'cost-model') && !containerOf(object, 'cloud-cost'))
     .map(({ kind, object }) => `${kind}/${object.metadata.name}`);
@@ -120,8 +120,8 @@ function knowsPodIdentity(workload: Workload, container: Container): boolean {
 }
 
 /**
- * Of Kubecost: from the chart label `<chart>-<version>`, else from the image tag (`prod-2.8.7`, `3.2.1`). If neither tells, the newest
- * that has such a container in such a place.
+ * Version of Kubecost, from the chart label `<chart>-<version>`, otherwise from the image tag (`prod-2.8.7`, `3.2.1`). If neither has a
+ * version, the newest one that has such a container.
  */
 function versionOf({ metadata }: Workload, { name, image = '' }: Container): [major: number, minor: number] {
   const chart = /-v?(\d+)\.(\d+)\.\d+[^/]*$/.exec(metadata.labels?.['helm.sh/chart'] ?? '');
@@ -144,8 +144,8 @@ function podSelectorOf({ spec }: Workload): string | null {
   return labels.length === 0 ? null : labels.map(([key, value]) => `${key}=${value}`).join(',');
 }
 
-/** The reader's own port, else the web server of the same release. */
-function statusServiceOf(reader: Workload, port: number, { workloads, services }: Landscape): string | null {
+/** The Service of the reader's own port, otherwise that of the web server of the same release. */
+function statusServiceOf(reader: Workload, port: number, { workloads, services }: NamespaceWorkloads): string | null {
   const release = (workload: Workload) => labelsOf(workload)['app.kubernetes.io/instance'];
   const webServers = workloads
     .map(({ object }) => object)
@@ -162,7 +162,7 @@ function statusServiceOf(reader: Workload, port: number, { workloads, services }
   return name ?? null;
 }
 
-/** A Service without a selector has no pods of its own choosing. */
+/** A Service without a selector selects no pods. */
 function selects({ selector = {} }: Service['spec'], labels: Labels): boolean {
   const wanted = Object.entries(selector);
   return wanted.length > 0 && wanted.every(([key, value]) => labels[key] === value);

@@ -1,8 +1,11 @@
 import type { KubernetesClient } from '../kubernetes/client.ts';
-import type { Landscape, Service, Workload } from './installation.ts';
+import type { NamespaceWorkloads, Service, Workload } from './installation.ts';
 
-/** What runs in the namespace, as far as cloud costs are concerned. */
-export async function readLandscape(kubernetes: KubernetesClient, namespace: string): Promise<Landscape> {
+/** Reads the workloads and services of the namespace. */
+export async function readNamespaceWorkloads(
+  kubernetes: KubernetesClient,
+  namespace: string,
+): Promise<NamespaceWorkloads> {
   const listed = async (kind: string) => {
     const objects = await kubernetes.list<Workload>(`/apis/apps/v1/namespaces/${namespace}/${kind}s`);
     return objects.map((object) => ({ kind, object }));

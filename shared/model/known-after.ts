@@ -1,11 +1,11 @@
 import type { StepName } from './step-names.ts';
 
-/** Stands in the outputs of a dry run for what nobody can tell before that step has done its work. */
+/** Placeholder in the outputs of a dry run for a value that does not exist before the step has run. */
 export function knownAfter(step: StepName): string {
   return `(known after ${step})`;
 }
 
-/** Names with this mark are never asked for. */
+/** False for a placeholder: no API is called with it. */
 export function isKnown(value: string): boolean {
   return !value.startsWith('(known after ');
 }

@@ -51,14 +51,17 @@ const Cluster = z
     region: z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'must be an AWS region such as eu-west-1'),
     name: z.string().regex(/^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$/, 'must be an EKS cluster name'),
   })
-  .meta({ id: 'Cluster', description: 'The EKS cluster whose Kubecost or OpenCost reads the bill' });
+  .meta({ id: 'Cluster', description: 'The EKS cluster in which Kubecost or OpenCost reads the bill' });
 
 const Identity = z
   .strictObject({
     mode: z.enum(['irsa', 'pod-identity']).default('irsa').meta({ description: 'How the pod gets its AWS role' }),
     serviceAccount: z
       .strictObject({
-        name: dnsName.optional().meta({ description: 'Default: the workload’s own, else kubecost-serviceaccount' }),
+        name: dnsName.optional().meta({
+          description:
+            'Default: the service account of the installed workload; kubecost-serviceaccount if none is installed',
+        }),
         create: z
           .boolean()
           .default(true)
@@ -68,7 +71,7 @@ const Identity = z
   })
   .meta({ id: 'Identity' });
 
-/** The name doubles as Glue and Athena name, so only characters that all of them keep as they are. */
+/** Glue and Athena use the name too, so only characters that none of them changes. */
 const reportName = z
   .string()
   .max(64)
@@ -80,10 +83,15 @@ const reportName = z
 const Report = z
   .strictObject({
     mode: z.enum(['adopt-or-create', 'create', 'adopt']).default('adopt-or-create'),
-    name: z.string().min(1).max(256).optional().meta({ description: 'Default: kubecost_cur, or the adopted report’s' }),
+    name: z
+      .string()
+      .min(1)
+      .max(256)
+      .optional()
+      .meta({ description: 'Default: kubecost_cur, or the name of the adopted report' }),
     bucket: bucketName
       .optional()
-      .meta({ description: 'Default: kubecost-cur-<payer>-<region>, or the adopted report’s' }),
+      .meta({ description: 'Default: kubecost-cur-<payer>-<region>, or the bucket of the adopted report' }),
     prefix: z
       .string()
       .max(128)
@@ -92,20 +100,17 @@ const Report = z
     region: z
       .enum(curRegions)
       .default('us-east-1')
-      .meta({ description: 'Region of bucket, crawler and Athena of a new report' }),
-    retentionDays: z
-      .int()
-      .min(1)
-      .max(3650)
-      .nullable()
-      .default(null)
-      .meta({ description: 'Expire report objects after so many days; null keeps them. 7 days loses closed months' }),
+      .meta({ description: 'Region of the bucket, the crawler and Athena for a new report' }),
+    retentionDays: z.int().min(1).max(3650).nullable().default(null).meta({
+      description:
+        'Report objects expire after this number of days; null keeps them. A period of 7 days deletes closed months',
+    }),
   })
   .refine(
     (report) => report.mode === 'adopt' || report.name === undefined || reportName.safeParse(report.name).success,
     {
       path: ['name'],
-      // Also when another field is wrong: every problem belongs in one answer.
+      // Also when another field is wrong: one response lists every problem.
       when: ({ value }) => z.looseObject({ name: z.string() }).safeParse(value).success,
       error: 'must be lower-case letters, digits and single underscores, starting with a letter, unless mode is adopt',
     },
@@ -118,15 +123,16 @@ const Athena = z
       .string()
       .regex(/^[a-zA-Z0-9._-]{1,128}$/, 'must be an Athena workgroup name')
       .default('primary'),
-    resultsBucket: bucketName
-      .optional()
-      .meta({ description: 'Default: the workgroup’s, else kubecost-athena-results-<payer>-<region>' }),
+    resultsBucket: bucketName.optional().meta({
+      description:
+        'Default: the results bucket of the workgroup; kubecost-athena-results-<payer>-<region> if it has none',
+    }),
     resultsRetentionDays: z
       .int()
       .min(1)
       .max(3650)
       .default(1)
-      .meta({ description: 'Only for a results bucket that we make' }),
+      .meta({ description: 'Only for a results bucket that we create' }),
   })
   .meta({ id: 'Athena' });
 
@@ -137,11 +143,11 @@ const Kubecost = z
     format: z
       .enum(['auto', 'legacy', 'configurations'])
       .default('auto')
-      .meta({ description: 'auto keeps the file’s format; a new file gets the legacy array' }),
+      .meta({ description: 'auto uses the format of the existing file; a new file gets the legacy format' }),
     createNamespace: z.boolean().default(true).meta({ description: 'Create the namespace if it is missing' }),
     publish: z.enum(['secret', 'artifacts']).default('secret').meta({
       description:
-        'secret: write the entry into the cluster’s secret; artifacts: leave the secret to its owner (Helm, Argo CD, Flux, External Secrets), who takes the entry from GET /v1/runs/{runId}/artifacts',
+        'secret: the run writes the entry into the secret of the cluster. artifacts: the run does not write the secret; its owner (Helm, Argo CD, Flux, External Secrets) adds the entry from GET /v1/runs/{runId}/artifacts',
     }),
   })
   .meta({ id: 'Kubecost' });
@@ -154,7 +160,7 @@ const Wait = z
   .refine(({ intervalMinutes, deadlineHours }) => (deadlineHours * 60) / intervalMinutes <= 2000, {
     error: 'must not need more than 2,000 polls: lengthen intervalMinutes or shorten deadlineHours',
   })
-  .meta({ id: 'Wait', description: 'How often and how long to look for the report’s first delivery' });
+  .meta({ id: 'Wait', description: 'How often and how long to check for the first delivery of the report' });
 
 export const OnboardingRequest = z
   .strictObject({
@@ -164,17 +170,20 @@ export const OnboardingRequest = z
     report: Report.prefault({}),
     crawler: z.enum(['auto', 'template', 'native']).default('auto').meta({
       description:
-        'template: AWS’s crawler-cfn.yml; native: our own stack without Lambda; auto: template where it can be deployed',
+        'template: deploy the crawler-cfn.yml of AWS. native: deploy our own stack without Lambda functions. auto: template if it can be deployed, otherwise native',
     }),
     athena: Athena.prefault({}),
     kubecost: Kubecost.prefault({}),
-    existing: z
-      .enum(['refuse', 'take-over'])
-      .default('refuse')
-      .meta({ description: 'What to do about a hand-made role or entry: refuse the run, or complete it in place' }),
+    existing: z.enum(['refuse', 'take-over']).default('refuse').meta({
+      description:
+        'What to do with an existing role or entry that is not ours. refuse: the run fails. take-over: we use it and add what is missing',
+    }),
     allowMemberAccount: z.boolean().default(false),
     wait: Wait.prefault({}),
-    dryRun: z.boolean().default(false).meta({ description: 'Only look and plan; the run ends planned' }),
+    dryRun: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'Only plan: the run changes nothing and ends with the status planned' }),
   })
   .meta({ id: 'OnboardingRequest' });
 
@@ -182,7 +191,7 @@ export const OnboardingRequest = z
 export type OnboardingRequest = z.output<typeof OnboardingRequest>;
 export type OnboardingRequestInput = z.input<typeof OnboardingRequest>;
 
-/** What an offboarding may delete although the run that used it did not make it, or although it is kept by default. */
+/** What an offboarding keeps by default and deletes on request. */
 export const purgeable = ['report', 'data', 'crawler-stack', 'results-bucket', 'payer-role', 'pod-role'] as const;
 
 export const OffboardingRequest = z
@@ -191,12 +200,15 @@ export const OffboardingRequest = z
     cluster: Cluster,
     kubecost: Kubecost.pick({ namespace: true, secretName: true })
       .prefault({})
-      .meta({ id: 'OffboardingTarget', description: 'Where the payer’s entry is published' }),
+      .meta({ id: 'OffboardingTarget', description: 'Where the entry of the payer is published' }),
     purge: z.array(z.enum(purgeable)).default([]).meta({
       description:
-        'What is kept unless it is named here: report, the report definition; data, what AWS delivered, and the bucket if we made it; crawler-stack, results-bucket, payer-role, pod-role, where they were adopted',
+        'What to delete that is kept by default. report: the report definition. data: the delivered data, and the bucket if we created it. crawler-stack, results-bucket, payer-role, pod-role: the adopted ones',
     }),
-    dryRun: z.boolean().default(false).meta({ description: 'Only look and plan; the run ends planned' }),
+    dryRun: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'Only plan: the run changes nothing and ends with the status planned' }),
   })
   .meta({ id: 'OffboardingRequest' });
 

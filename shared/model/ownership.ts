@@ -1,4 +1,4 @@
-/** What we make carries these three tags; what lacks them is not ours to change. */
+/** Value of the tag that marks our resources. We do not change a resource without our tags. */
 export const managedBy = 'kubecost-payer-onboarding';
 
 export interface Owner {
@@ -6,5 +6,5 @@ export interface Owner {
   runId: string;
 }
 
-/** `ours`: this deployment's; `other-deployment`: another one's, refused always; `foreign`: made by someone else. */
+/** `ours`: of this deployment; `other-deployment`: of another one, always refused; `foreign`: without our tags. */
 export type Ownership = 'ours' | 'other-deployment' | 'foreign';

@@ -7,15 +7,15 @@ const CostLine = z
     what: z.string(),
     usd: z.number(),
     per: z.enum(['run', 'month']),
-    assumption: z.string().meta({ description: 'What the figure rests on' }),
+    assumption: z.string().meta({ description: 'The assumption behind the figure' }),
   })
   .meta({ id: 'CostLine' });
 export type CostLine = z.infer<typeof CostLine>;
 
 export const PlannedCost = z
   .object({
-    once: z.number().meta({ description: 'For the run itself' }),
-    perMonth: z.number().meta({ description: 'What the run leaves behind costs every month; negative: what it saves' }),
+    once: z.number().meta({ description: 'Cost of the run itself' }),
+    perMonth: z.number().meta({ description: 'Monthly cost of what the run creates; negative if the run saves cost' }),
     lines: z.array(CostLine),
   })
   .meta({ id: 'PlannedCost', description: `USD, list prices of us-east-1 as of ${prices.asOf}, without free tiers` });
@@ -25,32 +25,32 @@ export const RunPlan = z
   .object({
     changes: z
       .array(z.object({ step: StepNameView, do: z.string(), resource: z.string(), why: z.string() }))
-      .meta({ description: 'What the run would write, in its order' }),
-    refusals: z.array(RunError).meta({ description: 'Everything that would end the run' }),
+      .meta({ description: 'The changes that the run would make, in order' }),
+    refusals: z.array(RunError).meta({ description: 'Every problem that would make the run fail' }),
     notVisible: z
       .array(z.object({ step: StepNameView, willCheck: z.string(), why: z.string() }))
-      .meta({ description: 'What cannot be looked at yet, what will be done then, and why it cannot' }),
-    quotas: z.array(Quota).meta({ description: 'Limits that the changes count towards' }),
+      .meta({ description: 'Steps that cannot check their resources yet, what they will check, and why they cannot' }),
+    quotas: z.array(Quota).meta({ description: 'AWS limits that the changes count towards' }),
     usd: PlannedCost,
     expectedMinutes: z
       .int()
       .nullable()
-      .meta({ description: 'From start to end; null where it cannot be seen whether there is a report to adopt' }),
+      .meta({ description: 'Duration of the run; null if we cannot see whether a report can be adopted' }),
   })
   .meta({
     id: 'RunPlan',
-    description: 'What a run would do. (known after a step) stands for what nobody can tell yet',
+    description: 'What a run would do. “(known after <step>)” replaces a value that does not exist yet',
   });
 export type RunPlan = z.output<typeof RunPlan>;
 
-/** A plan in figures, for whoever looks at many. */
+/** A plan in figures, for lists of many plans. */
 export const PlanSummary = z
   .object({
-    changes: z.int().meta({ description: 'How many' }),
-    refusals: z
-      .array(RunError.pick({ code: true, step: true, actor: true, remedy: true }))
-      .meta({ description: 'Everything that would end the run, each code once, with the first step it ends' }),
-    notVisible: z.array(StepNameView).meta({ description: 'Steps that cannot look yet' }),
+    changes: z.int().meta({ description: 'Number of changes' }),
+    refusals: z.array(RunError.pick({ code: true, step: true, actor: true, remedy: true })).meta({
+      description: 'Every problem that would make the run fail; each code once, with the first step that reports it',
+    }),
+    notVisible: z.array(StepNameView).meta({ description: 'Steps that cannot check their resources yet' }),
     usd: PlannedCost.pick({ once: true, perMonth: true }).meta({ id: 'PlannedTotals' }),
     expectedMinutes: RunPlan.shape.expectedMinutes,
   })

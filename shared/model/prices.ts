@@ -15,21 +15,21 @@ export const prices = {
   glueCrawlDpus: 2,
   s3GbMonth: 0.023,
   athenaTbScanned: 5,
-  /** Athena bills at least so many bytes a query. */
+  /** Athena bills at least this number of bytes per query. */
   athenaMinimumBytes: 10_000_000,
 } as const;
 
-/** What nobody can tell beforehand, so that a reader can put in figures of their own. */
+/** Assumed quantities. A reader can replace them with their own figures. */
 export const assumptions = {
   lambdaMilliseconds: 400,
   lambdaGb: 0.5,
   /** A run record of several kB: each update costs its whole size, indexes included. */
   tableWriteUnits: 8,
-  /** Size of a payer's report and its growth are the customer's own: per GB kept. */
+  /** The size of a report depends on the customer. */
   reportGb: 10,
   /** AWS delivers at least once a day (CUR User Guide, "Creating reports"); each delivery is crawled. */
   crawlsPerMonth: 30,
-  /** Kubecost asks every six hours for the last three days. */
+  /** Kubecost queries the last three days every six hours. */
   queriesPerMonth: 30 * 4 * 2,
   scannedBytesPerQuery: 200_000_000,
 } as const;

@@ -1,7 +1,7 @@
 import { type RunEvent, runEvent } from './run-event.ts';
 import { runErrorOf } from './run-schemas.ts';
 
-/** A run that failed, as the documents show it. */
+/** A failed run, for the documentation. */
 export const exampleEvent: RunEvent = runEvent(
   {
     runId: '01kjq3w5e8f2c9m4x7v1t6s0rz',

@@ -11,39 +11,39 @@ import {
 import { type RunKind, runKinds, type StepName } from './step-names.ts';
 import { clusterArnOf } from './target.ts';
 
-/** How EventBridge files the events; rules match on both. */
+/** Source and detail types of our events; EventBridge rules match on them. */
 export const eventSource = 'kubecost-payer-onboarding';
 export const detailTypes = { run: 'Run Status Change', step: 'Step Status Change' } as const;
 
-/** One transition of a run or of one of its steps, as the event bus carries it: ids, states and codes, never a document. */
+/** One status change of a run or of one of its steps. An event has ids, statuses and codes, never a document. */
 export const RunEvent = z
   .object({
-    id: z.string().meta({ description: 'The same each time this transition is delivered' }),
-    at: Timestamp.meta({ description: 'When the transition happened: UTC, ISO 8601' }),
+    id: z.string().meta({ description: 'Id of the status change; the same each time the event is delivered' }),
+    at: Timestamp.meta({ description: 'Time of the status change: UTC, ISO 8601' }),
     runId: z.string(),
     attempt: z.int(),
     kind: z.enum(runKinds),
-    batchId: z.string().nullable().meta({ description: 'Null for a run that was started by itself' }),
+    batchId: z.string().nullable().meta({ description: 'Null for a run outside a batch' }),
     payerAccountId: z.string(),
     cluster: z.string().meta({ description: 'ARN of the EKS cluster' }),
-    step: StepNameView.nullable().meta({ description: 'Null for a transition of the run itself' }),
+    step: StepNameView.nullable().meta({ description: 'Null for a status change of the run itself' }),
     status: z.enum([...new Set([...runStatuses, ...stepStatuses])]),
-    waitingFor: z.string().nullable().meta({ description: 'Of a step that waits' }),
+    waitingFor: z.string().nullable().meta({ description: 'What the step waits for; null unless it waits' }),
     error: z
       .object({
-        code: z.string().meta({ description: 'Stable; docs/errors.md lists all' }),
-        step: z.string().nullable().meta({ description: 'Null where no step is to blame' }),
+        code: z.string().meta({ description: 'Stable code; docs/errors.md lists all codes' }),
+        step: z.string().nullable().meta({ description: 'The step that failed; null if no step failed' }),
         title: z.string(),
         actor: z.string().meta({ description: 'Who acts' }),
         remedy: z.string(),
       })
       .nullable()
-      .meta({ description: 'Of a failure; the run itself has the details' }),
+      .meta({ description: 'Set after a failure; the run has the details' }),
   })
   .meta({ id: 'RunEvent' });
 export type RunEvent = z.infer<typeof RunEvent>;
 
-/** What every event says of its run. */
+/** The fields of a run that every event has. */
 export interface Subject {
   runId: string;
   attempt: number;
@@ -52,7 +52,7 @@ export interface Subject {
   request: { payerAccountId: string; cluster: Parameters<typeof clusterArnOf>[0]['cluster'] };
 }
 
-/** What a step has come to. */
+/** The new status of a step. */
 export interface StepTransition {
   status: StepRecord['status'];
   waiting?: StepRecord['waiting'] | undefined;
@@ -78,7 +78,7 @@ function event(
 ): RunEvent {
   const { step, status, at } = what;
   return {
-    // A run comes to each status once in an attempt; a step may be taken again, or wait again.
+    // A run has each status once per attempt; a step may run or wait several times.
     id: [runId, attempt, ...(step ? [step, status, at] : ['run', status])].join('/'),
     runId,
     attempt,

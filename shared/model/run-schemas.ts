@@ -4,20 +4,20 @@ import { stepNames } from './step-names.ts';
 
 export const Timestamp = z.iso.datetime().meta({ id: 'Timestamp', description: 'UTC, ISO 8601' });
 
-/** One write: what was done to which resource. The dry run's plan and the run's log are lists of the same records. */
+/** One change of one resource. The plan of a dry run and the log of a run are lists of these records. */
 export const Change = z
   .object({
-    do: z.string().meta({ description: 'verb-object, e.g. create-bucket' }),
-    resource: z.string().meta({ description: 'ARN or name of what is changed' }),
+    do: z.string().meta({ description: 'Verb and object, e.g. create-bucket' }),
+    resource: z.string().meta({ description: 'ARN or name of the changed resource' }),
     note: z.string().optional(),
-    at: Timestamp.optional().meta({ description: 'Absent while only planned' }),
+    at: Timestamp.optional().meta({ description: 'Time of the change; absent in a plan' }),
   })
   .meta({ id: 'Change' });
 export type Change = z.infer<typeof Change>;
 
 export const RunError = z
   .object({
-    code: z.string().meta({ description: 'Stable; docs/errors.md lists all' }),
+    code: z.string().meta({ description: 'Stable code; docs/errors.md lists all codes' }),
     step: z.string().nullable(),
     title: z.string(),
     message: z.string(),
@@ -27,7 +27,7 @@ export const RunError = z
   .meta({ id: 'RunError' });
 export type RunError = z.infer<typeof RunError>;
 
-/** @param step null where no step is to blame */
+/** @param step the step that failed; null if no step failed */
 export function runErrorOf({ code, message }: Pick<KnownError, 'code' | 'message'>, step: string | null): RunError {
   const { title, actor, remedy } = adviceFor(code);
   return { code, step, title, message, actor, remedy };
@@ -38,7 +38,7 @@ export const StepNameView = z.enum(stepNames).meta({ id: 'StepName' });
 export const Quota = z
   .object({
     quota: z.string(),
-    used: z.int().meta({ description: 'Now' }),
+    used: z.int().meta({ description: 'Current usage' }),
     adds: z.int().meta({ description: 'What the run would add' }),
     limit: z.int(),
   })
@@ -51,7 +51,7 @@ export const Waiting = z
     since: Timestamp,
     expectedBy: Timestamp.nullable(),
     deadline: Timestamp,
-    /** When the step looks next. */
+    /** When the step checks next. */
     next: Timestamp,
   })
   .meta({ id: 'Waiting' });
@@ -69,7 +69,7 @@ export const stepStatuses = [
 ] as const;
 type StepStatus = (typeof stepStatuses)[number];
 
-/** A step as the table holds it; `memo` are the step's notes, which no API answer shows. */
+/** A step in the table; `memo` holds the step's own notes, which the API never shows. */
 export interface StepRecord {
   status: StepStatus;
   startedAt?: string;
@@ -81,11 +81,11 @@ export interface StepRecord {
   output?: Record<string, unknown>;
   memo?: Record<string, unknown>;
   error?: RunError;
-  /** Of a dry run: what the step is for, everything it would refuse, and the limits it comes near. */
+  /** Of a dry run: the purpose of the step, every refusal, and the quotas that its changes count towards. */
   preview?: { summary: string; refusals: RunError[]; quotas: Quota[] };
-  /** While an invocation is at work: when the function's time is up at the latest. Until then it may still write. */
+  /** Set while an invocation is active: the time at which the function times out. Until then it may still write. */
   busyUntil?: string;
-  /** The transition that was told last, as `stepTransition` spells it. */
+  /** The last published status change, in the form of `stepTransition`. */
   announced?: string;
 }
 

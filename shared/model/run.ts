@@ -11,16 +11,16 @@ interface Requests {
   offboarding: OffboardingRequest;
 }
 
-/** A run as the table holds it. */
+/** A run in the table. */
 export interface RunRecord<Kind extends RunKind = 'onboarding'> {
   runId: string;
   kind: Kind;
   attempt: number;
-  /** The step this attempt begins with, where it is not the first. */
+  /** The step that this attempt starts with, if it is not the first step. */
   from?: StepName;
   status: RunStatus;
   request: Requests[Kind];
-  /** The batch that started it. */
+  /** The batch of the run. */
   batchId?: string;
   createdAt: string;
   startedAt?: string;
@@ -29,28 +29,28 @@ export interface RunRecord<Kind extends RunKind = 'onboarding'> {
   error?: RunError;
   /** Of a dry run that has ended. */
   planned?: PlanSummary;
-  /** Somebody asked for its end: no step begins any more. */
+  /** Set by a cancel request: no further step starts. */
   cancelRequestedAt?: string;
-  /** Transitions that are still to be told to the event bus, by event id. */
+  /** Events that are not published yet, by event id. */
   outbox?: Record<string, RunEvent>;
-  /** The attempt whose begin was told. */
+  /** The attempt whose start was published. */
   announced?: number;
 }
 
 export type AnyRun = RunRecord | RunRecord<'offboarding'>;
 
-/** A step has left nothing to go on from: in a dry run where it could not tell, else never. */
+/** The output of an earlier step is missing. This happens only in a dry run whose step could not see its resources. */
 export class MissingOutput extends TerminalError {
   readonly step: StepName;
 
   constructor(runId: string, step: StepName) {
-    super('unexpected', `step ${step} has left no readable output in run ${runId}`);
+    super('unexpected', `run ${runId} has no valid output of step ${step}`);
     this.step = step;
   }
 }
 
 /**
- * Output of an earlier step, parsed again at this edge: executions outlive deployments.
+ * Output of an earlier step. It is parsed on each read, because an execution may be older than the deployment.
  * @throws MissingOutput
  */
 export function outputOf<Name extends StepName>(run: Pick<AnyRun, 'runId' | 'steps'>, name: Name): Outputs[Name] {
@@ -63,7 +63,7 @@ export function podRoleOf(run: RunRecord): { podRoleArn: string; serviceAccount:
   return run.request.identity.mode === 'irsa' ? outputOf(run, 'pod-role') : outputOf(run, 'pod-identity');
 }
 
-/** Steps this run does not take: the other identity mode's. */
+/** True for a step of the other identity mode, which this run does not need. */
 export function skips(
   run: Pick<RunRecord, 'kind' | 'request'> | Pick<RunRecord<'offboarding'>, 'kind' | 'request'>,
   name: StepName,

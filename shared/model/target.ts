@@ -1,6 +1,6 @@
 import type { OffboardingRequest } from './onboarding-request.ts';
 
-/** Where an entry is published: what runs for it share is leased and recorded under this name. */
+/** Where an entry is published. Leases and records that the runs of a target share use this name. */
 export interface Target {
   clusterArn: string;
   namespace: string;

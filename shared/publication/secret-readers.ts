@@ -1,7 +1,7 @@
 import { findAccessEntry } from '../cluster/access-entry.ts';
 import { lacks } from '../cluster/access-review.ts';
 import { type CostReader, costReaders } from '../kubecost/installation.ts';
-import { readLandscape } from '../kubecost/read-installation.ts';
+import { readNamespaceWorkloads } from '../kubecost/read-installation.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import { listPods, type Pod } from '../kubernetes/pods.ts';
 import type { Target } from '../model/target.ts';
@@ -31,7 +31,7 @@ export async function listSecretReaders(
   kubernetes: KubernetesClient,
   { namespace, secretName }: Target,
 ): Promise<SecretReader[]> {
-  const landscape = await readLandscape(kubernetes, namespace);
+  const landscape = await readNamespaceWorkloads(kubernetes, namespace);
   const readers = costReaders(landscape, secretName).map(async ({ workload, mount, podSelector, statusService }) => {
     const [kind = '', name = ''] = workload.split('/');
     const found = landscape.workloads.find((one) => one.kind === kind && one.object.metadata.name === name);

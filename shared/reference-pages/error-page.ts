@@ -1,6 +1,6 @@
 import { errorCatalogue } from '../errors/catalogue.ts';
 
-/** docs/errors.md: every failure a user can meet, its actor and its remedy. */
+/** docs/errors.md: every failure that a user can see, with its actor and its remedy. */
 export function renderErrorPage(): string {
   const sections = Object.entries(errorCatalogue).map(
     ([code, { title, actor, remedy }]) => `## ${code}\n\n${title}.\n\nWho acts: ${actor}. ${remedy}\n`,

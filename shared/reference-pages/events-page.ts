@@ -6,7 +6,7 @@ import { StepNameView } from '../model/run-schemas.ts';
 const block = (language: string, text: string) => `\`\`\`${language}\n${text}\n\`\`\``;
 const json = (value: unknown) => block('json', JSON.stringify(value, null, 2));
 
-/** An event as a rule's target gets it. */
+/** An event in the form in which the target of a rule receives it. */
 const delivered = {
   version: '0',
   id: '7bf73129-1428-4cd3-a780-95db273d1602',
@@ -19,16 +19,16 @@ const delivered = {
   detail: exampleEvent,
 };
 
-/** docs/events.md: what the event bus carries, and how to read it. */
+/** docs/events.md: the events on the event bus, and how to subscribe. */
 export function renderEventsPage(): string {
   return `# Events
 
 Generated from shared/model/run-event.ts: npm run generate.
 
-Every transition of a run and of its steps is put on the event bus whose ARN the stack prints as \`EventBusArn\`: source
-\`${eventSource}\`, detail type \`${detailTypes.run}\` for the run itself, \`${detailTypes.step}\` for one of its steps. An
-event holds ids, states and codes, never a document, and of an error no more than its code and the catalogue's advice
-([errors.md](errors.md)); \`GET /v1/runs/{runId}\` has the details.
+Every status change of a run and of its steps is an event on the event bus. The stack output \`EventBusArn\` is the ARN of the
+bus. The source is \`${eventSource}\`. The detail type is \`${detailTypes.run}\` for a run and
+\`${detailTypes.step}\` for a step. An event has ids, statuses and codes, never a document. Its error has only the code
+with the texts of [errors.md](errors.md); \`GET /v1/runs/{runId}\` has the details.
 
 ${json(delivered)}
 
@@ -38,46 +38,46 @@ ${json(delivered)}
 | --- | --- | --- |
 ${fieldsOf(RunEvent).join('\n')}
 
-[openapi.json](openapi.json) has it as the JSON Schema \`RunEvent\`. Fields may be added; ignore what you do not know.
+[openapi.json](openapi.json) has the JSON Schema \`RunEvent\`. Later releases may add fields; ignore unknown fields.
 
-## What to rely on
+## Guarantees
 
-- **At least once.** A transition is written together with its event, and the event is put until the bus has taken it: by the same
-  invocation, by the run's next one, or by the sweeper, which comes every five minutes. So an event may come twice, or late.
-- **\`detail.id\` is the same each time** one transition is delivered, and differs for any other: to de-duplicate, keep the ids you have
-  seen for a day. The bus's own \`id\` is new for each delivery.
-- **No order.** EventBridge keeps none. Sort by \`attempt\` and \`at\`, or take an event as a hint and read the run.
-- A step's \`running\` comes together with the first it comes to, since both are told by the invocation that wrote the second.
-- A wait is told once for what it waits for, not for each look. An error that is tried again is not told. A step that does not apply
-  is \`skipped\` from the start and never told of. A run that is taken back at once because another one is active may have told that it
-  was \`queued\`.
+- **At least once.** A status change and its event are written together. The same invocation publishes the event; if that fails, the
+  next invocation of the run or the sweeper does, which runs every five minutes. So an event may arrive twice, or late.
+- **\`detail.id\` identifies the status change.** It is the same in every delivery of one status change. To remove duplicates, keep the
+  ids of the last day. The \`id\` of the bus is new for each delivery.
+- **No order.** EventBridge does not guarantee an order. Sort by \`attempt\` and \`at\`, or use an event as a signal to read the run.
+- The event \`running\` of a step is published together with the next event of the step, because one invocation publishes both.
+- A wait has one event for each reason, not one for each check. An error that is retried has no event. A step that does not apply is
+  \`skipped\` from the start and has no event. If a request is refused because another run is active, its run may have an event
+  \`queued\` although the run no longer exists.
 
 ## Subscribe
 
-A rule on the bus, for runs that have ended:
+This rule on the bus matches runs that have ended:
 
 ${json({ source: [eventSource], 'detail-type': [detailTypes.run], detail: { status: ['succeeded', 'failed', 'cancelled'] } })}
 
-For all of one batch, \`"detail": { "batchId": ["…"] }\`; for one payer, \`"detail": { "payerAccountId": ["…"] }\`.
+For one batch, use \`"detail": { "batchId": ["…"] }\`; for one payer, \`"detail": { "payerAccountId": ["…"] }\`.
 
-From another account: let that account's rules onto the bus, or forward to a bus of its own.
+To subscribe from another account, allow that account to create rules on the bus, or forward the events to a bus in that account.
 
 ${block(
   'sh',
-  `# In the hub's account: a rule that forwards to the bus of account 333344445555, by a role that may put events there.
+  `# In the account of the deployment: a rule that forwards events to account 333344445555. The role may put events on its bus.
 aws events put-rule --event-bus-name <EventBusArn> --name to-finance --event-pattern '{"source":["${eventSource}"]}'
 aws events put-targets --event-bus-name <EventBusArn> --rule to-finance --targets \\
   'Id=finance,Arn=arn:aws:events:eu-west-1:333344445555:event-bus/finance,RoleArn=arn:aws:iam::999900001111:role/to-finance'
-# In account 333344445555: let the hub's account put events there.
+# In account 333344445555: allow the account of the deployment to put events on the bus.
 aws events put-permission --event-bus-name finance --statement-id hub --action events:PutEvents --principal 999900001111`,
 )}
 
-The parameter \`failureEmail\` makes such a rule for you: a mail for each run that fails, once its recipient has confirmed the
-subscription.
+The deployment parameter \`failureEmail\` creates such a rule: it sends an e-mail for each failed run, after the recipient has
+confirmed the subscription.
 `;
 }
 
-/** A row for each field; of an object's fields too, by their path. */
+/** One row per field, and one per field of an object, with its path. */
 function fieldsOf(schema: z.ZodObject, path = ''): string[] {
   return Object.entries(schema.shape).flatMap(([name, field]) => {
     const type = field as z.ZodType;

@@ -1,5 +1,5 @@
 import { TerminalError } from '../errors/errors.ts';
-import { Refusal } from '../errors/problem.ts';
+import { RequestRefusal } from '../errors/problem.ts';
 import type { AnyRun } from '../model/run.ts';
 import { endedStatuses } from '../model/run-schemas.ts';
 import { iso, now } from '../platform/clock.ts';
@@ -9,9 +9,9 @@ import { pendingIndex, readRun } from './run-table.ts';
 import { updateRun, whileActive } from './run-table-update.ts';
 
 /**
- * Stops a run for good. From the first write on no step begins any more; the run is `cancelled` once the steps that are at work have
- * recorded what they did, which may be a minute later. Safe to repeat: whatever a crash leaves out, a repeat or the sweeper does.
- * @throws Refusal run-ended
+ * Cancels a run. After the first write no further step starts. The status becomes `cancelled` when the active steps have recorded their
+ * changes, which takes up to a minute. Safe to repeat: a repeat or the sweeper completes what a crash left out.
+ * @throws RequestRefusal run-ended
  */
 export async function cancelRun(run: AnyRun): Promise<AnyRun> {
   const asked = await askForEnd(run);
@@ -22,7 +22,8 @@ export async function cancelRun(run: AnyRun): Promise<AnyRun> {
 
 async function askForEnd(run: AnyRun): Promise<AnyRun> {
   if (run.status === 'cancelled') return run;
-  if (endedStatuses.includes(run.status)) throw new Refusal('run-ended', `The run has ended ${run.status}.`);
+  if (endedStatuses.includes(run.status))
+    throw new RequestRefusal('run-ended', `The run has already ended with the status ${run.status}.`);
   if (run.cancelRequestedAt !== undefined) return run;
   const asked = await updateRun(
     run,
@@ -32,12 +33,12 @@ async function askForEnd(run: AnyRun): Promise<AnyRun> {
     ],
     whileActive(run.attempt),
   );
-  // It has ended, or begun another attempt, since it was read.
+  // The run has ended or started another attempt since it was read.
   return asked ?? askForEnd(await readAgain(run));
 }
 
 async function readAgain({ runId }: AnyRun): Promise<AnyRun> {
   const run = await readRun(runId);
-  if (!run) throw new TerminalError('unexpected', `run ${runId} is gone`);
+  if (!run) throw new TerminalError('unexpected', `run ${runId} is missing in the table`);
   return run;
 }

@@ -10,29 +10,29 @@ import { endRun, isAtWork, isCancelling } from './end.ts';
 import { releaseLock } from './lock.ts';
 import { announce, hasNews } from './publish-events.ts';
 
-/** Why an execution ended before its work was done, as far as can be told from outside the steps. */
+/** Why an execution ended early, as seen from outside the steps. */
 export interface Failure {
   code: 'step-crashed' | 'execution-stopped';
   message: string;
 }
 
 /**
- * The one way a run ends: the administrator's window closed, status set once, lock released. Safe to repeat. A run that is to be cancelled stays
- * as it is while one of its steps may still write: that one's end, or the sweeper, ends it.
+ * Ends a run: closes its administrator window, sets the status once, releases the lock. Safe to repeat. A cancelled run stays active
+ * while one of its steps may still write; the end of that step, or the sweeper, ends the run.
  */
 export async function closeRun(run: AnyRun, failure?: Failure): Promise<void> {
   if (isCancelling(run) && isAtWork(run)) return;
   try {
     await closeWindowOf(run);
   } finally {
-    // A cluster that does not answer must not keep the run from ending.
+    // The run must end even if the cluster does not answer.
     const ended = await setEnd(run, failure);
     await releaseLock(run);
     if (ended && hasNews(ended)) await announce(ended);
   }
 }
 
-/** The run as it ended; undefined if somebody else is ending it right now. */
+/** The ended run; undefined if another invocation is ending it. */
 async function setEnd(run: AnyRun, failure?: Failure): Promise<AnyRun | undefined> {
   if (endedStatuses.includes(run.status)) return run;
   const { status, error } = endOf(run, failure);
@@ -41,7 +41,7 @@ async function setEnd(run: AnyRun, failure?: Failure): Promise<AnyRun | undefine
   return ended;
 }
 
-/** Whatever a step fails over after somebody has asked for the end, the stop itself may be the cause. */
+/** A failure after a cancel request is ignored, because the cancel itself may have caused it. */
 function endOf(run: AnyRun, failure?: Failure): { status: AnyRun['status']; error?: RunError } {
   if (isCancelling(run)) return { status: 'cancelled' };
   if (failure) return { status: 'failed', error: failureOf(run, failure) };
@@ -49,8 +49,8 @@ function endOf(run: AnyRun, failure?: Failure): { status: AnyRun['status']; erro
 }
 
 /**
- * What the failing step recorded; else the error that was retried in vain, which the state machine quotes, for another branch's step may
- * hold one that is about to pass; else what the state machine saw, of the step that was running.
+ * The error that the failed step recorded; otherwise the recorded error that the state machine quotes after its last retry (another
+ * branch may have recorded an error that a retry resolves); otherwise what the state machine reports, for the step that was running.
  */
 function failureOf(run: AnyRun, failure: Failure): RunError {
   const records = stepNames.flatMap((name) => run.steps[name] ?? []);
@@ -62,7 +62,7 @@ function failureOf(run: AnyRun, failure: Failure): RunError {
   return runErrorOf(failure, failure.code === 'step-crashed' && others.length === 0 ? (running ?? null) : null);
 }
 
-/** The state machine retries what may soon work. A cluster that we can no longer enter keeps its mark, and the sweeper tries again. */
+/** If the cluster denies access, the window stays marked and the sweeper tries again. The state machine retries a retryable error. */
 async function closeWindowOf(run: AnyRun): Promise<void> {
   const clusterArn = clusterArnOf(run.request);
   const window = await readWindow(clusterArn);

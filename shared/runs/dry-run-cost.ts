@@ -4,12 +4,12 @@ import type { AnyRun, RunRecord } from '../model/run.ts';
 import type { StepName } from '../model/step-names.ts';
 import { outputs } from '../model/step-outputs.ts';
 
-/** What a run of minutes takes, as `npm run bench` measures it, rounded up. */
+/** Usage of a run without a long wait, measured by `npm run bench` and rounded up. */
 const work = {
   onboarding: { transitions: 110, invocations: 45, tableWrites: 170 },
   offboarding: { transitions: 60, invocations: 25, tableWrites: 90 },
 } as const;
-/** One more look at a delivery that has not come: wait, task, choice. */
+/** One more check for a delivery: wait, task, choice. */
 const poll = { transitions: 3, invocations: 1, tableWrites: 2 } as const;
 const deliveryHours = 24;
 
@@ -18,7 +18,7 @@ export function plannedCost(run: AnyRun): PlannedCost {
   return { once: sumOf(lines, 'run'), perMonth: sumOf(lines, 'month'), lines };
 }
 
-/** True unless the run saw that the report's first delivery is there. */
+/** True unless the run has seen the first delivery of the report. */
 export function awaitsDelivery({ steps }: Pick<AnyRun, 'steps'>): boolean {
   return steps['first-delivery']?.status !== 'succeeded';
 }
@@ -38,7 +38,7 @@ function orchestration(run: AnyRun): CostLine[] {
       'run',
       transitions * prices.stateTransition,
       polls > 0
-        ? `${transitions} state transitions: a first delivery after ${deliveryHours} hours, looked for every ${run.kind === 'onboarding' ? run.request.wait.intervalMinutes : 0} minutes`
+        ? `${transitions} state transitions: a first delivery after ${deliveryHours} hours, checked every ${run.kind === 'onboarding' ? run.request.wait.intervalMinutes : 0} minutes`
         : `${transitions} state transitions`,
     ),
     line(
@@ -56,18 +56,18 @@ function orchestration(run: AnyRun): CostLine[] {
   ];
 }
 
-/** What cannot be seen yet is taken to be made. */
+/** A resource that cannot be seen yet is assumed to be created. */
 function onboardingLines({ steps }: RunRecord): CostLine[] {
   const isPlanned = (name: StepName) => steps[name]?.status !== 'succeeded';
   const choice = outputs['report-choice'].safeParse(steps['report-choice']?.output).data?.choice;
   const isCreated = choice !== 'adopt' && isPlanned('cur-report');
   return [
     ...(isPlanned('crawler-table') ? [crawls(1, 'run')] : []),
-    queries(2, 'run', 'the two queries of the proof'),
+    queries(2, 'run', 'the two queries of the smoke query step'),
     ...(isPlanned('crawler-stack') ? [crawls(assumptions.crawlsPerMonth, 'month')] : []),
     ...(isCreated ? [storage(1)] : []),
     ...(isPlanned('publish')
-      ? [queries(assumptions.queriesPerMonth, 'month', 'the consumer asks every six hours')]
+      ? [queries(assumptions.queriesPerMonth, 'month', 'the consumer queries every six hours')]
       : []),
   ];
 }
@@ -78,7 +78,7 @@ function offboardingLines({ request, steps }: RunRecord<'offboarding'>): CostLin
     ...(plans('remove-crawler-stack') ? [crawls(-assumptions.crawlsPerMonth, 'month')] : []),
     ...(plans('remove-report') && request.purge.includes('data') ? [storage(-1)] : []),
     ...(plans('remove-entry')
-      ? [queries(-assumptions.queriesPerMonth, 'month', 'the consumer asked every six hours')]
+      ? [queries(-assumptions.queriesPerMonth, 'month', 'the consumer queried every six hours')]
       : []),
   ];
 }
@@ -99,7 +99,7 @@ function storage(sign: 1 | -1): CostLine {
     'S3, the report',
     'month',
     sign * reportGb * prices.s3GbMonth,
-    `${reportGb} GB kept; it grows by the month`,
+    `${reportGb} GB stored; it grows every month`,
   );
 }
 
@@ -127,7 +127,7 @@ function sumOf(lines: readonly CostLine[], per: CostLine['per']): number {
   return rounded(lines.reduce((sum, next) => sum + (next.per === per ? next.usd : 0), 0));
 }
 
-/** To a millionth: the smallest line is some ten of them. */
+/** To a millionth of a dollar: the smallest line is about ten of these. */
 function rounded(usd: number): number {
   return Math.round(usd * 1e6) / 1e6;
 }

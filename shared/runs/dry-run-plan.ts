@@ -3,7 +3,7 @@ import type { AnyRun } from '../model/run.ts';
 import { type StepName, stepNamesOf } from '../model/step-names.ts';
 import { awaitsDelivery, plannedCost } from './dry-run-cost.ts';
 
-/** Of a dry run, from its record alone; as far as it has come. Null for any other run. */
+/** The plan of a dry run so far, from its record alone. Null for any other run. */
 export function planOf(run: AnyRun): RunPlan | null {
   if (!run.request.dryRun) return null;
   const steps = stepNamesOf[run.kind].flatMap((name) => {
@@ -29,7 +29,7 @@ export function planOf(run: AnyRun): RunPlan | null {
   };
 }
 
-/** Undefined unless it was a dry run. */
+/** Undefined unless the run is a dry run. */
 export function planSummaryOf(run: AnyRun): PlanSummary | undefined {
   const plan = planOf(run);
   if (!plan) return undefined;
@@ -45,9 +45,9 @@ export function planSummaryOf(run: AnyRun): PlanSummary | undefined {
   };
 }
 
-/** Up to a day until AWS has delivered (CUR User Guide, "Creating reports"). */
+/** AWS delivers within a day (CUR User Guide, "Creating reports"). */
 const deliveryMinutes = 24 * 60;
-/** What is made or looked at takes seconds each; a stack and a crawl take some minutes, of which AWS decides. */
+/** Most steps take seconds. A stack and a crawl take some minutes, which depend on AWS. */
 const fewMinutes = 5;
 
 function expectedMinutes(run: AnyRun): number | null {

@@ -9,7 +9,7 @@ import { planSummaryOf } from './dry-run-plan.ts';
 import { releaseLock } from './lock.ts';
 import { statusWrites, updateRun, whileActive } from './run-table-update.ts';
 
-/** Sets the end of a run once; undefined if it had ended before or another attempt is the current one. */
+/** Ends a run once; undefined if it has ended already or has a newer attempt. */
 export function endRun(run: AnyRun, status: RunStatus, error?: RunError): Promise<AnyRun | undefined> {
   const at = iso(now());
   return updateRun(
@@ -23,14 +23,14 @@ export function endRun(run: AnyRun, status: RunStatus, error?: RunError): Promis
     ],
     whileActive(run.attempt),
     [
-      // The first step may have died between its two writes.
+      // The first step may have crashed between its two writes.
       ...(run.status === 'running' && run.announced !== run.attempt ? [runEvent(run, 'running', at)] : []),
       runEvent(run, status, at, error),
     ],
   );
 }
 
-/** True while an invocation may still write for the run: its end is recorded, or its time has run out. */
+/** True while an invocation may still write for the run: until its end is recorded, or the function has timed out. */
 export function isAtWork({ steps }: Pick<AnyRun, 'steps'>): boolean {
   return Object.values(steps).some(({ busyUntil }) => busyUntil !== undefined && Date.parse(busyUntil) > now());
 }
@@ -41,9 +41,9 @@ export function isCancelling({ status, cancelRequestedAt }: Pick<AnyRun, 'status
 }
 
 /**
- * Ends a run that is to be cancelled, once none of its steps can still write. Undefined if one can, or if the run is the cluster's
- * administrator, for only `close` can shut that window.
- * @param run as it was read after its end was asked for: no step begins since then
+ * Ends a cancelled run when none of its steps can write any more. Undefined if one can, or if the run has an administrator window,
+ * which only `close` can close.
+ * @param run as read after the cancel request: no step has started since then
  */
 export async function settleCancel(run: AnyRun): Promise<AnyRun | undefined> {
   if (!isCancelling(run) || isAtWork(run)) return undefined;

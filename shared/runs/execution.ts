@@ -12,11 +12,11 @@ import type { AnyRun } from '../model/run.ts';
 import type { RunKind } from '../model/step-names.ts';
 import { readSettings } from '../platform/settings.ts';
 
-/** What names an execution and decides its input. */
+/** The fields that give an execution its name and input. */
 export type Startable = Pick<AnyRun, 'runId' | 'attempt' | 'from' | 'batchId'> &
   ({ kind: 'onboarding'; request: OnboardingRequest } | { kind: 'offboarding'; request: OffboardingRequest });
 
-/** The name is the run's and attempt's own: Step Functions starts it once, however often this is called. */
+/** Each attempt has its own execution name, so Step Functions starts it once even if this is called several times. */
 export async function startExecution(run: Startable): Promise<void> {
   const { runId, attempt, from = 'preflight' } = run;
   const input =
@@ -35,11 +35,11 @@ export async function startExecution(run: Startable): Promise<void> {
 }
 
 /**
- * Nothing begins any more; an invocation that is at work goes on to its end. One that was never started, or ended long ago (Step Functions
- * forgets after 90 days), needs no stopping, and one that has ended stays as it is.
+ * No further invocation starts; an active one continues to its end. Does nothing for an execution that has ended, was never started, or
+ * was deleted (Step Functions keeps executions for 90 days).
  */
 export async function stopExecution({ kind, runId, attempt }: Pick<AnyRun, 'kind' | 'runId' | 'attempt'>) {
-  // StartExecution answers an ARN of this form (API reference); nothing else would have to remember it.
+  // StartExecution returns an ARN of this form (API reference), so we do not store it.
   const executionArn = `${machineArn(kind).replace(':stateMachine:', ':execution:')}:${runId}-${attempt}`;
   try {
     await hubClient(SFNClient).send(new StopExecutionCommand({ executionArn, error: 'Cancelled' }));
@@ -50,6 +50,6 @@ export async function stopExecution({ kind, runId, attempt }: Pick<AnyRun, 'kind
 
 function machineArn(kind: RunKind): string {
   const arn = readSettings().stateMachineArns[kind];
-  if (!arn) throw new TerminalError('unexpected', `no state machine is configured for an ${kind}`);
+  if (!arn) throw new TerminalError('unexpected', `no state machine ARN is configured for an ${kind}`);
   return arn;
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { RetryableError } from '../errors/errors.ts';
-import { Refusal } from '../errors/problem.ts';
+import { RequestRefusal } from '../errors/problem.ts';
 import type { AnyRun } from '../model/run.ts';
 import { now } from '../platform/clock.ts';
 import { deleteItem, putItem, readItem } from '../table/document-table.ts';
@@ -16,7 +16,7 @@ const itemKey = (key: string) => ({ pk: `key#${key}`, sk: 'key' });
 
 export const KeyItem = z.looseObject({ runId: z.string(), createdAt: z.string(), requestHash: z.string() });
 
-/** Binds the key to `fresh`, or answers what an earlier request with this key and body bound it to. @throws Refusal */
+/** Binds the key to `fresh`, or answers what an earlier request with this key and body bound it to. @throws RequestRefusal */
 export async function claimKey(key: string, request: object, fresh: Claim): Promise<Claim> {
   const requestHash = hashOf(request);
   const at = now();
@@ -32,11 +32,14 @@ export async function claimKey(key: string, request: object, fresh: Claim): Prom
     const item = await readItem(itemKey(key), KeyItem);
     if (!item) continue;
     if (item.requestHash !== requestHash) {
-      throw new Refusal('idempotency-key-reused', 'This Idempotency-Key was sent with another body within 24 hours.');
+      throw new RequestRefusal(
+        'idempotency-key-reused',
+        'This Idempotency-Key was sent with another body in the last 24 hours.',
+      );
     }
     return { runId: item.runId, createdAt: item.createdAt };
   }
-  throw new RetryableError('aws-unavailable', 'the idempotency key changes hands too quickly');
+  throw new RetryableError('aws-unavailable', 'other requests claim and release the idempotency key at the same time');
 }
 
 /** Takes a key back whose run was refused, so that the same request may be sent again. */

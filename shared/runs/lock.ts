@@ -28,7 +28,10 @@ export async function takeLock(run: Locked): Promise<'taken' | AnyRun> {
     if (holder) return holder;
     replaceable = holderId;
   }
-  throw new RetryableError('aws-unavailable', `the lock of run ${run.runId} changes hands too quickly`);
+  throw new RetryableError(
+    'aws-unavailable',
+    `other runs take and release the lock of run ${run.runId} at the same time`,
+  );
 }
 
 /** Another run that works on the same payer and target now; undefined if there is none. */

@@ -11,37 +11,37 @@ import { absent, allOf, anyOf, differs, exists, hasSize, isOneOf, type Write } f
 import { pendingIndex } from './run-table.ts';
 import { updateRun } from './run-table-update.ts';
 
-/** What PutEvents takes in one call (API reference), and less than a tenth of the 256 kB it takes: an event has about 1 kB. */
+/** Limit of entries per PutEvents call (API reference). An event has about 1 kB, so 10 stay far below the limit of 256 kB. */
 const entriesPerCall = 10;
-/** All calls of one announcement together. A bus that does not answer must not use up the function's time. */
+/** Time limit of all calls together. A bus that does not answer must not use up the time of the function. */
 const patienceMs = 5_000;
 
-/** Whose news is this old has nobody at work to tell it. */
+/** If an event is this old, no invocation of its run is active. */
 const overdueMs = 2 * 60_000;
 
-/** Tries once more, for a connection that the frozen function has lost; what then fails waits in the outbox. */
+/** Retries once, because a frozen function loses its connections. After a second failure the event stays in the outbox. */
 class BusClient extends EventBridgeClient {
   constructor(config: ClientConfig) {
     super({ ...config, maxAttempts: 2 });
   }
 }
 
-/** True if the run has transitions that the bus may not know. */
+/** True if the run has events that may not be published yet. */
 export function hasNews({ outbox = {} }: Pick<AnyRun, 'outbox'>): boolean {
   return Object.keys(outbox).length > 0;
 }
 
-/** True if the sweeper is to announce the run: of what is still to be told the oldest is old, or nothing is and the run is pending all the same. */
+/** True if the sweeper has to publish the run's events: the oldest one is overdue, or the run is pending without events. */
 export function isOverdue({ outbox = {} }: Pick<AnyRun, 'outbox'>): boolean {
   const oldest = Object.values(outbox).sort(byTime)[0];
   return !oldest || now() - Date.parse(oldest.at) >= overdueMs;
 }
 
 /**
- * Puts what the run's outbox holds on the event bus, and takes from the outbox what the bus has. Never throws, for no step and no run may
- * fail by it: what is left the next invocation tells, or the sweeper.
- * @param run as a write or a consistent read answered it
- * @returns false if something is left
+ * Publishes the events of the run's outbox and removes them from the outbox. Never throws, because no step and no run may fail for
+ * this reason: the next invocation or the sweeper publishes the rest.
+ * @param run from a write or a consistent read
+ * @returns false if events remain in the outbox
  */
 export async function announce(run: AnyRun): Promise<boolean> {
   const fields = { runId: run.runId, step: 'announce' };
@@ -54,18 +54,18 @@ export async function announce(run: AnyRun): Promise<boolean> {
       await forget(run, outbox, told);
       outbox = without(outbox, told);
       if (refusal) {
-        log('not told yet', { ...fields, left: Object.keys(outbox).length, detail: refusal });
+        log('events not published', { ...fields, left: Object.keys(outbox).length, detail: refusal });
         return false;
       }
     } while (Object.keys(outbox).length > 0);
     return true;
   } catch (error) {
-    log('not told yet', { ...fields, left: Object.keys(outbox).length, detail: classify(error).message });
+    log('events not published', { ...fields, left: Object.keys(outbox).length, detail: classify(error).message });
     return false;
   }
 }
 
-/** @returns the events the bus took, and why it did not take the others: the call succeeds also where it takes none (API reference). */
+/** @returns the published events, and the reason for the others: the call succeeds even if every entry fails (API reference). */
 async function put(
   events: readonly RunEvent[],
   abortSignal: AbortSignal,
@@ -86,21 +86,21 @@ async function put(
   );
   const told = events.filter((_, index) => Entries[index]?.EventId !== undefined);
   if (told.length === events.length) return { told };
-  return { told, refusal: Entries.find(({ ErrorCode }) => ErrorCode)?.ErrorCode ?? 'no answer for an entry' };
+  return { told, refusal: Entries.find(({ ErrorCode }) => ErrorCode)?.ErrorCode ?? 'no result for an entry' };
 }
 
-/** Takes from the outbox what was told. */
+/** Removes the published events from the outbox. */
 async function forget(run: AnyRun, outbox: Record<string, RunEvent>, told: readonly RunEvent[]): Promise<void> {
   if (told.length === Object.keys(outbox).length && (await settle(run, told))) return;
   if (told.length === 0) return;
   const left = await updateRun(run, removals(told), exists('runId'));
-  // Parallel branches may have told the same, each of them thinking that the other's news was left.
+  // Parallel branches may have published the same events, and each has seen those of the other in the outbox.
   if (left && !hasNews(left)) await settle(left, []);
 }
 
 /**
- * The run stops being pending, if its outbox holds exactly what was told and it leaves the sweeper nothing else to do: it is neither
- * queued nor to be cancelled.
+ * The run is no longer pending if its outbox holds exactly the published events and the sweeper has nothing else to do for it: it is
+ * neither queued nor being cancelled.
  */
 function settle(run: AnyRun, told: readonly RunEvent[]): Promise<AnyRun | undefined> {
   const isSettled = allOf(
@@ -120,7 +120,7 @@ function without(outbox: Record<string, RunEvent>, told: readonly RunEvent[]): R
   return Object.fromEntries(Object.entries(outbox).filter(([id]) => !told.some((event) => event.id === id)));
 }
 
-/** The bus keeps no order; what reads the events one by one still likes them in theirs. */
+/** Oldest first. The bus does not guarantee an order; this is a help for readers of single events. */
 function byTime(one: RunEvent, other: RunEvent): number {
   return Date.parse(one.at) - Date.parse(other.at);
 }

@@ -1,5 +1,5 @@
 import { RetryableError } from '../errors/errors.ts';
-import { Refusal } from '../errors/problem.ts';
+import { RequestRefusal } from '../errors/problem.ts';
 import type { AnyRun } from '../model/run.ts';
 import { runEvent } from '../model/run-event.ts';
 import { endedStatuses, type StepRecord } from '../model/run-schemas.ts';
@@ -14,9 +14,10 @@ import { statusWrites, updateRun } from './run-table-update.ts';
 import { completeStart, runActive } from './start.ts';
 
 /**
- * A new attempt of a run that has failed, was cancelled, or ended with less than the consumer's own word: finished steps only look, the
- * others are taken. Record, lock, execution, in this order, as at a start: a repeat or the sweeper goes on where a crash stopped it.
- * @throws Refusal run-not-retryable, run-active
+ * Starts a new attempt of a run that has failed, was cancelled, or succeeded without a connection status of the consumer. Finished steps
+ * only check their resources. Writes the record and the lock, then starts the execution, in this order as in `startRun`: a repeat or the
+ * sweeper continues where a crash stopped it.
+ * @throws RequestRefusal run-not-retryable, run-active
  */
 export async function retryRun(run: AnyRun): Promise<AnyRun> {
   const isRetried = run.attempt > 1 && !endedStatuses.includes(run.status) && !isCancelling(run);
@@ -29,7 +30,7 @@ export async function retryRun(run: AnyRun): Promise<AnyRun> {
 
 async function queueAgain(run: AnyRun): Promise<AnyRun> {
   const from = whereFrom(run);
-  // Asked before anything is written: the history of a run that cannot have its lock stays as it is.
+  // Checked before anything is written: a run that cannot get its lock keeps its history.
   const rival = run.request.dryRun ? undefined : await readRival(run);
   if (rival) throw runActive(rival);
   const attempt = run.attempt + 1;
@@ -49,42 +50,42 @@ async function queueAgain(run: AnyRun): Promise<AnyRun> {
   if (queued) return queued;
   const current = await readRun(run.runId);
   if (current && current.attempt > run.attempt && !endedStatuses.includes(current.status)) return current;
-  throw new RetryableError('aws-unavailable', `run ${run.runId} changes while it is retried`);
+  throw new RetryableError('aws-unavailable', `run ${run.runId} changed during the retry`);
 }
 
-/** The step a new attempt begins with; undefined for the first. @throws Refusal */
+/** The step that the new attempt starts with; undefined for the first step. @throws RequestRefusal */
 function whereFrom(run: AnyRun): StepName | undefined {
   switch (run.status) {
     case 'failed':
     case 'cancelled':
       return undefined;
     case 'succeeded': {
-      if (run.kind === 'offboarding') throw notRetryable('The offboarding has succeeded: nothing is left to do.');
+      if (run.kind === 'offboarding') throw notRetryable('The offboarding has succeeded. There is nothing to retry.');
       const verdict = outputs['load-proof'].safeParse(run.steps['load-proof']?.output).data?.verdict;
       if (verdict === 'pending') return 'load-proof';
-      // What has been installed since has to be found first.
+      // A workload may have been installed since then.
       if (verdict === 'not-installed') return 'discovery';
       throw notRetryable(
-        'The run has succeeded and the consumer says that the connection works: nothing is left to do.',
+        'The run has succeeded and the consumer reports that the connection works. There is nothing to retry.',
       );
     }
     case 'planned':
-      throw notRetryable('The run was a dry run and has ended planned: start it again.');
+      throw notRetryable('The run is a dry run and has ended with the status planned. Start a new run.');
     case 'queued':
     case 'running':
       throw notRetryable(
         isCancelling(run)
-          ? 'The run is being cancelled: retry it when it has ended.'
-          : `The run is ${run.status}: only a run that has ended can be retried.`,
+          ? 'The run is being cancelled. Retry it when its status is cancelled.'
+          : `The run has the status ${run.status}. Only a run that has ended can be retried.`,
       );
   }
 }
 
-function notRetryable(reason: string): Refusal {
-  return new Refusal('run-not-retryable', reason);
+function notRetryable(reason: string): RequestRefusal {
+  return new RequestRefusal('run-not-retryable', reason);
 }
 
-/** What has succeeded stays as it is; what an attempt is to begin with, and what did not come to its end, is pending. */
+/** Succeeded steps stay as they are. The step that the attempt starts with, and every unfinished step, become pending. */
 function stepsAgain({ steps, request }: AnyRun, from: StepName | undefined): AnyRun['steps'] {
   const again = ([name, record]: [string, StepRecord]): [string, StepRecord] => {
     const isDone = ['succeeded', 'skipped'].includes(record.status) && (from === undefined || name !== 'load-proof');
@@ -92,7 +93,7 @@ function stepsAgain({ steps, request }: AnyRun, from: StepName | undefined): Any
     const pending: StepRecord = {
       status: 'pending',
       invocations,
-      // Of a dry run they were only planned.
+      // The changes of a dry run were only planned.
       changes: request.dryRun ? [] : changes,
       warnings: [],
       ...(output && { output }),

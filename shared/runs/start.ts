@@ -1,5 +1,5 @@
 import { RetryableError } from '../errors/errors.ts';
-import { Refusal } from '../errors/problem.ts';
+import { RequestRefusal } from '../errors/problem.ts';
 import { runLink } from '../model/links.ts';
 import type { OffboardingRequest, OnboardingRequest } from '../model/onboarding-request.ts';
 import type { AnyRun } from '../model/run.ts';
@@ -14,13 +14,13 @@ import { claimKey, releaseKey } from './idempotency-key.ts';
 import { takeLock } from './lock.ts';
 import { createRun, deleteQueuedRun, type NewRun, readRun } from './run-table.ts';
 
-/** What a run is asked to do. */
+/** The kind and the request of a run. */
 export type Assignment =
   { kind: 'onboarding'; request: OnboardingRequest } | { kind: 'offboarding'; request: OffboardingRequest };
 
 /**
- * Starts a run: idempotency key, run item, lock, execution, in this order. Each is written only if it is not there yet, so a repeat
- * with the same key goes on wherever a crash stopped the first request.
+ * Starts a run. Writes the idempotency key, the run item and the lock, then starts the execution, in this order. Each is written only
+ * if it does not exist yet, so that a repeat with the same key continues where a crash stopped the first request.
  */
 export async function startRun(assignment: Assignment, idempotencyKey?: string): Promise<AnyRun> {
   const at = now();
@@ -37,19 +37,18 @@ export async function startRun(assignment: Assignment, idempotencyKey?: string):
     const active = await completeStart(known ?? run);
     if (active) throw runActive(active);
   } catch (error) {
-    if (error instanceof Refusal && idempotencyKey !== undefined) await releaseKey(idempotencyKey, run.runId);
+    if (error instanceof RequestRefusal && idempotencyKey !== undefined) await releaseKey(idempotencyKey, run.runId);
     throw error;
   }
   const started = await readRun(run.runId);
-  if (!started)
-    throw new RetryableError('aws-unavailable', `run ${run.runId} was taken back by a simultaneous request`);
+  if (!started) throw new RetryableError('aws-unavailable', `a simultaneous request deleted run ${run.runId}`);
   return started;
 }
 
 /**
- * The second half of a start, also for a queued run that a crash left without lock or execution. Answers the run that has the lock
- * instead, if another one does; then this run is taken back, or, if it has a history or counts in a batch, ends failed. A dry run writes
- * nothing and needs no lock.
+ * Takes the lock and starts the execution; also for a queued run that a crash left without them. If another run has the lock, returns
+ * that run. This run is then deleted, or, if it has earlier attempts or belongs to a batch, ends as failed. A dry run writes nothing and
+ * needs no lock.
  */
 export async function completeStart(run: Startable): Promise<AnyRun | undefined> {
   const holder = run.request.dryRun ? 'taken' : await takeLock(run);
@@ -59,7 +58,7 @@ export async function completeStart(run: Startable): Promise<AnyRun | undefined>
   }
   if (run.attempt === 1 && run.batchId === undefined) await deleteQueuedRun(run.runId);
   else await endAgain(run, holder);
-  // Its own request may have crashed right before this call, and nobody else would notice for minutes.
+  // The request of the other run may have crashed before this call; the sweeper would need minutes to notice.
   if (holder.status === 'queued') await startExecution(holder);
   return holder;
 }
@@ -70,16 +69,16 @@ async function endAgain({ runId, attempt }: Startable, holder: AnyRun): Promise<
   await endRun(run, 'failed', runErrorOf({ code: 'run-active', message: runActive(holder).message }, null));
 }
 
-/** The request is refused for the sake of the run that works on its payer and target. */
-export function runActive({ runId, status }: AnyRun): Refusal {
-  return new Refusal('run-active', `Run ${runId} for this payer and target is ${status}.`, {
+/** The refusal of a request whose payer and target have an active run. */
+export function runActive({ runId, status }: AnyRun): RequestRefusal {
+  return new RequestRefusal('run-active', `Run ${runId} for this payer and target has the status ${status}.`, {
     links: { run: runLink(runId) },
   });
 }
 
 /**
- * The first run for a target fixed how its pod gets a role and how the file is written. A request that leaves the service account
- * or the format open agrees with any, also once the service account has followed the workload.
+ * The first run for a target sets the identity mode, the service account and the format. A request without a service account or a
+ * format accepts the stored value, also after the service account has changed with the workload.
  */
 export async function refuseIfTargetDiffers(run: Assignment): Promise<void> {
   if (run.kind !== 'onboarding') return;
@@ -88,17 +87,28 @@ export async function refuseIfTargetDiffers(run: Assignment): Promise<void> {
   const { mode, serviceAccount } = run.request.identity;
   const { format } = run.request.kubecost;
   const errors = [
-    ...(mode === fixed.identityMode ? [] : [{ pointer: '/identity/mode', detail: `is ${fixed.identityMode} here` }]),
+    ...(mode === fixed.identityMode
+      ? []
+      : [{ pointer: '/identity/mode', detail: `must be ${fixed.identityMode}, as in the first run for this target` }]),
     ...(serviceAccount.name === undefined || serviceAccount.name === fixed.serviceAccount
       ? []
-      : [{ pointer: '/identity/serviceAccount/name', detail: `is ${fixed.serviceAccount} here` }]),
+      : [
+          {
+            pointer: '/identity/serviceAccount/name',
+            detail: `must be ${fixed.serviceAccount}, as in the first run for this target`,
+          },
+        ]),
     ...(format === 'auto' || format === fixed.format
       ? []
-      : [{ pointer: '/kubecost/format', detail: `is ${fixed.format} here` }]),
+      : [{ pointer: '/kubecost/format', detail: `must be ${fixed.format}, as in the first run for this target` }]),
   ];
   if (errors.length > 0) {
-    throw new Refusal('target-differs', 'An earlier run for this cluster, namespace and secret used other settings.', {
-      errors,
-    });
+    throw new RequestRefusal(
+      'target-differs',
+      'An earlier run for this cluster, namespace and secret used other settings.',
+      {
+        errors,
+      },
+    );
   }
 }

@@ -19,7 +19,7 @@ import { outputs } from '../model/step-outputs.ts';
 import { clusterArnOf } from '../model/target.ts';
 import { iso, now } from '../platform/clock.ts';
 import { planOf } from './dry-run-plan.ts';
-import type { RunSummary as StoredSummary } from './run-item.ts';
+import type { RunSummary } from './run-item.ts';
 
 const StepView = z
   .object({
@@ -27,9 +27,9 @@ const StepView = z
     status: z.enum(stepStatuses),
     startedAt: Timestamp.nullable(),
     endedAt: Timestamp.nullable(),
-    invocations: z.int().meta({ description: 'How often the step looked' }),
+    invocations: z.int().meta({ description: 'Number of invocations of the step' }),
     waiting: Waiting.nullable(),
-    changes: z.array(Change).meta({ description: 'What the step wrote; of a dry run: what it would write' }),
+    changes: z.array(Change).meta({ description: 'The changes that the step made; in a dry run: would make' }),
     warnings: z.array(z.string()),
     output: z.record(z.string(), z.unknown()).nullable(),
     error: RunError.nullable(),
@@ -40,47 +40,49 @@ const Evidence = z
   .object({
     level: z.enum(['connection', 'query', 'table']).meta({
       description:
-        'connection: the consumer in the cluster says that it reads the bill; query: we read it through Athena; table: only its table was seen',
+        'connection: the consumer in the cluster reports that it reads the bill. query: we read the bill through Athena. table: we only saw its table',
     }),
     connection: outputs['load-proof']
-      .meta({ id: 'ConnectionEvidence', description: 'What the consumer says about this payer’s entry' })
+      .meta({ id: 'ConnectionEvidence', description: 'What the consumer reports about the entry of this payer' })
       .nullable(),
     query: outputs['smoke-query'].meta({ id: 'QueryEvidence' }),
     secret: outputs.publish
       .omit({ entry: true, secret: true })
       .extend({ name: z.string() })
       .meta({ id: 'SecretEvidence' }),
-    entry: z.record(z.string(), z.unknown()).meta({ description: 'This payer’s entry as the cluster’s file holds it' }),
+    entry: z
+      .record(z.string(), z.unknown())
+      .meta({ description: 'The entry of this payer in the file of the cluster' }),
   })
-  .meta({ id: 'Evidence', description: 'What proves that the run reached its end' });
+  .meta({ id: 'Evidence', description: 'The proof that the onboarding works' });
 
-export const RunSummary = z
+export const ListedRun = z
   .object({
     runId: z.string(),
     kind: z.enum(runKinds),
-    attempt: z.int().meta({ description: 'Counts from 1; each retry is a new attempt' }),
+    attempt: z.int().meta({ description: 'Number of the attempt, from 1; each retry is a new attempt' }),
     status: z.enum(runStatuses),
-    cancelling: z.boolean().meta({ description: 'Asked to end; a step may still be at work' }),
+    cancelling: z.boolean().meta({ description: 'True after a cancel request, while a step may still write' }),
     request: z.union([OnboardingRequest, OffboardingRequest]),
     batchId: z.string().nullable(),
     createdAt: Timestamp,
-    startedAt: Timestamp.nullable().meta({ description: 'When the first step of this attempt began' }),
+    startedAt: Timestamp.nullable().meta({ description: 'Start of the first step of this attempt' }),
     endedAt: Timestamp.nullable(),
     error: RunError.nullable(),
     links: z.object({
       self: z.string(),
       payer: z.string().meta({ description: 'Runs of this payer' }),
       cluster: z.string().meta({ description: 'Runs for this cluster' }),
-      batch: z.string().nullable().meta({ description: 'The batch that started it' }),
+      batch: z.string().nullable().meta({ description: 'The batch of the run' }),
     }),
   })
   .meta({ id: 'RunSummary' });
-export type RunSummary = z.output<typeof RunSummary>;
+export type ListedRun = z.output<typeof ListedRun>;
 
-export const Run = RunSummary.extend({
+export const Run = ListedRun.extend({
   progress: z.object({
     percent: z.int().min(0).max(100),
-    currentSteps: z.array(StepNameView).meta({ description: 'Steps that run or wait now' }),
+    currentSteps: z.array(StepNameView).meta({ description: 'Steps that are running or waiting' }),
   }),
   waiting: z
     .array(Waiting.extend({ step: StepNameView }))
@@ -88,11 +90,11 @@ export const Run = RunSummary.extend({
   changes: z.int().meta({ description: 'Number of changes over all steps' }),
   steps: z.array(StepView),
   evidence: Evidence.nullable(),
-  plan: RunPlan.nullable().meta({ description: 'Of a dry run' }),
+  plan: RunPlan.nullable().meta({ description: 'The plan of a dry run; null for any other run' }),
 }).meta({ id: 'Run' });
 export type Run = z.output<typeof Run>;
 
-export function runSummary({
+export function listedRun({
   runId,
   kind,
   attempt,
@@ -104,7 +106,7 @@ export function runSummary({
   startedAt,
   endedAt,
   error,
-}: StoredSummary): RunSummary {
+}: RunSummary): ListedRun {
   return {
     runId,
     kind,
@@ -128,10 +130,10 @@ export function runSummary({
 
 export function runView(run: AnyRun, at = now()): Run {
   const steps = stepNamesOf[run.kind].map((name) => stepView(run, name));
-  // What a run was at when it ended stays in its steps.
+  // A run that has ended keeps the last status of its steps, but it has no current steps.
   const isActive = !endedStatuses.includes(run.status);
   return {
-    ...runSummary(run),
+    ...listedRun(run),
     progress: {
       percent: percentOf(run, run.endedAt === undefined ? at : Date.parse(run.endedAt)),
       currentSteps: isActive
@@ -162,19 +164,19 @@ function stepView(run: AnyRun, name: StepName): z.output<typeof StepView> {
   };
 }
 
-/** A step that this run does not take need not wait for its turn to be seen as skipped. */
+/** A step that the run does not need is shown as skipped from the start. */
 function statusOf(run: AnyRun, name: StepName): StepRecord['status'] {
   const status = run.steps[name]?.status ?? 'pending';
   return status === 'pending' && skips(run, name) ? 'skipped' : status;
 }
 
-/** Without the cluster's certificate bundle: two kB of base64 that nobody reads. */
+/** The output without the certificate bundle of the cluster, which is two kB of base64. */
 function readable(output: StepRecord['output']): Record<string, unknown> | null {
   if (!output) return null;
   return Object.fromEntries(Object.entries(output).filter(([name]) => name !== 'certificateAuthority'));
 }
 
-/** The first delivery takes most of a day, everything else minutes. */
+/** The first delivery takes most of a day; all other steps take minutes. */
 const deliveryWeight = 40;
 const deliveryHours = 24;
 
@@ -193,7 +195,7 @@ function percentOf(run: AnyRun, at: number): number {
   return Math.min(99, Math.floor((100 * done) / all));
 }
 
-/** Fraction of the expected time that the wait has lasted; never quite all of it. */
+/** Elapsed share of the expected wait, at most 0.95. */
 function elapsed(step: StepRecord | undefined, at: number): number {
   if (!step?.startedAt) return 0;
   const start = Date.parse(step.startedAt);

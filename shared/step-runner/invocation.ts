@@ -7,7 +7,7 @@ import type { AnyRun } from '../model/run.ts';
 import type { Change, StepRecord } from '../model/run-schemas.ts';
 import { iso, now } from '../platform/clock.ts';
 import { log } from '../platform/logger.ts';
-import { type Settings, readSettings } from '../platform/settings.ts';
+import { readSettings, type Settings } from '../platform/settings.ts';
 import { sentenceOf } from '../step/change-sentence.ts';
 import type { Step, StepChange } from '../step/contract.ts';
 import { clusterAccount, payerAccount } from '../targets/provisioner-accounts.ts';

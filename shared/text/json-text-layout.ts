@@ -1,18 +1,18 @@
 import { isSpace, type JsonArray, type JsonMember, type JsonNode, type JsonObject, type Splice } from './json-text.ts';
 
-/** A value about to be written: verbatim JSON text, or a container whose spacing the surroundings decide. */
+/** A value to write: JSON text as it is, or a container with the layout of its surroundings. */
 export type Draft = string | { items: Draft[] } | { members: [key: string, value: Draft][] };
 
-/** How the surroundings are written. */
+/** The layout of the surroundings. */
 export interface Layout {
-  /** Line break of the document; '' writes everything on one line. */
+  /** Line break of the document; '' for a single line. */
   eol: string;
   /** One level of indentation. */
   unit: string;
   /** Indentation of the line the value starts on. */
   indent: string;
   colon: string;
-  /** After a comma, and inside brackets, when all is on one line. */
+  /** White space after a comma and inside brackets, on a single line. */
   gap: string;
   pad: string;
 }
@@ -54,7 +54,7 @@ export function replaceNode(text: string, root: JsonNode, node: JsonNode, value:
   return { start: node.start, end: node.end, text: writeDraft(value, layoutLike(text, root, node)) };
 }
 
-/** What stands before the last child is copied before the new one; an empty container loses only its inner white space. */
+/** The white space before the last child is copied before the new one. An empty container loses only its inner white space. */
 function append(text: string, root: JsonNode, container: JsonArray | JsonObject, write: (layout: Layout) => string) {
   const last = container.children.at(-1);
   if (last !== undefined) {
@@ -73,7 +73,7 @@ function writeMember(key: string, value: Draft, layout: Layout): string {
   return `${JSON.stringify(key)}${layout.colon}${writeDraft(value, layout)}`;
 }
 
-/** The layout of `model`; where it is empty or a single value, that of the document around it. */
+/** The layout of `model`; if it is empty or a single value, the layout of the document around it. */
 function layoutLike(text: string, root: JsonNode, model: JsonNode | JsonMember): Layout {
   const value = model.kind === 'member' ? model.value : model;
   const telling = value.kind !== 'scalar' && value.children.length > 0;
@@ -81,7 +81,7 @@ function layoutLike(text: string, root: JsonNode, model: JsonNode | JsonMember):
   const indent = indentOfLine(text, model.start);
   const member = firstMember(model) ?? firstMember(root);
   const colon = member && text.slice(member.keyEnd, member.value.start);
-  // A document without a single member has no style of its own.
+  // A document without members has no layout.
   if (member === undefined || /[\r\n]/.test(sample)) {
     return {
       ...newDocument,
@@ -97,7 +97,7 @@ function layoutLike(text: string, root: JsonNode, model: JsonNode | JsonMember):
 
 const lineBreak = /\r\n|\r|\n/;
 
-/** What the first line below the first adds to `indent`. */
+/** The indentation that the second line adds to `indent`. */
 function nestedUnit(sample: string, indent: string): string | undefined {
   const nested = /[\r\n]([ \t]*)[^\s]/.exec(sample)?.[1] ?? '';
   return nested.startsWith(indent) && nested.length > indent.length ? nested.slice(indent.length) : undefined;

@@ -1,7 +1,7 @@
 /**
- * Edits JSON as text, so that every byte we do not mean to change stays: spacing, key order, escapes, numbers too long
- * for a double, the final newline. Written here because jsonc-parser 3 breaks the text when it removes the last array
- * element, edits text that is no JSON, and with duplicate keys edits the first while every reader obeys the last.
+ * Edits JSON as text, so that every other byte stays: spacing, key order, escapes, numbers too long for a double, the final
+ * newline. We do not use jsonc-parser 3, because it breaks the text when it removes the last array element, edits text that
+ * is not JSON, and edits the first of several equal keys, whereas every reader uses the last.
  */
 export type JsonNode = JsonObject | JsonArray | JsonScalar;
 export interface JsonObject extends Range {
@@ -16,7 +16,7 @@ interface JsonScalar extends Range {
   kind: 'scalar';
   value: string | number | boolean | null;
 }
-/** `start` is the key's, `end` the value's. */
+/** From the start of the key to the end of the value. */
 export interface JsonMember extends Range {
   kind: 'member';
   key: string;
@@ -33,7 +33,7 @@ export interface Splice extends Range {
   text: string;
 }
 
-/** Its message names a position, never the text found there: the file may hold other parties' credentials. */
+/** The message has a position, never the text at it: the file may hold credentials of others. */
 export class NotJsonError extends Error {
   override readonly name = 'NotJsonError';
 }
@@ -41,7 +41,7 @@ export class NotJsonError extends Error {
 /** Far above any real file, far below what would exhaust the stack. */
 const maxDepth = 100;
 
-/** Offsets of every value. Comments, a byte order mark, trailing commas or text are refused by JSON.parse. */
+/** Offsets of every value. JSON.parse refuses comments, a byte order mark, trailing commas and trailing text. */
 export function scanJson(text: string): JsonNode {
   try {
     JSON.parse(text);
@@ -101,7 +101,7 @@ export function applySplice(text: string, splice: Splice): string {
   return text.slice(0, splice.start) + splice.text + text.slice(splice.end);
 }
 
-/** The first key that an object carries twice, as a JSON pointer. Readers disagree which of the two counts. */
+/** The first duplicate key of an object, as a JSON pointer. Readers differ in which of the two they use. */
 export function findDuplicateKey(node: JsonNode, path: Path = []): string | undefined {
   if (node.kind === 'scalar') return undefined;
   const seen = new Set<string>();
@@ -122,7 +122,7 @@ export function pointer(path: Path): string {
   return path.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 }
 
-/** Undefined if the path leads nowhere; the last of several equal keys, as for every reader. */
+/** The value at `path`; undefined if there is none. Of several equal keys the last one counts, as for every reader. */
 export function nodeAt(node: JsonNode, path: Path): JsonNode | undefined {
   const [step, ...rest] = path;
   if (step === undefined) return node;
@@ -139,7 +139,7 @@ export function isSpace(character: string | undefined): boolean {
   return character === ' ' || character === '\n' || character === '\r' || character === '\t';
 }
 
-/** Takes the element and one comma with it; what stood before an appended element is exactly what remains. */
+/** Removes the element and one comma. Removing an appended element restores the previous text exactly. */
 export function removeItem(array: JsonArray, index: number): Splice {
   const item = array.children[index];
   if (item === undefined) throw new RangeError(`no element ${index}`);

@@ -1,4 +1,4 @@
-/** One command line that a POSIX shell reads back as exactly these words, the first of them a program. */
+/** A command line that a POSIX shell splits into exactly these arguments; the first one is the program. */
 export function commandLine(...words: readonly string[]): string {
   return words.map(quoted).join(' ');
 }

@@ -1,9 +1,9 @@
-/** Comments by the path of the key they stand above, its parts joined with a dot. */
+/** Comments above keys, by the path of the key with its parts joined by dots. */
 type Comments = Readonly<Record<string, string>>;
 
 /**
- * JSON-like data as YAML, with comments. The yaml package would make the bundle of a function that a person waits for a third
- * larger, and cannot be shaken down: for Node it is CommonJS.
+ * JSON-like data as YAML, with comments. We do not use the yaml package: it makes the bundle of an API function a third larger, and
+ * a bundler cannot remove its unused parts, because for Node it is CommonJS.
  */
 export function writeYaml(value: object, comments: Comments = {}): string {
   return `${linesOf(value, '', comments).join('\n')}\n`;
@@ -36,7 +36,7 @@ function indented(lines: string[]): string[] {
   return lines.map((line) => `  ${line}`);
 }
 
-/** Without quotes only what no version of YAML reads as anything but a text; JSON is YAML. */
+/** Unquoted only if every version of YAML reads it as a string; otherwise JSON, which is valid YAML. */
 function scalar(value: unknown): string {
   const plain =
     typeof value === 'string' &&

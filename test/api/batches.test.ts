@@ -5,14 +5,14 @@ import { dispatch } from '../../shared/batches/dispatch.ts';
 import type { BatchRequestInput } from '../../shared/batches/request.ts';
 import type { Batch } from '../../shared/batches/view.ts';
 import { UserError } from '../../shared/errors/errors.ts';
-import type { Problem } from '../../shared/errors/problem.ts';
+import type { ProblemDocument } from '../../shared/errors/problem.ts';
 import { OnboardingRequest, type OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
 import { runErrorOf, type RunStatus } from '../../shared/model/run-schemas.ts';
 import { clusterArnOf } from '../../shared/model/target.ts';
 import { endRun } from '../../shared/runs/end.ts';
 import { releaseLock, takeLock } from '../../shared/runs/lock.ts';
 import { listRuns } from '../../shared/runs/run-table.ts';
-import { type RunSummary, runSummary } from '../../shared/runs/view.ts';
+import { type ListedRun, listedRun } from '../../shared/runs/view.ts';
 import { StepStore } from '../../shared/step-runner/step-record.ts';
 import { documentClient } from '../../shared/table/document-table.ts';
 import { fixTargetSettings } from '../../shared/targets/target-settings.ts';
@@ -55,17 +55,17 @@ const wake = (batchId: string) => dispatch(batchId, Date.now() + 10_000);
 const minutes = (after: number) => vi.setSystemTime(start + after * 60_000);
 
 /** The batch's runs in the order they were started. */
-async function runsOf(batchId: string, status?: RunStatus): Promise<RunSummary[]> {
+async function runsOf(batchId: string, status?: RunStatus): Promise<ListedRun[]> {
   const filter = status
     ? ({ by: 'batchStatus', value: `${batchId}#${status}` } as const)
     : ({ by: 'batchId', value: batchId } as const);
-  return (await listRuns(filter, 100)).runs.map(runSummary).reverse();
+  return (await listRuns(filter, 100)).runs.map(listedRun).reverse();
 }
 
 const refused = runErrorOf(new UserError('payer-access-denied', 'no role'), 'preflight');
 
 /** Ends runs as their executions would. */
-async function end(runs: readonly RunSummary[], status: RunStatus): Promise<void> {
+async function end(runs: readonly ListedRun[], status: RunStatus): Promise<void> {
   await Promise.all(
     runs.map(async ({ runId }) => {
       const run = await storedRun(runId);
@@ -80,7 +80,7 @@ const active = (batchId: string) => runsOf(batchId, 'queued');
 /** Ends every run that is started, wave after wave; the payers in `failing` fail. */
 async function play(batchId: string, failing: readonly string[] = []): Promise<void> {
   for (let runs = await active(batchId); runs.length > 0; runs = await active(batchId)) {
-    const fails = ({ request }: RunSummary) => failing.includes(request.payerAccountId);
+    const fails = ({ request }: ListedRun) => failing.includes(request.payerAccountId);
     await end(runs.filter(fails), 'failed');
     await end(
       runs.filter((run) => !fails(run)),
@@ -91,7 +91,7 @@ async function play(batchId: string, failing: readonly string[] = []): Promise<v
 }
 
 const problemsOf = ({ body }: Answer) =>
-  (body as Problem).errors?.map(({ pointer, detail }) => `${pointer ?? ''} ${detail}`);
+  (body as ProblemDocument).errors?.map(({ pointer, detail }) => `${pointer ?? ''} ${detail}`);
 
 describe('POST /v1/batches', () => {
   it('answers the batch and starts as many runs as find a place', async () => {
@@ -179,8 +179,8 @@ describe('POST /v1/batches', () => {
       { payerAccountId: payer(1), report: { mode: 'adopt' } },
     ];
     expect(problemsOf(await post({ defaults, onboardings }))).toEqual([
-      '/onboardings/3 is the same payer and target as /onboardings/0',
-      '/onboardings/0 is the same payer and target as /onboardings/3',
+      '/onboardings/3 has the same payer and target as /onboardings/0',
+      '/onboardings/0 has the same payer and target as /onboardings/3',
     ]);
   });
 
@@ -191,10 +191,10 @@ describe('POST /v1/batches', () => {
     ];
     expect(problemsOf(await post({ defaults: { ...defaults, crawler: 'own' }, onboardings }))?.sort()).toEqual([
       expect.stringMatching(/^\/defaults\/crawler /) as string,
-      '/onboardings/0 is the same payer and target as /onboardings/1',
+      '/onboardings/0 has the same payer and target as /onboardings/1',
       expect.stringMatching(/^\/onboardings\/0\/kubecost\/format /) as string,
-      '/onboardings/1 is the same payer and target as /onboardings/0',
-      '/onboardings/1/cluster/colour is not known here',
+      '/onboardings/1 has the same payer and target as /onboardings/0',
+      '/onboardings/1/cluster/colour is not a known field',
     ]);
   });
 
@@ -439,7 +439,9 @@ describe('a batch', () => {
     ]);
     for (const { error } of batch.failed) expect(error.remedy).toMatch(/^[A-Z].*\.$/);
     const [, differing] = await runsOf(batchId);
-    expect(differing?.error?.message).toContain('/identity/mode is pod-identity here.');
+    expect(differing?.error?.message).toContain(
+      '/identity/mode must be pod-identity, as in the first run for this target.',
+    );
   });
 
   it('starts the canaries alone, and the others once these have ended well', async () => {
@@ -460,7 +462,7 @@ describe('a batch', () => {
     await wake(batchId);
     expect(await read(batchId)).toMatchObject({
       status: 'held',
-      heldBecause: '2 runs have failed, 1 are tolerated of the canaries',
+      heldBecause: '2 runs have failed; the limit is 1 for the canaries',
       counts: { failed: 2, notStarted: 27 },
     });
   });
@@ -469,7 +471,7 @@ describe('a batch', () => {
     const batchId = await started(20, { concurrency: 5, failureTolerance: '10%' });
     await play(batchId, [payer(0), payer(3), payer(4)]);
     const held = await read(batchId);
-    expect(held).toMatchObject({ status: 'held', heldBecause: '3 runs have failed, 2 are tolerated', eta: null });
+    expect(held).toMatchObject({ status: 'held', heldBecause: '3 runs have failed; the limit is 2', eta: null });
     expect(held.counts).toMatchObject({ failed: 3, succeeded: 2, notStarted: 15 });
     await wake(batchId);
     expect((await read(batchId)).counts.notStarted).toBe(15);
@@ -492,7 +494,7 @@ describe('a batch', () => {
     );
     expect(await read(batchId)).toMatchObject({
       status: 'held',
-      heldBecause: '10 runs have failed, 6 are tolerated',
+      heldBecause: '10 runs have failed; the limit is 6',
       counts: { notStarted: 10 },
     });
   });
@@ -619,7 +621,7 @@ describe('a batch', () => {
     expect((await control(batchId, 'retry')).body).toMatchObject({
       status: 409,
       code: 'batch-not-retryable',
-      detail: 'No run of the batch has failed or was cancelled.',
+      detail: 'The batch has no failed or cancelled run.',
     });
     const cancelled = await started(2, { defaults: { cluster: { ...smallest.cluster, name: 'other' } } });
     await control(cancelled, 'cancel');

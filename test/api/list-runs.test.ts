@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import * as z from 'zod';
 import { newRunId } from '../../shared/model/run-id.ts';
-import { RunSummary } from '../../shared/runs/view.ts';
+import { ListedRun } from '../../shared/runs/view.ts';
 import { documentClient } from '../../shared/table/document-table.ts';
 import { call } from '../support/api-call.ts';
 import { Hub } from '../support/hub-services.ts';
@@ -16,7 +16,7 @@ beforeEach(async () => {
 afterEach(() => hub.stop());
 afterAll(() => vi.restoreAllMocks());
 
-const Page = z.object({ runs: z.array(RunSummary), nextCursor: z.string().nullable() });
+const Page = z.object({ runs: z.array(ListedRun), nextCursor: z.string().nullable() });
 
 async function list(query = ''): Promise<{ ids: string[]; nextCursor: string | null }> {
   const answer = await call('GET', `/v1/runs${query}`);

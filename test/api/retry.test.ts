@@ -194,9 +194,9 @@ describe('POST /v1/runs/{runId}/retry', () => {
   });
 
   it.each([
-    ['a run that is queued', 'queued', 'is queued'],
-    ['a run that is running', 'running', 'is running'],
-    ['a plan', 'planned', 'start it again'],
+    ['a run that is queued', 'queued', 'has the status queued'],
+    ['a run that is running', 'running', 'has the status running'],
+    ['a plan', 'planned', 'Start a new run'],
   ] as const)('refuses %s', async (_, status, reason) => {
     const answer = await retry(await givenRun({ status }));
     expect(answer.status).toBe(409);

@@ -153,9 +153,9 @@ describe('POST /v1/onboardings', () => {
     expect(answer.body).toMatchObject({
       code: 'target-differs',
       errors: [
-        { pointer: '/identity/mode', detail: 'is pod-identity here' },
-        { pointer: '/identity/serviceAccount/name', detail: 'is kubecost here' },
-        { pointer: '/kubecost/format', detail: 'is legacy here' },
+        { pointer: '/identity/mode', detail: 'must be pod-identity, as in the first run for this target' },
+        { pointer: '/identity/serviceAccount/name', detail: 'must be kubecost, as in the first run for this target' },
+        { pointer: '/kubecost/format', detail: 'must be legacy, as in the first run for this target' },
       ],
     });
     expect(await hub.items('run#')).toEqual([]);

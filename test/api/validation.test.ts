@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { Problem } from '../../shared/errors/problem.ts';
+import type { ProblemDocument } from '../../shared/errors/problem.ts';
 import { type Answer, call } from '../support/api-call.ts';
 import { Hub } from '../support/hub-services.ts';
 import { smallest } from '../support/stored-runs.ts';
@@ -16,7 +16,7 @@ afterAll(async () => {
 });
 
 const path = '/v1/onboardings';
-const errorsOf = ({ body }: Answer) => (body as Problem).errors ?? [];
+const errorsOf = ({ body }: Answer) => (body as ProblemDocument).errors ?? [];
 const pointersOf = (answer: Answer) => errorsOf(answer).map(({ pointer }) => pointer);
 
 describe('a bad body', () => {

@@ -32,8 +32,8 @@ describe('serverless.yml', () => {
   it.each([
     [['--stage', 'prod'], undefined],
     [['--param', 'vpcSubnetIds=subnet-a,subnet-b', '--param=vpcSecurityGroupIds=sg-a'], undefined],
-    [['--param', 'vpcSubnetIds=subnet-a'], 'go together'],
-    [['--param', 'vpcSubnetIds=subnet-a, subnet-b', '--param', 'vpcSecurityGroupIds=sg-a'], 'no spaces'],
+    [['--param', 'vpcSubnetIds=subnet-a'], 'set both vpcSubnetIds and vpcSecurityGroupIds'],
+    [['--param', 'vpcSubnetIds=subnet-a, subnet-b', '--param', 'vpcSecurityGroupIds=sg-a'], 'remove the spaces'],
   ])('is not deployed with half a VPC: %j', (args, problem) => {
     if (problem === undefined) expect(vpcProblem(args)).toBeUndefined();
     else expect(vpcProblem(args)).toContain(problem);

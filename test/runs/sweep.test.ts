@@ -75,7 +75,7 @@ describe('the sweeper', () => {
     minutes(5);
     hub.crash({ atWrite: 1, applied: false });
     await sweep();
-    expect(lines().map(({ message }) => message)).toEqual(['not told yet']);
+    expect(lines().map(({ message }) => message)).toEqual(['events not published']);
     hub.crash(undefined);
     await sweep();
     expect(hub.events.map(({ runId }) => runId).sort()).toEqual(runs.toSorted());

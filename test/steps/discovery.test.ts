@@ -3,7 +3,7 @@ import { discovery } from '../../functions/steps/discovery.ts';
 import {
   agents,
   costReaders,
-  type Landscape,
+  type NamespaceWorkloads,
   type Service,
   type Workload,
 } from '../../shared/kubecost/installation.ts';
@@ -39,7 +39,7 @@ const services: Record<Generation, Service[]> = {
 };
 
 /** What the API server lists in a namespace with these objects. */
-function landscapeOf(objects: SeedObject[], services: Service[] = []): Landscape {
+function landscapeOf(objects: SeedObject[], services: Service[] = []): NamespaceWorkloads {
   const workloads = objects
     .filter(({ kind }) => kind === 'Deployment' || kind === 'StatefulSet')
     .map((object) => ({ kind: object.kind.toLowerCase(), object: object as unknown as Workload }));
@@ -53,7 +53,7 @@ function readersOf(...installations: KubecostInstallation[]) {
 }
 
 /** One workload of an installation, otherwise than its chart makes it. */
-function changed(generation: Generation, name: string, change: (workload: Workload) => void): Landscape {
+function changed(generation: Generation, name: string, change: (workload: Workload) => void): NamespaceWorkloads {
   const landscape = landscapeOf(kubecostObjects({ generation }));
   const found = landscape.workloads.find(({ object }) => object.metadata.name === name);
   if (!found) throw new Error(`no workload ${name}`);

@@ -135,7 +135,7 @@ describe('the load proof', () => {
     log = [created, failed('Unable to verify/create output bucket')].join('\n');
     const { error, seconds } = await prove();
     expect(error).toMatchObject({ code: 'connection-failed', actor: 'payer account owner' });
-    expect(error?.message).toContain('Unable to verify/create output bucket (the results bucket is missing');
+    expect(error?.message).toContain('Unable to verify/create output bucket (the results bucket does not exist');
     expect(seconds).toBeGreaterThanOrEqual(300);
   });
 

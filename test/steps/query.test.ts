@@ -175,6 +175,6 @@ describe('smoke-query', () => {
     billing.world.lakeformation.lock(payer, region);
     const { code, message } = await refusalOf(run.take('smoke-query'));
     expect(code).toBe('query-failed');
-    expect(message).toContain('Lake Formation withholds the table');
+    expect(message).toContain('Lake Formation denies the payer role access to the table');
   });
 });

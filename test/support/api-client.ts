@@ -3,7 +3,7 @@ import { SignatureV4 } from '@smithy/signature-v4';
 import type { BatchRequestInput } from '../../shared/batches/request.ts';
 import type { Batch } from '../../shared/batches/view.ts';
 import type { OffboardingRequestInput, OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
-import type { Run, RunSummary } from '../../shared/runs/view.ts';
+import type { ListedRun, Run } from '../../shared/runs/view.ts';
 import { hubAccountId, hubRegion } from './deployed-sandbox.ts';
 
 /** The hash the signer asks for, from node:crypto. */
@@ -59,8 +59,8 @@ export class ApiClient {
   }
 
   /** One page. */
-  async runs(path: string): Promise<{ runs: RunSummary[]; nextCursor: string | null }> {
-    return (await this.#read(path)) as { runs: RunSummary[]; nextCursor: string | null };
+  async runs(path: string): Promise<{ runs: ListedRun[]; nextCursor: string | null }> {
+    return (await this.#read(path)) as { runs: ListedRun[]; nextCursor: string | null };
   }
 
   async #post(path: string, request: object, idempotencyKey?: string): Promise<unknown> {

@@ -36,7 +36,7 @@ function integration(fields: object = {}) {
 }
 
 const tell = (...data: object[]) => readStatus(JSON.stringify({ code: 200, data }), entry);
-const verdictOf = (fields: object) => tell(integration(fields))?.judgement;
+const verdictOf = (fields: object) => tell(integration(fields))?.decision;
 
 describe('the consumer’s status', () => {
   it.each([
@@ -57,8 +57,8 @@ describe('the consumer’s status', () => {
     ['', 'pending', undefined],
     ['Something New', 'pending', undefined],
   ])('%j means %s', (connectionStatus, verdict, code) => {
-    const judgement = verdictOf({ connectionStatus });
-    expect(judgement).toMatchObject({ verdict, ...(code && { code }) });
+    const decision = verdictOf({ connectionStatus });
+    expect(decision).toMatchObject({ verdict, ...(code && { code }) });
   });
 
   it.each([
@@ -76,8 +76,8 @@ describe('the consumer’s status', () => {
   });
 
   it('of an entry that failed to load is final, whatever else it says', () => {
-    const judgement = verdictOf({ connectionStatus: '', valid: false, active: false });
-    expect(judgement).toMatchObject({ code: 'consumer-refuses-entry', lastsSeconds: 0 });
+    const decision = verdictOf({ connectionStatus: '', valid: false, active: false });
+    expect(decision).toMatchObject({ code: 'consumer-refuses-entry', lastsSeconds: 0 });
   });
 
   it('of an integration that somebody switched off is no success', () => {
@@ -103,7 +103,7 @@ describe('the consumer’s status', () => {
   ])('with %s waits three minutes for the entry', (_, data) => {
     expect(tell(...data)).toMatchObject({
       status: null,
-      judgement: { code: 'consumer-not-reading', lastsSeconds: 180 },
+      decision: { code: 'consumer-not-reading', lastsSeconds: 180 },
     });
   });
 
@@ -112,12 +112,12 @@ describe('the consumer’s status', () => {
       integration({ source: 'configController', connectionStatus: 'Failed Connection' }),
       integration(),
     );
-    expect(told?.judgement.verdict).toBe('proven');
+    expect(told?.decision.verdict).toBe('proven');
   });
 
   it('of older releases is null where nothing is configured', () => {
     const told = readStatus('{"code":200,"data":null}', entry);
-    expect(told).toMatchObject({ status: null, judgement: { verdict: 'failing' } });
+    expect(told).toMatchObject({ status: null, decision: { verdict: 'failing' } });
   });
 
   it.each(['<html>Sign in</html>', '{"code":500}', '', 'null'])('is not read into %j', (body) => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { judgeLog, readLog } from '../../../shared/kubecost/consumer-log.ts';
+import { decideFromLog, readLog } from '../../../shared/kubecost/consumer-log.ts';
 
 const key = '111122223333/s3://results';
 const february = '[2026-02-23T00:00:00+0000, 2026-03-02T00:00:00+0000)';
@@ -16,7 +16,7 @@ const done = (window: string, of = key) =>
   `2026-03-02T11:02:49.880Z INF CloudCost[${of}]: ingestor: build[NLzAH]:  ${window} in 18.377s`;
 const failed = (window: string, why: string, of = key) =>
   `2026-03-02T11:02:33.000Z ERR CloudCost[${of}]: ingestor: build failed for window ${window}: GetCloudCost: ${why}`;
-const judge = (...lines: string[]) => judgeLog(readLog(lines.join('\n'), key));
+const decide = (...lines: string[]) => decideFromLog(readLog(lines.join('\n'), key));
 
 /** What is to be ignored: no integration is named, or it is of the store, not of the query. */
 const harmless = [
@@ -29,7 +29,7 @@ const harmless = [
 describe('the consumer’s log', () => {
   it('proves the query once a window is built, and tells from which day on', () => {
     const lines = [created, building(february), done(february), building(earlier), done(earlier)];
-    expect(judge(...lines)).toEqual({ verdict: 'proven', dataSince: '2026-02-16' });
+    expect(decide(...lines)).toEqual({ verdict: 'proven', dataSince: '2026-02-16' });
   });
 
   it('of Kubecost up to 1.104 proves it by the coverage of its build', () => {
@@ -37,27 +37,27 @@ describe('the consumer’s log', () => {
       created,
       `2023-05-24T19:41:50.528Z INF ETL: CloudUsage[${key}]: Build[XPQMa]: coverage [2023-05-18T00:00:00+0000, 2023-05-25T00:00:00+0000) (7.7 complete)`,
     ];
-    expect(judge(...lines)).toEqual({ verdict: 'proven', dataSince: '2023-05-18' });
+    expect(decide(...lines)).toEqual({ verdict: 'proven', dataSince: '2023-05-18' });
   });
 
   it('is not frightened by error lines about nothing of ours, the tutorial’s expected ones among them', () => {
-    expect(judge(...harmless, created, building(february), done(february))).toMatchObject({ verdict: 'proven' });
-    expect(judge(created, ...harmless)).toMatchObject({ verdict: 'pending' });
+    expect(decide(...harmless, created, building(february), done(february))).toMatchObject({ verdict: 'proven' });
+    expect(decide(created, ...harmless)).toMatchObject({ verdict: 'pending' });
   });
 
   it('does not take the line after a failed window for a success', () => {
     const lines = [created, building(february), failed(february, 'WorkGroup is not found.'), done(february)];
-    expect(judge(...lines)).toMatchObject({ verdict: 'failing', code: 'connection-failed' });
+    expect(decide(...lines)).toMatchObject({ verdict: 'failing', code: 'connection-failed' });
   });
 
   it('lets a second try of the same window stand against the first', () => {
     const first = [created, building(february), failed(february, 'AccessDenied'), done(february)];
-    expect(judge(...first, building(february), done(february))).toMatchObject({ verdict: 'proven' });
+    expect(decide(...first, building(february), done(february))).toMatchObject({ verdict: 'proven' });
   });
 
   it('lets a later window’s success stand against an earlier failure', () => {
     const denied = 'AssumeRole, api error AccessDenied';
-    expect(judge(created, failed(february, denied), done(february), done(earlier))).toMatchObject({
+    expect(decide(created, failed(february, denied), done(february), done(earlier))).toMatchObject({
       verdict: 'proven',
     });
   });
@@ -68,18 +68,22 @@ describe('the consumer’s log', () => {
     ['that it was taken down again', [created, done(february), deleted]],
     ['that the file is rejected', [created, done(february), rejected]],
   ])('with %s waits three minutes for the entry', (_, lines) => {
-    expect(judge(...lines)).toMatchObject({ code: 'consumer-not-reading', lastsSeconds: 180 });
+    expect(decide(...lines)).toMatchObject({ code: 'consumer-not-reading', lastsSeconds: 180 });
   });
 
   it('forgets a rejected file once the integration is made', () => {
-    expect(judge(rejected, created)).toMatchObject({ verdict: 'pending' });
+    expect(decide(rejected, created)).toMatchObject({ verdict: 'pending' });
   });
 
   it.each([
-    ['InvalidRequestException: outputLocation is not a valid S3 path.', 'lacks s3://', true],
+    ['InvalidRequestException: outputLocation is not a valid S3 path.', 'does not start with s3://', true],
     ['InvalidRequestException: Queries of this type are not supported', 'engine', true],
     ['InvalidRequestException: WorkGroup is not found.', 'workgroup', true],
-    ['ManagedQueryResultsConfiguration and ResultConfiguration cannot be set together', 'own storage', true],
+    [
+      'ManagedQueryResultsConfiguration and ResultConfiguration cannot be set together',
+      'stores its results in Athena',
+      true,
+    ],
     ["SYNTAX_ERROR: line 4:3: Column 'line_item_resource_id' cannot be resolved", 'resource ids', true],
     ["Column 'year' cannot be resolved", 'crawler', true],
     ['HIVE_BAD_DATA: field', 'crawler', true],
@@ -88,15 +92,15 @@ describe('the consumer’s log', () => {
     ['Insufficient Lake Formation permission(s) on kubecost_cur', 'Lake Formation', true],
     ['not found, ResolveEndpointV2', 'upgrade', true],
     ['Unable to verify/create output bucket aws-athena-query-results-test', 'results bucket', false],
-    ['Permission denied on S3 path: s3://cur-report/year=2026/month=3', 'report’s bucket', false],
+    ['Permission denied on S3 path: s3://cur-report/year=2026/month=3', 'report bucket', false],
     ['query execution error: no query results available for query 1111', 'query history', false],
-    ['INTERNAL_ERROR_QUERY_ENGINE', 'next try', false],
+    ['INTERNAL_ERROR_QUERY_ENGINE', 'next query', false],
     ['dial tcp: lookup athena.us-east-1.amazonaws.com: i/o timeout', 'endpoints', false],
   ])('explains %s', (words, hint, lasting) => {
-    const judgement = judge(created, failed(february, words));
-    expect(judgement).toMatchObject({ code: 'connection-failed', lastsSeconds: lasting ? 0 : 300 });
-    expect(judgement.verdict === 'failing' && judgement.cause).toContain(words);
-    expect(judgement.verdict === 'failing' && judgement.cause.replace(words, '')).toContain(hint);
+    const decision = decide(created, failed(february, words));
+    expect(decision).toMatchObject({ code: 'connection-failed', lastsSeconds: lasting ? 0 : 300 });
+    expect(decision.verdict === 'failing' && decision.cause).toContain(words);
+    expect(decision.verdict === 'failing' && decision.cause.replace(words, '')).toContain(hint);
   });
 
   it.each([
@@ -105,12 +109,12 @@ describe('the consumer’s log', () => {
     ['STS: AssumeRoleWithWebIdentity, No OpenIDConnect provider found in your account', 'web-identity-denied'],
     ['get identity: get credentials: failed to refresh cached credentials', 'payer-role-denied'],
   ] as const)('names who has to act on %s', (words, code) => {
-    expect(judge(created, failed(february, words))).toMatchObject({ code, lastsSeconds: 300 });
+    expect(decide(created, failed(february, words))).toMatchObject({ code, lastsSeconds: 300 });
   });
 
   it('quotes no line about another integration', () => {
     const foreign = failed(february, 'secret-of-others', 'sub/azure-container');
-    expect(JSON.stringify(judge(foreign, created, failed(february, 'WorkGroup is not found.')))).not.toContain(
+    expect(JSON.stringify(decide(foreign, created, failed(february, 'WorkGroup is not found.')))).not.toContain(
       'others',
     );
   });

@@ -400,7 +400,7 @@ describe('the news of an invocation', () => {
     expect((await invoke(board)).status).toBe('waiting');
     hub.crash(undefined);
     expect(hub.events).toEqual([]);
-    expect(lines().filter(({ message }) => message === 'not told yet')).toHaveLength(1);
+    expect(lines().filter(({ message }) => message === 'events not published')).toHaveLength(1);
     come = true;
     await invoke(board);
     expect(told().sort()).toEqual([
