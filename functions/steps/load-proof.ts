@@ -9,15 +9,10 @@ import { type RollingWorkload, type Rollout, rolloutOf } from '../../shared/kube
 import { outputOf, podRoleOf, type RunRecord } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { type Target, targetOf } from '../../shared/model/target.ts';
-import {
-  fileOf,
-  readSecret,
-  type Refusal,
-  type Secret,
-  unreadable,
-} from '../../shared/publication/integration-secret.ts';
+import { fileOf, readSecret, type Secret, unreadable } from '../../shared/publication/integration-secret.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
 import { waitFor } from '../../shared/step/plans.ts';
+import type { Problem } from '../../shared/step/problem-list.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 type Output = Outputs['load-proof'];
@@ -47,7 +42,7 @@ interface Reader {
 }
 
 interface Observation {
-  file: 'held' | 'missing' | Refusal;
+  file: 'held' | 'missing' | Problem;
   rollout?: Rollout;
   /** Pods that are ready and lack the role's credentials. */
   podsWithoutCredentials: string[];
@@ -57,7 +52,7 @@ interface Observation {
   /** How long it has lasted, seconds. */
   lasted: number;
   /** Only where the chain was walked again. */
-  chain?: { proven: boolean; refused?: Refusal };
+  chain?: { proven: boolean; refused?: Problem };
 }
 
 const Notes = z.object({

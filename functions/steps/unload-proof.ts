@@ -4,7 +4,7 @@ import { loadedKeys } from '../../shared/kubecost/connection-check.ts';
 import { takenUpSeconds } from '../../shared/kubecost/connection-status.ts';
 import { isReady } from '../../shared/kubernetes/pods.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
-import { type Leaver, leaverOf } from '../../shared/offboarding/departing-payer.ts';
+import { type DepartingPayer, departingPayerOf } from '../../shared/offboarding/departing-payer.ts';
 import { fileOf, readSecret, type Secret } from '../../shared/publication/integration-secret.ts';
 import { listSecretReaders, mayReadSecret, type SecretReader } from '../../shared/publication/secret-readers.ts';
 import { holdersOfOldFile } from '../../shared/publication/workload-restart.ts';
@@ -44,7 +44,7 @@ function keysIn(secret: Secret | undefined, payerAccountId: string): string[] {
 }
 
 /** What keeps the run from going on, for this workload; undefined if it has let go of the entry. */
-function loadedBy({ publishedKey }: Leaver, reader: Watched, watchedMs: number): string | undefined {
+function loadedBy({ publishedKey }: DepartingPayer, reader: Watched, watchedMs: number): string | undefined {
   const { workload, mount, stale, lingering } = reader;
   const [key] = lingering ?? [];
   if (key !== undefined) return `${workload} to unload ${key}, normally within 2 minutes`;
@@ -59,7 +59,7 @@ function loadedBy({ publishedKey }: Leaver, reader: Watched, watchedMs: number):
 }
 
 /** Nothing that the entry works through goes before the consumer has let go of it: else it would log failures of it for ever. */
-export const unloadProof = defineStep<'unload-proof', Leaver, Observation>({
+export const unloadProof = defineStep<'unload-proof', DepartingPayer, Observation>({
   name: 'unload-proof',
   summary: 'Watches the workload until it no longer has the entry.',
   proof: true,
@@ -67,7 +67,7 @@ export const unloadProof = defineStep<'unload-proof', Leaver, Observation>({
     kubernetes: [rules.secret, rules.workloads, rules.workload, rules.services, rules.pods, rules.statusProxy],
   },
 
-  input: ({ run }) => leaverOf(run),
+  input: ({ run }) => departingPayerOf(run),
 
   async observe(cx, { target, payerAccountId, publishedKey, clusterExists }): Promise<Observation> {
     // The step before has told what that means.
