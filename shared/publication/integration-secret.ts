@@ -1,7 +1,13 @@
 import { isAwsError, UserError } from '../errors/errors.ts';
 import { isDeniedByPolicy } from '../errors/kubernetes-error.ts';
 import { readFile, type Refused } from '../integration-file/file.ts';
-import { decodeIntegrationFile, parseIntegrationFile } from '../integration-file/merge.ts';
+import {
+  decodeIntegrationFile,
+  entryKey,
+  findPayer,
+  type IntegrationEntry,
+  parseIntegrationFile,
+} from '../integration-file/merge.ts';
 import type { KubernetesClient, KubernetesObject } from '../kubernetes/client.ts';
 import { isHelmManaged, objectOwnership, ownerLabels } from '../kubernetes/ownership-labels.ts';
 import { managedBy, type Owner } from '../model/ownership.ts';
@@ -41,6 +47,21 @@ export function unreadable(secret: Secret | undefined): Problem | undefined {
   const file = fileOf(secret);
   const read = file?.kind === 'decoded' ? readFile(file.text) : file;
   return read?.kind === 'refused' ? { code: read.code, detail: read.detail } : undefined;
+}
+
+/** Keys of the payer's entries in the file. */
+export function payerKeys(secret: Secret | undefined, payerAccountId: string): string[] {
+  const file = fileOf(secret);
+  return file?.kind === 'decoded' ? findPayer(file.text, payerAccountId).map(({ key }) => key) : [];
+}
+
+/** Whether the file has the entry, by the rules of Kubecost; a problem if Kubecost cannot read the file. */
+export function entryState(secret: Secret | undefined, entry: IntegrationEntry): 'held' | 'missing' | Problem {
+  const refused = unreadable(secret);
+  if (refused) return refused;
+  const file = fileOf(secret);
+  const entries = file?.kind === 'decoded' ? findPayer(file.text, entry.payerAccountId) : [];
+  return entries.some(({ key, valid }) => key === entryKey(entry) && valid) ? 'held' : 'missing';
 }
 
 /** Why the secret must not be written to, even by someone who may. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decideFromLog, readLog } from '../../../shared/kubecost/consumer-log.ts';
+import { decideFromLog, readLog } from '../../../shared/kubecost/connection-log.ts';
 
 const key = '111122223333/s3://results';
 const february = '[2026-02-23T00:00:00+0000, 2026-03-02T00:00:00+0000)';
