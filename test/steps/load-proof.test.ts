@@ -3,25 +3,26 @@ import type { OnboardingRequestInput } from '../../shared/model/onboarding-reque
 import type { StepName } from '../../shared/model/step-names.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { readRun } from '../../shared/runs/run-table.ts';
-import type { Answer } from '../sandbox/kubernetes/resource-api.ts';
-import { AccessWorld, type Taken } from '../support/access-world.ts';
+import type { KubernetesAnswer } from '../sandbox/index.ts';
+import { AccessHarness } from '../support/access-harness.ts';
 import { endStep } from '../support/stored-runs.ts';
+import type { StepOutcome } from '../support/take-step.ts';
 
-let stage: AccessWorld;
+let access: AccessHarness;
 let published: string;
 /** What the consumer answers and writes, set by each test; asked paths are kept. */
-let answer: () => Answer;
+let answer: () => KubernetesAnswer;
 let log: string;
 let asked: string[];
 
 beforeAll(async () => {
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-  stage = await AccessWorld.start();
-  stage.cluster.kubernetes.installKubecost({ generation: '3.x' });
-  published = await stage.newRun();
-  const taken = await stage.takeAll(published);
+  access = await AccessHarness.start();
+  access.cluster.kubernetes.installKubecost({ generation: '3.x' });
+  published = await access.newRun();
+  const taken = await access.takeAll(published);
   expect(taken.publish?.error).toBeUndefined();
-  const { workloads } = stage.cluster.kubernetes;
+  const { workloads } = access.cluster.kubernetes;
   workloads.onProxy = (_service, _port, path) => {
     asked.push(path);
     return answer();
@@ -29,7 +30,7 @@ beforeAll(async () => {
   workloads.onLog = () => log;
 });
 afterAll(async () => {
-  await stage.close();
+  await access.close();
   vi.restoreAllMocks();
 });
 beforeEach(() => {
@@ -44,7 +45,7 @@ const created = `INF CloudCost: IngestionManager: creating integration with key:
 const built = `INF CloudCost[${key}]: ingestor: build[NLzAH]:  ${window} in 18.377s`;
 const failed = (words: string) => `ERR CloudCost[${key}]: ingestor: build failed for window ${window}: ${words}`;
 
-function told(connectionStatus: string, ...others: object[]): Answer {
+function told(connectionStatus: string, ...others: object[]): KubernetesAnswer {
   const own = {
     key,
     source: 'multicloud',
@@ -81,7 +82,7 @@ type Outcomes = { [Name in StepName]?: object };
 
 /** A run where the first one stands after publish. */
 async function runFrom(different: Outcomes = {}, request: Partial<OnboardingRequestInput> = {}): Promise<string> {
-  const runId = await stage.newRun(request);
+  const runId = await access.newRun(request);
   const steps = (await readRun(published))?.steps ?? {};
   for (const [name, { output }] of Object.entries(steps)) {
     const merged = { ...output, ...billing[name as keyof typeof billing], ...different[name as StepName] };
@@ -90,13 +91,13 @@ async function runFrom(different: Outcomes = {}, request: Partial<OnboardingRequ
   return runId;
 }
 
-async function prove(different?: Outcomes): Promise<Taken & { output: Partial<Outputs['load-proof']> }> {
-  const taken = await stage.take(await runFrom(different), 'load-proof');
+async function prove(different?: Outcomes): Promise<StepOutcome & { output: Partial<Outputs['load-proof']> }> {
+  const taken = await access.take(await runFrom(different), 'load-proof');
   return { ...taken, output: taken.record.output ?? {} };
 }
 
 describe('the load proof', () => {
-  it('ends with the consumer’s own word and the day its data starts', async () => {
+  it('ends with the reported status and the first day of data', async () => {
     const { output, record } = await prove();
     expect(output).toEqual({
       verdict: 'proven',
@@ -109,14 +110,14 @@ describe('the load proof', () => {
     expect(record.warnings).toEqual([]);
   });
 
-  it('asks for nothing but the status, and writes nothing', async () => {
-    const before = stage.writes().length;
+  it('reads only the status and writes nothing', async () => {
+    const before = access.writes().length;
     await prove();
     expect(new Set(asked)).toEqual(new Set(['/cloudCost/status']));
-    expect(stage.writes().slice(before)).toEqual([]);
+    expect(access.writes().slice(before)).toEqual([]);
   });
 
-  it('waits for the first query and then takes its word', async () => {
+  it('waits for the first query', async () => {
     let looks = 0;
     answer = () => told(looks++ < 3 ? 'No Connection' : 'Connection Successful');
     const { output, seconds } = await prove();
@@ -124,7 +125,7 @@ describe('the load proof', () => {
     expect(seconds).toBe(45);
   });
 
-  it('forgives a connection that fails while credentials settle', async () => {
+  it('accepts failures until the credentials are effective', async () => {
     let looks = 0;
     answer = () => told(looks++ < 10 ? 'Failed Connection' : 'Connection Successful');
     expect((await prove()).output.verdict).toBe('proven');
@@ -139,7 +140,7 @@ describe('the load proof', () => {
     expect(seconds).toBeGreaterThanOrEqual(300);
   });
 
-  it('does not wait where only a change helps', async () => {
+  it('does not wait for an error that only a change resolves', async () => {
     answer = () => told('Failed Connection');
     log = [created, failed('InvalidRequestException: WorkGroup is not found.')].join('\n');
     const { error, seconds } = await prove();
@@ -147,7 +148,7 @@ describe('the load proof', () => {
     expect(seconds).toBeLessThan(60);
   });
 
-  it('says so when the consumer has not taken the entry up after three minutes', async () => {
+  it('fails if the entry is not loaded after three minutes', async () => {
     answer = () => ({ status: 200, body: '{"code":200,"data":[]}' });
     const { error, seconds } = await prove();
     expect(error?.code).toBe('consumer-not-reading');
@@ -155,21 +156,21 @@ describe('the load proof', () => {
     expect(seconds).toBeLessThan(240);
   });
 
-  it('says so when the consumer rejects the whole file', async () => {
+  it('names a rejected file as the cause', async () => {
     answer = () => ({ status: 200, body: '{"code":200,"data":[]}' });
     log =
       "ERR MultiCloudWatcher: Error getting file '/var/configs/cloud-integration.json': loadFile: Error reading json";
     expect((await prove()).error?.message).toContain('rejects the whole file');
   });
 
-  it('tells OpenCost’s missing second value from a failure', async () => {
+  it('names the Helm value that OpenCost lacks', async () => {
     answer = () => ({ status: 501, body: 'CloudCost Pipeline Service: Ingestion Manager is nil' });
     const { error } = await prove();
     expect(error?.code).toBe('cloud-cost-disabled');
     expect(error?.remedy).toContain('opencost.cloudCost.enabled=true');
   });
 
-  it('does not fail over a query that failed before the rights were proven: the consumer repeats it', async () => {
+  it('ignores a query that failed before the permissions were proven', async () => {
     answer = () => told('Failed Connection');
     const { output, error } = await prove();
     expect(error).toBeUndefined();
@@ -188,13 +189,13 @@ describe('the load proof', () => {
     expect(seconds).toBeLessThan(1900);
   });
 
-  it('fails where we read rows and the consumer finds none', async () => {
+  it('fails if we read rows and the consumer reads none', async () => {
     answer = () => told('Data Missing');
     log = built;
     expect((await prove()).error?.code).toBe('connection-data-missing');
   });
 
-  it('does not fail where nobody has read any row of an adopted report', async () => {
+  it('does not fail if nobody has read rows of an adopted report', async () => {
     answer = () => told('Data Missing');
     expect((await prove({ 'smoke-query': { rowCount: 0 } })).output.verdict).toBe('pending');
   });
@@ -205,7 +206,7 @@ describe('the load proof', () => {
     ['answered by a redirect', 302],
     ['broken on the way', 502],
     ['without its service', 404],
-  ])('reads the log where the proxy is %s', async (_, status) => {
+  ])('reads the log if the proxy is %s', async (_, status) => {
     answer = () => ({ status, body: 'no' });
     log = [created, built].join('\n');
     const { output, record } = await prove();
@@ -213,8 +214,8 @@ describe('the load proof', () => {
     expect(record.warnings).toEqual([expect.stringContaining('how many rows')]);
   });
 
-  it('reads the log where closed security groups keep the API server from the pods', async () => {
-    const { workloads } = stage.cluster.kubernetes;
+  it('reads the log if security groups block the service proxy', async () => {
+    const { workloads } = access.cluster.kubernetes;
     workloads.blocked = true;
     log = [created, failed('STS: AssumeRole, api error AccessDenied')].join('\n');
     const { error } = await prove();
@@ -222,9 +223,9 @@ describe('the load proof', () => {
     expect(error?.code).toBe('payer-role-denied');
   });
 
-  it('ends with what it could not ask where neither status nor log can be read', async () => {
+  it('names the blocked responses if status and log cannot be read', async () => {
     answer = () => ({ status: 503, body: 'no' });
-    const { kubernetes } = stage.cluster;
+    const { kubernetes } = access.cluster;
     const role = kubernetes.get('Role', 'kubecost', 'kubecost-payer-onboarding') as unknown as {
       rules: { resources: string[] }[];
     };
@@ -238,7 +239,7 @@ describe('the load proof', () => {
     expect(output.pendingFor).toContain('HTTP 403');
   });
 
-  it('is at its end where nothing that reads the file is installed', async () => {
+  it('ends at once if no installed workload reads the file', async () => {
     const { output, record, seconds } = await prove({
       discovery: { workload: null, container: null, podSelector: null },
     });
@@ -247,7 +248,7 @@ describe('the load proof', () => {
     expect(seconds).toBe(0);
   });
 
-  it('never repeats what the consumer says about others', async () => {
+  it('never records data of other integrations', async () => {
     const other = { key: 'sub/container', connectionStatus: 'Failed Connection', config: { accessKey: 'foreign' } };
     answer = () => told('Failed Connection', other);
     log = [failed('TABLE_NOT_FOUND').replaceAll(key, 'sub/container-foreign'), failed('TABLE_NOT_FOUND')].join('\n');
@@ -258,43 +259,43 @@ describe('the load proof', () => {
 });
 
 describe('the file in the cluster', () => {
-  it('has to hold the entry when the proof begins', async () => {
-    const text = stage.file() ?? '';
-    stage.putFile('{"aws":[]}');
+  it('must have the entry when the proof begins', async () => {
+    const text = access.file() ?? '';
+    access.putFile('{"aws":[]}');
     const { error } = await prove();
-    stage.putFile(text);
+    access.putFile(text);
     expect(error).toMatchObject({ code: 'entry-lost', actor: 'cluster owner' });
   });
 
-  it('has to be one that the consumer accepts', async () => {
-    const text = stage.file() ?? '';
-    stage.putFile('{"aws":[],}');
+  it('must be one that the consumer accepts', async () => {
+    const text = access.file() ?? '';
+    access.putFile('{"aws":[],}');
     const { error } = await prove();
-    stage.putFile(text);
+    access.putFile(text);
     expect(error?.code).toBe('secret-unparsable');
   });
 
-  it('may wait for its owner where the entry is only handed over', async () => {
-    const text = stage.file() ?? '';
-    stage.putFile('{"aws":[]}');
+  it('may wait for its owner to add the entry', async () => {
+    const text = access.file() ?? '';
+    access.putFile('{"aws":[]}');
     const { output } = await prove({ publish: { mode: 'artifacts' } });
-    stage.putFile(text);
+    access.putFile(text);
     expect(output).toMatchObject({ verdict: 'pending', pendingFor: 'the secret’s owner to add the entry' });
   });
 });
 
 describe('the workload', () => {
   const deployment = () =>
-    stage.cluster.kubernetes.get('Deployment', 'kubecost', 'kubecost-cloud-cost') as unknown as {
+    access.cluster.kubernetes.get('Deployment', 'kubecost', 'kubecost-cloud-cost') as unknown as {
       spec: { template: { metadata: { annotations?: object }; spec: { containers: { image: string }[] } } };
     };
   const change = (edit: (object: ReturnType<typeof deployment>) => void) => {
     const object = structuredClone(deployment());
     edit(object);
-    stage.cluster.kubernetes.apply(object as never);
+    access.cluster.kubernetes.apply(object as never);
   };
 
-  it('is waited for while it rolls', async () => {
+  it('may roll out for minutes', async () => {
     change(({ spec }) => (spec.template.metadata.annotations = { 'kubectl.kubernetes.io/restartedAt': 'now' }));
     const { output, seconds } = await prove();
     expect(output.verdict).toBe('proven');
@@ -305,8 +306,8 @@ describe('the workload', () => {
   it.each([
     ['crashes', 'crashingImages', 'consumer-crashes', /container cloud-cost: CrashLoopBackOff/],
     ['cannot be pulled', 'missingImages', 'rollout-failed', /ImagePull/],
-  ] as const)('that %s ends the run in the pod’s words', async (_, images, code, words) => {
-    const { kubelet } = stage.cluster.kubernetes;
+  ] as const)('that %s ends the run with the pod’s message', async (_, images, code, words) => {
+    const { kubelet } = access.cluster.kubernetes;
     const [image] = deployment().spec.template.spec.containers.map((container) => container.image);
     const set = (value = '') => {
       change(({ spec }) => {
@@ -323,9 +324,9 @@ describe('the workload', () => {
     expect((await prove()).output.verdict).toBe('proven');
   });
 
-  it('that cannot be pulled for a moment ends no run', async () => {
-    const { kubelet } = stage.cluster.kubernetes;
-    const { clock } = stage.world;
+  it('with a short registry outage does not end the run', async () => {
+    const { kubelet } = access.cluster.kubernetes;
+    const { clock } = access.world;
     const [image = ''] = deployment().spec.template.spec.containers.map((container) => container.image);
     const restart = (at: string) => {
       change(({ spec }) => (spec.template.metadata.annotations = { 'kubectl.kubernetes.io/restartedAt': at }));
@@ -334,17 +335,17 @@ describe('the workload', () => {
     kubelet.missingImages.add(image);
     restart('when the registry is gone');
     await clock.sleep(30_000);
-    expect(await stage.invoke(runId, 'load-proof')).toMatchObject({ status: 'waiting' });
+    expect(await access.invoke(runId, 'load-proof')).toMatchObject({ status: 'waiting' });
     expect((await readRun(runId))?.steps['load-proof']?.waiting?.for).toContain('ImagePull');
     kubelet.missingImages.clear();
     restart('when it is back');
     await clock.sleep(60_000);
-    const { error, record } = await stage.take(runId, 'load-proof');
+    const { error, record } = await access.take(runId, 'load-proof');
     expect(error).toBeUndefined();
     expect(record.output).toMatchObject({ verdict: 'proven' });
   });
 
-  it('without the role’s credentials ends the run, for nobody injects them any more', async () => {
+  it('without the role’s credentials ends the run', async () => {
     const podRoleArn = 'arn:aws:iam::222233334444:role/another';
     const { error } = await prove({ 'pod-role': { podRoleArn } });
     expect(error).toMatchObject({ code: 'pod-without-credentials' });
