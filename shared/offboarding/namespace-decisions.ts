@@ -40,7 +40,7 @@ type Kind = 'Role' | 'RoleBinding' | 'ServiceAccount' | 'Secret' | 'Namespace';
 export interface Decision {
   changes: ObjectChange[];
   kept: Removal['kept'];
-  /** The namespace is on its way out. */
+  /** Kubernetes is deleting the namespace. */
   pending: boolean;
   /** Another secret of the namespace needs the Role. */
   shared: boolean;
@@ -112,7 +112,7 @@ function commandFor(kind: Kind, { metadata: { namespace, name } }: KubernetesObj
   return `kubectl delete ${kind.toLowerCase()} ${name}${namespace === undefined ? '' : ` --namespace ${namespace}`}`;
 }
 
-/** Undefined where it is to be deleted. */
+/** Why an object stays; undefined if it is deleted. */
 function whyKept({ kind, object, needed }: Candidate, owner: StepContext['owner']): string | undefined {
   if (!object) return undefined;
   switch (objectOwnership(object, owner)) {
@@ -125,64 +125,64 @@ function whyKept({ kind, object, needed }: Candidate, owner: StepContext['owner'
   }
 }
 
-/** What becomes of the objects in the namespace, and of the namespace. */
+/** The objects, in the order in which they are deleted. @param shared why the Role stays: another secret needs it */
+function candidatesIn({ target, serviceAccount }: Place, objects: OccupiedNamespace, isUsed: boolean, shared?: string) {
+  const { namespace } = target;
+  const { binding, role, users, secret, previous, mounting } = objects;
+  const [user] = users;
+  const secretPath = (object: Secret | undefined) => `${corePath(namespace, 'secrets')}/${object?.metadata.name ?? ''}`;
+  return [
+    { kind: 'RoleBinding', object: binding, path: pathOf('RoleBinding', namespace), needed: shared },
+    { kind: 'Role', object: role, path: pathOf('Role', namespace), needed: shared },
+    {
+      kind: 'ServiceAccount',
+      object: objects.serviceAccount,
+      path: `${corePath(namespace, 'serviceaccounts')}/${serviceAccount}`,
+      needed: isUsed ? shared : user && `${user} runs as it`,
+    },
+    { kind: 'Secret', object: secret, path: secretPath(secret), needed: whySecretStays(secret, mounting) },
+    { kind: 'Secret', object: previous, path: secretPath(previous) },
+  ] satisfies Candidate[];
+}
+
+/** The namespace is deleted if nothing stays in it. */
+function namespaceCandidate(
+  { target: { namespace } }: Place,
+  { namespace: object, content }: OccupiedNamespace,
+  deleted: readonly Candidate[],
+): Candidate {
+  const names = new Set(deleted.map((one) => `${deletions[one.kind].among}/${one.object?.metadata.name ?? ''}`));
+  const rest = content?.filter((name) => !names.has(name));
+  const needed = rest === undefined ? 'its content cannot be listed' : rest[0] && `it holds ${nameSome(rest)}`;
+  return { kind: 'Namespace', object, path: pathOf('Namespace', namespace), needed };
+}
+
+/** Decides which objects of the namespace are deleted, and whether the namespace is. */
 export function decideObjects(
-  input: Place,
+  place: Place,
   neighbours: readonly Neighbour[],
   objects: OccupiedNamespace,
   owner: StepContext['owner'],
 ): Decision {
-  const { namespace, secretName } = input.target;
-  const { role, users, content } = objects;
+  const { namespace, secretName } = place.target;
+  const { role } = objects;
   if (objects.namespace && 'deletionTimestamp' in objects.namespace.metadata)
     return { changes: [], kept: [], pending: true, shared: false };
   const sharing = neighbours.filter((other) => other.namespace === namespace);
   const rulesLeft = withoutSecret(role?.rules ?? [], secretName);
   const [other] = [...sharing.map((neighbour) => neighbour.secretName), ...secretsOf(rulesLeft)];
   const shared = other === undefined ? undefined : `secret ${namespace}/${other} still needs it`;
-  const [user] = users;
-  const candidates: Candidate[] = [
-    { kind: 'RoleBinding', object: objects.binding, path: pathOf('RoleBinding', namespace), needed: shared },
-    { kind: 'Role', object: role, path: pathOf('Role', namespace), needed: shared },
-    {
-      kind: 'ServiceAccount',
-      object: objects.serviceAccount,
-      path: `${corePath(namespace, 'serviceaccounts')}/${input.serviceAccount}`,
-      needed: sharing.some(({ serviceAccount }) => serviceAccount === input.serviceAccount)
-        ? shared
-        : user && `${user} runs as it`,
-    },
-  ];
-  for (const [object, needed] of [
-    [objects.secret, whySecretStays(objects.secret, objects.mounting)],
-    [objects.previous, undefined],
-  ] as const)
-    candidates.push({
-      kind: 'Secret',
-      object,
-      path: `${corePath(namespace, 'secrets')}/${object?.metadata.name ?? ''}`,
-      needed,
-    });
-  const goes = candidates.filter((candidate) => candidate.object && whyKept(candidate, owner) === undefined);
-  const goesAlong = new Set(goes.map(({ kind, object }) => `${deletions[kind].among}/${object?.metadata.name ?? ''}`));
-  const rest = content?.filter((name) => !goesAlong.has(name));
-  candidates.push({
-    kind: 'Namespace',
-    object: objects.namespace,
-    path: pathOf('Namespace', namespace),
-    needed: rest === undefined ? 'its content cannot be listed' : rest[0] && `it holds ${nameSome(rest)}`,
-  });
-
+  const isUsed = sharing.some(({ serviceAccount }) => serviceAccount === place.serviceAccount);
+  const inside = candidatesIn(place, objects, isUsed, shared);
+  const deleted = inside.filter((candidate) => candidate.object && whyKept(candidate, owner) === undefined);
   const changes: ObjectChange[] = [];
   const kept: Removal['kept'] = [];
-  if (role && shared && secretsOf(rulesLeft).length < secretsOf(role.rules ?? []).length)
-    changes.push({
-      action: 'update-role',
-      resource: describe('Role', role),
-      path: pathOf('Role', namespace),
-      role: { ...role, rules: rulesLeft },
-    });
-  for (const candidate of candidates) {
+  if (role && shared && secretsOf(rulesLeft).length < secretsOf(role.rules ?? []).length) {
+    const narrowed = { ...role, rules: rulesLeft };
+    const resource = describe('Role', role);
+    changes.push({ action: 'update-role', resource, path: pathOf('Role', namespace), role: narrowed });
+  }
+  for (const candidate of [...inside, namespaceCandidate(place, objects, deleted)]) {
     const { kind, object, path } = candidate;
     if (!object) continue;
     const why = whyKept(candidate, owner);

@@ -231,7 +231,7 @@ class History {
 
 /** Histories that once ended with another file. */
 const found: Event[][] = [
-  // Whoever came while the workload rested and found its own entry left the leaver's.
+  // A run that found its own entry during the restart interval did not remove the departing payer's.
   [
     { kind: 'publish', payer: faithful },
     { kind: 'publish', payer: payers[0] },
