@@ -31,7 +31,7 @@ const accessEffectiveSeconds = 180;
 /** Longer than any invocation: no run works in an older window. */
 const staleWindowMs = 10 * 60_000;
 
-export interface OpenWindow<Notes extends object> {
+interface OpenWindow<Notes extends object> {
   action: 'open-admin-window';
   /** ARN of the cluster. */
   resource: string;

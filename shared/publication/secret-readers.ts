@@ -10,7 +10,7 @@ import type { StepContext } from '../step/contract.ts';
 import type { Restartable } from './workload-restart.ts';
 
 /** Path of a workload. @param workload `deployment/<name>` or `statefulset/<name>` */
-export function workloadPath(namespace: string, workload: string): string {
+function workloadPath(namespace: string, workload: string): string {
   const [kind = '', name = ''] = workload.split('/');
   return `/apis/apps/v1/namespaces/${namespace}/${kind}s/${name}`;
 }
@@ -57,10 +57,10 @@ export async function listSecretReaders(
   kubernetes: KubernetesClient,
   { namespace, secretName }: Target,
 ): Promise<SecretReader[]> {
-  const landscape = await readNamespaceWorkloads(kubernetes, namespace);
-  const readers = costReaders(landscape, secretName).map(async ({ workload, mount, podSelector, statusService }) => {
+  const installed = await readNamespaceWorkloads(kubernetes, namespace);
+  const readers = costReaders(installed, secretName).map(async ({ workload, mount, podSelector, statusService }) => {
     const [kind = '', name = ''] = workload.split('/');
-    const found = landscape.workloads.find((one) => one.kind === kind && one.object.metadata.name === name);
+    const found = installed.workloads.find((one) => one.kind === kind && one.object.metadata.name === name);
     if (!found || mount === null) return [];
     const path = workloadPath(namespace, workload);
     const pods = podSelector === null ? [] : await listPods(kubernetes, namespace, podSelector);

@@ -43,7 +43,7 @@ const services: Record<KubecostGeneration, Service[]> = {
 };
 
 /** What the API server lists in a namespace with these objects. */
-function landscapeOf(objects: SeedObject[], services: Service[] = []): NamespaceWorkloads {
+function workloadsOf(objects: SeedObject[], services: Service[] = []): NamespaceWorkloads {
   const workloads = objects
     .filter(({ kind }) => kind === 'Deployment' || kind === 'StatefulSet')
     .map((object) => ({ kind: object.kind.toLowerCase(), object: object as unknown as Workload }));
@@ -52,7 +52,7 @@ function landscapeOf(objects: SeedObject[], services: Service[] = []): Namespace
 
 function readersOf(...installations: KubecostInstallation[]) {
   const [{ generation } = { generation: undefined }] = installations;
-  const found = landscapeOf(installations.flatMap(kubecostObjects), generation && services[generation]);
+  const found = workloadsOf(installations.flatMap(kubecostObjects), generation && services[generation]);
   return costReaders(found, 'cloud-integration');
 }
 
@@ -62,11 +62,11 @@ function changed(
   name: string,
   change: (workload: Workload) => void,
 ): NamespaceWorkloads {
-  const landscape = landscapeOf(kubecostObjects({ generation }));
-  const found = landscape.workloads.find(({ object }) => object.metadata.name === name);
+  const listed = workloadsOf(kubecostObjects({ generation }));
+  const found = listed.workloads.find(({ object }) => object.metadata.name === name);
   if (!found) throw new Error(`no workload ${name}`);
   change(found.object);
-  return landscape;
+  return listed;
 }
 
 const input = {
@@ -155,25 +155,25 @@ describe('discovery of what is installed', () => {
       service('all', [9005], {}),
       service('kubecost-frontend', [9090], { app: 'cost-analyzer' }),
     ];
-    const status = (services: Service[]) => costReaders(landscapeOf(objects, services), 's')[0]?.statusService;
+    const status = (services: Service[]) => costReaders(workloadsOf(objects, services), 's')[0]?.statusService;
     expect(status(others)).toBe('http:kubecost-frontend:9090');
     expect(status(others.slice(0, 2))).toBeNull();
   });
 
   it('reads the generation from the image without a chart label', () => {
-    const landscape = changed('3.x', 'kubecost-cloud-cost', ({ metadata }) => {
+    const listed = changed('3.x', 'kubecost-cloud-cost', ({ metadata }) => {
       metadata.labels = {};
     });
-    expect(costReaders(landscape, 'cloud-integration')).toMatchObject([{ installation: 'kubecost-3' }]);
+    expect(costReaders(listed, 'cloud-integration')).toMatchObject([{ installation: 'kubecost-3' }]);
   });
 
   it('does not take an agent for an installation', () => {
     const agent = kubecostObjects({ generation: '2.x-statefulset' }).filter(
       ({ metadata }) => metadata.name === 'kubecost-cost-analyzer',
     );
-    const landscape = landscapeOf(agent);
-    expect(costReaders(landscape, 'cloud-integration')).toEqual([]);
-    expect(plan([], {}, { agents: agents(landscape) })).toMatchObject({
+    const listed = workloadsOf(agent);
+    expect(costReaders(listed, 'cloud-integration')).toEqual([]);
+    expect(plan([], {}, { agents: agents(listed) })).toMatchObject({
       output: { installation: 'none', serviceAccount: 'kubecost-serviceaccount' },
       warnings: [expect.stringMatching(/^deployment\/kubecost-cost-analyzer .* primary cluster/)],
     });

@@ -36,7 +36,7 @@ afterAll(async () => {
 beforeEach(() => {
   asked = [];
   log = '';
-  answer = () => told('Connection Successful');
+  answer = () => reported('Connection Successful');
 });
 
 const key = '111122223333/s3://kubecost-athena-results-111122223333-us-east-1';
@@ -45,7 +45,7 @@ const created = `INF CloudCost: IngestionManager: creating integration with key:
 const built = `INF CloudCost[${key}]: ingestor: build[NLzAH]:  ${window} in 18.377s`;
 const failed = (words: string) => `ERR CloudCost[${key}]: ingestor: build failed for window ${window}: ${words}`;
 
-function told(connectionStatus: string, ...others: object[]): KubernetesAnswer {
+function reported(connectionStatus: string, ...others: object[]): KubernetesAnswer {
   const own = {
     key,
     source: 'multicloud',
@@ -119,7 +119,7 @@ describe('the load proof', () => {
 
   it('waits for the first query', async () => {
     let looks = 0;
-    answer = () => told(looks++ < 3 ? 'No Connection' : 'Connection Successful');
+    answer = () => reported(looks++ < 3 ? 'No Connection' : 'Connection Successful');
     const { output, seconds } = await prove();
     expect(output.verdict).toBe('proven');
     expect(seconds).toBe(45);
@@ -127,12 +127,12 @@ describe('the load proof', () => {
 
   it('accepts failures until the credentials are effective', async () => {
     let looks = 0;
-    answer = () => told(looks++ < 10 ? 'Failed Connection' : 'Connection Successful');
+    answer = () => reported(looks++ < 10 ? 'Failed Connection' : 'Connection Successful');
     expect((await prove()).output.verdict).toBe('proven');
   });
 
   it('names the cause from the log when the connection has failed for five minutes', async () => {
-    answer = () => told('Failed Connection');
+    answer = () => reported('Failed Connection');
     log = [created, failed('Unable to verify/create output bucket')].join('\n');
     const { error, seconds } = await prove();
     expect(error).toMatchObject({ code: 'connection-failed', actor: 'payer account owner' });
@@ -141,7 +141,7 @@ describe('the load proof', () => {
   });
 
   it('does not wait for an error that only a change resolves', async () => {
-    answer = () => told('Failed Connection');
+    answer = () => reported('Failed Connection');
     log = [created, failed('InvalidRequestException: WorkGroup is not found.')].join('\n');
     const { error, seconds } = await prove();
     expect(error?.code).toBe('connection-failed');
@@ -171,7 +171,7 @@ describe('the load proof', () => {
   });
 
   it('ignores a query that failed before the permissions were proven', async () => {
-    answer = () => told('Failed Connection');
+    answer = () => reported('Failed Connection');
     const { output, error } = await prove();
     expect(error).toBeUndefined();
     expect(output).toMatchObject({ verdict: 'pending', connectionStatus: 'Failed Connection' });
@@ -179,7 +179,7 @@ describe('the load proof', () => {
   });
 
   it('ends with a warning while a new report has no rows yet', async () => {
-    answer = () => told('Data Missing');
+    answer = () => reported('Data Missing');
     log = built;
     const { output, record, seconds } = await prove({ 'cur-report': { adopted: false } });
     expect(output).toMatchObject({ verdict: 'pending', connectionStatus: 'Data Missing' });
@@ -190,13 +190,13 @@ describe('the load proof', () => {
   });
 
   it('fails if we read rows and the consumer reads none', async () => {
-    answer = () => told('Data Missing');
+    answer = () => reported('Data Missing');
     log = built;
     expect((await prove()).error?.code).toBe('connection-data-missing');
   });
 
   it('does not fail if nobody has read rows of an adopted report', async () => {
-    answer = () => told('Data Missing');
+    answer = () => reported('Data Missing');
     expect((await prove({ 'smoke-query': { rowCount: 0 } })).output.verdict).toBe('pending');
   });
 
@@ -250,7 +250,7 @@ describe('the load proof', () => {
 
   it('never records data of other integrations', async () => {
     const other = { key: 'sub/container', connectionStatus: 'Failed Connection', config: { accessKey: 'foreign' } };
-    answer = () => told('Failed Connection', other);
+    answer = () => reported('Failed Connection', other);
     log = [failed('TABLE_NOT_FOUND').replaceAll(key, 'sub/container-foreign'), failed('TABLE_NOT_FOUND')].join('\n');
     const { record } = await prove();
     expect(record.error?.code).toBe('connection-failed');

@@ -1,4 +1,4 @@
-/** The first thing that an offboarding does: the entry goes, and the consumer lets go of it. */
+/** The first step of an offboarding: it removes the entry; then the consumer unloads it. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readRun } from '../../shared/runs/run-table.ts';
 import { deleteTargetPayer, listTargetPayers, markRemoving, markUnloaded } from '../../shared/targets/target-payers.ts';

@@ -108,16 +108,16 @@ describe('the consumer’s status', () => {
   });
 
   it('prefers the file’s integration to the settings page’s', () => {
-    const told = tell(
+    const reported = tell(
       integration({ source: 'configController', connectionStatus: 'Failed Connection' }),
       integration(),
     );
-    expect(told?.decision.verdict).toBe('proven');
+    expect(reported?.decision.verdict).toBe('proven');
   });
 
   it('of older releases is null if nothing is configured', () => {
-    const told = readStatus('{"code":200,"data":null}', entry);
-    expect(told).toMatchObject({ status: null, decision: { verdict: 'failing' } });
+    const reported = readStatus('{"code":200,"data":null}', entry);
+    expect(reported).toMatchObject({ status: null, decision: { verdict: 'failing' } });
   });
 
   it.each(['<html>Sign in</html>', '{"code":500}', '', 'null'])('is not read into %j', (body) => {
