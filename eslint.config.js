@@ -36,12 +36,6 @@ const assertionsToRemove = [
   'shared/step-runner/handler.ts',
   'state-machines/provision.ts',
 ];
-const hiddenChannelsToRemove = [
-  'functions/steps/smoke-query.ts',
-  'shared/cluster/connection.ts',
-  'shared/publication/write-file.ts',
-];
-
 const assertionOf = (type) => `TSAsExpression > ${type}.typeAnnotation`;
 
 export default defineConfig(
@@ -88,7 +82,6 @@ export default defineConfig(
   },
   {
     files: ['functions/**', 'shared/**', 'state-machines/**'],
-    ignores: hiddenChannelsToRemove,
     rules: {
       'no-restricted-globals': [
         'error',

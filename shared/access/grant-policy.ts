@@ -1,11 +1,23 @@
-/** The pod role's policies that let it assume its payers' roles. One holds some 110 of them, so a target may have several: shards. */
+/** The pod role's policies as data: they allow it to assume its payers' roles. One holds some 110 roles, so a target may have several: shards. */
 import { maxPolicyCharacters } from '../aws/managed-policy.ts';
 import { payerRoleName } from '../aws/names.ts';
-import { listOf, mergeStatements, policyCharacters, type PolicyDocument } from '../aws/policy-document.ts';
+import {
+  listOf,
+  mergeStatements,
+  policyCharacters,
+  type PolicyDocument,
+  type Statement,
+} from '../aws/policy-document.ts';
 import { roleArnOf } from '../aws/role.ts';
-import { grantSid, payerRolesGrant } from './pod-trust.ts';
+import { assumeActions } from './pod-trust.ts';
 
-/** Policies a role may have attached, whoever attached them (IAM quota "Managed policies attached to an IAM role"). */
+const grantSid = 'KubecostPayerRoles';
+
+export function payerRolesGrant(payerRoleArns: readonly string[]): Statement {
+  return { Sid: grantSid, Effect: 'Allow', Action: [...assumeActions], Resource: [...payerRoleArns].sort() };
+}
+
+/** Policies a role may have attached, ours and others' (IAM quota "Managed policies attached to an IAM role"). */
 export const maxAttachedPolicies = 10;
 
 /** @param firstArn of shard 1, whose name has no number */
@@ -13,17 +25,17 @@ export function shardArn(firstArn: string, shard: number): string {
   return shard === 1 ? firstArn : `${firstArn}-${shard}`;
 }
 
-/** Each shard's document by its number, from 1. A shard without a document is to go. */
+/** Each shard's document by its number, from 1. A shard without a document is to be deleted. */
 export type Shards<Document = PolicyDocument> = ReadonlyMap<number, Document>;
 
 export interface Packed {
   shards: Shards<PolicyDocument | undefined>;
-  /** Payer roles there was no room for. */
+  /** Payer roles that did not fit. */
   left: string[];
 }
 
 export interface Packing {
-  /** The first of them are the first to get room. */
+  /** In order of priority. */
   wanted: readonly string[];
   removed: readonly string[];
   /** Shards the role may have. */
@@ -35,27 +47,27 @@ export function payerRolesOf(document: PolicyDocument): string[] {
   return listOf(document.Statement.find(({ Sid }) => Sid === grantSid)?.Resource);
 }
 
-/** True if nobody but us has a say in the policy. */
+/** True if the policy has no statement but ours. */
 export function holdsOnlyGrant(document: PolicyDocument): boolean {
   return withoutRoles(document) === undefined;
 }
 
-/** A role as one more item of a list, the comma counted. */
+/** Characters of one more role in a list, its comma included. */
 const charactersOf = (roleArn: string) => JSON.stringify(roleArn).length + 1;
 
 function withRoles(document: PolicyDocument | undefined, roles: readonly string[]): PolicyDocument {
   return mergeStatements(document, [payerRolesGrant(roles)]);
 }
 
-/** Somebody else's statements in it stay; without any statement it cannot be. */
+/** Other statements stay. Undefined if there are none: IAM refuses an empty policy. */
 function withoutRoles(document: PolicyDocument): PolicyDocument | undefined {
   const others = document.Statement.filter(({ Sid }) => Sid !== grantSid);
   return others.length > 0 ? { ...document, Statement: others } : undefined;
 }
 
 /**
- * Leaves every role in the shard it is in, takes out the removed ones, and puts a new one into the first shard with room for it: so a
- * new payer changes one policy, however many there are.
+ * Leaves every role in its shard, takes out the removed ones, and puts a new role into the first shard with room for it: a new payer
+ * changes one policy, however many there are.
  */
 export function packShards(there: Shards, { wanted, removed, most }: Packing): Packed {
   const gone = new Set(removed);
@@ -91,7 +103,7 @@ function roomBeside(document: PolicyDocument | undefined, roles: readonly string
 
 const emptyShardRoom = roomBeside(undefined, []);
 
-/** The lowest number that has room, or that nobody has used yet. */
+/** The lowest number that has room or is not used yet. */
 function firstWithRoom(room: ReadonlyMap<number, number>, characters: number, most: number): number | undefined {
   for (let shard = 1; shard <= maxAttachedPolicies; shard++) {
     const left = room.get(shard) ?? (room.size < most ? emptyShardRoom : 0);
@@ -100,6 +112,6 @@ function firstWithRoom(room: ReadonlyMap<number, number>, characters: number, mo
   return undefined;
 }
 
-/** Payers that one target's shards can hold, whose roles have our name and no path: 1,130. */
+/** Payers that fit into one target's shards, if their roles have our name and no path: 1,130. */
 export const maxPayersPerTarget =
   maxAttachedPolicies * Math.floor(emptyShardRoom / charactersOf(roleArnOf('0'.repeat(12), payerRoleName)));

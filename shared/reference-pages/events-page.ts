@@ -80,13 +80,18 @@ confirmed the subscription.
 /** One row per field, and one per field of an object, with its path. */
 function fieldsOf(schema: z.ZodObject, path = ''): string[] {
   return Object.entries(schema.shape).flatMap(([name, field]) => {
-    const type = field as z.ZodType;
-    const inner = type instanceof z.ZodNullable ? (type.unwrap() as z.ZodType) : type;
+    const type = typeOf(field);
+    const inner = type instanceof z.ZodNullable ? typeOf(type.unwrap()) : type;
     const value = [valueOf(inner), ...(inner === type ? [] : ['or null'])].join(' ');
     const meaning = type.meta()?.description ?? '';
     const row = `| \`${path}${name}\` | ${value} | ${meaning} |`;
     return inner instanceof z.ZodObject ? [row, ...fieldsOf(inner, `${path}${name}.`)] : [row];
   });
+}
+
+function typeOf(field: unknown): z.ZodType {
+  if (field instanceof z.ZodType) return field;
+  throw new TypeError('the schema has a field that is not a zod type');
 }
 
 function valueOf(type: z.ZodType): string {

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { payerRolesGrant, payerTrust, podIdentityTrust, webIdentityTrust } from '../../shared/access/pod-trust.ts';
+import { payerRolesGrant } from '../../shared/access/grant-policy.ts';
+import { payerTrust } from '../../shared/access/payer-trust.ts';
+import { podIdentityTrust, webIdentityTrust } from '../../shared/access/pod-trust.ts';
 import { policyOf } from '../../shared/aws/policy-document.ts';
 import { permits, trusts } from '../../shared/aws/trust-policy.ts';
 
@@ -14,18 +16,18 @@ const podRoleArn = 'arn:aws:iam::222233334444:role/kubecost-kubecost-serviceacco
 const payerRoleArn = 'arn:aws:iam::111122223333:role/kubecost-cur-access';
 
 const documents = {
-  'pod-trust-irsa': policyOf(webIdentityTrust(pod, providerArn, issuer)),
-  'pod-trust-pod-identity': policyOf(podIdentityTrust(pod)),
+  'pod-trust-irsa': policyOf(webIdentityTrust(pod, providerArn, issuer).statement),
+  'pod-trust-pod-identity': policyOf(podIdentityTrust(pod).statement),
   'payer-trust': policyOf(payerTrust('222233334444', [podRoleArn])),
   grant: policyOf(payerRolesGrant([payerRoleArn])),
 };
 
 describe('access policies', () => {
-  it.each(Object.entries(documents))('%s is as reviewed', async (name, document) => {
+  it.each(Object.entries(documents))('%s matches the reviewed document', async (name, document) => {
     await expect(`${JSON.stringify(document, null, 2)}\n`).toMatchFileSnapshot(`../golden/policies/${name}.json`);
   });
 
-  it('let exactly the named pod through', () => {
+  it('allow exactly the named pod', () => {
     const action = 'sts:AssumeRole';
     const asks = (arn: string) => ({ principal: { AWS: arn }, action, context: { 'aws:PrincipalArn': arn } });
     expect(trusts(documents['payer-trust'], asks(podRoleArn))).toBe(true);
@@ -44,7 +46,7 @@ describe('reading a trust policy', () => {
     context: { 'aws:PrincipalArn': podRoleArn },
   };
 
-  it('takes the account id, its root and wildcards for what they are', () => {
+  it('understands an account id, its root user and wildcards', () => {
     expect(trusts(policyOf(allow), asks)).toBe(true);
     expect(trusts(policyOf({ ...allow, Principal: { AWS: 'arn:aws:iam::222233334444:root' } }), asks)).toBe(true);
     expect(trusts(policyOf({ ...allow, Principal: '*' }), asks)).toBe(true);
@@ -55,7 +57,7 @@ describe('reading a trust policy', () => {
     expect(trusts(policyOf(allow, { ...allow, Effect: 'Deny', Action: 'sts:TagSession' }), asks)).toBe(false);
   });
 
-  it('does not count on a condition that Kubecost cannot meet', () => {
+  it('rejects a condition that Kubecost cannot meet', () => {
     const condition = { StringEquals: { 'sts:ExternalId': 'secret' } };
     expect(trusts(policyOf({ ...allow, Condition: condition }), asks)).toBe(false);
   });

@@ -5,23 +5,24 @@ import type { OnboardingRequestInput } from '../../shared/model/onboarding-reque
 import { skips } from '../../shared/model/run.ts';
 import { onboardingStepNames } from '../../shared/model/step-names.ts';
 import { outputs } from '../../shared/model/step-outputs.ts';
-import { decodeDataFile, encodeDataFile } from '../sandbox/services/cur-data.ts';
-import { BillingWorld, refusalOf } from '../support/payer-accounts.ts';
-import { type OneRun, type Taken, writesOf } from '../support/step-harness.ts';
+import { decodeDataFile, encodeDataFile } from '../sandbox/index.ts';
+import { knownErrorOf, PayerHarness } from '../support/payer-harness.ts';
+import { type OneRun, writesOf } from '../support/step-harness.ts';
+import type { StepOutcome } from '../support/take-step.ts';
 
-let billing: BillingWorld;
+let billing: PayerHarness;
 beforeAll(async () => {
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-  billing = await BillingWorld.open();
+  billing = await PayerHarness.open();
 });
 afterAll(async () => {
-  await billing.stage.close();
+  await billing.stepHarness.close();
   vi.restoreAllMocks();
 });
 
 const region = 'us-east-1';
-const done = ({ record }: Taken) => record.changes.map((change) => change.do);
-const results = ({ record }: Taken) => outputs['athena-results'].parse(record.output);
+const done = ({ record }: StepOutcome) => record.changes.map((change) => change.do);
+const results = ({ record }: StepOutcome) => outputs['athena-results'].parse(record.output);
 
 describe('athena-results', () => {
   const take = async (
@@ -41,7 +42,7 @@ describe('athena-results', () => {
     EnforceWorkGroupConfiguration,
   });
 
-  it('gives an empty primary workgroup a bucket of ours that forgets after a day', async () => {
+  it('gives an unset primary workgroup our bucket with a one-day expiry', async () => {
     const payer = billing.newPayer();
     const name = athenaResultsBucketName(payer, region);
     const taken = await take(payer);
@@ -54,7 +55,7 @@ describe('athena-results', () => {
     expect(writesOf((await take(payer)).calls)).toEqual([]);
   });
 
-  it('uses the place a workgroup has, as it is, without the slash at its end', async () => {
+  it('uses a workgroup’s location unchanged, without the slash at its end', async () => {
     const payer = billing.newPayer({ AthenaResultsBucket: 'team-*' });
     const bucket = billing.world.s3.createBucket(payer, region, `team-${payer}`);
     workgroup(payer, 'primary', location(`s3://team-${payer}/athena/`, true));
@@ -66,7 +67,7 @@ describe('athena-results', () => {
     expect(primary?.configuration).toMatchObject(location(`s3://team-${payer}/athena/`, true));
   });
 
-  it('makes a dedicated workgroup that lets Kubecost name the place', async () => {
+  it('creates a dedicated workgroup that does not enforce its location', async () => {
     const payer = billing.newPayer();
     const taken = await take(payer, { workgroup: 'kubecost' });
     expect(done(taken).at(-1)).toBe('create-workgroup');
@@ -76,19 +77,19 @@ describe('athena-results', () => {
     });
   });
 
-  it('refuses results in the report’s bucket, in Athena’s own storage, and where a workgroup enforces another place', async () => {
+  it('refuses results in the CUR bucket, managed storage or an enforced location', async () => {
     const payer = billing.newPayer({ AthenaResultsBucket: '*' });
     workgroup(payer, 'in-report', location(`s3://${curBucketName(payer, region)}/results/`));
     workgroup(payer, 'managed', { ManagedQueryResultsConfiguration: { Enabled: true } });
     workgroup(payer, 'enforced', location('s3://elsewhere/', true));
-    const refused = async (athena: OnboardingRequestInput['athena']) => (await refusalOf(take(payer, athena))).code;
+    const refused = async (athena: OnboardingRequestInput['athena']) => (await knownErrorOf(take(payer, athena))).code;
     expect(await refused({ workgroup: 'in-report' })).toBe('results-in-cur-bucket');
     expect(await refused({ resultsBucket: curBucketName(payer, region) })).toBe('results-in-cur-bucket');
     expect(await refused({ workgroup: 'managed' })).toBe('workgroup-managed-results');
     expect(await refused({ workgroup: 'enforced', resultsBucket: 'ours' })).toBe('workgroup-location-differs');
   });
 
-  it('takes the requested bucket where a workgroup only suggests another', async () => {
+  it('uses the requested bucket if the workgroup does not enforce another', async () => {
     const payer = billing.newPayer({ AthenaResultsBucket: 'wanted-*' });
     billing.world.s3.createBucket(payer, region, `wanted-${payer}`);
     workgroup(payer, 'primary', location('s3://elsewhere/'));
@@ -97,17 +98,17 @@ describe('athena-results', () => {
     expect(done(taken)).toEqual([]);
   });
 
-  it('never lets what others keep in a bucket of our name expire', async () => {
+  it('never sets an expiry on a foreign bucket with our name', async () => {
     const payer = billing.newPayer();
     const bucket = billing.world.s3.createBucket(payer, region, athenaResultsBucketName(payer, region));
-    expect((await refusalOf(take(payer))).code).toBe('bucket-not-ours');
+    expect((await knownErrorOf(take(payer))).code).toBe('bucket-not-ours');
     await take(payer, {}, { existing: 'take-over' });
     expect(bucket).toMatchObject({ lifecycle: [], tags: [] });
   });
 });
 
 describe('smoke-query', () => {
-  /** A run that has only its proof and its publication before it. */
+  /** A run whose next step is the smoke query. */
   async function ready(): Promise<{ payer: string; run: OneRun }> {
     const payer = billing.newPayer();
     const run = await billing.begin(payer);
@@ -115,13 +116,13 @@ describe('smoke-query', () => {
       if (!skips({ kind: 'onboarding', request: run.request }, name)) await run.take(name);
     return { payer, run };
   }
-  const output = ({ record }: Taken) => outputs['smoke-query'].parse(record.output);
+  const output = ({ record }: StepOutcome) => outputs['smoke-query'].parse(record.output);
   const dataFiles = (payer: string) =>
     [...(billing.world.s3.buckets.get(curBucketName(payer, region))?.objects.values() ?? [])].filter(({ key }) =>
       /month=\d+\/.*parquet$/.test(key),
     );
 
-  it('asks as the pod will, for one day, and keeps ten rows as evidence', async () => {
+  it('queries one day with the pod’s rights and keeps ten rows', async () => {
     const { payer, run } = await ready();
     const taken = await run.take('smoke-query');
     const { level, columns, rows, rowCount, day, scannedBytes } = output(taken);
@@ -135,7 +136,7 @@ describe('smoke-query', () => {
     expect(new Set(callers.map((arn) => arn.split('/')[1]))).toEqual(new Set(['kubecost-cur-access']));
   });
 
-  it('takes a day without cost for a success, with a warning', async () => {
+  it('succeeds with a warning for a day without costs', async () => {
     const { payer, run } = await ready();
     for (const { key, body } of dataFiles(payer)) {
       const { columns } = decodeDataFile(body);
@@ -146,12 +147,12 @@ describe('smoke-query', () => {
     expect(taken.record.warnings[0]).toContain('Data Missing');
   });
 
-  it('gives IAM two minutes to show a right, and then says in Athena’s words what is missing', async () => {
+  it('reports Athena’s denial after two minutes without the right', async () => {
     const { payer, run } = await ready();
     const role = billing.world.iam.roles(payer).find(({ arn }) => arn.endsWith('role/kubecost-cur-access'));
     role?.inline.delete(dataPolicyName);
     const started = billing.world.clock.now();
-    const { code, message } = await refusalOf(run.take('smoke-query'));
+    const { code, message } = await knownErrorOf(run.take('smoke-query'));
     expect(code).toBe('query-failed');
     expect(message).toContain('athena:StartQueryExecution');
     const seconds = (billing.world.clock.now() - started) / 1000;
@@ -159,7 +160,7 @@ describe('smoke-query', () => {
     expect(seconds).toBeLessThan(150);
   });
 
-  it('goes on as soon as a late right is there', async () => {
+  it('continues as soon as a late right takes effect', async () => {
     const { payer, run } = await ready();
     const role = billing.world.iam.roles(payer).find(({ arn }) => arn.endsWith('role/kubecost-cur-access'));
     const policy = role?.inline.get(dataPolicyName);
@@ -170,10 +171,10 @@ describe('smoke-query', () => {
     expect(output(await run.take('smoke-query')).level).toBe('pod-chain');
   });
 
-  it('fails with Athena’s words and a hint where Lake Formation withholds the table', async () => {
+  it('fails with Athena’s message and a hint about Lake Formation', async () => {
     const { payer, run } = await ready();
     billing.world.lakeformation.lock(payer, region);
-    const { code, message } = await refusalOf(run.take('smoke-query'));
+    const { code, message } = await knownErrorOf(run.take('smoke-query'));
     expect(code).toBe('query-failed');
     expect(message).toContain('Lake Formation denies the payer role access to the table');
   });
