@@ -31,7 +31,7 @@ const life = fc.array(
       maxLength: 400,
       size: 'max',
     }),
-departing: fc.array(fc.nat(2000), { maxLength: 400, size: 'max' }),
+    departing: fc.array(fc.nat(2000), { maxLength: 400, size: 'max' }),
     otherPolicies: fc.nat(3),
     emptied: fc.boolean(),
   }),
@@ -79,7 +79,7 @@ describe('the policies of a pod role', () => {
 
   it('change in only one policy when a payer joins', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 0, max: 1100 }), fc.array(fc.nat(1100), { maxLength: 20 }), => (count, departing) => => {
+      fc.property(fc.integer({ min: 0, max: 1100 }), fc.array(fc.nat(1100), { maxLength: 20 }), (count, departing) => {
         const wanted = Array.from({ length: count }, (_, payer) => roleOf(payer));
         const removed = departing.flatMap((payer) => wanted[payer] ?? []);
         const before = remaining(packShards(new Map(), { wanted, removed: [], most }).shards);

@@ -56,7 +56,7 @@ describe('the consumer’s status', () => {
     ['PARSE_ERROR', 'failing', 'connection-failed'],
     ['', 'pending', undefined],
     ['Something New', 'pending', undefined],
-  ])('%j means %s', { => (connectionStatus, expected, code) => { => {
+  ])('%j means %s', (connectionStatus, expected, code) => {
     const decision = decisionOf({ connectionStatus });
     expect(decision).toMatchObject({ verdict: expected, ...(code && { code }) });
   });
@@ -101,14 +101,14 @@ describe('the consumer’s status', () => {
     ['a longer bucket’s', [integration({ key: `${entryKey(entry)}-2` })]],
     ['the same key from the settings page', [integration({ source: 'configController' })]],
   ])('with %s fails only after three minutes', (_, data) => {
-    expect(tell(...data)).toMatchObject({
+    expect(read(...data)).toMatchObject({
       status: null,
       decision: { code: 'consumer-not-reading', lastsSeconds: 180 },
     });
   });
 
   it('of the file’s integration overrides that of the settings page', () => {
-    const result = tell(
+    const result = read(
       integration({ source: 'configController', connectionStatus: 'Failed Connection' }),
       integration(),
     );
@@ -126,7 +126,7 @@ describe('the consumer’s status', () => {
 
   it('does not contain another integration’s data', () => {
     const other = integration({ key: 'x/s3://y', config: { secret: 'REDACTED-but-foreign' } });
-    expect(JSON.stringify(tell(other, integration({ connectionStatus: 'Failed Connection' })))).not.toContain(
+    expect(JSON.stringify(read(other, integration({ connectionStatus: 'Failed Connection' })))).not.toContain(
       'foreign',
     );
   });

@@ -378,11 +378,16 @@ describe('a dry run', () => {
 });
 
 describe('the events of an invocation', () => {
-  hub.events => const publishedEvents = () => hub.events => hub.events.map(({ step, status }) => `${step ?? 'run'} ${status}`);
+  const publishedEvents = () => hub.events.map(({ step, status }) => `${step ?? 'run'} ${status}`);
 
   it('are published at its end', async () => {
     await invoke(new SampleStep());
-    expect(publishedEvents().sort()).toEqual(['payer-policy running', 'payer-policy succeeded', 'run queued', 'run running']);
+    expect(publishedEvents().sort()).toEqual([
+      'payer-policy running',
+      'payer-policy succeeded',
+      'run queued',
+      'run running',
+    ]);
     const [run] = await hub.items('run#');
     expect(run).toMatchObject({ outbox: {} });
     expect(run).not.toHaveProperty('pendingKey');
