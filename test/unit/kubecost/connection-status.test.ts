@@ -35,8 +35,8 @@ function integration(fields: object = {}) {
   };
 }
 
-const tell = (...data: object[]) => readStatus(JSON.stringify({ code: 200, data }), entry);
-const verdictOf = (fields: object) => tell(integration(fields))?.decision;
+const read = (...data: object[]) => readStatus(JSON.stringify({ code: 200, data }), entry);
+const decisionOf = (fields: object) => read(integration(fields))?.decision;
 
 describe('the consumer’s status', () => {
   it.each([
@@ -56,9 +56,9 @@ describe('the consumer’s status', () => {
     ['PARSE_ERROR', 'failing', 'connection-failed'],
     ['', 'pending', undefined],
     ['Something New', 'pending', undefined],
-  ])('%j means %s', (connectionStatus, verdict, code) => {
-    const decision = verdictOf({ connectionStatus });
-    expect(decision).toMatchObject({ verdict, ...(code && { code }) });
+  ])('%j means %s', (connectionStatus, expected, code) => {
+    const decision = decisionOf({ connectionStatus });
+    expect(decision).toMatchObject({ verdict: expected, ...(code && { code }) });
   });
 
   it.each([
@@ -67,7 +67,7 @@ describe('the consumer’s status', () => {
     ['Invalid Configuration', 0],
     ['Parse Error', 0],
   ])('%j counts only once it has lasted for %i s', (connectionStatus, lastsSeconds) => {
-    expect(verdictOf({ connectionStatus })).toMatchObject({ lastsSeconds });
+    expect(decisionOf({ connectionStatus })).toMatchObject({ lastsSeconds });
   });
 
   it('gives the first day of the covered bill', () => {
@@ -100,8 +100,8 @@ describe('the consumer’s status', () => {
     ['another payer’s', [integration({ key: '444455556666/s3://results' })]],
     ['a longer bucket’s', [integration({ key: `${entryKey(entry)}-2` })]],
     ['the same key from the settings page', [integration({ source: 'configController' })]],
-  ])('with %s waits three minutes for the entry', (_, data) => {
-    expect(tell(...data)).toMatchObject({
+  ])('with %s fails only after three minutes', (_, data) => {
+    expect(read(...data)).toMatchObject({
       status: null,
       decision: { code: 'consumer-not-reading', lastsSeconds: 180 },
     });
@@ -120,19 +120,19 @@ describe('the consumer’s status', () => {
     expect(reported).toMatchObject({ status: null, decision: { verdict: 'failing' } });
   });
 
-  it.each(['<html>Sign in</html>', '{"code":500}', '', 'null'])('is not read into %j', (body) => {
+  it.each(['<html>Sign in</html>', '{"code":500}', '', 'null'])('is undefined for the body %j', (body) => {
     expect(readStatus(body, entry)).toBeUndefined();
   });
 
   it('never contains data of another integration', () => {
     const other = integration({ key: 'x/s3://y', config: { secret: 'REDACTED-but-foreign' } });
-    expect(JSON.stringify(tell(other, integration({ connectionStatus: 'Failed Connection' })))).not.toContain(
+    expect(JSON.stringify(read(other, integration({ connectionStatus: 'Failed Connection' })))).not.toContain(
       'foreign',
     );
   });
 });
 
-describe('the path of the status', () => {
+describe('the path or body of the status', () => {
   it.each([
     ['http:kubecost-cloud-cost:9005', '/proxy/cloudCost/status'],
     ['http:kubecost-cost-analyzer:9003', '/proxy/cloudCost/status'],
@@ -141,11 +141,11 @@ describe('the path of the status', () => {
     expect(statusPath('kubecost', service)).toBe(`/api/v1/namespaces/kubecost/services/${service}${end}`);
   });
 
-  it.each(['null', '{"code":200,"data":{"error":"login"}}', '"ok"'])('is not read from %s', (body) => {
+  it.each(['null', '{"code":200,"data":{"error":"login"}}', '"ok"'])('gives no status for the body %s', (body) => {
     expect(readStatus(body, entry)).toBeUndefined();
   });
 
-  it('is read where fields of it are null', () => {
-    expect(verdictOf({ config: null, coverage: null })).toEqual({ verdict: 'proven', dataSince: null });
+  it('is accepted with null fields', () => {
+    expect(decisionOf({ config: null, coverage: null })).toEqual({ verdict: 'proven', dataSince: null });
   });
 });
