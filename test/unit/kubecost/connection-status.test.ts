@@ -71,28 +71,28 @@ describe('the consumer’s status', () => {
   });
 
   it('gives the first day of the covered bill', () => {
-    expect(verdictOf({})).toEqual({ verdict: 'proven', dataSince: '2026-02-01' });
-    expect(verdictOf({ coverage: undefined })).toEqual({ verdict: 'proven', dataSince: null });
+    expect(decisionOf({})).toEqual({ verdict: 'proven', dataSince: '2026-02-01' });
+    expect(decisionOf({ coverage: undefined })).toEqual({ verdict: 'proven', dataSince: null });
   });
 
   it('of an entry that failed to load is final', () => {
-    const decision = verdictOf({ connectionStatus: '', valid: false, active: false });
+    const decision = decisionOf({ connectionStatus: '', valid: false, active: false });
     expect(decision).toMatchObject({ code: 'consumer-refuses-entry', lastsSeconds: 0 });
   });
 
   it('of a switched-off integration is no success', () => {
-    expect(verdictOf({ active: false })).toMatchObject({ code: 'consumer-not-reading' });
+    expect(decisionOf({ active: false })).toMatchObject({ code: 'consumer-not-reading' });
   });
 
   it.each([
     ['table', { ...integration().config, table: 'old_cur' }],
     ['role', { ...integration().config, authorizer: { roleARN: 'arn:aws:iam::111122223333:role/by-hand' } }],
   ])('of an older entry is not used for the new one: another %s', (_, config) => {
-    expect(verdictOf({ config })).toMatchObject({ code: 'consumer-not-reading' });
+    expect(decisionOf({ config })).toMatchObject({ code: 'consumer-not-reading' });
   });
 
   it('accepts the status of an older release without configuration', () => {
-    expect(verdictOf({ config: undefined })).toMatchObject({ verdict: 'proven' });
+    expect(decisionOf({ config: undefined })).toMatchObject({ verdict: 'proven' });
   });
 
   it.each([
@@ -108,7 +108,7 @@ describe('the consumer’s status', () => {
   });
 
   it('prefers the file’s integration to the settings page’s', () => {
-    const reported = tell(
+    const reported = read(
       integration({ source: 'configController', connectionStatus: 'Failed Connection' }),
       integration(),
     );
