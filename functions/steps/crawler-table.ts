@@ -60,9 +60,11 @@ export const crawlerTable = defineStep<'crawler-table', Input, Observation, Chan
     payer: [
       {
         actions: ['glue:GetPartition', 'glue:GetTables'],
-        resources: ['catalog', 'database/*', 'table/*/*'].map(
-          (path) => `arn:\${AWS::Partition}:glue:*:\${AWS::AccountId}:${path}`,
-        ) as [string, ...string[]],
+        resources: [
+          'arn:${AWS::Partition}:glue:*:${AWS::AccountId}:catalog',
+          'arn:${AWS::Partition}:glue:*:${AWS::AccountId}:database/*',
+          'arn:${AWS::Partition}:glue:*:${AWS::AccountId}:table/*/*',
+        ],
       },
       {
         actions: ['glue:GetCrawler', 'glue:StartCrawler'],

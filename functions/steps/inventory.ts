@@ -8,7 +8,7 @@ import {
 } from '../../shared/cluster/cluster-check.ts';
 import { type OffboardingRequest, OnboardingRequest } from '../../shared/model/onboarding-request.ts';
 import type { RunRecord } from '../../shared/model/run.ts';
-import { type Outputs, outputs } from '../../shared/model/step-outputs.ts';
+import { type Outputs, parseOutput } from '../../shared/model/step-outputs.ts';
 import { targetId } from '../../shared/model/target.ts';
 import { clusterArnOf, targetOf } from '../../shared/model/target.ts';
 import type { RunSummary } from '../../shared/runs/run-item.ts';
@@ -118,7 +118,7 @@ function outputIn<Name extends 'cur-report' | 'report-choice' | 'athena-results'
   run: RunRecord | undefined,
   name: Name,
 ): Outputs[Name] | undefined {
-  return outputs[name].safeParse(run?.steps[name]?.output).data as Outputs[Name] | undefined;
+  return parseOutput(name, run?.steps[name]?.output);
 }
 
 async function findOnboarding(request: OffboardingRequest): Promise<RunRecord | undefined> {

@@ -125,7 +125,7 @@ function describe({ target, entry, mode }: Input, file: WantedFile, version = kn
     resourceVersion: version,
     sha256: createHash('sha256').update(held).digest('hex'),
     key,
-    entry: JSON.parse(renderEntry(entry, format)) as Record<string, unknown>,
+    entry: z.record(z.string(), z.unknown()).parse(JSON.parse(renderEntry(entry, format))),
     otherKeys: foreignKeys(held, new Set([key])),
     mode,
   };

@@ -93,10 +93,6 @@ export async function putNotifications(
   now: Notifications,
   added: Notifications,
 ): Promise<void> {
-  const merged = lists.flatMap((list) => {
-    const rules = [...(now[list] ?? []), ...(added[list] ?? [])];
-    return rules.length > 0 ? [[list, rules]] : [];
-  });
   const eventBridge = now.EventBridgeConfiguration ?? added.EventBridgeConfiguration;
   await payer.client(S3Client, region).send(
     new PutBucketNotificationConfigurationCommand({
@@ -104,9 +100,17 @@ export async function putNotifications(
       ExpectedBucketOwner: payer.accountId,
       SkipDestinationValidation: true,
       NotificationConfiguration: {
-        ...(Object.fromEntries(merged) as Notifications),
+        LambdaFunctionConfigurations: joined(now.LambdaFunctionConfigurations, added.LambdaFunctionConfigurations),
+        QueueConfigurations: joined(now.QueueConfigurations, added.QueueConfigurations),
+        TopicConfigurations: joined(now.TopicConfigurations, added.TopicConfigurations),
         ...(eventBridge && { EventBridgeConfiguration: eventBridge }),
       },
     }),
   );
+}
+
+/** Undefined if there are none: S3 takes no empty list. */
+function joined<T>(some: readonly T[] = [], others: readonly T[] = []): T[] | undefined {
+  const all = [...some, ...others];
+  return all.length > 0 ? all : undefined;
 }

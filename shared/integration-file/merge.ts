@@ -217,9 +217,14 @@ function without(text: string, path: Path): unknown {
   const document: unknown = JSON.parse(text);
   const last = path.at(-1);
   if (last === undefined) return undefined;
-  let holder = document as Record<string | number, unknown>;
-  for (const step of path.slice(0, -1)) holder = holder[step] as Record<string | number, unknown>;
+  let holder = document;
+  for (const step of path.slice(0, -1)) holder = isHolder(holder) ? holder[step] : undefined;
   if (Array.isArray(holder)) holder.splice(Number(last), 1);
-  else Reflect.deleteProperty(holder, last);
+  else if (isHolder(holder)) Reflect.deleteProperty(holder, last);
   return document;
+}
+
+/** True for an object or an array. */
+function isHolder(value: unknown): value is Record<string | number, unknown> {
+  return typeof value === 'object' && value !== null;
 }

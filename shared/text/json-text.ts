@@ -14,7 +14,7 @@ export interface JsonArray extends Range {
 }
 interface JsonScalar extends Range {
   kind: 'scalar';
-  value: string | number | boolean | null;
+  value: unknown;
 }
 /** From the start of the key to the end of the value. */
 export interface JsonMember extends Range {
@@ -92,7 +92,7 @@ export function scanJson(text: string): JsonNode {
     }
     if (text[at] === '"') return { kind: 'scalar', value: scanString(), start, end: at };
     while (at < text.length && !/[\s,\]}]/.test(text[at] ?? '')) at++;
-    return { kind: 'scalar', value: JSON.parse(text.slice(start, at)) as number | boolean | null, start, end: at };
+    return { kind: 'scalar', value: JSON.parse(text.slice(start, at)), start, end: at };
   };
   return scanValue(0);
 }
