@@ -1,12 +1,13 @@
 import * as z from 'zod';
 import {
+  createReport,
+  deliversTo,
   listReports,
-  putReport,
   type Report,
   reportArn,
+  reportPermissions,
   settingProblems,
 } from '../../shared/billing/report-definition.ts';
-import { isAwsError, UserError } from '../../shared/errors/errors.ts';
 import { outputOf } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { defineStep, type Plan, type StepChange } from '../../shared/step/contract.ts';
@@ -16,9 +17,9 @@ import { stepHandler } from '../../shared/step-runner/handler.ts';
 type Output = Outputs['cur-report'];
 
 interface Input {
-  accountId: string;
   choice: Outputs['report-choice'];
-  /** When this run wrote the bucket's policy, milliseconds since the epoch. */
+  output: Output;
+  /** When this run wrote the bucket's policy, milliseconds since the epoch; 0 if it did not. */
   policyAt: number;
 }
 
@@ -34,23 +35,23 @@ type Notes = z.infer<typeof Notes>;
 export const curReport = defineStep<'cur-report', Input, Report | undefined, Change, Notes>({
   name: 'cur-report',
   summary: 'Creates the Cost and Usage Report: daily, with resource ids, for Athena',
-  permissions: {
-    payer: [
-      { actions: ['cur:DescribeReportDefinitions'], resources: ['*'] },
-      {
-        actions: ['cur:PutReportDefinition', 'cur:TagResource'],
-        resources: ['arn:${AWS::Partition}:cur:us-east-1:${AWS::AccountId}:definition/*'],
-      },
-    ],
-  },
-
+  permissions: { payer: [reportPermissions.list, reportPermissions.create] },
   notes: Notes,
 
   input({ run }) {
+    const choice = outputOf(run, 'report-choice');
+    const { reportName, bucket, prefix, region } = choice;
     const policy = run.steps['cur-bucket']?.changes.findLast((change) => change.do === 'put-bucket-policy');
     return {
-      accountId: run.request.payerAccountId,
-      choice: outputOf(run, 'report-choice'),
+      choice,
+      output: {
+        reportName,
+        reportArn: reportArn(run.request.payerAccountId, reportName),
+        bucket,
+        prefix,
+        region,
+        adopted: choice.choice === 'adopt',
+      },
       policyAt: policy?.at ? Date.parse(policy.at) : 0,
     };
   },
@@ -59,56 +60,38 @@ export const curReport = defineStep<'cur-report', Input, Report | undefined, Cha
     return (await listReports(cx.payer)).find(({ reportName }) => reportName === choice.reportName);
   },
 
-  plan({ accountId, choice, policyAt }, seen, { now, notes, run }): Plan<Change, Output, Notes> {
-    const { reportName, bucket, prefix, region } = choice;
-    const resource = reportArn(accountId, reportName);
-    const output: Output = {
-      reportName,
-      reportArn: resource,
-      bucket,
-      prefix,
-      region,
-      adopted: choice.choice === 'adopt',
-    };
-    if (seen) {
-      const problems = [
-        ...settingProblems(seen),
-        ...(seen.bucket === bucket && seen.prefix === prefix && seen.region === region
-          ? []
-          : [`it delivers to s3://${seen.bucket}/${seen.prefix} in ${seen.region}`]),
-      ];
-      if (problems.length === 0) return { kind: 'ready', output };
-      return { kind: 'refuse', code: 'report-differs', detail: `report ${reportName}: ${problems.join(', ')}` };
-    }
-    if (choice.choice === 'adopt')
-      return { kind: 'refuse', code: 'no-usable-report', detail: `report ${reportName} is gone` };
+  plan(input, seen, { now, notes, run }): Plan<Change, Output, Notes> {
+    const { output, policyAt } = input;
+    const { reportName, bucket } = output;
+    if (seen) return planExisting(input, seen);
+    if (output.adopted)
+      return { kind: 'refuse', code: 'no-usable-report', detail: `report ${reportName} does not exist any more` };
     const tooEarly = now < policyAt + policySeconds * 1000;
     if ((tooEarly || notes.rejectedAt === now) && !run.request.dryRun)
       return waitFor(
         {
-          reason: `AWS to see its permission on bucket ${bucket}`,
+          reason: `AWS to recognize its permission on bucket ${bucket}`,
           seconds: policySeconds,
           deadlineSeconds: 180,
           overdue: 'bucket-policy-rejected',
         },
         output,
       );
-    return { kind: 'change', changes: [{ action: 'create-report', resource }], expected: output };
+    return { kind: 'change', changes: [{ action: 'create-report', resource: output.reportArn }], expected: output };
   },
 
   async apply(cx, _, { input: { choice } }) {
-    try {
-      await putReport(cx.payer, choice, cx.owner);
-      return 'changed';
-    } catch (error) {
-      if (isAwsError(error, 'DuplicateReportNameException')) return 'not-changed';
-      if (isAwsError(error, 'ReportLimitReachedException'))
-        throw new UserError('report-limit-reached', error.message, { cause: error });
-      if (!isAwsError(error, 'ValidationException') || !error.message.includes('verify customer bucket permission'))
-        throw error;
-      return { outcome: 'not-changed', notes: { rejectedAt: cx.now } };
-    }
+    const answer = await createReport(cx.payer, choice, cx.owner);
+    if (answer === 'bucket-not-seen') return { outcome: 'not-changed', notes: { rejectedAt: cx.now } };
+    return answer === 'created' ? 'changed' : 'not-changed';
   },
 });
+
+function planExisting({ choice, output }: Input, seen: Report): Plan<Change, Output, Notes> {
+  const location = `it delivers to s3://${seen.bucket}/${seen.prefix} in ${seen.region}`;
+  const problems = [...settingProblems(seen), ...(deliversTo(seen, choice) ? [] : [location])];
+  if (problems.length === 0) return { kind: 'ready', output };
+  return { kind: 'refuse', code: 'report-differs', detail: `report ${choice.reportName}: ${problems.join(', ')}` };
+}
 
 export const handler = stepHandler(curReport);

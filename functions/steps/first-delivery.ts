@@ -1,7 +1,6 @@
-import { AccountBucket } from '../../shared/aws/bucket.ts';
-import { missingBillingRights } from '../../shared/billing/cur-bucket-policy.ts';
+import { curBucketPermissions, readDeliveryObstacle } from '../../shared/billing/cur-bucket.ts';
 import { type Delivery, readDelivery } from '../../shared/billing/delivery.ts';
-import { deliveryTime, listReports } from '../../shared/billing/report-definition.ts';
+import { deliveryTime, listReports, reportPermissions } from '../../shared/billing/report-definition.ts';
 import { reportRoot } from '../../shared/billing/report-location.ts';
 import { knownAfter } from '../../shared/model/known-after.ts';
 import { outputOf, type RunRecord } from '../../shared/model/run.ts';
@@ -22,8 +21,8 @@ interface Input {
 
 interface Observation {
   delivery: Delivery;
-  /** What AWS says of its last attempt; only asked once an hour. */
-  failure?: { status: string; lastDelivery: number; bucketProblem: string | undefined } | undefined;
+  /** The failure of AWS's last attempt; read once an hour only. */
+  failure?: { status: string; lastDelivery: number; obstacle: string | undefined } | undefined;
 }
 
 const hour = 3_600_000;
@@ -33,12 +32,10 @@ export const firstDelivery = defineStep<'first-delivery', Input, Observation>({
   summary: 'Waits until AWS has delivered the template and a whole month’s files',
   permissions: {
     payer: [
-      { actions: ['cur:DescribeReportDefinitions'], resources: ['*'] },
-      {
-        actions: ['s3:GetBucketLocation', 's3:GetBucketPolicy', 's3:ListBucket'],
-        resources: ['arn:${AWS::Partition}:s3:::${CurBucket}'],
-      },
-      { actions: ['s3:GetObject'], resources: ['arn:${AWS::Partition}:s3:::${CurBucket}/*'] },
+      reportPermissions.list,
+      curBucketPermissions.readPolicy,
+      curBucketPermissions.list,
+      curBucketPermissions.readObjects,
     ],
   },
 
@@ -55,12 +52,12 @@ export const firstDelivery = defineStep<'first-delivery', Input, Observation>({
   async observe(cx, { report, intervalSeconds }) {
     const delivery = await readDelivery(cx.payer, report);
     const complete = delivery.templateKey && delivery.newest?.missing.length === 0;
-    if (complete || cx.run.request.dryRun || !isHourlyLook(cx, intervalSeconds)) return { delivery };
+    if (complete || cx.run.request.dryRun || !isHourly(cx, intervalSeconds)) return { delivery };
     return { delivery, failure: await readFailure(cx, report) };
   },
 
   plan(input, { delivery, failure }, { now, since, run }): Plan<never, Output> {
-    const { report, intervalSeconds, deadlineSeconds } = input;
+    const { report } = input;
     const { templateKey, newest } = delivery;
     const detectedAt = new Date(now).toISOString();
     if (templateKey && newest?.missing.length === 0) {
@@ -70,66 +67,61 @@ export const firstDelivery = defineStep<'first-delivery', Input, Observation>({
         output: { templateKey, manifestKey, newestPartition: partition, deliveredAt, detectedAt },
       };
     }
-    if (failure?.bucketProblem !== undefined)
+    if (failure?.obstacle !== undefined)
       return {
         kind: 'refuse',
         code: 'delivery-failed',
-        detail: `${failure.status}: bucket ${report.bucket} ${failure.bucketProblem}`,
+        detail: `${failure.status}: bucket ${report.bucket} ${failure.obstacle}`,
       };
-    // A later attempt follows a repair: only a delivery that AWS has tried since then counts.
-    const mendedAt = run.attempt === 1 ? input.changedAt : Math.max(input.changedAt, since);
-    if (failure && failure.lastDelivery > mendedAt)
+    // A later attempt follows a repair: only a delivery that AWS tries after it counts.
+    const repairedAt = run.attempt === 1 ? input.changedAt : Math.max(input.changedAt, since);
+    if (failure && failure.lastDelivery > repairedAt)
       return { kind: 'refuse', code: 'delivery-failed', detail: `${failure.status} for report ${report.reportName}` };
-    const unknown = knownAfter('first-delivery');
-    return waitFor(
-      {
-        reason: `the first delivery of report ${report.reportName}`,
-        seconds: templateKey || newest ? Math.min(60, intervalSeconds) : intervalSeconds,
-        deadlineSeconds,
-        expectedSeconds: 24 * 3600,
-        overdue: 'delivery-overdue',
-      },
-      {
-        templateKey: `${reportRoot(report)}crawler-cfn.yml`,
-        manifestKey: unknown,
-        newestPartition: { year: unknown, month: unknown },
-        deliveredAt: unknown,
-        detectedAt: unknown,
-      },
-    );
+    return waitForDelivery(input, delivery);
   },
 });
+
+function waitForDelivery({ report, intervalSeconds, deadlineSeconds }: Input, delivery: Delivery): Plan<never, Output> {
+  const unknown = knownAfter('first-delivery');
+  const hasBegun = delivery.templateKey !== undefined || delivery.newest !== undefined;
+  return waitFor(
+    {
+      reason: `the first delivery of report ${report.reportName}`,
+      seconds: hasBegun ? Math.min(60, intervalSeconds) : intervalSeconds,
+      deadlineSeconds,
+      expectedSeconds: 24 * 3600,
+      overdue: 'delivery-overdue',
+    },
+    {
+      templateKey: `${reportRoot(report)}crawler-cfn.yml`,
+      manifestKey: unknown,
+      newestPartition: { year: unknown, month: unknown },
+      deliveredAt: unknown,
+      detectedAt: unknown,
+    },
+  );
+}
 
 function lastChange(run: RunRecord): number {
   const changes = [...(run.steps['cur-bucket']?.changes ?? []), ...(run.steps['cur-report']?.changes ?? [])];
   return Math.max(0, ...changes.map(({ at }) => (at ? Date.parse(at) : 0)));
 }
 
-/** The first look, and the first one of each further hour: a status only changes when AWS tries to deliver. */
-function isHourlyLook({ now, since }: StepContext, intervalSeconds: number): boolean {
+/** True for the first observation and for the first one of each further hour: the status changes only when AWS tries to deliver. */
+function isHourly({ now, since }: StepContext, intervalSeconds: number): boolean {
   const elapsed = now - since;
   return Math.floor(elapsed / hour) !== Math.floor((elapsed - intervalSeconds * 1000) / hour);
 }
 
-async function readFailure(
-  cx: StepContext,
-  { reportName, bucket: name, region }: Input['report'],
-): Promise<Observation['failure']> {
-  const report = (await listReports(cx.payer)).find((candidate) => candidate.reportName === reportName);
-  if (!report?.lastStatus?.startsWith('ERROR')) return undefined;
-  const lastDelivery = report.lastDelivery ? deliveryTime(report.lastDelivery) : 0;
-  return { status: report.lastStatus, lastDelivery, bucketProblem: await problemOf(cx, name, region) };
-}
-
-/** What keeps AWS out of the bucket right now: the status alone may be older than its repair. */
-async function problemOf(cx: StepContext, name: string, region: string): Promise<string | undefined> {
-  const bucket = new AccountBucket(cx.payer, name);
-  const location = await bucket.locate();
-  if (location === undefined) return 'does not exist';
-  if (location === 'taken') return 'belongs to another account';
-  if (location.region !== region) return `is in ${location.region}, the report says ${region}`;
-  const missing = missingBillingRights(await bucket.readPolicy(region), name, cx.payer.accountId);
-  return missing.length > 0 ? `does not allow billingreports.amazonaws.com ${missing.join(' and ')}` : undefined;
+/** With what keeps AWS from the bucket now: the status alone may be older than a repair. */
+async function readFailure(cx: StepContext, report: Input['report']): Promise<Observation['failure']> {
+  const definition = (await listReports(cx.payer)).find(({ reportName }) => reportName === report.reportName);
+  if (!definition?.lastStatus?.startsWith('ERROR')) return undefined;
+  return {
+    status: definition.lastStatus,
+    lastDelivery: definition.lastDelivery ? deliveryTime(definition.lastDelivery) : 0,
+    obstacle: await readDeliveryObstacle(cx.payer, report),
+  };
 }
 
 export const handler = stepHandler(firstDelivery);

@@ -1,103 +1,73 @@
-import { GetRoleCommand, GetRolePolicyCommand, IAMClient, PutRolePolicyCommand } from '@aws-sdk/client-iam';
 import { dataPolicy, payerDataOf, tagsPolicy, unionWith } from '../../shared/access/payer-policy.ts';
+import { payerRolePermissions } from '../../shared/access/payer-role.ts';
 import { dataPolicyName, tagsPolicyName } from '../../shared/aws/names.ts';
-import { decodePolicy, policyCharacters, type PolicyDocument, samePolicy } from '../../shared/aws/policy-document.ts';
-import { fromTagList, ownership } from '../../shared/aws/tags.ts';
-import { absentIf } from '../../shared/errors/errors.ts';
+import { policyCharacters, type PolicyDocument, samePolicy } from '../../shared/aws/policy-document.ts';
+import { applyRoleChange, findRole, readInlinePolicy, type RoleChange } from '../../shared/aws/role.ts';
+import type { Ownership } from '../../shared/model/ownership.ts';
 import { outputOf } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
-import { defineStep, type Plan, type StepChange, type StepContext } from '../../shared/step/contract.ts';
+import { defineStep, type Plan } from '../../shared/step/contract.ts';
 import { changesOrReady } from '../../shared/step/plans.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
-type Output = Outputs['payer-policy'];
-
 interface Input {
   roleArn: string;
-  roleName: string;
   /** Inline policies by name. */
   wanted: Record<string, PolicyDocument>;
+  takeOver: boolean;
 }
 
 interface Observation {
   /** Undefined if there is no such role: only in a dry run, where it is planned. */
-  tags: Record<string, string> | undefined;
+  ownership: Ownership | undefined;
   policies: Record<string, PolicyDocument | undefined>;
 }
 
-type Change = StepChange & { action: 'put-role-policy'; policyName: string; policy: PolicyDocument };
-
-/** IAM is global; its endpoint is in us-east-1. */
-const region = 'us-east-1';
-
-export const payerPolicy = defineStep<'payer-policy', Input, Observation, Change>({
+export const payerPolicy = defineStep({
   name: 'payer-policy',
   summary: 'Gives the payer role its two inline policies, with the names found',
-  permissions: {
-    payer: [
-      {
-        actions: ['iam:GetRole', 'iam:GetRolePolicy', 'iam:PutRolePolicy'],
-        resources: ['arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${PayerRole}'],
-      },
-    ],
-  },
+  permissions: { payer: [payerRolePermissions.putPolicies] },
   lease: 'payer',
 
-  input({ run }) {
-    const roleArn = outputOf(run, 'payer-role').payerRoleArn;
+  input({ run }): Input {
     return {
-      roleArn,
-      roleName: roleArn.split('/').at(-1) ?? '',
+      roleArn: outputOf(run, 'payer-role').payerRoleArn,
       wanted: { [dataPolicyName]: dataPolicy(payerDataOf(run)), [tagsPolicyName]: tagsPolicy },
+      takeOver: run.request.existing === 'take-over',
     };
   },
 
-  async observe(cx, { roleName, wanted }) {
-    const role = await absentIf(['NoSuchEntityException'], () =>
-      cx.payer.client(IAMClient, region).send(new GetRoleCommand({ RoleName: roleName })),
-    );
-    if (!role) return { tags: undefined, policies: {} };
+  async observe(cx, { roleArn, wanted }): Promise<Observation> {
+    const role = await findRole(cx.payer, roleArn, cx.owner);
+    if (!role) return { ownership: undefined, policies: {} };
     const policies = await Promise.all(
-      Object.keys(wanted).map(async (name) => [name, await readPolicy(cx, roleName, name)] as const),
+      Object.keys(wanted).map(async (name) => [name, await readInlinePolicy(cx.payer, roleArn, name)] as const),
     );
-    return { tags: fromTagList(role.Role?.Tags), policies: Object.fromEntries(policies) };
+    return { ownership: role.ownership, policies: Object.fromEntries(policies) };
   },
 
-  plan({ roleArn, wanted }, { tags, policies }, situation): Plan<Change, Output> {
-    const owned = tags && ownership(tags, situation.owner);
-    if (owned === 'other-deployment')
+  plan({ roleArn, wanted, takeOver }, { ownership, policies }): Plan<RoleChange, Outputs['payer-policy']> {
+    if (ownership === 'other-deployment')
       return { kind: 'refuse', code: 'owned-by-another-deployment', detail: `role ${roleArn}` };
-    if (owned === 'foreign' && situation.run.request.existing === 'refuse')
+    if (ownership === 'foreign' && !takeOver)
       return { kind: 'refuse', code: 'payer-role-not-ours', detail: `role ${roleArn} has lost our tags` };
 
     const unions = Object.entries(wanted).map(([name, policy]) => [name, unionWith(policies[name], policy)] as const);
     const data = unions.find(([name]) => name === dataPolicyName)?.[1];
-    const output: Output = { policyName: dataPolicyName, characters: data ? policyCharacters(data) : 0 };
-    const changes = unions.flatMap(([policyName, policy]): Change[] => {
+    const changes = unions.flatMap(([policyName, policy]): RoleChange[] => {
       const existing = policies[policyName];
       if (existing && samePolicy(existing, policy)) return [];
       return [{ action: 'put-role-policy', resource: roleArn, note: policyName, policyName, policy }];
     });
-    return changesOrReady(changes, { output });
+    return changesOrReady(changes, {
+      output: { policyName: dataPolicyName, characters: data ? policyCharacters(data) : 0 },
+    });
   },
 
-  async apply(cx, { policyName, policy }, { input: { roleName } }) {
-    await cx.payer.client(IAMClient, region).send(
-      new PutRolePolicyCommand({
-        RoleName: roleName,
-        PolicyName: policyName,
-        PolicyDocument: JSON.stringify(policy),
-      }),
-    );
+  async apply(cx, change) {
+    await applyRoleChange(cx.payer, change, cx.owner);
     return 'changed';
   },
 });
-
-async function readPolicy(cx: StepContext, RoleName: string, PolicyName: string): Promise<PolicyDocument | undefined> {
-  const answer = await absentIf(['NoSuchEntityException'], () =>
-    cx.payer.client(IAMClient, region).send(new GetRolePolicyCommand({ RoleName, PolicyName })),
-  );
-  return answer?.PolicyDocument ? decodePolicy(answer.PolicyDocument) : undefined;
-}
 
 export const handler = stepHandler(payerPolicy);

@@ -1,22 +1,18 @@
-import { IAMClient } from '@aws-sdk/client-iam';
-import { withoutRole, withRole } from '../../shared/access/payer-trust.ts';
-import { payerRoleName } from '../../shared/aws/names.ts';
-import { listOf, policyCharacters, type PolicyDocument, policyOf } from '../../shared/aws/policy-document.ts';
+import { findPayerRole, payerRoleArnOf, payerRolePermissions } from '../../shared/access/payer-role.ts';
 import {
-  applyRoleChange,
-  findRole,
-  iamRegion,
-  roleArnOf,
-  type RoleChange,
-  roleChanges,
-  type SeenRole,
-} from '../../shared/aws/role.ts';
-import { trusts } from '../../shared/aws/trust-policy.ts';
+  admitsPodRole,
+  completePayerTrust,
+  maxTrustCharacters,
+  trustsWholeAccount,
+} from '../../shared/access/payer-trust.ts';
+import { policyCharacters } from '../../shared/aws/policy-document.ts';
+import { applyRoleChange, type RoleChange, roleChanges, type SeenRole } from '../../shared/aws/role.ts';
 import { podRoleOf } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { type Target, targetOf } from '../../shared/model/target.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
 import { changesOrReady } from '../../shared/step/plans.ts';
+import type { Problem } from '../../shared/step/problem-list.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 import { addPayerTarget, listPayerTargets, type PayerTarget } from '../../shared/targets/payer-targets.ts';
 
@@ -34,51 +30,12 @@ interface Observation {
   targets: PayerTarget[];
 }
 
-/** Characters of a trust policy in an account that has not asked for more. */
-const maxTrustCharacters = 2048;
-
-/**
- * Every pod role that a run has registered or that is there already. Only what is marked `removing` goes: an empty or restored table
- * locks nobody out. Another target's role that does not fit stays out, and its own run says so.
- */
-function completeTrust({ podRoleArn }: Input, { role, targets }: Observation): PolicyDocument {
-  const registered = (wanted: PayerTarget['state']) =>
-    targets.filter(({ state }) => state === wanted).flatMap(({ podRoleArns }) => podRoleArns);
-  const active = [podRoleArn, ...registered('active')];
-  const removed = registered('removing').filter((arn) => !active.includes(arn));
-  const own = withRole(removed.reduce(withoutRole, role?.trust ?? policyOf()), podRoleArn);
-  return active.reduce((trust, arn) => {
-    const more = withRole(trust, arn);
-    return policyCharacters(more) > maxTrustCharacters ? trust : more;
-  }, own);
-}
-
-/** A statement as the tutorial has it: it lets in every principal of the account that may assume the role. */
-function trustsWholeAccount({ Statement: statements }: PolicyDocument, account: string): boolean {
-  const names = [account, `arn:aws:iam::${account}:root`];
-  return statements.some(
-    ({ Effect, Principal, Condition }) =>
-      Effect === 'Allow' &&
-      !Condition &&
-      typeof Principal === 'object' &&
-      listOf(Principal.AWS).some((principal) => names.includes(principal)),
-  );
-}
-
-/** The role Kubecost assumes; many clusters share it, so its trust policy is the union of what they need. */
+/** The role that the pods assume. A payer's targets share it, so its trust policy is the union of what they need. */
 export const payerRole = defineStep({
   name: 'payer-role',
   summary: 'Makes the role in the payer account that the pods assume, and has it trust exactly their roles.',
   lease: 'payer',
-  permissions: {
-    table: ['Query', 'UpdateItem'],
-    payer: [
-      {
-        actions: ['iam:GetRole', 'iam:CreateRole', 'iam:TagRole', 'iam:UpdateAssumeRolePolicy'],
-        resources: ['arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${PayerRole}'],
-      },
-    ],
-  },
+  permissions: { table: ['Query', 'UpdateItem'], payer: [payerRolePermissions.complete] },
 
   input(cx): Input {
     const { request } = cx.run;
@@ -98,31 +55,16 @@ export const payerRole = defineStep({
   },
 
   async observe(cx, { payerAccountId }): Promise<Observation> {
-    const [role, targets] = await Promise.all([
-      findRole(cx.payer.client(IAMClient, iamRegion), payerRoleName, cx.owner),
-      listPayerTargets(payerAccountId),
-    ]);
+    const [role, targets] = await Promise.all([findPayerRole(cx), listPayerTargets(payerAccountId)]);
     return { role, targets };
   },
 
-  plan(input, seen): Plan<RoleChange, Outputs['payer-role']> {
-    const { role } = seen;
-    const { podRoleArn, clusterAccountId } = input;
-    const payerRoleArn = role?.arn ?? roleArnOf(input.payerAccountId, payerRoleName);
+  plan(input, { role, targets }): Plan<RoleChange, Outputs['payer-role']> {
+    const payerRoleArn = role?.arn ?? payerRoleArnOf(input.payerAccountId);
     const output = { payerRoleArn };
-    if (role?.ownership === 'other-deployment')
-      return { kind: 'refuse', code: 'owned-by-another-deployment', detail: payerRoleArn, expected: output };
-    if (role?.ownership === 'foreign' && !input.takeOver) {
-      const principal = { AWS: podRoleArn };
-      const context = { 'aws:PrincipalArn': podRoleArn };
-      const tagSession = trusts(role.trust, { principal, action: 'sts:TagSession', context });
-      const problem =
-        input.podIdentity && !tagSession
-          ? { code: 'tag-session-missing' as const, detail: `trust policy of ${payerRoleArn} for ${podRoleArn}` }
-          : { code: 'payer-role-not-ours' as const, detail: payerRoleArn };
-      return { kind: 'refuse', ...problem, expected: output };
-    }
-    const trust = completeTrust(input, seen);
+    const problem = role && ownerProblem(input, role);
+    if (problem) return { kind: 'refuse', ...problem, expected: output };
+    const trust = completePayerTrust(role?.trust, input.podRoleArn, targets);
     const characters = policyCharacters(trust);
     if (characters > maxTrustCharacters)
       return {
@@ -131,23 +73,30 @@ export const payerRole = defineStep({
         detail: `the trust policy of ${payerRoleArn} would have ${characters} characters; ${maxTrustCharacters} are allowed`,
       };
     const used = role ? policyCharacters(role.trust) : 0;
-    const quotas = [
-      {
-        quota: 'characters of the payer role’s trust policy',
-        used,
-        adds: characters - used,
-        limit: maxTrustCharacters,
-      },
-    ];
-    const warning = `${payerRoleArn} also trusts the whole account ${clusterAccountId}: remove that statement once nobody else relies on it`;
-    const warnings = trustsWholeAccount(trust, clusterAccountId) ? [warning] : [];
-    return changesOrReady(roleChanges(role, payerRoleArn, trust), { output, warnings, quotas });
+    const quota = 'characters of the payer role’s trust policy';
+    return changesOrReady(roleChanges(role, payerRoleArn, trust), {
+      output,
+      quotas: [{ quota, used, adds: characters - used, limit: maxTrustCharacters }],
+      warnings: trustsWholeAccount(trust, input.clusterAccountId) ? [wideTrust(payerRoleArn, input)] : [],
+    });
   },
 
   async apply(cx, change) {
-    await applyRoleChange(cx.payer.client(IAMClient, iamRegion), change, cx.owner);
+    await applyRoleChange(cx.payer, change, cx.owner);
     return 'changed';
   },
 });
+
+function ownerProblem({ podRoleArn, podIdentity, takeOver }: Input, role: SeenRole): Problem | undefined {
+  if (role.ownership === 'other-deployment') return { code: 'owned-by-another-deployment', detail: role.arn };
+  if (role.ownership === 'ours' || takeOver) return undefined;
+  return podIdentity && !admitsPodRole(role.trust, podRoleArn, 'sts:TagSession')
+    ? { code: 'tag-session-missing', detail: `trust policy of ${role.arn} for ${podRoleArn}` }
+    : { code: 'payer-role-not-ours', detail: role.arn };
+}
+
+function wideTrust(payerRoleArn: string, { clusterAccountId }: Input): string {
+  return `${payerRoleArn} also trusts the whole account ${clusterAccountId}: remove that statement once nothing else needs it`;
+}
 
 export const handler = stepHandler(payerRole);

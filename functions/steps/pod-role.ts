@@ -1,40 +1,37 @@
+import { applyPodChange, type PodChange } from '../../shared/access/pod-change.ts';
+import { defaultPodRoleArn, podRoleChanges, podRolePermissions } from '../../shared/access/pod-role.ts';
 import {
-  AddClientIDToOpenIDConnectProviderCommand,
-  CreateOpenIDConnectProviderCommand,
-  GetOpenIDConnectProviderCommand,
-  IAMClient,
-} from '@aws-sdk/client-iam';
-import {
-  annotatedBy,
+  admitsPod,
   type PodIdentity,
-  roleAnnotation,
-  webIdentityContext,
+  type PodTrust,
+  serviceAccountOf,
+  subjectOf,
+  subjectsIn,
   webIdentityTrust,
 } from '../../shared/access/pod-trust.ts';
-import { podRoleName } from '../../shared/aws/names.ts';
-import { mergeStatements, type PolicyDocument, policyOf } from '../../shared/aws/policy-document.ts';
 import {
-  applyRoleChange,
-  findRole,
-  iamRegion,
-  parseRoleArn,
-  roleArnOf,
-  type RoleChange,
-  roleChanges,
-  type SeenRole,
-} from '../../shared/aws/role.ts';
-import { ownerTags, toTagList } from '../../shared/aws/tags.ts';
-import { trusts } from '../../shared/aws/trust-policy.ts';
-import { unlessHidden } from '../../shared/cluster/connection.ts';
-import { rules } from '../../shared/cluster/provisioner-role.ts';
-import { absentIf, unlessTaken } from '../../shared/errors/errors.ts';
-import type { KubernetesObject } from '../../shared/kubernetes/client.ts';
-import { isHelmManaged, ownerLabels } from '../../shared/kubernetes/ownership-labels.ts';
+  annotationOf,
+  findServiceAccount,
+  mayBeOverwritten,
+  roleAnnotation,
+  type SeenServiceAccount,
+  serviceAccountChanges,
+  serviceAccountRules,
+} from '../../shared/access/service-account.ts';
+import {
+  findOidcProvider,
+  type OidcProvider,
+  oidcProviderArnOf,
+  oidcProviderChanges,
+  oidcProviderPermission,
+} from '../../shared/aws/oidc-provider.ts';
+import { findRole, parseRoleArn, type SeenRole } from '../../shared/aws/role.ts';
 import { outputOf } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { clusterArnOf } from '../../shared/model/target.ts';
-import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
+import { defineStep, type Plan } from '../../shared/step/contract.ts';
 import { changesOrReady } from '../../shared/step/plans.ts';
+import type { Problem } from '../../shared/step/problem-list.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 interface Input extends PodIdentity {
@@ -48,93 +45,11 @@ interface Input extends PodIdentity {
 }
 
 interface Observation {
-  provider: { clientIds: string[] } | undefined;
-  serviceAccount: KubernetesObject | undefined | 'hidden';
-  /** The role the service account is annotated with, else the one we would make. */
+  provider: OidcProvider | undefined;
+  serviceAccount: SeenServiceAccount;
+  /** The role that the service account is annotated with, or the default one. */
   roleArn: string;
   role: SeenRole | undefined;
-}
-
-type Change =
-  | RoleChange
-  | {
-      action: 'create-oidc-provider' | 'add-oidc-client';
-      resource: string;
-    }
-  | {
-      action: 'create-service-account' | 'annotate-service-account';
-      resource: string;
-      roleArn: string;
-      note?: string;
-    };
-
-const audience = 'sts.amazonaws.com';
-
-const pathOf = ({ namespace }: PodIdentity) => `/api/v1/namespaces/${namespace}/serviceaccounts`;
-
-async function findProvider(iam: IAMClient, arn: string): Promise<Observation['provider']> {
-  const answer = await absentIf(['NoSuchEntity', 'NoSuchEntityException'], () =>
-    iam.send(new GetOpenIDConnectProviderCommand({ OpenIDConnectProviderArn: arn })),
-  );
-  return answer && { clientIds: answer.ClientIDList ?? [] };
-}
-
-function findServiceAccount(cx: StepContext, input: Input): Promise<Observation['serviceAccount']> {
-  return unlessHidden(cx, () => cx.kubernetes.get(`${pathOf(input)}/${input.serviceAccount}`));
-}
-
-function annotatedRole(serviceAccount: Observation['serviceAccount']): string | undefined {
-  return serviceAccount === 'hidden' ? undefined : serviceAccount?.metadata.annotations?.[roleAnnotation];
-}
-
-function isTrusted(input: Input, { trust }: SeenRole): boolean {
-  return trusts(trust, {
-    principal: { Federated: input.oidcProviderArn },
-    action: 'sts:AssumeRoleWithWebIdentity',
-    context: webIdentityContext(input, input.issuer),
-  });
-}
-
-/** Subjects a trust policy names for any cluster, for the message. */
-function subjectsOf({ Statement: statements }: PolicyDocument): string {
-  const subjects = statements.flatMap(({ Condition = {} }) =>
-    Object.values(Condition).flatMap((keys) =>
-      Object.entries(keys).flatMap(([key, value]) => (key.endsWith(':sub') ? value : [])),
-    ),
-  );
-  return subjects.join(', ') || 'no service account';
-}
-
-function refusal(input: Input, { roleArn, role, serviceAccount }: Observation) {
-  const account = `${input.namespace}/${input.serviceAccount}`;
-  const subject = `system:serviceaccount:${input.namespace}:${input.serviceAccount}`;
-  if (!serviceAccount && !input.create) return { code: 'service-account-missing' as const, detail: account };
-  if (parseRoleArn(roleArn).accountId !== input.clusterAccountId)
-    return {
-      code: 'pod-role-not-ours' as const,
-      detail: `${account} is annotated with ${roleArn}, which is not in the cluster’s account`,
-    };
-  if (!role && roleArn !== input.defaultRoleArn)
-    return {
-      code: 'pod-role-not-ours' as const,
-      detail: `${account} is annotated with ${roleArn}, which does not exist: remove the annotation`,
-    };
-  if (role?.ownership === 'other-deployment') return { code: 'owned-by-another-deployment' as const, detail: role.arn };
-  if (role?.ownership !== 'foreign' || input.takeOver) return undefined;
-  if (!isTrusted(input, role))
-    return {
-      code: 'service-account-subject-mismatch' as const,
-      detail: `${role.arn} trusts ${subjectsOf(role.trust)}, the pod is ${subject}`,
-    };
-  return { code: 'pod-role-not-ours' as const, detail: `${account} is to run as ${role.arn}` };
-}
-
-/** Our statement, unless somebody's already says it. */
-function completeTrust(input: Input, role: SeenRole | undefined): PolicyDocument {
-  const ours = webIdentityTrust(input, input.oidcProviderArn, input.issuer);
-  if (!role) return policyOf(ours);
-  const has = role.trust.Statement.some(({ Sid }) => Sid === ours.Sid);
-  return !has && isTrusted(input, role) ? role.trust : mergeStatements(role.trust, [ours]);
 }
 
 /** IRSA: the cluster's OIDC provider, a role that trusts exactly one service account, and the annotation that names it. */
@@ -142,143 +57,83 @@ export const podRole = defineStep({
   name: 'pod-role',
   summary: 'Gives the service account an IAM role through the cluster’s OIDC provider (IRSA).',
   permissions: {
-    cluster: [
-      {
-        actions: [
-          'iam:GetOpenIDConnectProvider',
-          'iam:CreateOpenIDConnectProvider',
-          'iam:TagOpenIDConnectProvider',
-          'iam:AddClientIDToOpenIDConnectProvider',
-        ],
-        resources: ['arn:${AWS::Partition}:iam::${AWS::AccountId}:oidc-provider/*'],
-      },
-      {
-        actions: ['iam:GetRole', 'iam:CreateRole', 'iam:TagRole', 'iam:UpdateAssumeRolePolicy'],
-        resources: ['arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${PodRole}'],
-      },
-    ],
-    kubernetes: [rules.createServiceAccount, rules.serviceAccount],
+    cluster: [oidcProviderPermission, podRolePermissions.complete],
+    kubernetes: serviceAccountRules.complete,
   },
 
   input(cx): Input {
     const { request } = cx.run;
-    const clusterArn = clusterArnOf(request);
     const { serviceAccount } = outputOf(cx.run, 'discovery');
-    const { namespace } = request.kubecost;
-    const { accountId } = request.cluster;
     const issuer = outputOf(cx.run, 'preflight').oidcIssuer.replace(/^https:\/\//, '');
     return {
-      clusterArn,
-      namespace,
+      clusterArn: clusterArnOf(request),
+      namespace: request.kubecost.namespace,
       serviceAccount,
-      clusterAccountId: accountId,
+      clusterAccountId: request.cluster.accountId,
       issuer,
-      oidcProviderArn: `arn:aws:iam::${accountId}:oidc-provider/${issuer}`,
-      defaultRoleArn: roleArnOf(accountId, podRoleName(clusterArn, namespace, serviceAccount)),
+      oidcProviderArn: oidcProviderArnOf(request.cluster.accountId, issuer),
+      defaultRoleArn: defaultPodRoleArn(request, serviceAccount),
       create: request.identity.serviceAccount.create,
       takeOver: request.existing === 'take-over',
     };
   },
 
   async observe(cx, input): Promise<Observation> {
-    const iam = cx.cluster.client(IAMClient, iamRegion);
     const [provider, serviceAccount] = await Promise.all([
-      findProvider(iam, input.oidcProviderArn),
+      findOidcProvider(cx.cluster, input.oidcProviderArn),
       findServiceAccount(cx, input),
     ]);
-    const roleArn = annotatedRole(serviceAccount) ?? input.defaultRoleArn;
-    const { accountId, name } = parseRoleArn(roleArn);
-    const role = accountId === input.clusterAccountId ? await findRole(iam, name, cx.owner) : undefined;
+    const roleArn = annotationOf(serviceAccount)?.roleArn ?? input.defaultRoleArn;
+    const isInAccount = parseRoleArn(roleArn).accountId === input.clusterAccountId;
+    const role = isInAccount ? await findRole(cx.cluster, roleArn, cx.owner) : undefined;
     return { provider, serviceAccount, roleArn, role };
   },
 
-  plan(input, seen): Plan<Change, Outputs['pod-role']> {
+  plan(input, seen): Plan<PodChange, Outputs['pod-role']> {
     const { provider, serviceAccount, role } = seen;
+    const { oidcProviderArn } = input;
     const roleArn = role?.arn ?? seen.roleArn;
-    const output = {
-      podRoleArn: roleArn,
-      serviceAccount: input.serviceAccount,
-      oidcProviderArn: input.oidcProviderArn,
-    };
-    const refused = refusal(input, seen);
-    if (refused)
-      return { kind: 'refuse', ...refused, ...((role ?? roleArn === input.defaultRoleArn) && { expected: output }) };
-    const changes: Change[] = [];
-    if (!provider) changes.push({ action: 'create-oidc-provider', resource: input.oidcProviderArn });
-    else if (!provider.clientIds.includes(audience))
-      changes.push({ action: 'add-oidc-client', resource: input.oidcProviderArn });
-    changes.push(...roleChanges(role, roleArn, completeTrust(input, role)));
-    const account = `${input.namespace}/${input.serviceAccount}`;
-    if (serviceAccount === 'hidden')
-      changes.push({
-        action: 'create-service-account',
-        resource: account,
-        roleArn,
-        note: 'or annotated, if it exists',
-      });
-    else if (!serviceAccount) changes.push({ action: 'create-service-account', resource: account, roleArn });
-    else if (!annotatedRole(serviceAccount))
-      changes.push({ action: 'annotate-service-account', resource: account, roleArn });
-
-    const overwritten =
-      serviceAccount &&
-      serviceAccount !== 'hidden' &&
-      isHelmManaged(serviceAccount) &&
-      serviceAccount.metadata.annotations?.[annotatedBy] === roleArn;
-    const warning = `${account} is Helm’s: add the annotation ${roleAnnotation}: ${roleArn} to the values of serviceAccount.annotations, or the next upgrade may drop it`;
-    return changesOrReady(changes, { output, warnings: overwritten ? [warning] : [] });
+    const output = { podRoleArn: roleArn, serviceAccount: input.serviceAccount, oidcProviderArn };
+    const isKnown = role !== undefined || roleArn === input.defaultRoleArn;
+    const problem = roleProblem(input, seen);
+    if (problem) return { kind: 'refuse', ...problem, ...(isKnown && { expected: output }) };
+    const changes = [
+      ...oidcProviderChanges(provider, oidcProviderArn),
+      ...podRoleChanges(role, roleArn, trustFor(input)),
+      ...serviceAccountChanges(serviceAccount, input, roleArn),
+    ];
+    const warnings = mayBeOverwritten(serviceAccount) ? [helmWarning(input, roleArn)] : [];
+    return changesOrReady(changes, { output, warnings });
   },
 
-  async apply(cx, change, { input }) {
-    const iam = cx.cluster.client(IAMClient, iamRegion);
-    const metadata = (roleArn: string) => ({ annotations: { [roleAnnotation]: roleArn, [annotatedBy]: roleArn } });
-    switch (change.action) {
-      case 'create-oidc-provider':
-        await unlessTaken(['EntityAlreadyExists', 'EntityAlreadyExistsException'], () =>
-          iam.send(
-            new CreateOpenIDConnectProviderCommand({
-              Url: `https://${input.issuer}`,
-              ClientIDList: [audience],
-              Tags: toTagList(ownerTags(cx.owner)),
-            }),
-          ),
-        );
-        break;
-      case 'add-oidc-client':
-        await iam.send(
-          new AddClientIDToOpenIDConnectProviderCommand({
-            OpenIDConnectProviderArn: input.oidcProviderArn,
-            ClientID: audience,
-          }),
-        );
-        break;
-      case 'create-service-account':
-        await unlessTaken(['AlreadyExists'], () =>
-          cx.kubernetes.create(pathOf(input), {
-            apiVersion: 'v1',
-            kind: 'ServiceAccount',
-            metadata: {
-              name: input.serviceAccount,
-              namespace: input.namespace,
-              labels: ownerLabels(cx.owner),
-              ...metadata(change.roleArn),
-            },
-          }),
-        );
-        break;
-      case 'annotate-service-account':
-        await cx.kubernetes.patch(`${pathOf(input)}/${input.serviceAccount}`, {
-          metadata: metadata(change.roleArn),
-        });
-        break;
-      case 'create-role':
-      case 'update-trust':
-      case 'tag-role':
-        await applyRoleChange(iam, change, cx.owner);
-        break;
-    }
-    return 'changed';
-  },
+  apply: (cx, change, { input }) => applyPodChange(cx, change, input),
 });
+
+function trustFor(input: Input): PodTrust {
+  return webIdentityTrust(input, input.oidcProviderArn, input.issuer);
+}
+
+function roleProblem(input: Input, { roleArn, role, serviceAccount }: Observation): Problem | undefined {
+  const account = serviceAccountOf(input);
+  if (!serviceAccount && !input.create) return { code: 'service-account-missing', detail: account };
+  const annotated = `${account} is annotated with ${roleArn}`;
+  if (parseRoleArn(roleArn).accountId !== input.clusterAccountId)
+    return { code: 'pod-role-not-ours', detail: `${annotated}, which is not in the cluster’s account` };
+  if (!role)
+    return roleArn === input.defaultRoleArn
+      ? undefined
+      : { code: 'pod-role-not-ours', detail: `${annotated}, which does not exist: remove the annotation` };
+  if (role.ownership === 'other-deployment') return { code: 'owned-by-another-deployment', detail: role.arn };
+  if (role.ownership === 'ours' || input.takeOver) return undefined;
+  if (admitsPod(role.trust, trustFor(input)))
+    return { code: 'pod-role-not-ours', detail: `${role.arn} would be the role of ${account}` };
+  const trusted = subjectsIn(role.trust).join(', ') || 'no service account';
+  const detail = `${role.arn} trusts ${trusted}, the pod is ${subjectOf(input)}`;
+  return { code: 'service-account-subject-mismatch', detail };
+}
+
+function helmWarning(input: Input, roleArn: string): string {
+  return `Helm manages ${serviceAccountOf(input)}: add the annotation ${roleAnnotation}: ${roleArn} to serviceAccount.annotations in its values, or the next upgrade may remove it`;
+}
 
 export const handler = stepHandler(podRole);

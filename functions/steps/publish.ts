@@ -236,10 +236,11 @@ export const publish = defineStep({
 });
 
 function isMarked(item: TargetPayer | undefined, entry: IntegrationEntry): boolean {
+  const marked: Record<string, unknown> = { ...item?.entry };
   return (
     item?.state === 'proven' &&
     item.publishedKey === entryKey(entry) &&
-    Object.entries(entry).every(([field, value]) => item.entry?.[field as keyof IntegrationEntry] === value)
+    Object.entries(entry).every(([field, value]) => marked[field] === value)
   );
 }
 

@@ -1,29 +1,35 @@
-import { CloudFormationClient, DeleteStackCommand } from '@aws-sdk/client-cloudformation';
-import { GetCrawlerCommand, GlueClient } from '@aws-sdk/client-glue';
+import { GlueClient } from '@aws-sdk/client-glue';
 import * as z from 'zod';
 import { AccountBucket } from '../../shared/aws/bucket.ts';
-import {
-  isEmpty,
-  lostAmong,
-  type Notifications,
-  othersAmong,
-  putNotifications,
-  readNotifications,
-  SavedNotifications,
-} from '../../shared/aws/bucket-notifications.ts';
-import { crawlerStackName } from '../../shared/aws/names.ts';
-import { describeStack, isMoving, rootCause, type Stack, stackResources } from '../../shared/aws/stack.ts';
+import { type Notifications, readNotifications, SavedNotifications } from '../../shared/aws/bucket-notifications.ts';
+import { isInProgress } from '../../shared/aws/stack.ts';
 import { ownership } from '../../shared/aws/tags.ts';
+import { findCrawler } from '../../shared/billing/crawler.ts';
 import { crawlerStackPermissions } from '../../shared/billing/crawler-permissions.ts';
-import { crawlerDatabase, crawlerName } from '../../shared/billing/report-location.ts';
+import {
+  type CrawlerStack,
+  type CrawlerStackPlace,
+  crawlerStackPlace,
+  deleteCrawlerStack,
+  findCrawlerStack,
+  kindOf,
+  usualNames,
+} from '../../shared/billing/crawler-stack.ts';
+import { curBucketPermissions } from '../../shared/billing/cur-bucket.ts';
+import {
+  restoration,
+  type RestoreNotifications,
+  restoreNotifications,
+  snapshot,
+} from '../../shared/billing/notification-snapshot.ts';
 import { foreignTables, tablesOfReport } from '../../shared/billing/report-table.ts';
-import { absentIf, isAwsError, UserError } from '../../shared/errors/errors.ts';
 import { outputOf } from '../../shared/model/run.ts';
-import type { Outputs, Removal } from '../../shared/model/step-outputs.ts';
+import type { Outputs } from '../../shared/model/step-outputs.ts';
 import {
   type Leaving,
   leavingOf,
   type PayerUsers,
+  payerUsersPermission,
   readPayerUsers,
   reasonsToStay,
 } from '../../shared/offboarding/payer-usage.ts';
@@ -44,35 +50,33 @@ interface Input {
   leaving: Leaving;
   /** Null if no run ever chose a report: then there is no stack. */
   report: Outputs['inventory']['report'];
-  stackName: string;
+  place: CrawlerStackPlace;
   purge: boolean;
 }
 
 interface Observation {
   users: PayerUsers;
-  stack?: { found: Stack; failure: string | undefined };
-  /** Its crawler is at work: Glue deletes none that is. */
+  found?: CrawlerStack;
+  /** True during a crawl: Glue does not delete a crawler then. */
   isCrawling: boolean;
-  /** In the stack's database, and not the report's. */
+  /** Tables in the stack's database that do not belong to the report. */
   foreignTables: string[];
-  /** Tables that hold the report and that no stack of ours made. */
+  /** Tables that hold the report although there is no stack. */
   adoptedTables: string[];
   notifications: Notifications;
 }
 
-type Change = StepChange &
-  (
-    | { action: 'delete-crawler-stack' }
-    | { action: 'restore-notifications'; present: Notifications; lost: Notifications }
-  );
+type Change = (StepChange & { action: 'delete-crawler-stack' }) | RestoreNotifications;
 
 const Notes = z.object({
   /** The attempt that asked CloudFormation to delete the stack; an earlier failure belongs to an earlier attempt. */
   deletingIn: z.number().optional(),
-  /** The bucket's other notifications, which the deletion of the stack erases. */
   saved: SavedNotifications.optional(),
 });
 type Notes = z.infer<typeof Notes>;
+
+type RemovalPlan = Plan<Change, Output, Notes>;
+type RemovalSituation = Situation<'offboarding', Notes>;
 
 const nothing = { isCrawling: false, foreignTables: [], adoptedTables: [], notifications: {} };
 
@@ -82,11 +86,7 @@ export const removeCrawlerStack = defineStep<'remove-crawler-stack', Input, Obse
     'Deletes the crawler’s stack with the payer’s last target, and puts back the notifications that its end erases',
   permissions: {
     table: ['Query'],
-    payer: [
-      ...crawlerStackPermissions.payer,
-      { actions: ['s3:GetBucketLocation'], resources: ['arn:${AWS::Partition}:s3:::${CurBucket}'] },
-      { actions: ['iam:GetRole'], resources: ['arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${PayerRole}'] },
-    ],
+    payer: [...crawlerStackPermissions, curBucketPermissions.locate, payerUsersPermission],
   },
   lease: 'payer',
   notes: Notes,
@@ -97,148 +97,111 @@ export const removeCrawlerStack = defineStep<'remove-crawler-stack', Input, Obse
     return {
       leaving: leavingOf(run),
       report,
-      stackName: crawlerStackName(report?.reportName ?? ''),
+      place: crawlerStackPlace(report ?? { reportName: '', region: '' }),
       purge: run.request.purge.includes('crawler-stack'),
     };
   },
 
-  async observe(cx, { report, stackName }) {
+  async observe(cx, { report, place }) {
     const users = await readPayerUsers(cx);
     if (!report) return { users, ...nothing };
-    const client = cx.payer.client(CloudFormationClient, report.region);
     const glue = cx.payer.client(GlueClient, report.region);
-    const found = await describeStack(client, stackName);
+    const found = await findCrawlerStack(cx.payer, place);
     const notifications = found || cx.notes.saved ? await notificationsOf(cx, report) : {};
     if (!found) {
-      const tables = await tablesOfReport(glue, crawlerDatabase(report.reportName), report);
-      return {
-        users,
-        ...nothing,
-        notifications,
-        adoptedTables: tables.map(({ database, name }) => `${database}.${name}`),
-      };
+      const tables = await tablesOfReport(glue, usualNames(report.reportName).athenaDatabase, report);
+      const adoptedTables = tables.map(({ database, name }) => `${database}.${name}`);
+      return { users, ...nothing, notifications, adoptedTables };
     }
-    if (isMoving(found)) return { users, ...nothing, stack: { found, failure: undefined } };
-    const resources = await stackResources(client, stackName);
-    const database = resources.AWSCURDatabase ?? crawlerDatabase(report.reportName);
-    const [foreign, isCrawling, failure] = await Promise.all([
-      foreignTables(glue, database, report),
-      isAtWork(glue, resources.AWSCURCrawler ?? crawlerName(report.reportName)),
-      found.status === 'DELETE_FAILED' ? rootCause(client, found) : undefined,
+    if (isInProgress(found.stack)) return { users, ...nothing, found };
+    const [foreign, crawler] = await Promise.all([
+      foreignTables(glue, found.names.athenaDatabase, report),
+      findCrawler(glue, found.names.crawlerName),
     ]);
-    return { users, ...nothing, notifications, isCrawling, foreignTables: foreign, stack: { found, failure } };
+    const isCrawling = crawler?.isReady === false;
+    return { users, ...nothing, notifications, isCrawling, foreignTables: foreign, found };
   },
 
-  plan(input, seen, situation): Plan<Change, Output, Notes> {
-    const { report, stackName } = input;
+  plan(input, seen, situation): RemovalPlan {
+    const { report } = input;
     if (!report) return { kind: 'ready', output: removalOf(situation.changes, []) };
-    const { saved, deletingIn } = situation.notes;
-    if (!seen.stack) {
-      const lost = saved ? lostAmong(saved, seen.notifications) : {};
-      const kept = seen.adoptedTables.map((resource) => ({ resource, why: 'adopted: a stack we cannot name made it' }));
-      const output = removalOf(situation.changes, kept);
-      if (isEmpty(lost)) return { kind: 'ready', output };
-      const restore: Change = {
-        action: 'restore-notifications',
-        resource: `arn:aws:s3:::${report.bucket}`,
-        present: seen.notifications,
-        lost,
-      };
-      return { kind: 'change', changes: [restore], expected: output };
-    }
-
-    const { found, failure } = seen.stack;
-    const resource = found.id;
-    const why = found.status === 'DELETE_IN_PROGRESS' ? [] : whyKept(input, seen, found, situation);
-    if (why.length > 0) return { kind: 'ready', output: removalOf(situation.changes, why.map(of(resource))) };
-    const remove: Change = { action: 'delete-crawler-stack', resource };
-    const expected = removalOf(situation.changes, [], [remove]);
-    if (isMoving(found))
-      return waitFor(
-        {
-          reason: `CloudFormation to delete stack ${stackName}`,
-          seconds: 15,
-          deadlineSeconds: 3600,
-          expectedSeconds: 60,
-          overdue: 'crawler-stack-not-removed',
-        },
-        expected,
-      );
-    if (seen.isCrawling)
-      return waitFor(
-        {
-          reason: 'the crawler to finish its crawl',
-          seconds: 30,
-          deadlineSeconds: 4 * 3600,
-          expectedSeconds: 300,
-          overdue: 'crawler-stack-not-removed',
-        },
-        expected,
-      );
-    const isFinal = failure !== undefined && !failure.includes('CrawlerRunningException');
-    if (isFinal && deletingIn === situation.run.attempt)
-      return { kind: 'refuse', code: 'crawler-stack-not-removed', detail: `stack ${stackName}: ${failure}` };
-    const others = othersAmong(seen.notifications);
-    const saves = !saved && !isEmpty(others) && found.tags.crawler !== 'native';
-    const notes = { deletingIn: situation.run.attempt, ...(saves && { saved: others }) };
-    return { kind: 'change', changes: [remove], expected, notes };
+    if (!seen.found) return planWithoutStack(report, seen, situation);
+    const { stack } = seen.found;
+    const reasons = stack.status === 'DELETE_IN_PROGRESS' ? [] : reasonsToKeep(input, seen, seen.found, situation);
+    if (reasons.length === 0) return planDeletion(input, seen, seen.found, situation);
+    const kept = reasons.map((why) => ({ resource: stack.id, why }));
+    return { kind: 'ready', output: removalOf(situation.changes, kept) };
   },
 
-  async apply(cx, change, { input: { report, stackName } }) {
+  async apply(cx, change, { input: { report, place } }) {
     if (!report) return 'not-changed';
-    switch (change.action) {
-      case 'restore-notifications':
-        await putNotifications(cx.payer, report, change.present, change.lost);
-        break;
-      case 'delete-crawler-stack':
-        await deleteStack(cx.payer.client(CloudFormationClient, report.region), stackName);
-    }
+    if (change.action === 'restore-notifications') await restoreNotifications(cx.payer, report, change);
+    else await deleteCrawlerStack(cx.payer, place);
     return 'changed';
   },
 });
 
-/** Why the stack has to stay, or may not go; whoever names it in `purge` also answers for what else its database holds. */
-function whyKept(
+function planWithoutStack(
+  { bucket }: NonNullable<Input['report']>,
+  { adoptedTables, notifications }: Observation,
+  { notes, changes }: RemovalSituation,
+): RemovalPlan {
+  const why = 'adopted: no stack that runs made contains it';
+  const output = removalOf(
+    changes,
+    adoptedTables.map((resource) => ({ resource, why })),
+  );
+  const restore = restoration(bucket, notifications, notes.saved);
+  return restore ? { kind: 'change', changes: [restore], expected: output } : { kind: 'ready', output };
+}
+
+/** By naming the stack in `purge`, the user also agrees to the loss of foreign tables in its database. */
+function reasonsToKeep(
   { leaving, purge }: Input,
   { users, foreignTables: tables }: Observation,
-  found: Stack,
-  { owner }: Situation<'offboarding', Notes>,
+  { stack }: CrawlerStack,
+  { owner }: RemovalSituation,
 ): string[] {
-  const owned = ownership(found.tags, owner);
+  const owned = ownership(stack.tags, owner);
   if (owned === 'other-deployment') return ['it belongs to another deployment'];
   const reasons = reasonsToStay(leaving, users);
   if (reasons.length > 0) return reasons;
   if (purge) return [];
   if (owned === 'foreign') return ['adopted: kept unless purge names crawler-stack'];
-  return tables.map((name) => `its database holds ${name}, which is not the report’s`);
+  return tables.map((name) => `its database holds ${name}, which does not belong to the report`);
 }
 
-const of =
-  (resource: string) =>
-  (why: string): Removal['kept'][number] => ({ resource, why });
+function planDeletion(
+  { place: { stackName } }: Input,
+  { isCrawling, notifications }: Observation,
+  { stack, failure = '' }: CrawlerStack,
+  { notes, run, changes }: RemovalSituation,
+): RemovalPlan {
+  const remove: Change = { action: 'delete-crawler-stack', resource: stack.id };
+  const expected = removalOf(changes, [], [remove]);
+  const overdue = 'crawler-stack-not-removed';
+  if (isInProgress(stack)) {
+    const reason = `CloudFormation to delete stack ${stackName}`;
+    return waitFor({ reason, seconds: 15, deadlineSeconds: 3600, expectedSeconds: 60, overdue }, expected);
+  }
+  if (isCrawling) {
+    const reason = 'the crawler to finish its crawl';
+    return waitFor({ reason, seconds: 30, deadlineSeconds: 4 * 3600, expectedSeconds: 300, overdue }, expected);
+  }
+  const isFinal = stack.status === 'DELETE_FAILED' && !failure.includes('CrawlerRunningException');
+  if (isFinal && notes.deletingIn === run.attempt)
+    return { kind: 'refuse', code: overdue, detail: `stack ${stackName}: ${failure}` };
+  const saved = kindOf(stack) === 'native' ? {} : snapshot(notifications, notes.saved);
+  return { kind: 'change', changes: [remove], expected, notes: { deletingIn: run.attempt, ...saved } };
+}
 
-/** A bucket that is gone has no notifications to put back. */
+/** A bucket that does not exist any more cannot get its notifications back. */
 async function notificationsOf(
   cx: StepContext<'offboarding', Notes>,
-  { bucket, region }: { bucket: string; region: string },
-) {
-  const location = await new AccountBucket(cx.payer, bucket).locate();
-  if (location === undefined || location === 'taken') return cx.notes.saved ?? {};
-  return readNotifications(cx.payer, { bucket, region });
-}
-
-async function deleteStack(client: CloudFormationClient, StackName: string): Promise<void> {
-  try {
-    await client.send(new DeleteStackCommand({ StackName }));
-  } catch (error) {
-    if (!isAwsError(error, 'ValidationError') || !error.message.includes('TerminationProtection')) throw error;
-    throw new UserError('crawler-stack-not-removed', error.message, { cause: error });
-  }
-}
-
-async function isAtWork(glue: GlueClient, Name: string): Promise<boolean> {
-  const answer = await absentIf(['EntityNotFoundException'], () => glue.send(new GetCrawlerCommand({ Name })));
-  return answer?.Crawler !== undefined && answer.Crawler.State !== 'READY';
+  place: { bucket: string; region: string },
+): Promise<Notifications> {
+  const location = await new AccountBucket(cx.payer, place.bucket).locate();
+  return location === undefined || location === 'taken' ? (cx.notes.saved ?? {}) : readNotifications(cx.payer, place);
 }
 
 export const handler = stepHandler(removeCrawlerStack);

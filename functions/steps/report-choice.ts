@@ -1,8 +1,15 @@
 import { AccountBucket } from '../../shared/aws/bucket.ts';
 import { curBucketName, defaultReportName } from '../../shared/aws/names.ts';
 import { ownership } from '../../shared/aws/tags.ts';
-import { reportMerits, reportProblems } from '../../shared/billing/report-assessment.ts';
-import { deliveryTime, listReports, type Report, settingProblems } from '../../shared/billing/report-definition.ts';
+import { curBucketPermissions } from '../../shared/billing/cur-bucket.ts';
+import { assessReports, bestReport, isUsable } from '../../shared/billing/report-assessment.ts';
+import {
+  deliversTo,
+  listReports,
+  type Report,
+  reportPermissions,
+  settingProblems,
+} from '../../shared/billing/report-definition.ts';
 import { reportRoot } from '../../shared/billing/report-location.ts';
 import { isAwsError } from '../../shared/errors/errors.ts';
 import type { OnboardingRequest } from '../../shared/model/onboarding-request.ts';
@@ -21,161 +28,123 @@ interface Input {
 
 interface Observation {
   reports: Report[];
-  /** The name a new report gets: the wanted one, else the first default that no deleted report had. */
+  /** The name of a new report: the requested one, else the first default that no deleted report had. */
   name: string;
-  /** True if a report of this name was deleted: AWS warns against another one (CUR User Guide, "Edit"). */
+  /** True if a report of the requested name was deleted: AWS warns against another one (CUR User Guide, "Edit"). */
   isPurged: boolean;
   /** Our own report under that name. */
   ours: Report | undefined;
 }
 
 type Choice = Outputs['report-choice'];
+type Place = Pick<Report, 'reportName' | 'bucket' | 'prefix' | 'region'>;
+type ChoicePlan = Plan<never, Choice>;
 
-/** Reads every report, decides which one to use. A report of ours is `create`: its bucket is ours to keep right. */
+/** For a report of ours the choice is `create`, because later steps keep its bucket right. */
 export const reportChoice = defineStep<'report-choice', Input, Observation>({
   name: 'report-choice',
   summary: 'Looks at every existing report and decides whether to adopt one or to create one',
-  permissions: {
-    payer: [
-      { actions: ['cur:DescribeReportDefinitions'], resources: ['*'] },
-      {
-        actions: ['s3:GetBucketLocation', 's3:GetBucketTagging', 's3:ListBucketVersions'],
-        resources: ['arn:${AWS::Partition}:s3:::${CurBucket}'],
-      },
-    ],
-    table: ['Query'],
-  },
+  permissions: { payer: [reportPermissions.list, curBucketPermissions.inspect], table: ['Query'] },
 
   input({ run: { request } }) {
     const { payerAccountId, report: wanted } = request;
     return { payerAccountId, target: targetOf(request), wanted };
   },
 
-  /** From here on an offboarding elsewhere leaves the payer's things to us. */
+  /** From now on the offboarding of another target keeps the payer's resources. */
   async register(_cx, { payerAccountId, target }) {
     await claimPayer(payerAccountId, target);
     return undefined;
   },
 
   async observe(cx, input) {
+    const { wanted } = input;
     const [reports, purged] = await Promise.all([listReports(cx.payer), listPurgedReports(input.payerAccountId)]);
-    const creates =
-      input.wanted.mode === 'create' || (input.wanted.mode === 'adopt-or-create' && !reports.some(usableFor(input)));
     const isDeleted = async (name: string) =>
       purged.includes(name) ||
-      (creates &&
-        !reports.some(({ reportName }) => reportName === name) &&
-        (await hasLeftData(cx, freshReport(input, name))));
-    const name = input.wanted.name ?? (await firstNot(isDeleted));
-    const namesake = reports.find(({ reportName }) => reportName === name);
-    const isPurged = input.wanted.name !== undefined && !namesake && (await isDeleted(name));
-    const isOurs =
-      namesake &&
-      (namesake.bucket === curBucketName(input.payerAccountId, namesake.region) || (await isTaggedOurs(cx, namesake)));
-    return { reports, name, isPurged, ours: isOurs ? namesake : undefined };
+      (mayCreate(wanted, reports) && !named(name, reports) && (await hasLeftData(cx, newReport(input, name))));
+    const name = wanted.name ?? (await firstNot(isDeleted));
+    const namesake = named(name, reports);
+    return {
+      reports,
+      name,
+      isPurged: wanted.name !== undefined && !namesake && (await isDeleted(name)),
+      ours: namesake && (await isOurs(cx, input, namesake)) ? namesake : undefined,
+    };
   },
 
-  plan(input, { reports, name, isPurged, ours }): Plan<never, Choice> {
-    const { wanted } = input;
-    const usable = usableFor(input);
-    const use = (
-      choice: Choice['choice'],
-      { reportName, bucket, prefix, region }: Place,
-      ...warnings: string[]
-    ): Plan<never, Choice> => ({
-      kind: 'ready',
-      output: { choice, reportName, bucket, prefix, region, considered: considered(reports, wanted, reportName) },
-      warnings,
-      quotas: [
-        {
-          quota: 'reports of the payer account; AWS’s user guide says 10, its API reference 5',
-          used: reports.length,
-          adds: reports.some((report) => report.reportName === reportName) ? 0 : 1,
-          limit: 10,
-        },
-      ],
-    });
-
-    if (wanted.mode === 'adopt') {
-      const adopted = newest(reports.filter(usable));
-      return adopted
-        ? use('adopt', adopted)
-        : { kind: 'refuse', code: 'no-usable-report', detail: reasonsOf(considered(reports, wanted)) };
-    }
-    if (ours && fits(ours, input, name)) return use('create', ours);
-    const adopted = wanted.mode === 'adopt-or-create' ? newest(reports.filter(usable)) : undefined;
-    if (adopted) return use('adopt', adopted);
-
-    const namesake = reports.find(({ reportName }) => reportName === name);
-    if (!namesake && isPurged)
-      return {
-        kind: 'refuse',
-        code: 'report-name-purged',
-        detail: `report ${name} of account ${input.payerAccountId}`,
-      };
-    if (!namesake) {
-      const warning = `report ${defaultReportName} was deleted, so the new one is named ${name}: under the old name its data might get corrupt`;
-      const isOther = wanted.name === undefined && name !== defaultReportName;
-      return use('create', freshReport(input, name), ...(isOther ? [warning] : []));
-    }
-    const difference =
-      settingProblems(namesake).join(', ') || `it delivers to s3://${namesake.bucket}/${namesake.prefix}`;
-    return { kind: 'refuse', code: 'report-differs', detail: `report ${name} exists: ${difference}` };
+  plan(input, seen): ChoicePlan {
+    const adopted = bestReport(seen.reports, input.wanted);
+    if (input.wanted.mode === 'adopt') return adopted ? use('adopt', adopted, input, seen) : noneToAdopt(input, seen);
+    if (seen.ours && fits(seen.ours, input, seen.name)) return use('create', seen.ours, input, seen);
+    if (adopted && input.wanted.mode === 'adopt-or-create') return use('adopt', adopted, input, seen);
+    return planNewReport(input, seen);
   },
 });
 
-type Place = Pick<Report, 'reportName' | 'bucket' | 'prefix' | 'region'>;
+function use(
+  choice: Choice['choice'],
+  { reportName, bucket, prefix, region }: Place,
+  { wanted }: Input,
+  { reports }: Observation,
+  ...warnings: string[]
+): ChoicePlan {
+  return {
+    kind: 'ready',
+    output: { choice, reportName, bucket, prefix, region, considered: assessReports(reports, wanted, reportName) },
+    warnings,
+    quotas: [
+      {
+        quota: 'reports of the payer account; AWS’s user guide says 10, its API reference 5',
+        used: reports.length,
+        adds: named(reportName, reports) ? 0 : 1,
+        limit: 10,
+      },
+    ],
+  };
+}
 
-function freshReport({ payerAccountId, wanted }: Input, name: string): Place {
+function noneToAdopt({ wanted }: Input, { reports }: Observation): ChoicePlan {
+  const reasons = assessReports(reports, wanted).map(
+    ({ reportName, reasons }) => `${reportName}: ${reasons.join(', ')}`,
+  );
+  return { kind: 'refuse', code: 'no-usable-report', detail: reasons.join('; ') || 'the account has no report' };
+}
+
+function planNewReport(input: Input, seen: Observation): ChoicePlan {
+  const { name, reports } = seen;
+  const namesake = named(name, reports);
+  if (namesake) {
+    const location = `it delivers to s3://${namesake.bucket}/${namesake.prefix}`;
+    const difference = settingProblems(namesake).join(', ') || location;
+    return { kind: 'refuse', code: 'report-differs', detail: `report ${name} exists: ${difference}` };
+  }
+  if (seen.isPurged)
+    return { kind: 'refuse', code: 'report-name-purged', detail: `report ${name} of account ${input.payerAccountId}` };
+  const isOther = input.wanted.name === undefined && name !== defaultReportName;
+  const warning = `report ${defaultReportName} was deleted, so the new one is named ${name}: under the old name its data might get corrupt`;
+  return use('create', newReport(input, name), input, seen, ...(isOther ? [warning] : []));
+}
+
+function newReport({ payerAccountId, wanted }: Input, name: string): Place {
   const { region, prefix } = wanted;
   return { reportName: name, bucket: wanted.bucket ?? curBucketName(payerAccountId, region), prefix, region };
 }
 
-/** Ours may have a failed delivery behind it: its bucket is mended next. */
+/** A failed delivery does not count: the next step repairs the bucket of our own report. */
 function fits(ours: Report, input: Input, name: string): boolean {
   if (settingProblems(ours).length > 0) return false;
-  const { bucket, prefix, region } = freshReport(input, name);
-  if (input.wanted.mode === 'create') return ours.bucket === bucket && ours.prefix === prefix && ours.region === region;
-  return input.wanted.bucket === undefined || ours.bucket === bucket;
+  if (input.wanted.mode === 'create') return deliversTo(ours, newReport(input, name));
+  return input.wanted.bucket === undefined || ours.bucket === input.wanted.bucket;
 }
 
-function usableFor({ wanted }: Input): (report: Report) => boolean {
-  return (report) => reportProblems(report, wanted).length === 0;
+function named(name: string, reports: readonly Report[]): Report | undefined {
+  return reports.find(({ reportName }) => reportName === name);
 }
 
-/** The most recently delivered one. */
-function newest(reports: Report[]): Report | undefined {
-  const time = ({ lastDelivery }: Report) => (lastDelivery ? deliveryTime(lastDelivery) : 0);
-  return reports.toSorted((a, b) => time(b) - time(a))[0];
-}
-
-/** @param used the report that the run goes on with; none if it cannot */
-function considered(reports: Report[], wanted: Input['wanted'], used?: string): Choice['considered'] {
-  return reports.map((report) => {
-    const { reportName } = report;
-    const problems = reportProblems(report, wanted);
-    const isUsed = reportName === used;
-    const remedies = new Set(problems.flatMap(({ remedy }) => remedy ?? []));
-    if (problems.length > 0)
-      return {
-        reportName,
-        usable: false,
-        used: isUsed,
-        reasons: problems.map(({ reason }) => reason),
-        remedies: [...remedies],
-      };
-    const choice =
-      wanted.mode === 'create'
-        ? 'a new one was asked for'
-        : `${used ?? ''} goes before it, which is ours or was delivered last`;
-    const reasons = [...reportMerits(report), isUsed ? 'it is used' : `it is not used: ${choice}`];
-    return { reportName, usable: true, used: isUsed, reasons, remedies: [] };
-  });
-}
-
-function reasonsOf(reports: Choice['considered']): string {
-  if (reports.length === 0) return 'the account has no report';
-  return reports.map(({ reportName, reasons }) => `${reportName}: ${reasons.join(', ')}`).join('; ');
+function mayCreate(wanted: Input['wanted'], reports: readonly Report[]): boolean {
+  if (wanted.mode === 'adopt-or-create') return !reports.some((report) => isUsable(report, wanted));
+  return wanted.mode === 'create';
 }
 
 /** kubecost_cur, kubecost_cur_2, kubecost_cur_3 and so on. */
@@ -186,16 +155,15 @@ async function firstNot(isDeleted: (name: string) => Promise<boolean>): Promise<
   }
 }
 
-/** What a deleted report has left tells of it, should the table have forgotten. */
+/** Data in the bucket shows a deleted report even if our table has lost its record. */
 async function hasLeftData(cx: StepContext, { bucket: name, region, ...place }: Place): Promise<boolean> {
   const bucket = new AccountBucket(cx.payer, name);
-  const location = await bucket.locate();
-  if (location === undefined || location === 'taken' || location.region !== region) return false;
-  return (await bucket.someKeys(region, reportRoot(place))).length > 0;
+  return (await bucket.isIn(region)) && (await bucket.someKeys(region, reportRoot(place))).length > 0;
 }
 
-/** A bucket that we may not look into, or that is gone, is not one of ours. */
-async function isTaggedOurs(cx: StepContext, { bucket, region }: Report): Promise<boolean> {
+/** By the bucket's name or its tags. A bucket that is gone, or whose tags we may not read, is not ours. */
+async function isOurs(cx: StepContext, { payerAccountId }: Input, { bucket, region }: Report): Promise<boolean> {
+  if (bucket === curBucketName(payerAccountId, region)) return true;
   try {
     return ownership(await new AccountBucket(cx.payer, bucket).readTags(region), cx.owner) === 'ours';
   } catch (error) {

@@ -1,11 +1,23 @@
-/** The pod role's policies that let it assume its payers' roles. One holds some 110 of them, so a target may have several: shards. */
+/** The pod role's policies as data: they allow it to assume its payers' roles. One holds some 110 roles, so a target may have several: shards. */
 import { maxPolicyCharacters } from '../aws/managed-policy.ts';
 import { payerRoleName } from '../aws/names.ts';
-import { listOf, mergeStatements, policyCharacters, type PolicyDocument } from '../aws/policy-document.ts';
+import {
+  listOf,
+  mergeStatements,
+  policyCharacters,
+  type PolicyDocument,
+  type Statement,
+} from '../aws/policy-document.ts';
 import { roleArnOf } from '../aws/role.ts';
-import { grantSid, payerRolesGrant } from './pod-trust.ts';
+import { assumeActions } from './pod-trust.ts';
 
-/** Policies a role may have attached, whoever attached them (IAM quota "Managed policies attached to an IAM role"). */
+const grantSid = 'KubecostPayerRoles';
+
+export function payerRolesGrant(payerRoleArns: readonly string[]): Statement {
+  return { Sid: grantSid, Effect: 'Allow', Action: [...assumeActions], Resource: [...payerRoleArns].sort() };
+}
+
+/** Policies a role may have attached, ours and others' (IAM quota "Managed policies attached to an IAM role"). */
 export const maxAttachedPolicies = 10;
 
 /** @param firstArn of shard 1, whose name has no number */
@@ -13,7 +25,7 @@ export function shardArn(firstArn: string, shard: number): string {
   return shard === 1 ? firstArn : `${firstArn}-${shard}`;
 }
 
-/** Each shard's document by its number, from 1. A shard without a document is to go. */
+/** Each shard's document by its number, from 1. A shard without a document is to be deleted. */
 export type Shards<Document = PolicyDocument> = ReadonlyMap<number, Document>;
 
 export interface Packed {
@@ -35,7 +47,7 @@ export function payerRolesOf(document: PolicyDocument): string[] {
   return listOf(document.Statement.find(({ Sid }) => Sid === grantSid)?.Resource);
 }
 
-/** True if nobody but us has a say in the policy. */
+/** True if the policy has no statement but ours. */
 export function holdsOnlyGrant(document: PolicyDocument): boolean {
   return withoutRoles(document) === undefined;
 }
@@ -47,7 +59,7 @@ function withRoles(document: PolicyDocument | undefined, roles: readonly string[
   return mergeStatements(document, [payerRolesGrant(roles)]);
 }
 
-/** Somebody else's statements in it stay; without any statement it cannot be. */
+/** Other statements stay. Undefined if there are none: IAM refuses an empty policy. */
 function withoutRoles(document: PolicyDocument): PolicyDocument | undefined {
   const others = document.Statement.filter(({ Sid }) => Sid !== grantSid);
   return others.length > 0 ? { ...document, Statement: others } : undefined;

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { roleAnnotation } from '../access/pod-trust.ts';
+import { roleAnnotation } from '../access/service-account.ts';
 import { renderClusterManifest } from '../cluster/provisioner-manifest.ts';
 import { coveredNames, groupName } from '../cluster/provisioner-role.ts';
 import { entryKey, entryOf, type IntegrationEntry, mergeEntries, renderEntry } from '../integration-file/merge.ts';

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { roleAnnotation } from '../access/pod-trust.ts';
+import { roleAnnotation } from '../access/service-account.ts';
 import { dataPolicyName, grantPolicyName, tagsPolicyName } from '../aws/names.ts';
 import { statusRoute } from '../kubecost/connection-status.ts';
 import type { KnownOutputs } from '../model/known-outputs.ts';

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { roleAnnotation } from '../access/pod-trust.ts';
+import { roleAnnotation } from '../access/service-account.ts';
 import type { KnownOutputs } from '../model/known-outputs.ts';
 import { outputOf, podRoleOf, type RunRecord } from '../model/run.ts';
 import { commandLine } from '../text/shell-quoting.ts';

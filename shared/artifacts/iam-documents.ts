@@ -1,6 +1,8 @@
 import * as z from 'zod';
+import { payerRolesGrant } from '../access/grant-policy.ts';
 import { dataPolicy, payerDataOf, tagsPolicy } from '../access/payer-policy.ts';
-import { payerRolesGrant, payerTrust, podIdentityTrust, webIdentityTrust } from '../access/pod-trust.ts';
+import { payerTrust } from '../access/payer-trust.ts';
+import { podIdentityTrust, webIdentityTrust } from '../access/pod-trust.ts';
 import { tlsOnlyStatement } from '../aws/bucket.ts';
 import { dataPolicyName, grantPolicyName, tagsPolicyName } from '../aws/names.ts';
 import { type PolicyDocument, policyOf, type Statement } from '../aws/policy-document.ts';
@@ -91,9 +93,9 @@ function podOf(run: RunRecord): [clusterArn: string, namespace: string, serviceA
 function podTrust(run: RunRecord): Statement {
   const [clusterArn, namespace, serviceAccount] = podOf(run);
   const pod = { clusterArn, namespace, serviceAccount };
-  if (run.request.identity.mode === 'pod-identity') return podIdentityTrust(pod);
+  if (run.request.identity.mode === 'pod-identity') return podIdentityTrust(pod).statement;
   const { oidcProviderArn } = outputOf(run, 'pod-role');
-  return webIdentityTrust(pod, oidcProviderArn, oidcProviderArn.split(':oidc-provider/')[1] ?? '');
+  return webIdentityTrust(pod, oidcProviderArn, oidcProviderArn.split(':oidc-provider/')[1] ?? '').statement;
 }
 
 /** Empty for an adopted bucket, which the run does not change. */

@@ -9,7 +9,7 @@ import * as z from 'zod';
 import { absentIf } from '../errors/errors.ts';
 import type { TargetAccount } from './target-account.ts';
 
-/** The rules of a bucket's notification; AWS's template replaces all of them, so others' are saved and put back. */
+/** The notification rules of a bucket. */
 export type Notifications = Pick<
   NotificationConfiguration,
   'EventBridgeConfiguration' | 'LambdaFunctionConfigurations' | 'QueueConfigurations' | 'TopicConfigurations'
@@ -22,7 +22,7 @@ interface Place {
 
 const lists = ['LambdaFunctionConfigurations', 'QueueConfigurations', 'TopicConfigurations'] as const;
 
-/** As a step's notes hold them: S3's own shape, of which only the outside is checked. */
+/** For a step's notes: in S3's own format, which is checked at the top level only. */
 export const SavedNotifications = z.custom<Notifications>(
   (saved) =>
     z
@@ -43,7 +43,7 @@ export async function readNotifications(payer: TargetAccount, { bucket, region }
   };
 }
 
-/** Those that our stack did not make: functions of a stack without names of their own are called after it. */
+/** Without the rules of our own stack. Its functions have no names in the template, so CloudFormation names them after the stack. */
 export function othersAmong(all: Notifications): Notifications {
   const { LambdaFunctionConfigurations: lambdas = [], ...rest } = all;
   const others = lambdas.filter(({ LambdaFunctionArn: arn }) => !arn?.includes(':function:kubecost-crawler-'));
@@ -54,7 +54,7 @@ export function isEmpty(notifications: Notifications): boolean {
   return Object.keys(notifications).length === 0;
 }
 
-/** What of the saved ones is missing now. */
+/** The saved rules that are missing now. */
 export function lostAmong(saved: Notifications, now: Notifications): Notifications {
   return {
     ...(saved.EventBridgeConfiguration && !now.EventBridgeConfiguration && { EventBridgeConfiguration: {} }),
@@ -69,7 +69,7 @@ export function lostAmong(saved: Notifications, now: Notifications): Notificatio
   };
 }
 
-/** S3 refuses two rules for the same event on overlapping prefixes, so such a rule could not be put back beside the template's. */
+/** Ids of rules that S3 would refuse beside the rule of AWS's template: same event, overlapping prefixes. */
 export function overlapping(others: Notifications, dataPath: string): string[] {
   return rulesOf(others)
     .filter(({ Events = [], Filter }) => {
@@ -86,7 +86,7 @@ function rulesOf(notifications: Notifications): Rule[] {
   return lists.flatMap((list): Rule[] => notifications[list] ?? []);
 }
 
-/** Destinations are not validated: they worked before, and whether they do now is not ours to judge. */
+/** Does not validate the destinations: S3 has accepted them before, and their owner is responsible for them. */
 export async function putNotifications(
   payer: TargetAccount,
   { bucket, region }: Place,

@@ -28,7 +28,7 @@ import type { TargetAccount } from './target-account.ts';
 /** Undefined if there is no bucket of the name, `taken` if another account owns it. */
 export type BucketLocation = { region: string } | 'taken' | undefined;
 
-export interface BucketSeen {
+export interface BucketSettings {
   region: string;
   tags: Record<string, string>;
   policy: PolicyDocument | undefined;
@@ -36,27 +36,39 @@ export interface BucketSeen {
   lifecycle: LifecycleRule[];
 }
 
-/** What it takes to make a bucket, look at it and put its settings. */
-export const bucketActions = [
-  's3:CreateBucket',
-  's3:GetBucketLocation',
-  's3:GetBucketPolicy',
-  's3:GetBucketPublicAccessBlock',
-  's3:GetBucketTagging',
-  's3:GetEncryptionConfiguration',
-  's3:GetLifecycleConfiguration',
-  's3:PutBucketPolicy',
-  's3:PutBucketPublicAccessBlock',
-  's3:PutLifecycleConfiguration',
-  's3:TagResource',
-] as const;
+/** IAM actions of `AccountBucket`, by purpose. */
+export const bucketActions = {
+  /** `create`, `read`, `readKmsKey` and the settings. `create` sends the tags along, which needs `s3:TagResource`. */
+  manage: [
+    's3:CreateBucket',
+    's3:GetBucketLocation',
+    's3:GetBucketPolicy',
+    's3:GetBucketPublicAccessBlock',
+    's3:GetBucketTagging',
+    's3:GetEncryptionConfiguration',
+    's3:GetLifecycleConfiguration',
+    's3:PutBucketPolicy',
+    's3:PutBucketPublicAccessBlock',
+    's3:PutLifecycleConfiguration',
+    's3:TagResource',
+  ],
+  /** `locate`, `readTags`, `someKeys`: whose bucket it is and what it holds. */
+  inspect: ['s3:GetBucketLocation', 's3:GetBucketTagging', 's3:ListBucketVersions'],
+  /** `erase`, on the objects: with every version, because S3 deletes no bucket that holds one. */
+  erase: ['s3:DeleteObject', 's3:DeleteObjectVersion'],
+} as const;
 
-/** What a bucket that we create now will look like; S3 blocks public access to new buckets by itself since April 2023. */
-export function newBucket(region: string, owner: Owner): BucketSeen {
+/** True if the account has the bucket in the region. */
+export function isInRegion(location: BucketLocation, region: string): boolean {
+  return location !== undefined && location !== 'taken' && location.region === region;
+}
+
+/** The settings of a bucket right after its creation. S3 blocks public access to new buckets since April 2023. */
+export function newBucket(region: string, owner: Owner): BucketSettings {
   return { region, tags: ownerTags(owner), policy: undefined, publicAccessBlocked: true, lifecycle: [] };
 }
 
-/** A bucket as one account sees it; every call names the owner it expects, so that a re-created namesake is refused. */
+/** A bucket of one account. Every call names the expected owner, so that S3 refuses it for a bucket of another account. */
 export class AccountBucket {
   readonly #payer: TargetAccount;
   readonly #name: string;
@@ -66,22 +78,26 @@ export class AccountBucket {
     this.#name = name;
   }
 
+  async isIn(region: string): Promise<boolean> {
+    return isInRegion(await this.locate(), region);
+  }
+
   async locate(): Promise<BucketLocation> {
     try {
-      // us-east-1 answers this one question about buckets of every region; elsewhere it would be a redirect.
+      // Only us-east-1 answers this call for the buckets of every region; other regions redirect.
       const { LocationConstraint: region } = await this.#client('us-east-1').send(
         new GetBucketLocationCommand(this.#named),
       );
       return { region: region === 'EU' ? 'eu-west-1' : (region ?? 'us-east-1') };
     } catch (error) {
       if (isAwsError(error, 'NoSuchBucket')) return undefined;
-      // A right that we lack is named in the message; another account's bucket says nothing but "Access Denied".
+      // If we lack a permission, the message names it; for another account's bucket it is only "Access Denied".
       if (isAwsError(error, 'AccessDenied') && !error.message.includes('not authorized')) return 'taken';
       throw error;
     }
   }
 
-  async read(region: string): Promise<BucketSeen> {
+  async read(region: string): Promise<BucketSettings> {
     const s3 = this.#client(region);
     const [tags, policy, block, lifecycle] = await Promise.all([
       this.readTags(region),
@@ -120,20 +136,20 @@ export class AccountBucket {
     return answer?.Policy ? decodePolicy(answer.Policy) : undefined;
   }
 
-  /** The KMS key new objects are encrypted with; null for S3’s own keys. */
+  /** The KMS key that encrypts new objects; null for S3’s own keys. */
   async readKmsKey(region: string): Promise<string | null> {
     const answer = await this.#client(region).send(new GetBucketEncryptionCommand(this.#named));
     const rule = answer.ServerSideEncryptionConfiguration?.Rules?.[0]?.ApplyServerSideEncryptionByDefault;
     const key = rule?.SSEAlgorithm?.startsWith('aws:kms') ? rule.KMSMasterKeyID : undefined;
     if (!key || key.startsWith('arn:')) return key ?? null;
-    // An alias names no resource that a policy could hold.
+    // A policy cannot name an alias as its resource.
     return `arn:aws:kms:${region}:${this.#payer.accountId}:key/${key.startsWith('alias/') ? '*' : key}`;
   }
 
   /**
-   * Born with its tags, so that a crash right after leaves no bucket of unknown origin. us-east-1 is no LocationConstraint.
-   * @throws RetryableError if the name is taken by now: by another account, or by us in a try whose answer was lost. The next
-   * look tells, before any setting is written.
+   * Creates the bucket with its tags, so that a crash right after it leaves no bucket without an owner. us-east-1 is no LocationConstraint.
+   * @throws RetryableError if the name is taken now: by another account, or by us in a call whose answer was lost. The next
+   * observation shows which, before any setting is written.
    */
   async create(region: string, owner: Owner): Promise<void> {
     const create = new CreateBucketCommand({
@@ -147,7 +163,9 @@ export class AccountBucket {
       await this.#client(region).send(create);
     } catch (error) {
       if (!isAwsError(error, 'BucketAlreadyOwnedByYou', 'BucketAlreadyExists')) throw error;
-      throw new RetryableError('aws-unavailable', `bucket ${this.#name} appeared meanwhile`, { cause: error });
+      throw new RetryableError('aws-unavailable', `bucket ${this.#name} was created since the step looked for it`, {
+        cause: error,
+      });
     }
   }
 
@@ -181,7 +199,7 @@ export class AccountBucket {
     );
   }
 
-  /** @param tags none takes the whole set away */
+  /** @param tags an empty object removes all tags */
   async replaceTags(region: string, tags: Record<string, string>): Promise<void> {
     if (Object.keys(tags).length > 0) return this.putTags(region, tags);
     await this.#client(region).send(new DeleteBucketTaggingCommand(this.#named));
@@ -191,14 +209,14 @@ export class AccountBucket {
     await this.#client(region).send(new DeleteBucketPolicyCommand(this.#named));
   }
 
-  /** Keys under the prefix, the first thousand; also those of which only old versions or a delete marker are left. */
+  /** The first thousand keys under the prefix, including keys with only old versions or a delete marker. */
   async someKeys(region: string, prefix = ''): Promise<string[]> {
     return (await this.#someVersions(region, prefix)).map(({ Key }) => Key);
   }
 
   /**
-   * Deletes what lies under the prefix with every version of it, at most ten thousand, so that an invocation comes to its end.
-   * @throws UserError access-denied where S3 refuses a single key, also for a lock on it
+   * Deletes the objects under the prefix with all their versions, at most ten thousand, so that the invocation ends in time.
+   * @throws UserError access-denied if S3 refuses a single key, for example because of an object lock
    */
   async erase(region: string, prefix = ''): Promise<void> {
     for (let page = 0; page < 10; page++) {
@@ -209,14 +227,14 @@ export class AccountBucket {
       );
       const [{ Code: code = '' } = {}] = failed;
       if (failed.length === 0) continue;
-      const detail = `${failed.length} objects of ${this.#name} could not be deleted: ${code}`;
+      const detail = `S3 did not delete ${failed.length} objects of bucket ${this.#name}: ${code}`;
       throw code === 'AccessDenied'
         ? new UserError('access-denied', detail)
         : new RetryableError('aws-unavailable', detail);
     }
   }
 
-  /** @returns false if something lies in it again */
+  /** @returns false if the bucket is not empty */
   async delete(region: string): Promise<boolean> {
     try {
       await absentIf(['NoSuchBucket'], () => this.#client(region).send(new DeleteBucketCommand(this.#named)));
@@ -260,7 +278,7 @@ export function tlsOnlyStatement(bucket: string): Statement {
   };
 }
 
-/** The rule under our id, if it already says this; S3 hands rules back with more fields than were put. */
+/** True if the rule with this id has the same effect already. S3 returns rules with more fields than were put. */
 export function hasExpiry(rules: LifecycleRule[], { ID, Filter, Expiration }: LifecycleRule): boolean {
   return rules.some(
     (rule) =>

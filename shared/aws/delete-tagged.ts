@@ -1,8 +1,8 @@
 import { isAwsError } from '../errors/errors.ts';
 
 /**
- * Makes a delete whose right hangs on the resource's tags (see `taggedOurs`). Sent again after its answer was lost it is denied, for the
- * tags are gone with the resource: then a look decides.
+ * Deletes a resource whose permission depends on the resource's tags (see `taggedOurs`). If the first answer was lost, AWS denies the
+ * second request, because the tags are gone with the resource: then `isGone` decides.
  */
 export async function deleteTagged(remove: () => Promise<unknown>, isGone: () => Promise<boolean>): Promise<void> {
   try {

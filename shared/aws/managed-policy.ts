@@ -1,3 +1,4 @@
+/** Managed IAM policies: find one, create or complete it, attach, detach and delete it. */
 import {
   AttachRolePolicyCommand,
   CreatePolicyCommand,
@@ -16,8 +17,20 @@ import {
 import { absentIf, isAwsError, RetryableError, TerminalError, unlessTaken, UserError } from '../errors/errors.ts';
 import type { Owner, Ownership } from '../model/ownership.ts';
 import { decodePolicy, type PolicyDocument, samePolicy } from './policy-document.ts';
-import { parseRoleArn } from './role.ts';
+import { iamOf, parseRoleArn } from './role.ts';
 import { fromTagList, ownership, ownerTags, toTagList } from './tags.ts';
+import type { TargetAccount } from './target-account.ts';
+
+/** The IAM actions of the calls below. */
+export const policyActions = {
+  find: ['iam:GetPolicy', 'iam:GetPolicyVersion', 'iam:ListPolicyVersions'],
+  /** IAM asks for TagPolicy too when CreatePolicy sets tags (IAM user guide, "Tagging customer managed policies"). */
+  create: ['iam:CreatePolicy', 'iam:TagPolicy'],
+  /** A new document is a new version; the oldest version may have to go first. */
+  change: ['iam:CreatePolicyVersion', 'iam:DeletePolicyVersion'],
+  delete: ['iam:DeletePolicy', 'iam:DeletePolicyVersion'],
+  listRoles: ['iam:ListEntitiesForPolicy'],
+} as const;
 
 /** Characters of a managed policy, white space not counted. */
 export const maxPolicyCharacters = 6144;
@@ -35,10 +48,15 @@ export function policyArnOf(accountId: string, name: string): string {
   return `arn:aws:iam::${accountId}:policy/${name}`;
 }
 
-const gone = ['NoSuchEntity', 'NoSuchEntityException'];
+const absent = ['NoSuchEntity', 'NoSuchEntityException'];
 
-export async function findManagedPolicy(iam: IAMClient, arn: string, owner: Owner): Promise<SeenPolicy | undefined> {
-  const answer = await absentIf(gone, () => iam.send(new GetPolicyCommand({ PolicyArn: arn })));
+export async function findManagedPolicy(
+  account: TargetAccount,
+  arn: string,
+  owner: Owner,
+): Promise<SeenPolicy | undefined> {
+  const iam = iamOf(account);
+  const answer = await absentIf(absent, () => iam.send(new GetPolicyCommand({ PolicyArn: arn })));
   if (!answer?.Policy) return undefined;
   const { DefaultVersionId, Tags } = answer.Policy;
   const [version, { Versions }] = await Promise.all([
@@ -56,16 +74,17 @@ export async function findManagedPolicy(iam: IAMClient, arn: string, owner: Owne
   };
 }
 
-export async function listAttachedPolicies(iam: IAMClient, roleArn: string): Promise<string[]> {
+/** ARNs of the policies the role has attached: 20 at most (IAM quota), so one page holds all of them. */
+export async function listAttachedPolicies(account: TargetAccount, roleArn: string): Promise<string[]> {
   const RoleName = parseRoleArn(roleArn).name;
-  const answer = await absentIf(gone, () => iam.send(new ListAttachedRolePoliciesCommand({ RoleName })));
+  const answer = await absentIf(absent, () => iamOf(account).send(new ListAttachedRolePoliciesCommand({ RoleName })));
   return (answer?.AttachedPolicies ?? []).map(({ PolicyArn = '' }) => PolicyArn);
 }
 
-/** Names of the roles that have the policy attached. Ours are attached to one, and to the former one where a workload has moved. */
-export async function listAttachedRoles(iam: IAMClient, arn: string): Promise<string[]> {
-  const answer = await absentIf(gone, () =>
-    iam.send(new ListEntitiesForPolicyCommand({ PolicyArn: arn, EntityFilter: 'Role' })),
+/** Names of the roles that have the policy attached: the pod's role, and its former one if the workload has moved to another service account. */
+export async function listAttachedRoles(account: TargetAccount, arn: string): Promise<string[]> {
+  const answer = await absentIf(absent, () =>
+    iamOf(account).send(new ListEntitiesForPolicyCommand({ PolicyArn: arn, EntityFilter: 'Role' })),
   );
   return (answer?.PolicyRoles ?? []).map(({ RoleName = '' }) => RoleName);
 }
@@ -76,7 +95,7 @@ export type PolicyChange =
   | { action: 'tag-policy' | 'delete-policy'; resource: string }
   | { action: 'attach-policy' | 'detach-policy'; resource: string; roleArn: string };
 
-/** What makes the policy say `document`. A policy keeps five versions: the oldest goes first. */
+/** The changes after which the policy is ours and has this document. IAM keeps five versions, so the oldest may have to go first. */
 export function policyChanges(policy: SeenPolicy | undefined, arn: string, document: PolicyDocument): PolicyChange[] {
   if (!policy) return [{ action: 'create-policy', resource: arn, document }];
   const changes: PolicyChange[] = [];
@@ -89,7 +108,7 @@ export function policyChanges(policy: SeenPolicy | undefined, arn: string, docum
   return changes;
 }
 
-/** What removes a policy that no role has attached: its default version goes with it, the others before it. */
+/** The removal of a policy that no role has attached. IAM deletes the default version with it, and the others must go first. */
 export function policyRemoval({ arn, spareVersions }: SeenPolicy): PolicyChange[] {
   return [...spareVersions.map((version) => deleteVersion(arn, version)), { action: 'delete-policy', resource: arn }];
 }
@@ -98,8 +117,9 @@ function deleteVersion(arn: string, versionId: string): PolicyChange {
   return { action: 'delete-policy-version', resource: arn, note: versionId, versionId };
 }
 
-/** @throws UserError target-full if the role holds as many policies as it may */
-export async function applyPolicyChange(iam: IAMClient, change: PolicyChange, owner: Owner): Promise<void> {
+/** @throws UserError target-full if IAM's limit of attached policies is reached */
+export async function applyPolicyChange(account: TargetAccount, change: PolicyChange, owner: Owner): Promise<void> {
+  const iam = iamOf(account);
   const PolicyArn = change.resource;
   switch (change.action) {
     case 'create-policy':
@@ -119,7 +139,9 @@ export async function applyPolicyChange(iam: IAMClient, change: PolicyChange, ow
       return;
     }
     case 'delete-policy-version':
-      await absentIf(gone, () => iam.send(new DeletePolicyVersionCommand({ PolicyArn, VersionId: change.versionId })));
+      await absentIf(absent, () =>
+        iam.send(new DeletePolicyVersionCommand({ PolicyArn, VersionId: change.versionId })),
+      );
       return;
     case 'tag-policy':
       await iam.send(new TagPolicyCommand({ PolicyArn, Tags: toTagList(ownerTags(owner)) }));
@@ -130,15 +152,15 @@ export async function applyPolicyChange(iam: IAMClient, change: PolicyChange, ow
       return attach(iam, PolicyArn, change.roleArn);
     case 'detach-policy': {
       const RoleName = parseRoleArn(change.roleArn).name;
-      await absentIf(gone, () => iam.send(new DetachRolePolicyCommand({ PolicyArn, RoleName })));
+      await absentIf(absent, () => iam.send(new DetachRolePolicyCommand({ PolicyArn, RoleName })));
     }
   }
 }
 
-/** IAM may not see yet that the policy was detached. */
+/** IAM may still see the policy attached that was detached seconds ago. */
 async function deletePolicy(iam: IAMClient, PolicyArn: string): Promise<void> {
   try {
-    await absentIf(gone, () => iam.send(new DeletePolicyCommand({ PolicyArn })));
+    await absentIf(absent, () => iam.send(new DeletePolicyCommand({ PolicyArn })));
   } catch (error) {
     if (!isAwsError(error, 'DeleteConflict', 'DeleteConflictException')) throw error;
     throw new RetryableError('aws-unavailable', `${PolicyArn}: ${error.message}`, { cause: error });
@@ -150,6 +172,8 @@ async function attach(iam: IAMClient, PolicyArn: string, roleArn: string): Promi
     await iam.send(new AttachRolePolicyCommand({ PolicyArn, RoleName: parseRoleArn(roleArn).name }));
   } catch (error) {
     if (!isAwsError(error, 'LimitExceeded', 'LimitExceededException')) throw error;
-    throw new UserError('target-full', `${roleArn} holds as many managed policies as it may`, { cause: error });
+    throw new UserError('target-full', `${roleArn} has as many managed policies attached as IAM allows`, {
+      cause: error,
+    });
   }
 }

@@ -10,6 +10,13 @@ export const defaultReportName = 'kubecost_cur';
 export const payerRoleName = 'kubecost-cur-access';
 export const dataPolicyName = 'kubecost-payer-account-cur-athena-glue-s3-access';
 export const tagsPolicyName = 'kubecost-payer-account-list-tags-policy';
+/** The names of the pod role's policies start with it. */
+export const podPolicyPrefix = 'kubecost-access-cur-in-payer-account-';
+
+/** ARNs as permissions name them: CloudFormation Sub strings, whose parameters are in .ci/access-templates.ts. */
+export const payerRolePattern = 'arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${PayerRole}';
+export const podRolePattern = 'arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${PodRole}';
+export const podPolicyPattern = `arn:\${AWS::Partition}:iam::\${AWS::AccountId}:policy/${podPolicyPrefix}*`;
 
 export function curBucketName(payerAccountId: string, region: string): string {
   return `kubecost-cur-${payerAccountId}-${region}`;
@@ -30,5 +37,5 @@ export function podRoleName(clusterArn: string, namespace: string, serviceAccoun
 }
 
 export function grantPolicyName(clusterArn: string, namespace: string, serviceAccount: string): string {
-  return `kubecost-access-cur-in-payer-account-${shortHash(clusterArn, namespace, serviceAccount)}`;
+  return `${podPolicyPrefix}${shortHash(clusterArn, namespace, serviceAccount)}`;
 }

@@ -48,7 +48,7 @@ export async function stackResources(client: CloudFormationClient, name: string)
   );
 }
 
-/** What failed first since the stack's latest request, with CloudFormation's message; everything later is its consequence. */
+/** The first failure since the latest request, with CloudFormation's message; later failures are its consequences. */
 export async function rootCause(client: CloudFormationClient, { id, status, statusReason }: Stack): Promise<string> {
   const events: StackEvent[] = [];
   let token: string | undefined;
@@ -72,6 +72,11 @@ export async function rootCause(client: CloudFormationClient, { id, status, stat
 }
 
 /** True while CloudFormation works on the stack. */
-export function isMoving({ status }: Stack): boolean {
+export function isInProgress({ status }: Stack): boolean {
   return status.endsWith('_IN_PROGRESS');
+}
+
+/** True if the stack has all its resources. */
+export function isComplete({ status }: Stack): boolean {
+  return ['CREATE_COMPLETE', 'UPDATE_COMPLETE', 'UPDATE_ROLLBACK_COMPLETE', 'IMPORT_COMPLETE'].includes(status);
 }

@@ -1,20 +1,22 @@
 import { curRegions, type OnboardingRequest } from '../model/onboarding-request.ts';
+import type { Outputs } from '../model/step-outputs.ts';
 import { deliveryTime, type Report, settingProblems } from './report-definition.ts';
 
 type Wanted = OnboardingRequest['report'];
+type Considered = Outputs['report-choice']['considered'];
 
-/** Something that keeps a report from being adopted, and the way out where there is one. */
-export interface ReportProblem {
+/** What keeps a report from being adopted, and the remedy where there is one. */
+interface ReportProblem {
   reason: string;
   remedy?: string;
 }
 
-/** A report's settings cannot be changed after the fact: its data and table would be of two kinds. */
+/** A report's settings cannot be changed later: its data and table would be of two kinds. */
 const anotherReport =
-  'let a new report be made beside it: report.mode adopt-or-create does so where no report is usable, create always';
+  'let a new report be created beside it: report.mode adopt-or-create does so if no report is usable, create always does';
 
-/** Everything that speaks against adopting the report. Region and prefix of the request are those of a new one: an adopted one keeps its own. */
-export function reportProblems(report: Report, wanted: Wanted): ReportProblem[] {
+/** All reasons against adopting the report. Region and prefix of the request apply to a new report: an adopted one keeps its own. */
+function reportProblems(report: Report, wanted: Wanted): ReportProblem[] {
   const { reportName, bucket, prefix, region, lastStatus } = report;
   const problems: ReportProblem[] = settingProblems(report).map((reason) => ({ reason, remedy: anotherReport }));
   if (wanted.name && reportName !== wanted.name)
@@ -34,23 +36,60 @@ export function reportProblems(report: Report, wanted: Wanted): ReportProblem[] 
   // Kubecost's older queries do not quote the table's name, which is the report's.
   if (!/^[A-Za-z_]/.test(reportName))
     problems.push({
-      reason: 'its name does not begin with a letter, and so its table’s neither',
+      reason: 'its name, which becomes the name of its table, does not begin with a letter',
       remedy: anotherReport,
     });
   if (lastStatus?.startsWith('ERROR'))
     problems.push({
       reason: `its last delivery failed with ${lastStatus}`,
-      remedy: `let billingreports.amazonaws.com write to bucket ${bucket} again; it is usable once AWS has delivered`,
+      remedy: `let billingreports.amazonaws.com write to bucket ${bucket} again; the report is usable after AWS’s next delivery`,
     });
   return problems;
 }
 
-/** What makes a report without problems one to adopt. */
-export function reportMerits({ timeUnit, lastDelivery }: Report): string[] {
+/** Why a report without problems is usable. */
+function reportMerits({ timeUnit, lastDelivery }: Report): string[] {
   return [
     `it is ${timeUnit.toLowerCase()}, in Parquet for Athena, with resource ids, one version of each month`,
     lastDelivery
       ? `AWS delivered it last at ${new Date(deliveryTime(lastDelivery)).toISOString()}`
       : 'AWS has not delivered it yet, which takes up to 24 hours',
   ];
+}
+
+export function isUsable(report: Report, wanted: Wanted): boolean {
+  return reportProblems(report, wanted).length === 0;
+}
+
+/** The usable report that AWS delivered last. */
+export function bestReport(reports: readonly Report[], wanted: Wanted): Report | undefined {
+  const time = ({ lastDelivery }: Report) => (lastDelivery ? deliveryTime(lastDelivery) : 0);
+  return reports.filter((report) => isUsable(report, wanted)).toSorted((a, b) => time(b) - time(a))[0];
+}
+
+/**
+ * Each report with the reasons for it or against it.
+ * @param used name of the report that the run uses; none if it cannot use any
+ */
+export function assessReports(reports: readonly Report[], wanted: Wanted, used?: string): Considered {
+  return reports.map((report) => {
+    const { reportName } = report;
+    const problems = reportProblems(report, wanted);
+    const isUsed = reportName === used;
+    if (problems.length > 0)
+      return {
+        reportName,
+        usable: false,
+        used: isUsed,
+        reasons: problems.map(({ reason }) => reason),
+        remedies: [...new Set(problems.flatMap(({ remedy }) => remedy ?? []))],
+      };
+    const decision = isUsed ? 'the run uses it' : `the run does not use it: ${otherReason(wanted, used)}`;
+    return { reportName, usable: true, used: isUsed, reasons: [...reportMerits(report), decision], remedies: [] };
+  });
+}
+
+function otherReason({ mode }: Wanted, used = ''): string {
+  if (mode === 'create') return 'the request asks for a new one';
+  return `${used} takes precedence, because we created it or AWS delivered it later`;
 }

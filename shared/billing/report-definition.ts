@@ -8,11 +8,22 @@ import {
 import type { ClientConfig } from '../aws/clients.ts';
 import { ownerTags, toTagList } from '../aws/tags.ts';
 import type { TargetAccount } from '../aws/target-account.ts';
-import { absentIf } from '../errors/errors.ts';
+import { absentIf, isAwsError, UserError } from '../errors/errors.ts';
 import type { Owner } from '../model/ownership.ts';
+import type { Permission } from '../step/contract.ts';
 import type { ReportPlace } from './report-location.ts';
 
-/** The API as it is today: the newest SDK client served (2023) knows neither `ReportStatus` nor tags, and passes both through. */
+const definitions = 'arn:${AWS::Partition}:cur:us-east-1:${AWS::AccountId}:definition/*';
+
+export const reportPermissions = {
+  /** The API has no read by name, so it knows no resource either. */
+  list: { actions: ['cur:DescribeReportDefinitions'], resources: ['*'] },
+  /** The definition is created with its tags, which needs `cur:TagResource`. */
+  create: { actions: ['cur:PutReportDefinition', 'cur:TagResource'], resources: [definitions] },
+  delete: { actions: ['cur:DeleteReportDefinition'], resources: [definitions] },
+} as const satisfies Record<string, Permission>;
+
+/** A report as the API describes it. The newest SDK client (2023) knows neither `ReportStatus` nor tags, and passes both through. */
 export interface Report extends ReportPlace {
   region: string;
   timeUnit: string;
@@ -38,7 +49,7 @@ const reportSettings = {
   ReportVersioning: 'OVERWRITE_REPORT',
 };
 
-/** That old client ignores AWS_ENDPOINT_URL, and its config names the types of its own time. */
+/** The old client ignores AWS_ENDPOINT_URL, and its config has the types of its time. */
 class CurClient extends CostAndUsageReportServiceClient {
   constructor(config: ClientConfig) {
     const endpoint = process.env.AWS_ENDPOINT_URL_COST_AND_USAGE_REPORT_SERVICE ?? process.env.AWS_ENDPOINT_URL;
@@ -46,7 +57,7 @@ class CurClient extends CostAndUsageReportServiceClient {
   }
 }
 
-/** CUR answers in us-east-1 only; the SDK does not redirect. */
+/** CUR has an endpoint in us-east-1 only; the SDK does not redirect. */
 function curClient(payer: TargetAccount): CurClient {
   return payer.client(CurClient, 'us-east-1');
 }
@@ -55,7 +66,7 @@ export function reportArn(accountId: string, reportName: string): string {
   return `arn:aws:cur:us-east-1:${accountId}:definition/${reportName}`;
 }
 
-/** Every report of the account. The API has no read by name, and its pages hold five. */
+/** Every report of the account; a page of the API holds five. */
 export async function listReports(payer: TargetAccount): Promise<Report[]> {
   const client = curClient(payer);
   const reports: Report[] = [];
@@ -91,7 +102,30 @@ function toReport(definition: object): Report {
   };
 }
 
-export async function putReport(
+/**
+ * `exists`: a report of this name was created since the last observation. `bucket-not-seen`: AWS does not see its permission in the
+ * bucket's policy yet.
+ * @throws UserError report-limit-reached
+ */
+export async function createReport(
+  payer: TargetAccount,
+  place: ReportPlace & { region: string },
+  owner: Owner,
+): Promise<'created' | 'exists' | 'bucket-not-seen'> {
+  try {
+    await putReport(payer, place, owner);
+    return 'created';
+  } catch (error) {
+    if (isAwsError(error, 'DuplicateReportNameException')) return 'exists';
+    if (isAwsError(error, 'ReportLimitReachedException'))
+      throw new UserError('report-limit-reached', error.message, { cause: error });
+    if (isAwsError(error, 'ValidationException') && error.message.includes('verify customer bucket permission'))
+      return 'bucket-not-seen';
+    throw error;
+  }
+}
+
+async function putReport(
   payer: TargetAccount,
   { reportName, bucket, prefix, region }: ReportPlace & { region: string },
   owner: Owner,
@@ -109,10 +143,10 @@ export async function putReport(
   await curClient(payer).send(new PutReportDefinitionCommand(input as PutReportDefinitionCommandInput));
 }
 
-/** What AWS has delivered stays. A report that is gone already is no error. */
+/** Deletes the definition; the data that AWS delivered stays. */
 export async function deleteReport(payer: TargetAccount, reportName: string): Promise<void> {
-  const gone = new DeleteReportDefinitionCommand({ ReportName: reportName });
-  await absentIf(['ValidationException'], () => curClient(payer).send(gone));
+  const command = new DeleteReportDefinitionCommand({ ReportName: reportName });
+  await absentIf(['ValidationException'], () => curClient(payer).send(command));
 }
 
 /** `20261123T101112Z` or with an offset, not ISO: `new Date` cannot read it. @returns milliseconds since the epoch */
@@ -125,14 +159,19 @@ export function deliveryTime(lastDelivery: string): number {
   return Date.parse(iso);
 }
 
-/** Why Kubecost could not use the report's settings; empty if it can. They cannot be changed after the fact. */
+/** True if the report delivers to this place. */
+export function deliversTo(report: Report, { bucket, prefix, region }: ReportPlace & { region: string }): boolean {
+  return report.bucket === bucket && report.prefix === prefix && report.region === region;
+}
+
+/** Why Kubecost cannot use the report; empty if it can. The settings of a report cannot be changed later. */
 export function settingProblems(report: Report): string[] {
   const { artifacts, schemaElements, format, compression, versioning, timeUnit } = report;
   return [
     ...(artifacts.length === 1 && artifacts[0] === 'ATHENA' ? [] : ['it is not made for Athena']),
     ...(format === 'Parquet' && compression === 'Parquet' ? [] : [`its format is ${format}, not Parquet`]),
     ...(schemaElements.includes('RESOURCES') ? [] : ['it has no resource ids']),
-    ...(versioning === 'OVERWRITE_REPORT' ? [] : ['it keeps every version, so rows would count twice']),
+    ...(versioning === 'OVERWRITE_REPORT' ? [] : ['it keeps every version, so costs would count twice']),
     ...(['DAILY', 'HOURLY'].includes(timeUnit) ? [] : [`its time unit is ${timeUnit}`]),
   ];
 }

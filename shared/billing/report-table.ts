@@ -1,17 +1,46 @@
 import { GetDatabasesCommand, GetPartitionCommand, GetTablesCommand, type GlueClient } from '@aws-sdk/client-glue';
 import { absentIf } from '../errors/errors.ts';
 import type { Partition } from '../model/step-outputs.ts';
+import type { Permission } from '../step/contract.ts';
 import { dataLocation, type ReportPlace, reportRoot } from './report-location.ts';
 
-/** A table whose data is the report's and whose partitions are Kubecost's. */
+/** Glue resources of the payer account, in every region. */
+export const glueArn = 'arn:${AWS::Partition}:glue:*:${AWS::AccountId}';
+
+/** Glue checks a call on a table also against its database and the catalog. Databases of adopted tables have any name. */
+const catalog = [`${glueArn}:catalog`, `${glueArn}:database/*`, `${glueArn}:table/*/*`] as const;
+
+export const reportTablePermissions = {
+  /** Which tables and databases there are. */
+  search: {
+    actions: ['glue:GetDatabase', 'glue:GetDatabases', 'glue:GetTable', 'glue:GetTables'],
+    resources: catalog,
+  },
+  /** Whether the table has its newest month. */
+  read: { actions: ['glue:GetPartition', 'glue:GetTables'], resources: catalog },
+  /** Athena reads the catalog with the rights of the session that starts a query. */
+  query: {
+    actions: [
+      'glue:GetDatabase',
+      'glue:GetDatabases',
+      'glue:GetPartition',
+      'glue:GetPartitions',
+      'glue:GetTable',
+      'glue:GetTables',
+    ],
+    resources: catalog,
+  },
+} as const satisfies Record<string, Permission>;
+
+/** A table on the report's data with the partitions that Kubecost expects. */
 export interface ReportTable {
   database: string;
   name: string;
-  /** Columns Kubecost's query names and the table lacks. */
+  /** Columns that Kubecost's query needs and the table lacks. */
   missingColumns: string[];
 }
 
-/** Source: OpenCost, pkg/cloud/aws/athenaintegration.go; further columns are used if they are there. */
+/** Source: OpenCost, pkg/cloud/aws/athenaintegration.go; further columns are optional. */
 const requiredColumns = [
   'bill_payer_account_id',
   'line_item_availability_zone',
@@ -25,7 +54,7 @@ const requiredColumns = [
   'product_region_code',
 ];
 
-/** Tables of a database that hold the report; their names are the crawler's business and are never computed. */
+/** Tables of a database that hold the report. The crawler chooses their names, so they are searched by location. */
 export async function tablesOfReport(glue: GlueClient, database: string, report: ReportPlace): Promise<ReportTable[]> {
   const home = dataLocation(report);
   const tables: ReportTable[] = [];
@@ -46,7 +75,7 @@ export async function tablesOfReport(glue: GlueClient, database: string, report:
   return tables;
 }
 
-/** Tables and views of a database that do not lie in the report's folder: neither its crawler's nor its status table. */
+/** Tables and views of a database outside the report's folder: neither the crawler's table nor the status table. */
 export async function foreignTables(glue: GlueClient, database: string, report: ReportPlace): Promise<string[]> {
   const home = `s3://${report.bucket}/${reportRoot(report)}`;
   const names: string[] = [];

@@ -1,6 +1,25 @@
 import type { Change } from '../model/run-schemas.ts';
 import type { Removal } from '../model/step-outputs.ts';
-import type { StepChange } from '../step/contract.ts';
+import type { Plan, StepChange } from '../step/contract.ts';
+import { changesOrReady } from '../step/plans.ts';
+
+/** What a removal decides about one resource. */
+export interface RemovalPart<C extends StepChange> {
+  changes: C[];
+  kept: Removal['kept'];
+}
+
+/** A removal's plan: what it decides about each resource, in this order. @param made the recorded changes */
+export function removalPlan<C extends StepChange>(
+  made: readonly Change[],
+  parts: readonly RemovalPart<C>[],
+  warnings: string[] = [],
+): Plan<C, Removal> {
+  const changes = parts.flatMap((part) => part.changes);
+  const kept = parts.flatMap((part) => part.kept);
+  const expected = removalOf(made, kept, changes);
+  return changesOrReady(changes, { output: removalOf(made, kept), expected, warnings });
+}
 
 /**
  * A removal's output: what its recorded changes have deleted so far, and what it leaves.

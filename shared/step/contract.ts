@@ -87,7 +87,7 @@ export type Outcome = 'changed' | 'not-changed' | 'bookkeeping';
 export type Applied<Notes extends object = object> = Outcome | { outcome: Outcome; notes: Partial<Notes> };
 
 /** What `register` asks the engine for. Notes without a wait: they are stored, then `register` is called once more. */
-export interface Registration<Notes extends object = object> {
+interface Registration<Notes extends object = object> {
   notes?: Partial<Notes>;
   wait?: Wait;
 }

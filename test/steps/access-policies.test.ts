@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { payerRolesGrant, payerTrust, podIdentityTrust, webIdentityTrust } from '../../shared/access/pod-trust.ts';
+import { payerRolesGrant } from '../../shared/access/grant-policy.ts';
+import { payerTrust } from '../../shared/access/payer-trust.ts';
+import { podIdentityTrust, webIdentityTrust } from '../../shared/access/pod-trust.ts';
 import { policyOf } from '../../shared/aws/policy-document.ts';
 import { permits, trusts } from '../../shared/aws/trust-policy.ts';
 
@@ -14,8 +16,8 @@ const podRoleArn = 'arn:aws:iam::222233334444:role/kubecost-kubecost-serviceacco
 const payerRoleArn = 'arn:aws:iam::111122223333:role/kubecost-cur-access';
 
 const documents = {
-  'pod-trust-irsa': policyOf(webIdentityTrust(pod, providerArn, issuer)),
-  'pod-trust-pod-identity': policyOf(podIdentityTrust(pod)),
+  'pod-trust-irsa': policyOf(webIdentityTrust(pod, providerArn, issuer).statement),
+  'pod-trust-pod-identity': policyOf(podIdentityTrust(pod).statement),
   'payer-trust': policyOf(payerTrust('222233334444', [podRoleArn])),
   grant: policyOf(payerRolesGrant([payerRoleArn])),
 };

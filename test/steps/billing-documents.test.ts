@@ -36,11 +36,11 @@ const policies = {
 };
 
 describe('generated documents', () => {
-  it.each(Object.entries(policies))('%s is as reviewed', async (name, policy) => {
+  it.each(Object.entries(policies))('%s equals its reviewed copy', async (name, policy) => {
     await expect(`${JSON.stringify(policy, null, 2)}\n`).toMatchFileSnapshot(`../golden/policies/${name}.json`);
   });
 
-  it('the crawler stack of our own is as reviewed', async () => {
+  it('our own crawler stack equals its reviewed copy', async () => {
     const template = nativeCrawlerTemplate({
       accountId,
       region: 'eu-west-1',
@@ -54,11 +54,11 @@ describe('generated documents', () => {
 });
 
 describe('the payer role’s data policy', () => {
-  it('fits into a session policy, with keys and paths', () => {
+  it('fits into a session policy even with keys and paths', () => {
     expect(JSON.stringify(dataPolicy(encrypted)).length).toBeLessThan(2048);
   });
 
-  it('keeps what another cluster of the payer needs, and other people’s statements', () => {
+  it('keeps another cluster’s resources and foreign statements', () => {
     const other = dataPolicy({
       ...data,
       workgroup: 'team-b',
@@ -76,7 +76,7 @@ describe('the payer role’s data policy', () => {
     expect(samePolicy(unionWith(both, dataPolicy(data)), both)).toBe(true);
   });
 
-  it('lets nobody write into the report’s bucket', () => {
+  it('allows no write to the report’s bucket', () => {
     const writes = dataPolicy(data).Statement.filter(({ Action }) => JSON.stringify(Action).includes('s3:Put'));
     expect(writes.map(({ Resource }) => Resource)).toEqual([
       `${data.resultsLocation.replace('s3://', 'arn:aws:s3:::')}/*`,
@@ -94,11 +94,11 @@ describe('a report bucket’s policy', () => {
     Resource,
   });
 
-  it('lets AWS deliver as we write it', () => {
+  it('lets AWS deliver with our statements', () => {
     expect(rightsIn(...policies['cur-bucket-policy'].Statement)).toEqual([]);
   });
 
-  it('lets AWS deliver in each of AWS’s own wordings', () => {
+  it('lets AWS deliver with each of AWS’s own examples', () => {
     const Condition = {
       StringEquals: {
         'aws:SourceArn': `arn:aws:cur:us-east-1:${accountId}:definition/*`,
@@ -118,7 +118,7 @@ describe('a report bucket’s policy', () => {
     expect(rightsIn(combined)).toEqual([]);
   });
 
-  it('keeps AWS out if it is missing, names one report, covers a prefix only, or denies', () => {
+  it('keeps AWS out if it is missing, too narrow or denies', () => {
     expect(missingBillingRights(undefined, bucket, accountId)).toEqual(['s3:GetBucketPolicy', 's3:PutObject']);
     const read = allow('s3:Get*', `arn:aws:s3:::${bucket}`);
     const write = allow('s3:PutObject', `arn:aws:s3:::${bucket}/*`);

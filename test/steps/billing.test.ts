@@ -32,7 +32,7 @@ function seedReport(accountId: string, changes: Partial<ReportDefinition> = {}, 
 }
 
 describe('preflight', () => {
-  it('names everything that is wrong in one answer', async () => {
+  it('names every problem in one answer', async () => {
     const { world } = billing;
     const payer = billing.newPayer();
     world.organizations.create('999988887777', payer);
@@ -46,7 +46,7 @@ describe('preflight', () => {
       expect(message).toContain(part);
   });
 
-  it('answers one problem under its own code', async () => {
+  it('reports a single problem under its own code', async () => {
     const payer = billing.newPayer();
     billing.world.organizations.create('999988887776', payer);
     const refused = await billing.begin(payer);
@@ -56,7 +56,7 @@ describe('preflight', () => {
     expect(record.output).toMatchObject({ organization: 'member' });
   });
 
-  it('says that billing access is not activated where cur is denied', async () => {
+  it('reports missing billing access if AWS denies the CUR API', async () => {
     const run = await billing.begin(billing.newPayer());
     billing.world.faults.push({ kind: 'denied', service: 'cur' });
     const refused = await refusalOf(run.take('preflight'));
@@ -64,12 +64,12 @@ describe('preflight', () => {
     expect(refused.code).toBe('billing-access-not-activated');
   });
 
-  it('refuses a payer that was never prepared', async () => {
+  it('refuses a payer account without our provisioner role', async () => {
     const run = await billing.begin('444400000001');
     expect((await refusalOf(run.take('preflight'))).code).toBe('payer-access-denied');
   });
 
-  it('warns where Lake Formation governs the catalog', async () => {
+  it('warns if Lake Formation governs the catalog', async () => {
     const payer = billing.newPayer();
     billing.world.lakeformation.lock(payer, region);
     const { record } = await (await billing.begin(payer)).take('preflight');
@@ -86,7 +86,7 @@ describe('report-choice', () => {
   };
   const output = ({ record }: Taken) => outputs['report-choice'].parse(record.output);
 
-  it('adopts the usable report that was delivered last, of several pages', async () => {
+  it('adopts the usable report with the latest delivery, across pages', async () => {
     const payer = billing.newPayer();
     for (const n of [1, 2, 3, 4, 5])
       seedReport(payer, { ReportName: `csv${n}`, Format: 'textORcsv', Compression: 'GZIP', AdditionalArtifacts: [] });
@@ -101,7 +101,7 @@ describe('report-choice', () => {
     });
   });
 
-  it('says of every report all that speaks against it, with the ways out, or why it is usable', async () => {
+  it('gives each report’s problems with remedies, or why it is usable', async () => {
     const payer = billing.newPayer();
     seedReport(payer, { ReportName: '2019', Format: 'textORcsv', Compression: 'GZIP', AdditionalArtifacts: [] });
     seedReport(payer, { ReportName: 'elsewhere', S3Bucket: `other-${payer}`, AdditionalSchemaElements: [] }, 10);
@@ -114,9 +114,9 @@ describe('report-choice', () => {
       reasons: [
         'it is not made for Athena',
         'its format is textORcsv, not Parquet',
-        'its name does not begin with a letter, and so its table’s neither',
+        'its name, which becomes the name of its table, does not begin with a letter',
       ],
-      remedies: [expect.stringContaining('let a new report be made') as string],
+      remedies: [expect.stringContaining('let a new report be created') as string],
     });
     expect(elsewhere).toMatchObject({
       usable: false,
@@ -124,12 +124,12 @@ describe('report-choice', () => {
     });
     expect(elsewhere?.remedies).toContain(`leave report.bucket out, or set it to other-${payer}`);
     expect(older).toMatchObject({ usable: true, used: true, remedies: [] });
-    expect(older?.reasons.join()).toMatch(/it is daily.*AWS delivered it last at 20.*,it is used/);
+    expect(older?.reasons.join()).toMatch(/it is daily.*AWS delivered it last at 20.*,the run uses it/);
     expect(fresh).toMatchObject({ usable: true, used: false });
-    expect(fresh?.reasons.join()).toMatch(/not delivered it yet.*older goes before it/);
+    expect(fresh?.reasons.join()).toMatch(/not delivered it yet.*older takes precedence/);
   });
 
-  it('creates a report rather than to adopt one without resource ids', async () => {
+  it('creates a report instead of adopting one without resource ids', async () => {
     const payer = billing.newPayer();
     seedReport(payer, { AdditionalSchemaElements: [] }, 40);
     expect(output(await choose(payer))).toMatchObject({
@@ -139,7 +139,7 @@ describe('report-choice', () => {
     });
   });
 
-  it('refuses to adopt where nothing is usable, with the reasons', async () => {
+  it('refuses with the reasons if no report can be adopted', async () => {
     const payer = billing.newPayer();
     seedReport(payer, { AdditionalSchemaElements: [] });
     const { code, message } = await refusalOf(choose(payer, { mode: 'adopt' }));
@@ -147,7 +147,7 @@ describe('report-choice', () => {
     expect(message).toBe('acme: it has no resource ids');
   });
 
-  it('never adopts if asked to create, and refuses a name that is taken', async () => {
+  it('never adopts in mode create, and refuses a taken name', async () => {
     const payer = billing.newPayer();
     seedReport(payer, { ReportName: 'kubecost_cur' }, 40);
     expect((await refusalOf(choose(payer, { mode: 'create' }))).code).toBe('report-differs');
@@ -160,7 +160,7 @@ describe('report-choice', () => {
 });
 
 describe('cur-bucket', () => {
-  it('verifies an adopted report’s bucket and changes nothing', async () => {
+  it('verifies the bucket of an adopted report without changing it', async () => {
     const payer = billing.newPayer({ CurBucket: 'acme-*' });
     const { definition } = seedReport(payer, {}, 40);
     const bucket = billing.world.s3.buckets.get(definition.S3Bucket);
@@ -173,7 +173,7 @@ describe('cur-bucket', () => {
     expect(writesOf(taken.calls)).toEqual([]);
   });
 
-  it('refuses an adopted bucket that keeps AWS out', async () => {
+  it('refuses an adopted bucket that AWS cannot write to', async () => {
     const payer = billing.newPayer({ CurBucket: 'acme-*' });
     const { definition } = seedReport(payer, {}, 40);
     delete billing.world.s3.buckets.get(definition.S3Bucket)?.policy;
@@ -182,7 +182,7 @@ describe('cur-bucket', () => {
     expect(message).toContain('s3:PutObject');
   });
 
-  it('refuses a bucket of another account, of another region, and one that is not ours', async () => {
+  it('refuses a bucket of another account, region or owner', async () => {
     const { s3 } = billing.world;
     const take = async (payer: string, report: object = {}) =>
       refusalOf(billing.takeTo('cur-bucket', await billing.begin(payer, { report })));
@@ -197,7 +197,7 @@ describe('cur-bucket', () => {
     expect((await take(foreign)).code).toBe('bucket-not-ours');
   });
 
-  it('keeps other people’s statements and rules when it takes a bucket over', async () => {
+  it('keeps foreign statements, tags and rules when it takes over a bucket', async () => {
     const payer = billing.newPayer();
     const name = curBucketName(payer, region);
     const bucket = billing.world.s3.createBucket(payer, region, name);
@@ -225,7 +225,7 @@ describe('cur-bucket', () => {
 });
 
 describe('cur-report', () => {
-  it('waits until AWS sees the bucket’s policy, and gives up after three minutes', async () => {
+  it('waits three minutes at most until AWS sees the bucket’s policy', async () => {
     const payer = billing.newPayer();
     const run = await billing.begin(payer);
     await billing.takeUntil('cur-report', run);
@@ -253,7 +253,7 @@ describe('cur-report', () => {
     expect(billing.world.clock.now() - started).toBeLessThan(240_000);
   });
 
-  it('says so if the account holds as many reports as it may', async () => {
+  it('refuses if the account has reached its limit of reports', async () => {
     const payer = billing.newPayer();
     for (const n of Array(10).keys()) seedReport(payer, { ReportName: `r${n}`, AdditionalSchemaElements: [] });
     expect((await refusalOf(billing.takeTo('cur-report', await billing.begin(payer)))).code).toBe(
@@ -263,7 +263,7 @@ describe('cur-report', () => {
 });
 
 describe('first-delivery', () => {
-  it('waits for AWS with two calls at most per look, and ends once every file of the month is there', async () => {
+  it('waits with few calls until AWS has delivered every file', async () => {
     const payer = billing.newPayer();
     const run = await billing.begin(payer, { wait: { intervalMinutes: 15 } });
     await billing.takeUntil('first-delivery', run);
@@ -280,7 +280,7 @@ describe('first-delivery', () => {
     expect(billing.world.s3.keys(curBucketName(payer, region))).toContain(manifestKey);
   });
 
-  it('fails within the hour if AWS finds the bucket shut', async () => {
+  it('fails within an hour if AWS cannot write to the bucket', async () => {
     const payer = billing.newPayer();
     const run = await billing.begin(payer, { wait: { intervalMinutes: 15 } });
     await billing.takeUntil('first-delivery', run);
@@ -292,7 +292,7 @@ describe('first-delivery', () => {
     expect(billing.world.clock.now() - started).toBeLessThan(8.6 * 3_600_000);
   });
 
-  it('gives up at the requested deadline', async () => {
+  it('fails at the requested deadline', async () => {
     const payer = billing.newPayer();
     const run = await billing.begin(payer, { wait: { intervalMinutes: 60, deadlineHours: 3 } });
     await billing.takeUntil('first-delivery', run);

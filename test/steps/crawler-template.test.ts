@@ -25,12 +25,12 @@ describe('the crawler template', () => {
     });
   });
 
-  it('is trusted in AWS’s older spelling, whose ARNs name the partition', () => {
+  it('is trusted in AWS’s older spelling of ARNs', () => {
     const older = asDelivered.replaceAll("!Sub 'arn:${AWS::Partition}:", "'arn:aws:");
     expect(inspectCrawlerTemplate(older, report).trusted).toBe(true);
   });
 
-  it('is trusted with other code in its functions, whose roles can do next to nothing', () => {
+  it('is trusted with other code in its functions', () => {
     const body = changed('return answer.send(event, context, answer.SUCCESS);', 'return 42;');
     expect(inspectCrawlerTemplate(body, report).trusted).toBe(true);
   });
@@ -45,7 +45,7 @@ describe('the crawler template', () => {
       'lets a role read other buckets',
       changed('arn:${AWS::Partition}:s3:::acme-billing/cur/daily/Team-CUR/Team-CUR*', '*'),
     ],
-    ['lets others assume a role', changed('- glue.amazonaws.com', '- ec2.amazonaws.com')],
+    ['lets another service assume a role', changed('- glue.amazonaws.com', '- ec2.amazonaws.com')],
     ['attaches another managed policy', changed('service-role/AWSGlueServiceRole', 'AdministratorAccess')],
     [
       'gives a function another role',
@@ -55,27 +55,27 @@ describe('the crawler template', () => {
       'gives a function an environment',
       changed("Handler: 'index.handler'", "Handler: 'index.handler'\n      Layers: [x]"),
     ],
-    ['crawls another place', changed("Path: 's3://acme-billing/", "Path: 's3://elsewhere/")],
+    ['crawls another location', changed("Path: 's3://acme-billing/", "Path: 's3://elsewhere/")],
     ['names another bucket for the notification', changed("BucketName: 'acme-billing'", "BucketName: 'elsewhere'")],
     ['names another report’s database', changed("Name: 'athenacurcfn_team_c_u_r'", "Name: 'athenacurcfn_finance'")],
     ['names another crawler', changed('Name: AWSCURCrawler-Team-CUR', 'Name: nightly')],
-    ['opens the function to everybody', changed("'s3.amazonaws.com'", "'*'")],
+    ['lets everybody invoke the function', changed("'s3.amazonaws.com'", "'*'")],
     ['uses YAML aliases', changed('Path: /', 'Path: &a /').replace('Path: /', 'Path: *a')],
     ['uses a function AWS does not use', changed('!Ref AWS::AccountId', '!ImportValue other')],
-    ['says a thing twice', `${asDelivered}\nResources: {}\n`],
+    ['repeats a key', `${asDelivered}\nResources: {}\n`],
     ['is not YAML', '{'],
     ['is too large', `${asDelivered}\n#${'x'.repeat(51_200)}`],
   ])('is refused if it %s', (_, body) => {
     expect(inspectCrawlerTemplate(body, report)).toMatchObject({ trusted: false });
   });
 
-  it('says where it differs', () => {
+  it('names the resource that differs', () => {
     expect(inspectCrawlerTemplate(changed("'glue:StartCrawler'", "'iam:*'"), report)).toMatchObject({
       reason: expect.stringContaining('AWSCURCrawlerLambdaExecutor') as string,
     });
   });
 
-  it('is of another report if it is delivered beside this one', () => {
+  it('is not trusted if it belongs to another report', () => {
     expect(inspectCrawlerTemplate(asDelivered, { ...report, reportName: 'other' }).trusted).toBe(false);
   });
 });

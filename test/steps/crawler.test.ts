@@ -24,7 +24,7 @@ const done = ({ record }: Taken) => record.changes.map((change) => change.do);
 const output = ({ record }: Taken) => outputs['crawler-stack'].parse(record.output);
 const stackOf = (payer: string): Stack | undefined => billing.world.cloudformation.find(payer, region, stackName);
 
-/** A payer whose new report has been delivered, and a run that is about to deploy the crawler. */
+/** A payer with a delivered new report, and a run whose next step is the crawler stack. */
 async function delivered(changes: Partial<OnboardingRequestInput> = {}, before?: (payer: string) => void) {
   const payer = billing.newPayer();
   before?.(payer);
@@ -40,7 +40,7 @@ async function tableOf(run: OneRun) {
 }
 
 describe('the crawler stack', () => {
-  it('puts back the notifications that AWS’s template erases, and keeps the template’s own', async () => {
+  it('restores the notifications that AWS’s template erases beside its own', async () => {
     const { run, bucket } = await delivered();
     const queue = { Id: 'audit', QueueArn: 'arn:aws:sqs:us-east-1:1:audit', Events: ['s3:ObjectRemoved:*' as const] };
     bucket.notification = { QueueConfigurations: [queue], EventBridgeConfiguration: {} };
@@ -51,7 +51,7 @@ describe('the crawler stack', () => {
     expect(bucket.notification.LambdaFunctionConfigurations).toHaveLength(1);
   });
 
-  it('is our own where a notification could not be put back beside the template’s', async () => {
+  it('is our own if S3 would refuse a notification beside the template’s', async () => {
     const { run, bucket } = await delivered();
     const rule = { Id: 'loader', QueueArn: 'arn:aws:sqs:us-east-1:1:q', Events: ['s3:ObjectCreated:*' as const] };
     bucket.notification = { QueueConfigurations: [rule] };
@@ -74,7 +74,7 @@ describe('the crawler stack', () => {
       (payer) => billing.world.cur.templateRuntimes.set(payer, 'nodejs16.x'),
       'nodejs16.x',
     ],
-  ])('is our own where %s, with the same table and no Lambda', async (_, before, note) => {
+  ])('is our own if %s: same table, no Lambda', async (_, before, note) => {
     const { payer, run } = await delivered({}, before);
     const taken = await run.take('crawler-stack');
     expect(output(taken)).toMatchObject({ kind: 'native', crawlerName: 'AWSCURCrawler-kubecost_cur' });
@@ -87,14 +87,14 @@ describe('the crawler stack', () => {
     });
   });
 
-  it('is refused where only the template is wanted and it cannot be deployed', async () => {
+  it('is refused in mode template if the template cannot be deployed', async () => {
     const { run } = await delivered({ crawler: 'template' }, (payer) => {
       billing.world.lambda.setConcurrency(payer, region, 10);
     });
     expect((await refusalOf(run.take('crawler-stack'))).code).toBe('crawler-template-unusable');
   });
 
-  it('is never made of a template that somebody changed', async () => {
+  it('is never created from a changed template', async () => {
     const { payer, run, bucket } = await delivered();
     const body = billing.world.s3.text(bucket.name, template) ?? '';
     billing.world.s3.put(bucket.name, template, body.replace("'glue:StartCrawler'", "'iam:*'"));
@@ -102,7 +102,7 @@ describe('the crawler stack', () => {
     expect(stackOf(payer)).toBeUndefined();
   });
 
-  it('falls back to our own when Lambda refuses a runtime that we took for good', async () => {
+  it('falls back to our own if Lambda unexpectedly refuses a runtime', async () => {
     const { payer, run } = await delivered();
     const created = run.take('crawler-stack');
     await billing.world.clock.sleep(40_000);
@@ -118,7 +118,7 @@ describe('the crawler stack', () => {
     expect(output(taken).kind).toBe('native');
   });
 
-  it('names the first resource that failed, and the next run clears our remnant', async () => {
+  it('names the first failed resource; the next run deletes the remnant', async () => {
     const { payer, run } = await delivered();
     const catalog = billing.world.glue.catalog(payer, region);
     catalog.databases.set('athenacurcfn_kubecost_cur', {
@@ -138,14 +138,14 @@ describe('the crawler stack', () => {
     expect(output(taken).stackId).toBe(stackOf(payer)?.id);
   });
 
-  it('says so where Lake Formation is in the way', async () => {
+  it('reports Lake Formation as the cause of a failed stack', async () => {
     const { run } = await delivered({}, (payer) => {
       billing.world.lakeformation.lock(payer, region);
     });
     expect((await refusalOf(run.take('crawler-stack'))).code).toBe('lake-formation-locked');
   });
 
-  it('is not deployed beside a table that works already, whoever made it', async () => {
+  it('is not deployed if the report has a table already', async () => {
     const { payer, run, bucket } = await delivered({ report: { name: 'kubecost_cur' } });
     billing.world.glue.seedTable({
       accountId: payer,
@@ -169,7 +169,7 @@ describe('the crawler stack', () => {
 });
 
 describe('the crawler’s table', () => {
-  it('has to be the only one on the report’s data', async () => {
+  it('is refused if another table lies on the report’s data', async () => {
     const { payer, run, bucket } = await delivered();
     await run.take('crawler-stack');
     const database = billing.world.glue.catalog(payer, region).databases.get('athenacurcfn_kubecost_cur');
@@ -185,7 +185,7 @@ describe('the crawler’s table', () => {
     expect((await refusalOf(run.take('crawler-table'))).code).toBe('table-ambiguous');
   });
 
-  it('is awaited through AWS’s own first crawl', async () => {
+  it('is ready after AWS’s own first crawl', async () => {
     const { run } = await delivered();
     await run.take('crawler-stack');
     const taken = await run.take('crawler-table');
@@ -193,7 +193,7 @@ describe('the crawler’s table', () => {
     expect(done(taken).length).toBeLessThan(2);
   });
 
-  it('fails with the crawler’s own words if the crawl does', async () => {
+  it('is refused with Glue’s message if the crawl fails', async () => {
     const { payer, run } = await delivered({ crawler: 'native' });
     await run.take('crawler-stack');
     const role = billing.world.iam.roles(payer).find(({ arn }) => arn.includes('AWSCURCrawlerRole'));
@@ -213,7 +213,7 @@ describe('the crawler’s table', () => {
   });
 });
 
-/** Makes a resource under way fail as if its service had said so. */
+/** Lets the creation of a resource fail as if its service had refused it. */
 function failResource(stack: Stack, logicalId: string, reason: string): void {
   stack.events.push({
     EventId: `planted-${logicalId}`,

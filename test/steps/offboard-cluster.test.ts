@@ -4,7 +4,7 @@ import { removeAccess } from '../../functions/steps/remove-access.ts';
 import { removeGrant } from '../../functions/steps/remove-grant.ts';
 import { removePodRole } from '../../functions/steps/remove-pod-role.ts';
 import { payerRolesOf } from '../../shared/access/grant-policy.ts';
-import { roleAnnotation } from '../../shared/access/pod-trust.ts';
+import { roleAnnotation } from '../../shared/access/service-account.ts';
 import { grantPolicyName, podRoleName } from '../../shared/aws/names.ts';
 import { classify } from '../../shared/errors/errors.ts';
 import { ownerLabels } from '../../shared/kubernetes/ownership-labels.ts';
@@ -330,9 +330,7 @@ describe('a role', () => {
     expect(podRole()?.tags.size).toBeGreaterThan(0);
     const { output } = (await offboard())['remove-pod-role'];
     expect(clusterSide()).toEqual(before);
-    expect(output.kept).toEqual([
-      { resource: podRoleArn(), why: 'it was there before us: kept unless purge names pod-role' },
-    ]);
+    expect(output.kept).toEqual([{ resource: podRoleArn(), why: 'adopted: kept unless purge names pod-role' }]);
   });
 
   it('that a run took over goes where purge names it', async () => {
@@ -364,7 +362,7 @@ describe('a role', () => {
     expect(output.kept).toEqual([
       {
         resource: `ServiceAccount kubecost/${serviceAccount}`,
-        why: expect.stringContaining('take the annotation out of the Helm values') as string,
+        why: expect.stringContaining('remove the annotation from the Helm values') as string,
       },
     ]);
     expect(object('ServiceAccount', serviceAccount)?.metadata.annotations).toEqual(annotations);

@@ -68,7 +68,7 @@ const billingSteps = [
 type Removed = 'remove-payer-role' | 'remove-crawler-stack' | 'remove-athena-results' | 'remove-report';
 const steps: Removed[] = ['remove-payer-role', 'remove-crawler-stack', 'remove-athena-results', 'remove-report'];
 
-/** Brings the payer to the target as far as its own account is concerned. */
+/** Takes the onboarding steps that work in the payer account. */
 async function onboard(payer: string, changes: Partial<OnboardingRequestInput> = {}): Promise<void> {
   billing.world.cur.firstDeliveryHours.set(payer, 0.25);
   const run = await billing.begin(payer, { wait: { intervalMinutes: 15 }, ...changes });
@@ -77,7 +77,7 @@ async function onboard(payer: string, changes: Partial<OnboardingRequestInput> =
   await run.take('payer-policy');
 }
 
-/** Brings it to another target, whose pods its role then trusts as well. */
+/** Onboards the payer to another target: its role then trusts that target's pods too. */
 async function joinElsewhere(payer: string): Promise<void> {
   const other = { accountId: '555566667777', region: 'eu-west-1', name: 'other' };
   await letIn(await billing.begin(payer, { cluster: other }), otherPod);
@@ -95,7 +95,7 @@ class Offboarding {
     this.#runId = runId;
   }
 
-  /** A run that has its inventory. */
+  /** A run whose inventory is done. */
   static async begin(
     payerAccountId: string,
     request: Partial<OffboardingRequestInput> = {},
@@ -157,14 +157,14 @@ class Offboarding {
     return outputOf(await this.read(), name);
   }
 
-  /** Why each thing was kept, in all steps. */
+  /** The reasons for every kept resource, of all steps. */
   async reasons(): Promise<string[]> {
     const run = await this.read();
     return steps.flatMap((name) => outputOf(run, name).kept.map(({ why }) => why));
   }
 }
 
-/** What there is in a payer account, to compare. */
+/** The state of a payer account, to compare. */
 function accountOf(payer: string) {
   const { world } = billing;
   return {
@@ -209,7 +209,7 @@ function trustOf(payer: string): string {
 }
 
 describe('offboarding the last target of a payer', () => {
-  it('leaves the account as it was where purge names report and data, and finds nothing to do a second time', async () => {
+  it('restores the account if purge names all, and then changes nothing', async () => {
     const payer = billing.newPayer();
     const before = accountOf(payer);
     await onboard(payer);
@@ -238,7 +238,7 @@ describe('offboarding the last target of a payer', () => {
     expect((await refusalOf(named.take('report-choice'))).code).toBe('report-name-purged');
   });
 
-  it('keeps report, data and bucket unless purge names them, and says so', async () => {
+  it('keeps report, data and bucket with a reason unless purge names them', async () => {
     const payer = billing.newPayer();
     await onboard(payer, { crawler: 'native', athena: { workgroup: 'kubecost' } });
     const bucket = curBucketName(payer, region);
@@ -256,7 +256,7 @@ describe('offboarding the last target of a payer', () => {
     ]);
   });
 
-  it('deletes the report and keeps its data, whose name no later report gets, even if the table forgets', async () => {
+  it('gives no new report the name of a deleted one with data', async () => {
     const payer = billing.newPayer();
     await onboard(payer, { crawler: 'native' });
     const bucket = bucketOf(curBucketName(payer, region));
@@ -272,7 +272,7 @@ describe('offboarding the last target of a payer', () => {
     expect(record.output).toMatchObject({ reportName: 'kubecost_cur_2' });
   });
 
-  it('puts back the notifications that the end of AWS’s template erases, also after a crash in between', async () => {
+  it('restores notifications that the stack’s deletion erases, even after a crash', async () => {
     const payer = billing.newPayer();
     await onboard(payer);
     const bucket = bucketOf(curBucketName(payer, region));
@@ -280,7 +280,7 @@ describe('offboarding the last target of a payer', () => {
     bucket.notification = { ...bucket.notification, QueueConfigurations: [queue], EventBridgeConfiguration: {} };
     const run = await Offboarding.begin(payer);
     await run.take('remove-payer-role');
-    // Until its crawler rests, whose first crawl the delivery began.
+    // The delivery started the crawler: wait until its first crawl has ended.
     while (crawlerOf(payer)?.state !== 'READY') await billing.world.clock.sleep(60_000);
     const restart = crashAfterWrite(billing.world, 1);
     await run.invoke('remove-crawler-stack').catch(() => undefined);
@@ -292,7 +292,7 @@ describe('offboarding the last target of a payer', () => {
     expect(billing.world.cloudformation.find(payer, region, crawlerStackName('kubecost_cur'))).toBeUndefined();
   });
 
-  it('comes to the same where each write is an invocation’s last, or its answer is lost', async () => {
+  it('reaches the same result if every write crashes or loses its answer', async () => {
     const payer = billing.newPayer();
     const before = accountOf(payer);
     await onboard(payer);
@@ -320,7 +320,7 @@ describe('offboarding the last target of a payer', () => {
     expect(accountOf(lossy)).toEqual(untouched);
   });
 
-  it('plans in a dry run what the run does, and writes nothing', async () => {
+  it('plans in a dry run what the real run does', async () => {
     const payer = billing.newPayer();
     await onboard(payer);
     const before = accountOf(payer);
@@ -334,7 +334,7 @@ describe('offboarding the last target of a payer', () => {
     for (const name of steps) expect(await dry.output(name), name).toEqual(await real.output(name));
   });
 
-  it('empties a bucket with versions, and one of more objects than an invocation deletes', async () => {
+  it('empties a versioned bucket with more objects than one invocation deletes', async () => {
     const payer = billing.newPayer();
     await onboard(payer, { crawler: 'native' });
     const name = athenaResultsBucketName(payer, region);
@@ -352,7 +352,7 @@ describe('offboarding the last target of a payer', () => {
 });
 
 describe('offboarding one of several targets', () => {
-  it('takes only its own pods out of the trust, and the last one takes the rest', async () => {
+  it('removes only its own pods; the last target removes the rest', async () => {
     const payer = billing.newPayer();
     const before = accountOf(payer);
     await onboard(payer, { crawler: 'native' });
@@ -372,8 +372,8 @@ describe('offboarding one of several targets', () => {
   });
 });
 
-describe('what others have', () => {
-  it('needs no item in the table: whom the payer role’s trust names keeps everything', async () => {
+describe('offboarding where others use the resources', () => {
+  it('keeps everything while the payer role trusts another pod role', async () => {
     const payer = billing.newPayer();
     await onboard(payer, { crawler: 'native' });
     await joinElsewhere(payer);
@@ -387,8 +387,8 @@ describe('what others have', () => {
   });
 
   it.each<[OffboardingRequestInput['purge'] & object, string]>([
-    [[], 'is let go as it was before it was taken over'],
-    [['payer-role'], 'goes whole where purge names it'],
+    [[], 'gets back its state before the take-over'],
+    [['payer-role'], 'is deleted if purge names it'],
   ])('%j: a hand-made payer role %s', async (purge) => {
     const payer = billing.newPayer();
     const statement = (Sid: string) => ({ Sid, Effect: 'Allow' as const, Action: 's3:ListBucket', Resource: '*' });
@@ -412,7 +412,7 @@ describe('what others have', () => {
     expect(await run.reasons()).toContain('adopted: kept unless purge names payer-role');
   });
 
-  it('stays in a bucket that was taken over, without our policy and tags once the report is gone', async () => {
+  it('keeps a taken-over bucket, without our policy and tags', async () => {
     const payer = billing.newPayer();
     const bucket = billing.world.s3.createBucket(payer, region, curBucketName(payer, region));
     bucket.tags = [{ Key: 'team', Value: 'finance' }];
@@ -423,22 +423,22 @@ describe('what others have', () => {
     const { buckets, ...rest } = accountOf(payer);
     const keys = ['theirs.txt', 'aws-programmatic-access-test-object'];
     expect({ ...rest, buckets }).toEqual({ ...before, buckets: before.buckets.map((one) => ({ ...one, keys })) });
-    expect(await run.reasons()).toEqual(['adopted: of its content only the report’s data is ever deleted']);
+    expect(await run.reasons()).toEqual(['adopted: only the report’s data in it is ever deleted']);
   });
 
-  it('keeps the stack whose database holds a table of theirs, unless purge names it', async () => {
+  it('keeps a stack whose database holds foreign tables, unless purge names it', async () => {
     const payer = billing.newPayer();
     await onboard(payer, { crawler: 'native' });
     const database = billing.world.glue.catalog(payer, region).databases.get('athenacurcfn_kubecost_cur');
     database?.tables.set('monthly', { input: { Name: 'monthly' }, createdAt: 0, updatedAt: 0, partitions: new Map() });
     const run = await (await Offboarding.begin(payer)).takeAll();
     expect(accountOf(payer).stacks).toHaveLength(1);
-    expect(await run.reasons()).toContain('its database holds monthly, which is not the report’s');
+    expect(await run.reasons()).toContain('its database holds monthly, which does not belong to the report');
     await (await Offboarding.begin(payer, { purge: ['crawler-stack'] })).takeAll();
     expect(accountOf(payer).stacks).toEqual([]);
   });
 
-  it('keeps the bucket, and its policy, to which another report delivers', async () => {
+  it('keeps a bucket and its policy while another report uses it', async () => {
     const payer = billing.newPayer();
     await onboard(payer, { crawler: 'native' });
     const bucket = bucketOf(curBucketName(payer, region));
@@ -453,7 +453,7 @@ describe('what others have', () => {
     expect(await run.reasons()).toEqual(['other reports deliver to it: finance']);
   });
 
-  it('is never touched where another deployment made it', async () => {
+  it('changes nothing that belongs to another deployment', async () => {
     const payer = billing.newPayer();
     await onboard(payer, { crawler: 'native' });
     const retagged = [
@@ -473,7 +473,7 @@ describe('what others have', () => {
   });
 });
 
-it('a stack that CloudFormation cannot delete is told with the cause, and goes once that is mended', async () => {
+it('names why CloudFormation cannot delete a stack, and deletes it after the repair', async () => {
   const payer = billing.newPayer();
   await onboard(payer);
   const bucket = bucketOf(curBucketName(payer, region));

@@ -41,7 +41,7 @@ describe('athena-results', () => {
     EnforceWorkGroupConfiguration,
   });
 
-  it('gives an empty primary workgroup a bucket of ours that forgets after a day', async () => {
+  it('gives an unset primary workgroup our bucket with a one-day expiry', async () => {
     const payer = billing.newPayer();
     const name = athenaResultsBucketName(payer, region);
     const taken = await take(payer);
@@ -54,7 +54,7 @@ describe('athena-results', () => {
     expect(writesOf((await take(payer)).calls)).toEqual([]);
   });
 
-  it('uses the place a workgroup has, as it is, without the slash at its end', async () => {
+  it('uses a workgroup’s location unchanged, without the slash at its end', async () => {
     const payer = billing.newPayer({ AthenaResultsBucket: 'team-*' });
     const bucket = billing.world.s3.createBucket(payer, region, `team-${payer}`);
     workgroup(payer, 'primary', location(`s3://team-${payer}/athena/`, true));
@@ -66,7 +66,7 @@ describe('athena-results', () => {
     expect(primary?.configuration).toMatchObject(location(`s3://team-${payer}/athena/`, true));
   });
 
-  it('makes a dedicated workgroup that lets Kubecost name the place', async () => {
+  it('creates a dedicated workgroup that does not enforce its location', async () => {
     const payer = billing.newPayer();
     const taken = await take(payer, { workgroup: 'kubecost' });
     expect(done(taken).at(-1)).toBe('create-workgroup');
@@ -76,7 +76,7 @@ describe('athena-results', () => {
     });
   });
 
-  it('refuses results in the report’s bucket, in Athena’s own storage, and where a workgroup enforces another place', async () => {
+  it('refuses results in the CUR bucket, managed storage or an enforced location', async () => {
     const payer = billing.newPayer({ AthenaResultsBucket: '*' });
     workgroup(payer, 'in-report', location(`s3://${curBucketName(payer, region)}/results/`));
     workgroup(payer, 'managed', { ManagedQueryResultsConfiguration: { Enabled: true } });
@@ -88,7 +88,7 @@ describe('athena-results', () => {
     expect(await refused({ workgroup: 'enforced', resultsBucket: 'ours' })).toBe('workgroup-location-differs');
   });
 
-  it('takes the requested bucket where a workgroup only suggests another', async () => {
+  it('uses the requested bucket if the workgroup does not enforce another', async () => {
     const payer = billing.newPayer({ AthenaResultsBucket: 'wanted-*' });
     billing.world.s3.createBucket(payer, region, `wanted-${payer}`);
     workgroup(payer, 'primary', location('s3://elsewhere/'));
@@ -97,7 +97,7 @@ describe('athena-results', () => {
     expect(done(taken)).toEqual([]);
   });
 
-  it('never lets what others keep in a bucket of our name expire', async () => {
+  it('never sets an expiry on a foreign bucket with our name', async () => {
     const payer = billing.newPayer();
     const bucket = billing.world.s3.createBucket(payer, region, athenaResultsBucketName(payer, region));
     expect((await refusalOf(take(payer))).code).toBe('bucket-not-ours');
@@ -107,7 +107,7 @@ describe('athena-results', () => {
 });
 
 describe('smoke-query', () => {
-  /** A run that has only its proof and its publication before it. */
+  /** A run whose next step is the smoke query. */
   async function ready(): Promise<{ payer: string; run: OneRun }> {
     const payer = billing.newPayer();
     const run = await billing.begin(payer);
@@ -121,7 +121,7 @@ describe('smoke-query', () => {
       /month=\d+\/.*parquet$/.test(key),
     );
 
-  it('asks as the pod will, for one day, and keeps ten rows as evidence', async () => {
+  it('queries one day with the pod’s rights and keeps ten rows', async () => {
     const { payer, run } = await ready();
     const taken = await run.take('smoke-query');
     const { level, columns, rows, rowCount, day, scannedBytes } = output(taken);
@@ -135,7 +135,7 @@ describe('smoke-query', () => {
     expect(new Set(callers.map((arn) => arn.split('/')[1]))).toEqual(new Set(['kubecost-cur-access']));
   });
 
-  it('takes a day without cost for a success, with a warning', async () => {
+  it('succeeds with a warning for a day without costs', async () => {
     const { payer, run } = await ready();
     for (const { key, body } of dataFiles(payer)) {
       const { columns } = decodeDataFile(body);
@@ -146,7 +146,7 @@ describe('smoke-query', () => {
     expect(taken.record.warnings[0]).toContain('Data Missing');
   });
 
-  it('gives IAM two minutes to show a right, and then says in Athena’s words what is missing', async () => {
+  it('reports Athena’s denial after two minutes without the right', async () => {
     const { payer, run } = await ready();
     const role = billing.world.iam.roles(payer).find(({ arn }) => arn.endsWith('role/kubecost-cur-access'));
     role?.inline.delete(dataPolicyName);
@@ -159,7 +159,7 @@ describe('smoke-query', () => {
     expect(seconds).toBeLessThan(150);
   });
 
-  it('goes on as soon as a late right is there', async () => {
+  it('continues as soon as a late right takes effect', async () => {
     const { payer, run } = await ready();
     const role = billing.world.iam.roles(payer).find(({ arn }) => arn.endsWith('role/kubecost-cur-access'));
     const policy = role?.inline.get(dataPolicyName);
@@ -170,7 +170,7 @@ describe('smoke-query', () => {
     expect(output(await run.take('smoke-query')).level).toBe('pod-chain');
   });
 
-  it('fails with Athena’s words and a hint where Lake Formation withholds the table', async () => {
+  it('fails with Athena’s message and a hint about Lake Formation', async () => {
     const { payer, run } = await ready();
     billing.world.lakeformation.lock(payer, region);
     const { code, message } = await refusalOf(run.take('smoke-query'));

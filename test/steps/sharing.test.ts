@@ -40,7 +40,9 @@ async function openCluster(accountId: string): Promise<Cluster> {
   const cluster = await world.eks.createCluster({ accountId, region, name: 'finops' });
   applyManifest(cluster, scope);
   await enterByHand(sandbox, cluster, `arn:aws:iam::${accountId}:${provisioner}`);
-  const trust = policyOf(podIdentityTrust({ clusterArn: cluster.arn, namespace: 'kubecost', serviceAccount }));
+  const trust = policyOf(
+    podIdentityTrust({ clusterArn: cluster.arn, namespace: 'kubecost', serviceAccount }).statement,
+  );
   world.iam.createRole({ accountId, name: podRoleNameOf(cluster), trust, settled: true });
   return cluster;
 }

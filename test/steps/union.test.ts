@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { grant } from '../../functions/steps/grant.ts';
 import { payerRole } from '../../functions/steps/payer-role.ts';
-import { payerRolesGrant, payerTrust } from '../../shared/access/pod-trust.ts';
+import { payerRolesGrant } from '../../shared/access/grant-policy.ts';
+import { payerTrust } from '../../shared/access/payer-trust.ts';
 import { policyCharacters, type PolicyDocument, policyOf } from '../../shared/aws/policy-document.ts';
 import type { Situation } from '../../shared/step/contract.ts';
 import type { PayerTarget } from '../../shared/targets/payer-targets.ts';
@@ -162,21 +163,18 @@ describe('grant', () => {
     number: number,
     accounts: string[],
     { attached = true, ...more }: { attached?: boolean; ownership?: string; spareVersions?: string[] } = {},
-  ) =>
-    [
-      number,
-      {
-        attached,
-        policy: {
-          arn: number === 1 ? policyArn : `${policyArn}-${number}`,
-          document: policyOf(payerRolesGrant(accounts.map(payerRoleArn))),
-          ownership: 'ours',
-          spareVersions: [],
-          ...more,
-        },
-      },
-    ] as const;
-  const plan = (seen: object, shards: (readonly [number, object])[] = [], more: object = {}) =>
+  ) => ({
+    number,
+    attachedTo: attached ? [podRole('a')] : [],
+    policy: {
+      arn: number === 1 ? policyArn : `${policyArn}-${number}`,
+      document: policyOf(payerRolesGrant(accounts.map(payerRoleArn))),
+      ownership: 'ours',
+      spareVersions: [],
+      ...more,
+    },
+  });
+  const plan = (seen: object, shards: object[] = [], more: object = {}) =>
     grant.plan({ ...input, ...more }, { settings, payers: [], otherPolicies: 0, ...seen, shards }, situation);
   const documents = (result: unknown) =>
     (result as { changes: { resource: string; document?: PolicyDocument }[] }).changes.flatMap(
@@ -202,7 +200,7 @@ describe('grant', () => {
     expect(plan({ payers: [item('555566667777', 'removing')] }, there)).toMatchObject({ kind: 'ready' });
   });
 
-  it('registers again once an offboarding has deleted the target’s settings', () => {
+  it('enlists again where the payer who was the last took the target’s settings along', () => {
     expect(plan({ settings: undefined })).toMatchObject({ kind: 'wait' });
   });
 

@@ -2,47 +2,8 @@ import {
   type AthenaClient,
   GetQueryExecutionCommand,
   GetQueryResultsCommand,
-  GetWorkGroupCommand,
   StartQueryExecutionCommand,
 } from '@aws-sdk/client-athena';
-import { isAwsError } from '../errors/errors.ts';
-
-export interface Workgroup {
-  isDisabled: boolean;
-  /** Athena keeps the results itself, in no bucket of the account. */
-  hasManagedResults: boolean;
-  /** Queries cannot choose another location. */
-  isEnforced: boolean;
-  /** Where results go; undefined if nobody has set it. */
-  location: string | undefined;
-  /** ARN of the key that encrypts the results. */
-  kmsKeyArn: string | undefined;
-}
-
-/** Athena has no exception for a missing workgroup, only this message. */
-export async function findWorkgroup(athena: AthenaClient, name: string): Promise<Workgroup | undefined> {
-  const answer = await unlessMissing(() => athena.send(new GetWorkGroupCommand({ WorkGroup: name })));
-  if (!answer?.WorkGroup) return undefined;
-  const { State: state, Configuration: configuration } = answer.WorkGroup;
-  const results = configuration?.ResultConfiguration;
-  return {
-    isDisabled: state === 'DISABLED',
-    hasManagedResults: configuration?.ManagedQueryResultsConfiguration?.Enabled ?? false,
-    isEnforced: configuration?.EnforceWorkGroupConfiguration ?? false,
-    location: results?.OutputLocation,
-    kmsKeyArn: results?.EncryptionConfiguration?.KmsKey,
-  };
-}
-
-/** Runs a call on a workgroup that may be gone. */
-export async function unlessMissing<T>(call: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await call();
-  } catch (error) {
-    if (isAwsError(error, 'InvalidRequestException') && error.message.includes('not found')) return undefined;
-    throw error;
-  }
-}
 
 export interface QueryPlace {
   workgroup: string;
@@ -59,7 +20,7 @@ export interface QueryState {
   scannedBytes: number;
 }
 
-/** @param token the same token and query are the same execution, however often it is sent; 32 to 128 characters */
+/** @param token the same token and query are the same execution, even if sent again; 32 to 128 characters */
 export async function startQuery(athena: AthenaClient, place: QueryPlace, sql: string, token: string): Promise<string> {
   const answer = await athena.send(
     new StartQueryExecutionCommand({

@@ -1,0 +1,71 @@
+import { AthenaClient } from '@aws-sdk/client-athena';
+import type { AwsCredentialIdentity } from '@smithy/types';
+import { newClient } from '../aws/clients.ts';
+import { workgroupPermissions } from '../billing/athena-workgroup.ts';
+import { curBucketPermissions } from '../billing/cur-bucket.ts';
+import { reportTablePermissions } from '../billing/report-table.ts';
+import { resultsBucketPermissions } from '../billing/results-bucket.ts';
+import { UserError } from '../errors/errors.ts';
+import type { Outputs } from '../model/step-outputs.ts';
+import type { Permission, StepContext } from '../step/contract.ts';
+import { podChainPermission, walkPodChain } from './credential-chain.ts';
+import { dataPolicy, type PayerData } from './payer-policy.ts';
+
+/**
+ * What a query proves. `pod-chain`: Kubecost's pod can run it. `narrowed-session`: the payer role's policy is enough for it.
+ * `table-only`: the table answers it.
+ */
+export type ProofLevel = Outputs['smoke-query']['level'];
+
+/** An Athena client with the rights that a query is to prove. */
+export interface QuerySession {
+  athena: AthenaClient;
+  level: ProofLevel;
+}
+
+/** Without the pod's credentials the query runs in a session of our own role, which needs all rights of the payer role's policy. */
+export const querySessionPermissions = {
+  payer: [
+    workgroupPermissions.query,
+    reportTablePermissions.query,
+    {
+      actions: resultsBucketPermissions.list.actions,
+      resources: [...curBucketPermissions.list.resources, ...resultsBucketPermissions.list.resources],
+    },
+    curBucketPermissions.readObjects,
+    resultsBucketPermissions.writeResults,
+  ],
+  cluster: [podChainPermission],
+} as const satisfies Record<string, readonly Permission[]>;
+
+/** STS accepts session policies up to this length. */
+const sessionPolicyCharacters = 2048;
+
+/** @throws UserError if AWS denies a step of the pod's credential chain */
+export async function openQuerySession(cx: StepContext, data: PayerData): Promise<QuerySession> {
+  const { credentials, level } = await credentialsFor(cx, data);
+  return { athena: newClient(AthenaClient, data.region, () => Promise.resolve(credentials)), level };
+}
+
+async function credentialsFor(
+  cx: StepContext,
+  data: PayerData,
+): Promise<{ credentials: AwsCredentialIdentity; level: ProofLevel }> {
+  const chain = await walkPodChain(cx);
+  if ('refused' in chain) throw new UserError(chain.refused, chain.detail);
+  if ('credentials' in chain) return { credentials: chain.credentials, level: 'pod-chain' };
+  const level = levelWithoutPod(data);
+  if (level === 'table-only') return { credentials: await cx.payer.credentials(), level };
+  return { credentials: await cx.payer.narrowedCredentials(JSON.stringify(dataPolicy(data))), level };
+}
+
+/** The level of a session without the pod's credentials. */
+export function levelWithoutPod(data: PayerData): Exclude<ProofLevel, 'pod-chain'> {
+  return JSON.stringify(dataPolicy(data)).length <= sessionPolicyCharacters ? 'narrowed-session' : 'table-only';
+}
+
+/** A pod may start or end between a query and its rows: then only the weaker of the two levels is proven. */
+export function weakerLevel(a: ProofLevel, b: ProofLevel): ProofLevel {
+  const levels: ProofLevel[] = ['table-only', 'narrowed-session', 'pod-chain'];
+  return levels.find((level) => level === a || level === b) ?? a;
+}

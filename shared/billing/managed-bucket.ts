@@ -1,0 +1,138 @@
+import type { LifecycleRule } from '@aws-sdk/client-s3';
+import * as z from 'zod';
+import {
+  AccountBucket,
+  type BucketLocation,
+  type BucketSettings,
+  hasExpiry,
+  isInRegion,
+  newBucket,
+  tlsOnlyStatement,
+} from '../aws/bucket.ts';
+import { mergeStatements, type PolicyDocument, samePolicy, type Statement } from '../aws/policy-document.ts';
+import type { TargetAccount } from '../aws/target-account.ts';
+import type { Owner } from '../model/ownership.ts';
+import type { Removal } from '../model/step-outputs.ts';
+import type { StepChange, Wait } from '../step/contract.ts';
+import type { Problem } from '../step/problem-list.ts';
+
+/** A bucket that runs create or complete, and the settings it should have. */
+export interface WantedBucket {
+  name: string;
+  region: string;
+  /** Of its policy, beside the statement that requires TLS. */
+  statements: readonly Statement[];
+  /** When objects expire; null leaves the bucket's lifecycle as it is. */
+  lifetime: { name: 'retention' | 'expiry'; rule: LifecycleRule } | null;
+}
+
+export interface BucketObservation {
+  location: BucketLocation;
+  /** Absent unless this account has the bucket in the wanted region. */
+  bucket?: BucketSettings;
+  /** The key that encrypts new objects; null for S3’s own keys. */
+  kmsKeyArn: string | null;
+}
+
+export type BucketChange = StepChange &
+  (
+    | { action: 'create-bucket' }
+    | { action: 'tag-bucket'; tags: Record<string, string> }
+    | { action: 'block-public-access' }
+    | { action: 'put-bucket-policy'; policy: PolicyDocument }
+    | { action: 'put-retention' | 'put-expiry'; rules: LifecycleRule[] }
+  );
+
+/** What a removal changes, and what it keeps with the reason. */
+export interface Decision<C extends StepChange> {
+  changes: C[];
+  kept: Removal['kept'];
+}
+
+export function bucketArn(name: string): string {
+  return `arn:aws:s3:::${name}`;
+}
+
+export async function observeBucket(
+  payer: TargetAccount,
+  { name, region }: Pick<WantedBucket, 'name' | 'region'>,
+): Promise<BucketObservation> {
+  const account = new AccountBucket(payer, name);
+  const location = await account.locate();
+  if (!isInRegion(location, region)) return { location, kmsKeyArn: null };
+  const [bucket, kmsKeyArn] = await Promise.all([account.read(region), account.readKmsKey(region)]);
+  return { location, bucket, kmsKeyArn };
+}
+
+/** Why this account cannot have the bucket in the wanted region. */
+export function locationProblem(
+  { name, region }: Pick<WantedBucket, 'name' | 'region'>,
+  location: BucketLocation,
+): Problem | undefined {
+  if (location === 'taken') return { code: 'bucket-name-taken', detail: `bucket ${name} belongs to another account` };
+  if (location && location.region !== region)
+    return { code: 'bucket-in-other-region', detail: `bucket ${name} is in ${location.region}, not in ${region}` };
+  return undefined;
+}
+
+export function creation(wanted: WantedBucket, owner: Owner): [BucketChange, ...BucketChange[]] {
+  const create: BucketChange = { action: 'create-bucket', resource: bucketArn(wanted.name) };
+  return [create, ...settingChanges(wanted, newBucket(wanted.region, owner))];
+}
+
+/** What the bucket's settings still lack. */
+export function settingChanges({ name, statements, lifetime }: WantedBucket, seen: BucketSettings): BucketChange[] {
+  const resource = bucketArn(name);
+  const changes: BucketChange[] = [];
+  if (!seen.publicAccessBlocked) changes.push({ action: 'block-public-access', resource });
+  const policy = mergeStatements(seen.policy, [...statements, tlsOnlyStatement(name)]);
+  if (!seen.policy || !samePolicy(seen.policy, policy)) changes.push({ action: 'put-bucket-policy', resource, policy });
+  if (lifetime && !hasExpiry(seen.lifecycle, lifetime.rule)) {
+    const { rule } = lifetime;
+    const rules = [...seen.lifecycle.filter(({ ID }) => ID !== rule.ID), rule];
+    const note = `${rule.Expiration?.Days ?? 0}-day ${lifetime.name}`;
+    changes.push({ action: `put-${lifetime.name}`, resource, note, rules });
+  }
+  return changes;
+}
+
+export async function applyToBucket(
+  payer: TargetAccount,
+  { name, region }: Pick<WantedBucket, 'name' | 'region'>,
+  change: BucketChange,
+  owner: Owner,
+): Promise<void> {
+  const bucket = new AccountBucket(payer, name);
+  switch (change.action) {
+    case 'create-bucket':
+      return bucket.create(region, owner);
+    case 'tag-bucket':
+      return bucket.putTags(region, change.tags);
+    case 'block-public-access':
+      return bucket.blockPublicAccess(region);
+    case 'put-bucket-policy':
+      return bucket.putPolicy(region, change.policy);
+    case 'put-retention':
+    case 'put-expiry':
+      return bucket.putLifecycle(region, change.rules);
+  }
+}
+
+/** Of a step that empties a bucket. `erasedAt`: when it last deleted objects, milliseconds since the epoch. */
+export const EmptyingNotes = z.object({ erasedAt: z.number().optional() });
+export type EmptyingNotes = z.infer<typeof EmptyingNotes>;
+
+/** One invocation deletes a part of the objects only; the next one goes on. Undefined if this one may delete. */
+export function nextErasure(
+  bucket: string,
+  changes: readonly StepChange[],
+  { notes, now }: { notes: EmptyingNotes; now: number },
+): Wait | undefined {
+  if (notes.erasedAt !== now || !changes.some(({ action }) => action === 'delete-objects')) return undefined;
+  return {
+    reason: `the next deletion of objects in bucket ${bucket}`,
+    seconds: 2,
+    deadlineSeconds: 24 * 3600,
+    overdue: 'bucket-not-emptied',
+  };
+}
