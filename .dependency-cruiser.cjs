@@ -148,6 +148,13 @@ module.exports = {
       from: { path: '^test/sandbox/' },
       to: { path: ours, pathNot: '^test/sandbox/' },
     },
+    {
+      name: 'sandbox-through-its-index',
+      comment: 'Outside test/sandbox, import test/sandbox/index.ts and no other file of the sandbox.',
+      severity: 'error',
+      from: { path: ours, pathNot: '^test/sandbox/' },
+      to: { path: '^test/sandbox/', pathNot: '^test/sandbox/index[.]ts$' },
+    },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

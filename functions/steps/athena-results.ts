@@ -15,6 +15,7 @@ import {
   applyToBucket,
   type BucketChange,
   type BucketObservation,
+  bucketOwnerProblem,
   creation,
   locationProblem,
   observeBucket,
@@ -93,10 +94,9 @@ export const athenaResults = defineStep<'athena-results', Input, Observation, Ch
     if (!seen.bucket) return changesOrReady<Change, Output>([...creation(wanted, owner), ...ofWorkgroup], { output });
 
     const owned = ownership(seen.bucket.tags, owner);
-    if (owned === 'other-deployment')
-      return { kind: 'refuse', code: 'owned-by-another-deployment', detail: `bucket ${results.bucket}` };
-    if (owned === 'foreign' && !results.isNamed && run.request.existing === 'refuse')
-      return { kind: 'refuse', code: 'bucket-not-ours', detail: `bucket ${results.bucket} exists without our tags` };
+    const mayBeForeign = results.isNamed || run.request.existing !== 'refuse';
+    const notUsable = bucketOwnerProblem(wanted, owned, mayBeForeign);
+    if (notUsable) return { kind: 'refuse', ...notUsable };
     // A bucket of others is used as it is: our expiry would delete their objects.
     const ofBucket = owned === 'ours' ? settingChanges(wanted, seen.bucket) : [];
     return changesOrReady<Change, Output>([...ofBucket, ...ofWorkgroup], { output });
@@ -122,7 +122,7 @@ function problemOf(
 ): Problem | undefined {
   const own = workgroup?.location;
   const isInCurBucket = bucket === curBucket;
-  const differs = requestedBucket && own && own.split('/')[2] !== requestedBucket && workgroup?.isEnforced;
+  const differs = requestedBucket && own && own.split('/')[2] !== requestedBucket && workgroup.isEnforced;
   return (
     workgroupProblem(place, workgroup) ??
     (isInCurBucket

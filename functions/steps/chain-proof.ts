@@ -98,7 +98,7 @@ export const chainProof = defineStep({
     if (foreign !== undefined && !input.takeOver) {
       const code = 'payer-already-integrated';
       if (input.key === undefined && mayStillPropagate)
-        return waitFor(propagation('athena-results to give the key of the payer’s entry', code), expected);
+        return waitFor(propagation('step athena-results to find the key of the payer’s entry', code), expected);
       const detail = `${input.payerAccountId} is in the file as ${file.foreignPayerKeys.join(', ')}`;
       if (input.key !== undefined && file.foreignPayerKeys.some((key) => key !== input.key))
         return { kind: 'refuse', code, detail };

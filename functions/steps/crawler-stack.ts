@@ -12,7 +12,9 @@ import {
   createCrawlerStack,
   deleteCrawlerStack,
   findCrawlerStack,
+  isTemplateFailure,
   kindOf,
+  stackFailure,
   stackOwnerProblem,
   stackWait,
   usualNames,
@@ -28,7 +30,7 @@ import {
   restoreNotifications,
   snapshot,
 } from '../../shared/billing/notification-snapshot.ts';
-import { databaseNames, type ReportTable, tablesOfReport } from '../../shared/billing/report-table.ts';
+import { findReportTables, type ReportTable } from '../../shared/billing/report-table.ts';
 import { knownAfter } from '../../shared/model/known-after.ts';
 import type { OnboardingRequest } from '../../shared/model/onboarding-request.ts';
 import { outputOf } from '../../shared/model/run.ts';
@@ -56,7 +58,7 @@ interface Input {
 
 interface Observation extends TemplateConditions {
   found?: CrawlerStack;
-  /** Tables that hold the report already, whoever made them. */
+  /** Tables on the report, of any origin; read if there is no stack. */
   tables: ReportTable[];
   /** Name of their crawler, if it has the usual name. */
   crawler: string | null;
@@ -138,11 +140,8 @@ async function observeWithoutStack(
   { report, templateKey, mode }: Input,
 ): Promise<Partial<Observation>> {
   const glue = cx.payer.client(GlueClient, report.region);
-  const { athenaDatabase: usual, crawlerName } = usualNames(report.reportName);
-  const tables = await tablesOfReport(glue, usual, report);
-  if (tables.length === 0 && report.adopted)
-    for (const database of await databaseNames(glue))
-      if (database !== usual) tables.push(...(await tablesOfReport(glue, database, report)));
+  const { crawlerName } = usualNames(report.reportName);
+  const tables = await findReportTables(glue, report);
   if (tables.length > 0) return { tables, crawler: (await findCrawler(glue, crawlerName)) ? crawlerName : null };
   if (mode === 'native' || cx.notes.native) return {};
   return readTemplateConditions(cx.payer, report, templateKey);
@@ -162,14 +161,9 @@ function planWithStack(
   if (restore) return { kind: 'change', changes: [restore], expected: output };
   if (isComplete(stack)) return { kind: 'ready', output };
 
-  const isUnusable = /runtime parameter of \S+ is no longer supported|decreases account's Unreserved/.test(failure);
-  const fallsBack = notes.creating === true && isUnusable && mode === 'auto';
+  const fallsBack = notes.creating === true && mode === 'auto' && isTemplateFailure(failure);
   if ((notes.creating && !fallsBack) || (notes.deleting && stack.status === 'DELETE_FAILED'))
-    return {
-      kind: 'refuse',
-      code: failure.includes('Lake Formation') ? 'lake-formation-locked' : 'crawler-stack-failed',
-      detail: `stack ${place.stackName}: ${failure}`,
-    };
+    return { kind: 'refuse', ...stackFailure(place, failure) };
   const reason = fallsBack ? { native: failure } : {};
   return {
     kind: 'change',
@@ -182,17 +176,10 @@ function planWithStack(
 /** The report has a table already, so it needs no stack. */
 function planWithTable({ tables, crawler }: Observation): StackPlan {
   const [table, ...others] = tables;
-  if (!table || others.length > 0) {
-    const detail = tables.map(({ database, name }) => `${database}.${name}`).join(', ');
-    return { kind: 'refuse', code: 'table-ambiguous', detail };
-  }
-  const output: Output = {
-    kind: 'adopted-table',
-    stackId: null,
-    crawlerName: crawler,
-    athenaDatabase: table.database,
-  };
-  return { kind: 'ready', output };
+  const detail = tables.map(({ database, name }) => `${database}.${name}`).join(', ');
+  if (!table || others.length > 0) return { kind: 'refuse', code: 'table-ambiguous', detail };
+  const names = { crawlerName: crawler, athenaDatabase: table.database };
+  return { kind: 'ready', output: { kind: 'adopted-table', stackId: null, ...names } };
 }
 
 function planCreation(input: Input, seen: Observation, { notes, run }: StackSituation): StackPlan {
@@ -201,11 +188,10 @@ function planCreation(input: Input, seen: Observation, { notes, run }: StackSitu
   if ('code' in choice) return { kind: 'refuse', ...choice };
   const { kind, body, note, athenaDatabase, quotas } = choice;
   const resource = `arn:aws:cloudformation:${region}:${input.accountId}:stack/${stackName}`;
-  const { crawlerName } = usualNames(reportName);
   return {
     kind: 'change',
     changes: [{ action: 'create-stack', resource, kind, body, ...(note && { note }) }],
-    expected: { kind, stackId: knownAfter('crawler-stack'), crawlerName, athenaDatabase },
+    expected: { kind, stackId: knownAfter('crawler-stack'), ...usualNames(reportName), athenaDatabase },
     notes: { creating: true, ...(kind === 'template' && snapshot(seen.notifications, notes.saved)) },
     ...(quotas && { quotas }),
   };

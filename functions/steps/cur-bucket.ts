@@ -10,6 +10,7 @@ import {
   bucketArn,
   type BucketChange,
   type BucketObservation,
+  bucketOwnerProblem,
   creation,
   locationProblem,
   observeBucket,
@@ -80,19 +81,11 @@ function planExisting(
   { owner, run }: Situation,
   output: Output,
 ): BucketPlan {
-  const { name } = wanted;
   const owned = ownership(seen.tags, owner);
-  if (owned === 'other-deployment')
-    return { kind: 'refuse', code: 'owned-by-another-deployment', detail: `bucket ${name}`, expected: output };
-  if (owned === 'foreign' && run.request.existing === 'refuse')
-    return {
-      kind: 'refuse',
-      code: 'bucket-not-ours',
-      detail: `bucket ${name} exists without our tags`,
-      expected: output,
-    };
+  const problem = bucketOwnerProblem(wanted, owned, run.request.existing !== 'refuse');
+  if (problem) return { kind: 'refuse', ...problem, expected: output };
   const tags = { ...seen.tags, ...ownerTags(owner), ...takenOverTags };
-  const takeOver: BucketChange = { action: 'tag-bucket', resource: bucketArn(name), tags };
+  const takeOver: BucketChange = { action: 'tag-bucket', resource: bucketArn(wanted.name), tags };
   return changesOrReady([...(owned === 'foreign' ? [takeOver] : []), ...settingChanges(wanted, seen)], { output });
 }
 

@@ -94,18 +94,20 @@ function ownerProblem(input: Input, { association, role }: Observation): Problem
   if (!input.available) return { code: 'pod-identity-agent-missing', detail: `cluster ${input.clusterName}` };
   const elsewhere = [association, role].find((one) => one?.ownership === 'other-deployment');
   if (elsewhere) return { code: 'owned-by-another-deployment', detail: elsewhere.arn };
-  const associated = association && `${serviceAccountOf(input)} is associated with ${association.roleArn}`;
-  if (association && !role && association.roleArn !== input.defaultRoleArn)
-    return {
-      code: 'association-not-ours',
-      detail: `${associated ?? ''}, which does not exist: delete the association`,
-    };
+  if (association && !role && association.roleArn !== input.defaultRoleArn) {
+    const detail = `${describe(input, association)}, which does not exist: delete the association`;
+    return { code: 'association-not-ours', detail };
+  }
   if (input.takeOver) return undefined;
-  if (association?.ownership !== 'foreign')
-    return role?.ownership === 'foreign' ? { code: 'pod-role-not-ours', detail: role.arn } : undefined;
-  return role && !admitsPod(role.trust, podIdentityTrust(input), 'sts:TagSession')
-    ? { code: 'tag-session-missing', detail: `trust policy of ${role.arn}` }
-    : { code: 'association-not-ours', detail: associated ?? '' };
+  if (association?.ownership === 'foreign')
+    return role && !admitsPod(role.trust, podIdentityTrust(input), 'sts:TagSession')
+      ? { code: 'tag-session-missing', detail: `trust policy of ${role.arn}` }
+      : { code: 'association-not-ours', detail: describe(input, association) };
+  return role?.ownership === 'foreign' ? { code: 'pod-role-not-ours', detail: role.arn } : undefined;
+}
+
+function describe(input: Input, { roleArn }: Association): string {
+  return `${serviceAccountOf(input)} is associated with ${roleArn}`;
 }
 
 function waitForRole(expected: Outputs['pod-identity'], youngMs: number) {

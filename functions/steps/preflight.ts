@@ -3,7 +3,7 @@ import { GetDataLakeSettingsCommand, LakeFormationClient } from '@aws-sdk/client
 import { GetAccountSettingsCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { DescribeOrganizationCommand, OrganizationsClient } from '@aws-sdk/client-organizations';
 import { maxPayersPerTarget } from '../../shared/access/grant-policy.ts';
-import { listReports } from '../../shared/billing/report-definition.ts';
+import { listReports, reportPermissions } from '../../shared/billing/report-definition.ts';
 import {
   apiServerOf,
   describeClusterPermission,
@@ -43,9 +43,9 @@ export const preflight = defineStep<'preflight', OnboardingRequest, Observation>
   permissions: {
     table: ['Query'],
     payer: [
+      reportPermissions.list,
       {
         actions: [
-          'cur:DescribeReportDefinitions',
           'lakeformation:GetDataLakeSettings',
           'lambda:GetAccountSettings',
           'organizations:DescribeOrganization',

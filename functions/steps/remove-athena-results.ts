@@ -9,7 +9,8 @@ import {
   workgroupPlace,
   type WorkgroupRemoval,
 } from '../../shared/billing/athena-workgroup.ts';
-import { bucketArn, type Decision, EmptyingNotes, nextErasure } from '../../shared/billing/managed-bucket.ts';
+import { bucketArn, EmptyingNotes, nextErasure } from '../../shared/billing/managed-bucket.ts';
+import { combined, type Decision, keepAll } from '../../shared/billing/removal-decision.ts';
 import {
   decideOnResults,
   observeRemovableResults,
@@ -98,7 +99,7 @@ export const removeAthenaResults = defineStep<'remove-athena-results', Input, Ob
 
   plan(input, seen, { changes: made, notes, now }): Plan<Change, Output, EmptyingNotes> {
     const reasons = reasonsToStay(input.leaving, seen.users);
-    const { changes, kept } = reasons.length > 0 ? keepAll(input, seen, reasons) : decide(input, seen);
+    const { changes, kept } = reasons.length > 0 ? keepAll(oursAmong(input, seen), reasons) : decide(input, seen);
     const expected = removalOf(made, kept, changes);
     const erasure = nextErasure(input.bucket, changes, { notes, now });
     if (erasure) return waitFor(erasure, expected);
@@ -116,13 +117,12 @@ export const removeAthenaResults = defineStep<'remove-athena-results', Input, Ob
   },
 });
 
-/** What runs created stays as long as other targets use it. */
-function keepAll({ bucket, workgroup }: Input, seen: Observation, reasons: string[]): Decision<Change> {
-  const resources = [
+/** What runs created: it stays as long as other targets use it. */
+function oursAmong({ bucket, workgroup }: Input, seen: Observation): string[] {
+  return [
     ...(seen.bucket?.ownership === 'ours' ? [bucketArn(bucket)] : []),
     ...(seen.workgroup?.ownership === 'ours' ? [workgroup.arn] : []),
   ];
-  return { changes: [], kept: resources.flatMap((resource) => reasons.map((why) => ({ resource, why }))) };
 }
 
 function decide(input: Input, seen: Observation): Decision<Change> {
@@ -130,10 +130,7 @@ function decide(input: Input, seen: Observation): Decision<Change> {
   const bucket = seen.bucket && decideOnResults(name, seen.bucket, purge);
   const isLost = bucket ? bucket.changes.length > 0 : isDefaultBucket;
   const workgroup = seen.workgroup && decideOnWorkgroup(place, seen.workgroup, isLost ? name : undefined);
-  return {
-    changes: [...(workgroup?.changes ?? []), ...(bucket?.changes ?? [])],
-    kept: [...(workgroup?.kept ?? []), ...(bucket?.kept ?? [])],
-  };
+  return combined<Change>([workgroup, bucket]);
 }
 
 export const handler = stepHandler(removeAthenaResults);

@@ -3,7 +3,6 @@ import * as z from 'zod';
 import { AccountBucket } from '../../shared/aws/bucket.ts';
 import { type Notifications, readNotifications, SavedNotifications } from '../../shared/aws/bucket-notifications.ts';
 import { isInProgress } from '../../shared/aws/stack.ts';
-import { ownership } from '../../shared/aws/tags.ts';
 import { findCrawler } from '../../shared/billing/crawler.ts';
 import { crawlerStackPermissions } from '../../shared/billing/crawler-permissions.ts';
 import {
@@ -11,8 +10,11 @@ import {
   type CrawlerStackPlace,
   crawlerStackPlace,
   deleteCrawlerStack,
+  deletionProblem,
+  deletionWait,
   findCrawlerStack,
   kindOf,
+  reasonsToKeepStack,
   usualNames,
 } from '../../shared/billing/crawler-stack.ts';
 import { curBucketPermissions } from '../../shared/billing/cur-bucket.ts';
@@ -57,7 +59,6 @@ interface Input {
 interface Observation {
   users: PayerUsers;
   found?: CrawlerStack;
-  /** True during a crawl: Glue does not delete a crawler then. */
   isCrawling: boolean;
   /** Tables in the stack's database that do not belong to the report. */
   foreignTables: string[];
@@ -127,8 +128,14 @@ export const removeCrawlerStack = defineStep<'remove-crawler-stack', Input, Obse
     if (!report) return { kind: 'ready', output: removalOf(situation.changes, []) };
     if (!seen.found) return planWithoutStack(report, seen, situation);
     const { stack } = seen.found;
-    const reasons = stack.status === 'DELETE_IN_PROGRESS' ? [] : reasonsToKeep(input, seen, seen.found, situation);
-    if (reasons.length === 0) return planDeletion(input, seen, seen.found, situation);
+    const reasons = reasonsToKeepStack(stack, {
+      owner: situation.owner,
+      purge: input.purge,
+      shared: reasonsToStay(input.leaving, seen.users),
+      foreignTables: seen.foreignTables,
+    });
+    if (reasons.length === 0 || stack.status === 'DELETE_IN_PROGRESS')
+      return planDeletion(input, seen, seen.found, situation);
     const kept = reasons.map((why) => ({ resource: stack.id, why }));
     return { kind: 'ready', output: removalOf(situation.changes, kept) };
   },
@@ -155,42 +162,19 @@ function planWithoutStack(
   return restore ? { kind: 'change', changes: [restore], expected: output } : { kind: 'ready', output };
 }
 
-/** By naming the stack in `purge`, the user also agrees to the loss of foreign tables in its database. */
-function reasonsToKeep(
-  { leaving, purge }: Input,
-  { users, foreignTables: tables }: Observation,
-  { stack }: CrawlerStack,
-  { owner }: RemovalSituation,
-): string[] {
-  const owned = ownership(stack.tags, owner);
-  if (owned === 'other-deployment') return ['it belongs to another deployment'];
-  const reasons = reasonsToStay(leaving, users);
-  if (reasons.length > 0) return reasons;
-  if (purge) return [];
-  if (owned === 'foreign') return ['adopted: kept unless purge names crawler-stack'];
-  return tables.map((name) => `its database holds ${name}, which does not belong to the report`);
-}
-
 function planDeletion(
-  { place: { stackName } }: Input,
+  { place }: Input,
   { isCrawling, notifications }: Observation,
-  { stack, failure = '' }: CrawlerStack,
+  found: CrawlerStack,
   { notes, run, changes }: RemovalSituation,
 ): RemovalPlan {
+  const { stack } = found;
   const remove: Change = { action: 'delete-crawler-stack', resource: stack.id };
   const expected = removalOf(changes, [], [remove]);
-  const overdue = 'crawler-stack-not-removed';
-  if (isInProgress(stack)) {
-    const reason = `CloudFormation to delete stack ${stackName}`;
-    return waitFor({ reason, seconds: 15, deadlineSeconds: 3600, expectedSeconds: 60, overdue }, expected);
-  }
-  if (isCrawling) {
-    const reason = 'the crawler to finish its crawl';
-    return waitFor({ reason, seconds: 30, deadlineSeconds: 4 * 3600, expectedSeconds: 300, overdue }, expected);
-  }
-  const isFinal = stack.status === 'DELETE_FAILED' && !failure.includes('CrawlerRunningException');
-  if (isFinal && notes.deletingIn === run.attempt)
-    return { kind: 'refuse', code: overdue, detail: `stack ${stackName}: ${failure}` };
+  const wait = deletionWait(place, stack, isCrawling);
+  if (wait) return waitFor(wait, expected);
+  const problem = notes.deletingIn === run.attempt ? deletionProblem(place, found) : undefined;
+  if (problem) return { kind: 'refuse', ...problem };
   const saved = kindOf(stack) === 'native' ? {} : snapshot(notifications, notes.saved);
   return { kind: 'change', changes: [remove], expected, notes: { deletingIn: run.attempt, ...saved } };
 }

@@ -39,7 +39,7 @@ const keptTakenOver = 'adopted: kept unless purge names payer-role';
 
 export const removePayerRole = defineStep({
   name: 'remove-payer-role',
-  summary: 'Has the payer role let this target’s pods in no more, and deletes it with the payer’s last target',
+  summary: 'Stops the payer role from trusting this target’s pods, and deletes it with the payer’s last target',
   permissions: {
     table: ['Query', 'UpdateItem'],
     payer: [payerRolePermissions.readPolicies, payerRolePermissions.remove],

@@ -110,7 +110,7 @@ export const removePodRole = defineStep({
 
   plan(input, seen, { changes: made }): Plan<PodChange, Outputs['remove-pod-role']> {
     const isHidden = seen.serviceAccount === 'hidden' && input.clusterExists;
-    const warning = `we have no rights in namespace ${input.namespace} any more: if service account ${input.serviceAccount} still carries the annotation ${roleAnnotation}, its owner removes it`;
+    const warning = `we no longer have rights in namespace ${input.namespace}: if service account ${input.serviceAccount} still has the annotation ${roleAnnotation}, its owner has to remove it`;
     return removalPlan(made, decidePodRoles(input, seen, made), isHidden ? [warning] : []);
   },
 

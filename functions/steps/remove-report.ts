@@ -8,7 +8,8 @@ import {
   type RemovableBucket,
   removeFromBucket,
 } from '../../shared/billing/cur-bucket.ts';
-import { type Decision, EmptyingNotes, nextErasure } from '../../shared/billing/managed-bucket.ts';
+import { EmptyingNotes, nextErasure } from '../../shared/billing/managed-bucket.ts';
+import { combined, type Decision, keepAll } from '../../shared/billing/removal-decision.ts';
 import {
   deleteReport,
   listReports,
@@ -137,42 +138,27 @@ function decide(input: Input, seen: Observation): Decision<Change> {
     ...reasonsToStay(input.leaving, seen.users),
     ...(seen.bucket?.ownership === 'other-deployment' ? ['it belongs to another deployment'] : []),
   ];
-  const decisions = reasons.length > 0 ? [keepAll(input, report, seen, reasons)] : decisionsOn(input, report, seen);
-  return {
-    changes: decisions.flatMap(({ changes }) => changes),
-    kept: decisions.flatMap(({ kept }) => kept),
-  };
-}
-
-function keepAll(
-  { leaving }: Input,
-  report: Place,
-  { definition, bucket }: Observation,
-  reasons: string[],
-): Decision<Change> {
-  const resources = [
-    ...(definition ? [reportArn(leaving.payerAccountId, report.reportName)] : []),
-    ...(bucket?.holdsData ? [dataArn(report)] : []),
-  ];
-  return { changes: [], kept: resources.flatMap((resource) => reasons.map((why) => ({ resource, why }))) };
-}
-
-function decisionsOn(input: Input, report: Place, seen: Observation): Decision<Change>[] {
-  const { purgeReport, purgeData } = input;
   const { definition, neighbours, bucket } = seen;
+  if (reasons.length > 0) {
+    const arn = reportArn(input.leaving.payerAccountId, report.reportName);
+    return keepAll([...(definition ? [arn] : []), ...(bucket?.holdsData ? [dataArn(report)] : [])], reasons);
+  }
+  const { purgeReport, purgeData } = input;
   const isDelivering = definition !== undefined && !purgeReport;
-  return [
-    ...(definition ? [decideOnDefinition(input, report)] : []),
-    ...(bucket ? [decideOnData(report, bucket, purgeData)] : []),
-    ...(bucket ? [decideOnBucket(report.bucket, bucket, { neighbours, isDelivering, purgeData })] : []),
-  ];
+  return combined<Change>([
+    definition && decideOnDefinition(input, report),
+    bucket && decideOnData(report, bucket, purgeData),
+    bucket && decideOnBucket(report.bucket, bucket, { neighbours, isDelivering, purgeData }),
+  ]);
 }
 
 function decideOnDefinition({ leaving, purgeReport }: Input, { reportName }: Place): Decision<Change> {
   const resource = reportArn(leaving.payerAccountId, reportName);
   if (purgeReport) return { changes: [{ action: 'delete-report', resource }], kept: [] };
-  const why = 'kept unless purge names report: AWS continues to deliver it, and the storage costs money';
-  return { changes: [], kept: [{ resource, why }] };
+  return keepAll(
+    [resource],
+    ['kept unless purge names report: AWS continues to deliver it, and the storage costs money'],
+  );
 }
 
 /** The last change: until then the table shows which target's offboarding removes the payer's resources. */

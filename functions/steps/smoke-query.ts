@@ -14,7 +14,7 @@ import { workgroupPlace } from '../../shared/billing/athena-workgroup.ts';
 import { rules } from '../../shared/cluster/provisioner-role.ts';
 import { isAwsError, UserError } from '../../shared/errors/errors.ts';
 import { columnsQuery, costsQuery, dayToQuery } from '../../shared/kubecost/cost-query.ts';
-import { explained } from '../../shared/kubecost/query-symptoms.ts';
+import { explained, isDenial } from '../../shared/kubecost/query-symptoms.ts';
 import { outputOf } from '../../shared/model/run.ts';
 import type { Outputs, Partition } from '../../shared/model/step-outputs.ts';
 import { defineStep, type Plan, type StepChange } from '../../shared/step/contract.ts';
@@ -117,12 +117,8 @@ export const smokeQuery = defineStep<'smoke-query', Input, Observation, Change, 
     const { tries: before = 0, columnsId, deniedSince } = cx.notes;
     const isRestart = change.action === 'start-columns-query' && columnsId !== undefined;
     const tries = isRestart ? before + 1 : before;
-    const notes: Notes = {
-      askedAt: cx.now,
-      tries,
-      denial: '',
-      ...(isRestart && { deniedSince: deniedSince ?? cx.now }),
-    };
+    const since = isRestart ? { deniedSince: deniedSince ?? cx.now } : {};
+    const notes: Notes = { askedAt: cx.now, tries, denial: '', ...since };
     try {
       const { athena, level } = await openQuerySession(cx, input.data);
       const hash = createHash('sha256').update(`${tries} ${change.sql}`).digest('hex');
@@ -197,13 +193,6 @@ async function provenRows(athena: AthenaClient, id: string): Promise<Record<stri
     if (!isAwsError(error, 'InvalidRequestException')) throw error;
     throw new UserError('query-failed', explained(error.message), { cause: error });
   }
-}
-
-function isDenial(text: string): boolean {
-  if (text.includes('Lake Formation')) return false;
-  return /access ?denied|not authorized|permission denied|do not seem to have access|unable to verify\/create/i.test(
-    text,
-  );
 }
 
 export const handler = stepHandler(smokeQuery);

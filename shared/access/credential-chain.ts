@@ -15,21 +15,21 @@ import type { Permission, StepContext } from '../step/contract.ts';
 
 type Denial = 'web-identity-denied' | 'payer-role-denied' | 'tag-session-missing';
 
-/** `closed`: the way cannot be walked from outside a pod, and why; that says nothing about the pod's own way. */
+/** `closed`: why the chain cannot be walked from outside a pod, which says nothing about the pod itself. */
 export type PodChain =
   { credentials: AwsCredentialIdentity } | { refused: Denial; detail: string } | { closed: string };
 
-/** What EKS Pod Identity's first hop takes; IRSA's takes no right at all. */
+/** For the first hop of EKS Pod Identity; IRSA's needs no permission. */
 export const podChainPermission: Permission = {
   actions: ['eks-auth:AssumeRoleForPodIdentity'],
   resources: ['arn:${AWS::Partition}:eks:*:${AWS::AccountId}:cluster/${Cluster}'],
 };
 
-/** The least that a TokenRequest gives. */
+/** The shortest lifetime that a TokenRequest accepts. */
 const tokenSeconds = 600;
 
-/** Why EKS Auth gives us nothing: it refuses us, the pod has just gone, or the hub's network does not lead there. */
-const closedDoors = [
+/** Errors by which EKS Auth gives no credentials: it refuses us, the pod has just gone, or the hub's network does not reach it. */
+const unavailableCodes = [
   'AccessDeniedException',
   'InvalidParameterException',
   'InvalidRequestException',
@@ -41,7 +41,7 @@ const closedDoors = [
   'Unreachable',
 ];
 
-/** Walks the way of the pod's credentials, as Kubecost does without an external id. Token and sessions live in memory only. */
+/** Assumes the roles that the pod assumes, without an external id as Kubecost does. Token and sessions stay in memory. */
 export async function walkPodChain(cx: StepContext): Promise<PodChain> {
   const { podRoleArn } = podRoleOf(cx.run);
   const { payerRoleArn } = outputOf(cx.run, 'payer-role');
@@ -60,7 +60,7 @@ export async function walkPodChain(cx: StepContext): Promise<PodChain> {
   return { credentials: toIdentity(payerSession.Credentials) };
 }
 
-/** Whom STS sees at the chain's end. @throws TerminalError if that is not in the payer account */
+/** The identity that STS sees at the chain's end. @throws TerminalError if that is not in the payer account */
 export async function identityAtEnd(cx: StepContext, credentials: AwsCredentialIdentity): Promise<string> {
   const { cluster, payerAccountId } = cx.run.request;
   const asPayer = newClient(STSClient, cluster.region, () => Promise.resolve(credentials));
@@ -70,7 +70,7 @@ export async function identityAtEnd(cx: StepContext, credentials: AwsCredentialI
   return Arn;
 }
 
-/** IRSA: a token of the service account, whoever asked for it. */
+/** IRSA: any token of the service account will do. */
 async function byWebIdentity(cx: StepContext): Promise<PodChain> {
   const { podRoleArn } = podRoleOf(cx.run);
   const token = await serviceAccountToken(cx, 'sts.amazonaws.com');
@@ -95,13 +95,13 @@ async function byWebIdentity(cx: StepContext): Promise<PodChain> {
 }
 
 /**
- * EKS Pod Identity: a token bound to a pod that runs, as the agent of its node would send it. The service is meant for that agent
- * only (EKS API reference): where it refuses us, nothing is said about the pod.
+ * EKS Pod Identity: a token bound to a running pod, as the agent of its node sends it. The service is meant for that agent only (EKS API
+ * reference): if it refuses us, that says nothing about the pod.
  */
 async function byPodIdentity(cx: StepContext): Promise<PodChain> {
   const pod = await runningPod(cx);
   if (!pod) return { closed: 'no pod of the service account runs' };
-  const session = await unlessDenied(closedDoors, async () => {
+  const session = await unlessDenied(unavailableCodes, async () => {
     const token = await serviceAccountToken(cx, 'pods.eks.amazonaws.com', pod);
     return {
       credentials: await assumeRoleForPodIdentity(cx.run.request.cluster, token, await cx.cluster.credentials()),
@@ -121,7 +121,7 @@ async function runningPod(cx: StepContext): Promise<Pod | undefined> {
   );
 }
 
-/** @param pod what the token is bound to, where it is */
+/** @param pod to bind the token to; default: bound to no object */
 async function serviceAccountToken(cx: StepContext, audience: string, pod?: Pod): Promise<string> {
   const { serviceAccount } = podRoleOf(cx.run);
   const { namespace } = cx.run.request.kubecost;

@@ -30,12 +30,12 @@ export type Shards<Document = PolicyDocument> = ReadonlyMap<number, Document>;
 
 export interface Packed {
   shards: Shards<PolicyDocument | undefined>;
-  /** Payer roles there was no room for. */
+  /** Payer roles that did not fit. */
   left: string[];
 }
 
 export interface Packing {
-  /** The first of them are the first to get room. */
+  /** In order of priority. */
   wanted: readonly string[];
   removed: readonly string[];
   /** Shards the role may have. */
@@ -52,7 +52,7 @@ export function holdsOnlyGrant(document: PolicyDocument): boolean {
   return withoutRoles(document) === undefined;
 }
 
-/** A role as one more item of a list, the comma counted. */
+/** Characters of one more role in a list, its comma included. */
 const charactersOf = (roleArn: string) => JSON.stringify(roleArn).length + 1;
 
 function withRoles(document: PolicyDocument | undefined, roles: readonly string[]): PolicyDocument {
@@ -66,8 +66,8 @@ function withoutRoles(document: PolicyDocument): PolicyDocument | undefined {
 }
 
 /**
- * Leaves every role in the shard it is in, takes out the removed ones, and puts a new one into the first shard with room for it: so a
- * new payer changes one policy, however many there are.
+ * Leaves every role in its shard, takes out the removed ones, and puts a new role into the first shard with room for it: a new payer
+ * changes one policy, however many there are.
  */
 export function packShards(there: Shards, { wanted, removed, most }: Packing): Packed {
   const gone = new Set(removed);
@@ -103,7 +103,7 @@ function roomBeside(document: PolicyDocument | undefined, roles: readonly string
 
 const emptyShardRoom = roomBeside(undefined, []);
 
-/** The lowest number that has room, or that nobody has used yet. */
+/** The lowest number that has room or is not used yet. */
 function firstWithRoom(room: ReadonlyMap<number, number>, characters: number, most: number): number | undefined {
   for (let shard = 1; shard <= maxAttachedPolicies; shard++) {
     const left = room.get(shard) ?? (room.size < most ? emptyShardRoom : 0);
@@ -112,6 +112,6 @@ function firstWithRoom(room: ReadonlyMap<number, number>, characters: number, mo
   return undefined;
 }
 
-/** Payers that one target's shards can hold, whose roles have our name and no path: 1,130. */
+/** Payers that fit into one target's shards, if their roles have our name and no path: 1,130. */
 export const maxPayersPerTarget =
   maxAttachedPolicies * Math.floor(emptyShardRoom / charactersOf(roleArnOf('0'.repeat(12), payerRoleName)));

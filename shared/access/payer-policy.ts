@@ -2,7 +2,7 @@ import { listOf, mergeStatements, type PolicyDocument, policyOf, type Statement 
 import { dataPath } from '../billing/report-location.ts';
 import { outputOf, type RunRecord } from '../model/run.ts';
 
-/** Names that the payer role's rights are cut down to. */
+/** The names that limit the payer role's permissions. */
 export interface PayerData {
   accountId: string;
   region: string;
@@ -109,7 +109,7 @@ function keyStatement(Sid: string, Action: string[], keyArn: string | null): Sta
   return keyArn ? [{ Sid, Effect: 'Allow', Action, Resource: keyArn }] : [];
 }
 
-/** Names and tags of the organisation's accounts, which Kubecost shows; these actions know no resource. */
+/** Names and tags of the organisation's accounts, which Kubecost shows; IAM supports no resources for these actions. */
 export const tagsPolicy = policyOf({
   Sid: 'KubecostListTags',
   Effect: 'Allow',
@@ -118,8 +118,8 @@ export const tagsPolicy = policyOf({
 });
 
 /**
- * The union with what is there: another cluster of this payer may query another table or workgroup through the same role, so
- * resources are only added to our statements, and other people's statements stay.
+ * The union with the existing policy: another cluster of this payer may query another table or workgroup through the same role, so
+ * resources are only added to our statements, and other statements stay.
  */
 export function unionWith(existing: PolicyDocument | undefined, wanted: PolicyDocument): PolicyDocument {
   const before = new Map(existing?.Statement.map((statement) => [statement.Sid, statement]));
@@ -130,7 +130,7 @@ export function unionWith(existing: PolicyDocument | undefined, wanted: PolicyDo
   return mergeStatements(existing, statements);
 }
 
-/** What is left of a policy without our statements; undefined if that is nothing. */
+/** The policy without our statements; undefined if no other statement remains. */
 export function withoutOurs(policy: PolicyDocument): PolicyDocument | undefined {
   const others = policy.Statement.filter(({ Sid = '' }) => !ourSids.has(Sid));
   return others.length > 0 ? { ...policy, Statement: others } : undefined;

@@ -46,7 +46,15 @@ export async function applyPodChange(
     case 'detach-policy':
       await applyPolicyChange(cx.cluster, change, cx.owner);
       break;
-    default:
+    case 'create-role':
+    case 'update-trust':
+    case 'tag-role':
+    case 'put-role-policy':
+    case 'remove-role-policy':
+    case 'detach-role-policy':
+    case 'release-role':
+    case 'untag-role':
+    case 'delete-role':
       await applyRoleChange(cx.cluster, change, cx.owner);
   }
   return 'changed';

@@ -20,7 +20,7 @@ export interface PodTrust {
 }
 
 /** Several service accounts may share a role: the Sid ends in the hash of the default role's name. */
-export function podSid({ clusterArn, namespace, serviceAccount }: PodIdentity): string {
+function podSid({ clusterArn, namespace, serviceAccount }: PodIdentity): string {
   return `KubecostPod${podRoleName(clusterArn, namespace, serviceAccount).slice(-8)}`;
 }
 

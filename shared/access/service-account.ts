@@ -76,7 +76,7 @@ export function serviceAccountChanges(
 ): ServiceAccountChange[] {
   const resource = serviceAccountOf(pod);
   if (serviceAccount === 'hidden')
-    return [{ action: 'create-service-account', resource, roleArn, note: 'or annotated, if it is there' }];
+    return [{ action: 'create-service-account', resource, roleArn, note: 'or annotated, if it exists' }];
   if (!serviceAccount) return [{ action: 'create-service-account', resource, roleArn }];
   return annotationOf(serviceAccount) ? [] : [{ action: 'annotate-service-account', resource, roleArn }];
 }

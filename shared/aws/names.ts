@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-/** First 8 hex digits of SHA-256 over the parts, joined by a character none of them can hold. */
+/** First 8 hex digits of SHA-256 over the parts, joined by a character that none of them may contain. */
 function shortHash(...parts: string[]): string {
   return createHash('sha256').update(parts.join('\n')).digest('hex').slice(0, 8);
 }

@@ -19,7 +19,7 @@ export function policyOf(...statements: Statement[]): PolicyDocument {
   return { Version: '2012-10-17', Statement: statements };
 }
 
-/** IAM answers URL-encoded JSON, S3 plain JSON; a document with one statement may hold it bare. Without a version it is of 2008. */
+/** IAM returns URL-encoded JSON, S3 plain JSON; a single statement may stand without a list. The version defaults to that of 2008. */
 export function decodePolicy(text: string): PolicyDocument {
   const parsed = JSON.parse(text.startsWith('%') ? decodeURIComponent(text) : text) as {
     Version?: string;
@@ -34,14 +34,14 @@ export function policyCharacters(document: PolicyDocument): number {
   return JSON.stringify(document).length;
 }
 
-/** True if both say the same: order, repeats, one-item lists and the spelling of a principal do not matter. */
+/** True if both mean the same: order, repeats, one-item lists and the spelling of a principal do not matter. */
 export function samePolicy(a: PolicyDocument, b: PolicyDocument): boolean {
   return JSON.stringify(canonicalDocument(a)) === JSON.stringify(canonicalDocument(b));
 }
 
 /**
- * Replaces the statements that carry our Sids, adds the missing ones, and leaves everybody else's where they are. The version stays:
- * another one would give `${...}` in their statements another meaning.
+ * Replaces the statements with our Sids, adds the missing ones, and leaves all others in their place. The version stays, because another
+ * version would change the meaning of `${...}` in the others.
  */
 export function mergeStatements(existing: PolicyDocument | undefined, ours: readonly Statement[]): PolicyDocument {
   const kept = existing?.Statement ?? [];
@@ -72,7 +72,7 @@ function canonicalStatement(statement: Statement): string {
   return JSON.stringify(canonical(Object.fromEntries(principals)));
 }
 
-/** AWS shows an account as its root user, and everybody as `{"AWS": "*"}`. */
+/** AWS returns an account as its root user, and `*` as `{"AWS": "*"}`. */
 function canonicalPrincipal(principal: unknown): unknown {
   if (principal === '*') return { AWS: '*' };
   const { AWS: accounts, ...others } = principal as Record<string, string | string[]>;

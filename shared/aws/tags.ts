@@ -4,12 +4,12 @@ export function ownerTags({ deploymentId, runId }: Owner): Record<string, string
   return { 'managed-by': managedBy, 'deployment-id': deploymentId, 'run-id': runId };
 }
 
-/** For permissions to change and delete, where the service knows its resources' tags: only what this deployment made. */
+/** A condition for permissions to change and delete, if the service supports resource tags: only what this deployment made. */
 export const taggedOurs = {
   StringEquals: { 'aws:ResourceTag/managed-by': managedBy, 'aws:ResourceTag/deployment-id': '${DeploymentId}' },
 };
 
-/** Beside our three on what somebody else made and a run completed in place: offboarding lets go of it and does not delete it. */
+/** A fourth tag on what somebody else made and a run completed in place: an offboarding gives it back and does not delete it. */
 export const takenOverTags = { 'taken-over': 'true' };
 
 export function isTakenOver(tags: Record<string, string>): boolean {

@@ -1,18 +1,18 @@
 import { listOf, type PolicyDocument, type Statement } from './policy-document.ts';
 
-/** One question to a trust policy: may this principal, with these condition keys, do this? */
+/** A request that a trust policy allows or not. */
 export interface Assumption {
   principal: { AWS: string } | { Service: string } | { Federated: string };
   action: string;
   context?: Record<string, string>;
 }
 
-/** Reads a trust policy as STS would, as far as the document alone tells: an allow without a deny. */
+/** Evaluates a trust policy as STS does, from the document alone: an allow and no deny. */
 export function trusts(trust: PolicyDocument, assumption: Assumption): boolean {
   return decides(trust, (statement) => namesPrincipal(statement, assumption), assumption);
 }
 
-/** The same question to the caller's own policy. */
+/** The same for a policy of the caller. */
 export function permits(policy: PolicyDocument, action: string, resource: string): boolean {
   return decides(policy, (statement) => listOf(statement.Resource).some((pattern) => like(pattern, resource)), {
     action,
@@ -54,7 +54,7 @@ const operators: Record<string, (wanted: string, actual: string) => boolean> = {
   ArnLike: like,
 };
 
-/** A condition on a key that is not known here does not hold. */
+/** A condition on an unknown key does not hold. */
 function holds(condition: NonNullable<Statement['Condition']>, context: Record<string, string>): boolean {
   const known = new Map(Object.entries(context).map(([key, value]) => [key.toLowerCase(), value]));
   return Object.entries(condition).every(([operator, keys]) =>

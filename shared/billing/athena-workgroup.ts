@@ -13,7 +13,7 @@ import { absentIf, isAwsError } from '../errors/errors.ts';
 import type { Owner, Ownership } from '../model/ownership.ts';
 import type { Permission, StepChange } from '../step/contract.ts';
 import type { Problem } from '../step/problem-list.ts';
-import type { Decision } from './managed-bucket.ts';
+import type { Decision } from './removal-decision.ts';
 
 const workgroups = 'arn:${AWS::Partition}:athena:*:${AWS::AccountId}:workgroup/${AthenaWorkgroup}';
 

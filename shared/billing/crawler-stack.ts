@@ -33,6 +33,7 @@ export function usualNames(reportName: string): CrawlerNames {
   return { crawlerName: crawlerName(reportName), athenaDatabase: crawlerDatabase(reportName) };
 }
 
+/** A stack that exists. */
 export interface CrawlerStack {
   stack: Stack;
   names: CrawlerNames;
@@ -60,6 +61,17 @@ export async function findCrawlerStack(
     },
     failure,
   };
+}
+
+/** Messages that say that Lambda refuses the functions of AWS's template in this account. */
+export function isTemplateFailure(failure: string): boolean {
+  return /runtime parameter of \S+ is no longer supported|decreases account's Unreserved/.test(failure);
+}
+
+/** A failure that only the payer account's owner can repair. */
+export function stackFailure({ stackName }: CrawlerStackPlace, failure: string): Problem {
+  const code = failure.includes('Lake Formation') ? 'lake-formation-locked' : 'crawler-stack-failed';
+  return { code, detail: `stack ${stackName}: ${failure}` };
 }
 
 export function kindOf({ tags }: Stack): CrawlerKind {
@@ -110,6 +122,42 @@ export async function createCrawlerStack(
   }
 }
 
+/**
+ * Why a removal has to keep the stack; empty if it may delete it.
+ * @param purge true if the request names the stack, and so accepts the loss of foreign tables in its database
+ * @param shared why other targets still need the stack
+ */
+export function reasonsToKeepStack(
+  { tags }: Stack,
+  { owner, purge, shared, foreignTables }: { owner: Owner; purge: boolean; shared: string[]; foreignTables: string[] },
+): string[] {
+  const owned = ownership(tags, owner);
+  if (owned === 'other-deployment') return ['it belongs to another deployment'];
+  if (shared.length > 0 || purge) return shared;
+  if (owned === 'foreign') return ['adopted: kept unless purge names crawler-stack'];
+  return foreignTables.map((name) => `its database holds ${name}, which does not belong to the report`);
+}
+
+const overdue = 'crawler-stack-not-removed';
+
+/** What has to end before the stack can be deleted, or is deleted. Glue does not delete a crawler during a crawl. */
+export function deletionWait({ stackName }: CrawlerStackPlace, stack: Stack, isCrawling: boolean): Wait | undefined {
+  if (isInProgress(stack)) {
+    const reason = `CloudFormation to delete stack ${stackName}`;
+    return { reason, seconds: 15, deadlineSeconds: 3600, expectedSeconds: 60, overdue };
+  }
+  if (!isCrawling) return undefined;
+  const reason = 'the crawler to finish its crawl';
+  return { reason, seconds: 30, deadlineSeconds: 4 * 3600, expectedSeconds: 300, overdue };
+}
+
+/** Why CloudFormation cannot delete the stack; a crawl that has begun meanwhile is no reason. */
+export function deletionProblem({ stackName }: CrawlerStackPlace, found: CrawlerStack): Problem | undefined {
+  const { stack, failure = '' } = found;
+  if (stack.status !== 'DELETE_FAILED' || failure.includes('CrawlerRunningException')) return undefined;
+  return { code: overdue, detail: `stack ${stackName}: ${failure}` };
+}
+
 /** @throws UserError crawler-stack-not-removed if somebody has protected the stack from deletion */
 export async function deleteCrawlerStack(
   payer: TargetAccount,
@@ -119,6 +167,6 @@ export async function deleteCrawlerStack(
     await payer.client(CloudFormationClient, region).send(new DeleteStackCommand({ StackName: stackName }));
   } catch (error) {
     if (!isAwsError(error, 'ValidationError') || !error.message.includes('TerminationProtection')) throw error;
-    throw new UserError('crawler-stack-not-removed', error.message, { cause: error });
+    throw new UserError(overdue, error.message, { cause: error });
   }
 }

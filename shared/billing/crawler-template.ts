@@ -16,9 +16,9 @@ const shortTags: ScalarTag[] = [
 ];
 
 /**
- * Reads the template AWS leaves beside the report as hostile input: whoever can write to the bucket could have changed it, and
- * it is deployed with our rights. Everything must be as AWS writes it, but for the code of the two functions, whose roles let
- * them do nothing but start a crawler and set this bucket's notification.
+ * Reads the template that AWS writes beside the report as hostile input: everybody who can write to the bucket could have changed
+ * it, and it is deployed with our rights. Everything must be as AWS writes it. The code of the two functions may differ, because
+ * their roles only allow to start a crawler and to set this bucket's notification.
  */
 export function inspectCrawlerTemplate(body: string, report: ReportPlace): Inspection {
   if (Buffer.byteLength(body) > maxBytes) return { trusted: false, reason: `it is larger than ${maxBytes} bytes` };
@@ -50,8 +50,8 @@ export function inspectCrawlerTemplate(body: string, report: ReportPlace): Inspe
 }
 
 /**
- * Runtimes Lambda refuses to create functions on. The list is behind by nature: a refusal that CloudFormation reports is
- * recognised by its words as well (crawler-stack).
+ * True if Lambda creates no functions on the runtime. The list may be out of date, so the crawler stack also recognizes
+ * Lambda's refusal by its message.
  */
 export function isRetiredRuntime(runtime: string): boolean {
   return /^nodejs(4\.3|6\.10|8\.10|1[02468]\.x)?$|^python(2\.7|3\.[6-8])$/.test(runtime);
@@ -61,7 +61,7 @@ const manyOf = <Item extends z.ZodType>(item: Item) => z.union([item, z.array(it
 const ref = (name: string) => z.strictObject({ Ref: z.literal(name) });
 const arnOfResource = (id: string) => z.strictObject({ 'Fn::GetAtt': z.tuple([z.literal(id), z.literal('Arn')]) });
 
-/** An ARN as AWS's templates spell it: since 2022 with the partition, before as plain text. */
+/** An ARN in AWS's spellings: since 2022 with the partition, before as plain text. */
 const arn = (rest: string) =>
   z.union([
     z.literal(`arn:aws:${rest}`),
@@ -118,7 +118,7 @@ const lambdaFunction = (roleId: string) =>
     }),
   );
 
-/** The eleven resources, for this report and no other. */
+/** The eleven resources of AWS's template for this report. */
 function templateOf(report: ReportPlace) {
   const { bucket, reportName } = report;
   const data = dataPath(report);

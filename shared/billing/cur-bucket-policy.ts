@@ -5,9 +5,9 @@ const service = 'billingreports.amazonaws.com';
 export const billingSids = ['KubecostBillingReportsRead', 'KubecostBillingReportsWrite'] as const;
 
 /**
- * What AWS asks for to deliver a report. It sends the literal `definition/*` as source ARN, so a policy that names one report
- * may never match; StringLike matches the literal and a concrete ARN. The grant must cover the whole bucket: AWS verifies it by
- * writing an object at the root. Source: CUR User Guide, "Setting up an Amazon S3 bucket".
+ * The permissions that AWS needs to deliver a report. AWS sends the literal `definition/*` as source ARN, so a policy that names
+ * one report may never match; StringLike matches the literal and a concrete ARN. The permissions must cover the whole bucket,
+ * because AWS verifies them with an object at the root. Source: CUR User Guide, "Setting up an Amazon S3 bucket".
  */
 export function billingStatements(bucket: string, accountId: string): Statement[] {
   const Condition = {
@@ -37,7 +37,7 @@ export function billingStatements(bucket: string, accountId: string): Statement[
   ];
 }
 
-/** Actions AWS needs to deliver and the policy does not give it; conditions other than AWS's own two count as not given. */
+/** Actions that AWS needs and the policy does not allow. A statement with a condition other than AWS's own two does not count. */
 export function missingBillingRights(policy: PolicyDocument | undefined, bucket: string, accountId: string): string[] {
   const needed = [
     ['s3:GetBucketPolicy', `arn:aws:s3:::${bucket}`],

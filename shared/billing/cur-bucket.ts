@@ -6,7 +6,8 @@ import type { TargetAccount } from '../aws/target-account.ts';
 import type { Owner, Ownership } from '../model/ownership.ts';
 import type { Permission, StepChange } from '../step/contract.ts';
 import { billingSids, billingStatements, missingBillingRights } from './cur-bucket-policy.ts';
-import { bucketArn, type BucketObservation, type Decision, type WantedBucket } from './managed-bucket.ts';
+import { bucketArn, type BucketObservation, type WantedBucket } from './managed-bucket.ts';
+import { type Decision, keepAll } from './removal-decision.ts';
 import { dataPath, type ReportPlace, reportRoot } from './report-location.ts';
 
 type Place = ReportPlace & { region: string };
@@ -159,10 +160,7 @@ export function decideOnData(
   const resource = dataArn(report);
   if (!holdsData) return { changes: [], kept: [] };
   if (purge) return { changes: [{ action: 'delete-objects', resource }], kept: [] };
-  return {
-    changes: [],
-    kept: [{ resource, why: 'kept unless purge names data: its storage continues to cost money' }],
-  };
+  return keepAll([resource], ['kept unless purge names data: its storage continues to cost money']);
 }
 
 /** What other reports and the request say about the bucket. */
@@ -178,7 +176,7 @@ interface BucketUse {
 export function decideOnBucket(name: string, seen: RemovableBucket, use: BucketUse): Decision<BucketRemoval> {
   const resource = bucketArn(name);
   const reason = reasonToLeave(seen, use);
-  if (reason !== undefined) return { changes: [], kept: [{ resource, why: reason }] };
+  if (reason !== undefined) return keepAll([resource], [reason]);
   if (use.purgeData && !seen.takenOver && !seen.holdsMore) {
     const test: BucketRemoval = { action: 'delete-test-object', resource: `${resource}/${testObject}` };
     return { changes: [...(seen.holdsTestObject ? [test] : []), { action: 'delete-bucket', resource }], kept: [] };

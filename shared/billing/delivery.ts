@@ -6,14 +6,14 @@ import type { Partition } from '../model/step-outputs.ts';
 import { manifestKey, monthNumber, type ReportPlace, reportRoot } from './report-location.ts';
 
 export interface Delivery {
-  /** The CloudFormation template AWS leaves beside the report. */
+  /** The CloudFormation template that AWS writes beside the report. */
   templateKey: string | undefined;
   newest: { partition: Partition; manifestKey: string; deliveredAt: string; missing: string[] } | undefined;
 }
 
 const Manifest = z.object({ reportKeys: z.array(z.string()) });
 
-/** One listing tells everything while nothing is there; a manifest is only read once there is one. */
+/** Lists the report's folder, and reads the newest manifest if there is one. */
 export async function readDelivery(payer: TargetAccount, report: ReportPlace & { region: string }): Promise<Delivery> {
   const s3 = payer.client(S3Client, report.region);
   const named = { Bucket: report.bucket, ExpectedBucketOwner: payer.accountId };
@@ -46,7 +46,7 @@ export async function readDelivery(payer: TargetAccount, report: ReportPlace & {
   };
 }
 
-/** In practice it lies right in the report's folder; the User Guide also shows it in a folder of a month. */
+/** In practice AWS writes it to the report's folder; the User Guide also shows it in a month's folder. */
 function templateAmong(keys: string[], written: Map<string, number>, report: ReportPlace): string | undefined {
   const usual = `${reportRoot(report)}crawler-cfn.yml`;
   if (written.has(usual)) return usual;

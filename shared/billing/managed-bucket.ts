@@ -11,8 +11,7 @@ import {
 } from '../aws/bucket.ts';
 import { mergeStatements, type PolicyDocument, samePolicy, type Statement } from '../aws/policy-document.ts';
 import type { TargetAccount } from '../aws/target-account.ts';
-import type { Owner } from '../model/ownership.ts';
-import type { Removal } from '../model/step-outputs.ts';
+import type { Owner, Ownership } from '../model/ownership.ts';
 import type { StepChange, Wait } from '../step/contract.ts';
 import type { Problem } from '../step/problem-list.ts';
 
@@ -43,12 +42,6 @@ export type BucketChange = StepChange &
     | { action: 'put-retention' | 'put-expiry'; rules: LifecycleRule[] }
   );
 
-/** What a removal changes, and what it keeps with the reason. */
-export interface Decision<C extends StepChange> {
-  changes: C[];
-  kept: Removal['kept'];
-}
-
 export function bucketArn(name: string): string {
   return `arn:aws:s3:::${name}`;
 }
@@ -72,6 +65,18 @@ export function locationProblem(
   if (location === 'taken') return { code: 'bucket-name-taken', detail: `bucket ${name} belongs to another account` };
   if (location && location.region !== region)
     return { code: 'bucket-in-other-region', detail: `bucket ${name} is in ${location.region}, not in ${region}` };
+  return undefined;
+}
+
+/** Why a run may not use an existing bucket. @param mayBeForeign true if the request allows to use a bucket of others */
+export function bucketOwnerProblem(
+  { name }: Pick<WantedBucket, 'name'>,
+  owned: Ownership,
+  mayBeForeign: boolean,
+): Problem | undefined {
+  if (owned === 'other-deployment') return { code: 'owned-by-another-deployment', detail: `bucket ${name}` };
+  if (owned === 'foreign' && !mayBeForeign)
+    return { code: 'bucket-not-ours', detail: `bucket ${name} exists without our tags` };
   return undefined;
 }
 

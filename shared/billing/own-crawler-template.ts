@@ -15,8 +15,8 @@ interface NativeCrawler extends ReportPlace {
 }
 
 /**
- * Our own stack where AWS's template cannot be deployed: database, crawler and status table of the same names and settings, so that
- * the result is the same table; a daily schedule in place of two Lambda functions and the bucket's notification.
+ * Our own template, used if AWS's cannot be deployed. Database, crawler and status table have the same names and settings, so that
+ * the table is the same. A daily schedule replaces the two Lambda functions and the bucket's notification.
  */
 export function nativeCrawlerTemplate(report: NativeCrawler): string {
   const { reportName, bucket } = report;
@@ -82,7 +82,7 @@ export function nativeCrawlerTemplate(report: NativeCrawler): string {
   return `${JSON.stringify(template, null, 2)}\n`;
 }
 
-/** What a crawler does: read the report's files, keep one database's tables and partitions, write its log. */
+/** A crawler reads the report's files, writes tables and partitions of one database, and writes its log. */
 function crawlerPolicy(report: NativeCrawler) {
   const { accountId, region, reportName, bucket, kmsKeyArn } = report;
   const glue = `arn:aws:glue:${region}:${accountId}`;

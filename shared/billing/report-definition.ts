@@ -3,8 +3,8 @@ import {
   DeleteReportDefinitionCommand,
   DescribeReportDefinitionsCommand,
   PutReportDefinitionCommand,
-  type PutReportDefinitionCommandInput,
 } from '@aws-sdk/client-cost-and-usage-report-service';
+import * as z from 'zod';
 import type { ClientConfig } from '../aws/clients.ts';
 import { ownerTags, toTagList } from '../aws/tags.ts';
 import type { TargetAccount } from '../aws/target-account.ts';
@@ -79,26 +79,45 @@ export async function listReports(payer: TargetAccount): Promise<Report[]> {
   return reports;
 }
 
-function toReport(definition: object): Report {
-  const text: Record<string, string | undefined> = { ...definition };
-  const { AdditionalSchemaElements, AdditionalArtifacts, ReportStatus } = definition as {
-    AdditionalSchemaElements?: string[];
-    AdditionalArtifacts?: string[];
-    ReportStatus?: { lastDelivery?: string; lastStatus?: string };
-  };
+/** The API leaves out what a report does not have. */
+const text = z
+  .string()
+  .nullish()
+  .transform((value) => value ?? '');
+const list = z
+  .array(z.string())
+  .nullish()
+  .transform((value) => value ?? []);
+const ReportDefinition = z.object({
+  ReportName: text,
+  S3Bucket: text,
+  S3Prefix: text,
+  S3Region: text,
+  TimeUnit: text,
+  Format: text,
+  Compression: text,
+  AdditionalSchemaElements: list,
+  AdditionalArtifacts: list,
+  ReportVersioning: text,
+  ReportStatus: z.object({ lastDelivery: text, lastStatus: text }).nullish(),
+});
+
+function toReport(answer: object): Report {
+  const definition = ReportDefinition.parse(answer);
+  const { lastDelivery, lastStatus } = definition.ReportStatus ?? {};
   return {
-    reportName: text.ReportName ?? '',
-    bucket: text.S3Bucket ?? '',
-    prefix: text.S3Prefix ?? '',
-    region: text.S3Region ?? '',
-    timeUnit: text.TimeUnit ?? '',
-    format: text.Format ?? '',
-    compression: text.Compression ?? '',
-    schemaElements: AdditionalSchemaElements ?? [],
-    artifacts: AdditionalArtifacts ?? [],
-    versioning: text.ReportVersioning ?? '',
-    ...(ReportStatus?.lastDelivery && { lastDelivery: ReportStatus.lastDelivery }),
-    ...(ReportStatus?.lastStatus && { lastStatus: ReportStatus.lastStatus }),
+    reportName: definition.ReportName,
+    bucket: definition.S3Bucket,
+    prefix: definition.S3Prefix,
+    region: definition.S3Region,
+    timeUnit: definition.TimeUnit,
+    format: definition.Format,
+    compression: definition.Compression,
+    schemaElements: definition.AdditionalSchemaElements,
+    artifacts: definition.AdditionalArtifacts,
+    versioning: definition.ReportVersioning,
+    ...(lastDelivery && { lastDelivery }),
+    ...(lastStatus && { lastStatus }),
   };
 }
 
@@ -140,7 +159,7 @@ async function putReport(
     },
     Tags: toTagList(ownerTags(owner)),
   };
-  await curClient(payer).send(new PutReportDefinitionCommand(input as PutReportDefinitionCommandInput));
+  await curClient(payer).send(new PutReportDefinitionCommand(input));
 }
 
 /** Deletes the definition; the data that AWS delivered stays. */

@@ -1,6 +1,6 @@
 import type { Partition } from '../model/step-outputs.ts';
 
-/** Where a report lies; what AWS writes there has fixed names. */
+/** Where AWS delivers a report. The names under it are fixed. */
 export interface ReportPlace {
   reportName: string;
   bucket: string;
@@ -12,7 +12,7 @@ export function reportRoot({ prefix, reportName }: Pick<ReportPlace, 'prefix' | 
   return `${prefix}/${reportName}/`;
 }
 
-/** Folder of the data, without a trailing slash: AWS's crawler has it that way. */
+/** Folder of the data, without a trailing slash, as AWS's crawler has it. */
 export function dataPath(report: Pick<ReportPlace, 'prefix' | 'reportName'>): string {
   return `${reportRoot(report)}${report.reportName}`;
 }
@@ -36,7 +36,7 @@ export function monthNumber({ year, month }: Partition): number {
 }
 
 /**
- * AWS's rule for the database's name: `_` before each capital, lower case, whatever is no letter or digit becomes one `_`.
+ * AWS's rule for the database's name: `_` before each capital, lower case, one `_` for other characters than letters and digits.
  * Source: CUR User Guide, "Column names"; seen in every published crawler-cfn.yml.
  */
 export function crawlerDatabase(reportName: string): string {

@@ -2,7 +2,7 @@ import { GetDatabasesCommand, GetPartitionCommand, GetTablesCommand, type GlueCl
 import { absentIf } from '../errors/errors.ts';
 import type { Partition } from '../model/step-outputs.ts';
 import type { Permission } from '../step/contract.ts';
-import { dataLocation, type ReportPlace, reportRoot } from './report-location.ts';
+import { crawlerDatabase, dataLocation, type ReportPlace, reportRoot } from './report-location.ts';
 
 /** Glue resources of the payer account, in every region. */
 export const glueArn = 'arn:${AWS::Partition}:glue:*:${AWS::AccountId}';
@@ -75,6 +75,19 @@ export async function tablesOfReport(glue: GlueClient, database: string, report:
   return tables;
 }
 
+/** All tables on the report. Those of an adopted report may lie in any database, if the usual one has none. */
+export async function findReportTables(
+  glue: GlueClient,
+  report: ReportPlace & { adopted: boolean },
+): Promise<ReportTable[]> {
+  const usual = crawlerDatabase(report.reportName);
+  const tables = await tablesOfReport(glue, usual, report);
+  if (tables.length > 0 || !report.adopted) return tables;
+  for (const database of await databaseNames(glue))
+    if (database !== usual) tables.push(...(await tablesOfReport(glue, database, report)));
+  return tables;
+}
+
 /** Tables and views of a database outside the report's folder: neither the crawler's table nor the status table. */
 export async function foreignTables(glue: GlueClient, database: string, report: ReportPlace): Promise<string[]> {
   const home = `s3://${report.bucket}/${reportRoot(report)}`;
@@ -102,7 +115,7 @@ export async function hasPartition(
   return answer?.Partition !== undefined;
 }
 
-export async function databaseNames(glue: GlueClient): Promise<string[]> {
+async function databaseNames(glue: GlueClient): Promise<string[]> {
   const names: string[] = [];
   let token: string | undefined;
   do {

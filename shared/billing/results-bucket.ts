@@ -5,7 +5,8 @@ import type { TargetAccount } from '../aws/target-account.ts';
 import type { Owner, Ownership } from '../model/ownership.ts';
 import type { Permission, StepChange } from '../step/contract.ts';
 import type { Workgroup } from './athena-workgroup.ts';
-import { bucketArn, type Decision, type WantedBucket } from './managed-bucket.ts';
+import { bucketArn, type WantedBucket } from './managed-bucket.ts';
+import { type Decision, keepAll } from './removal-decision.ts';
 
 const bucket = 'arn:${AWS::Partition}:s3:::${AthenaResultsBucket}';
 const objects = `${bucket}/*`;
@@ -87,10 +88,8 @@ export function decideOnResults(
   purge: boolean,
 ): Decision<ResultsRemoval> {
   const resource = bucketArn(name);
-  if (owned === 'other-deployment')
-    return { changes: [], kept: [{ resource, why: 'it belongs to another deployment' }] };
-  if (owned === 'foreign' && !purge)
-    return { changes: [], kept: [{ resource, why: 'adopted: kept unless purge names results-bucket' }] };
+  if (owned === 'other-deployment') return keepAll([resource], ['it belongs to another deployment']);
+  if (owned === 'foreign' && !purge) return keepAll([resource], ['adopted: kept unless purge names results-bucket']);
   const erase: ResultsRemoval = { action: 'delete-objects', resource: `${resource}/*` };
   return { changes: [...(isEmpty ? [] : [erase]), { action: 'delete-bucket', resource }], kept: [] };
 }

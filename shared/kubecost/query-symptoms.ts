@@ -97,6 +97,14 @@ export function symptomOf(text: string): Symptom | undefined {
   return symptoms.find(({ pattern }) => pattern.test(text));
 }
 
+/** True if IAM denied a call of the query; the denial may pass while IAM shows a new policy. Lake Formation's denials last. */
+export function isDenial(text: string): boolean {
+  if (text.includes('Lake Formation')) return false;
+  return /access ?denied|not authorized|permission denied|do not seem to have access|unable to verify\/create/i.test(
+    text,
+  );
+}
+
 /** The text, with its cause in brackets if it is known. */
 export function explained(text: string): string {
   const means = symptomOf(text)?.means;

@@ -100,16 +100,10 @@ function releasedBefore(made: readonly Change[]): Part {
 
 function rolePart(pod: DepartingPod, role: PodRole, decisions: Decisions): Part {
   const decision = decisions.on(role.arn);
-  switch (decision?.kind) {
-    case 'keep':
-      return { changes: [], kept: [{ resource: role.arn, why: decision.why }] };
-    case 'release':
-      return { changes: podRoleRelease(role, pod), kept: [{ resource: role.arn, why: decision.why }] };
-    case 'delete':
-      return { changes: podRoleRemoval(role), kept: [] };
-    default:
-      return nothing;
-  }
+  if (decision?.kind === 'delete') return { changes: podRoleRemoval(role), kept: [] };
+  if (decision?.kind !== 'keep' && decision?.kind !== 'release') return nothing;
+  const changes = decision.kind === 'release' ? podRoleRelease(role, pod) : [];
+  return { changes, kept: [{ resource: role.arn, why: decision.why }] };
 }
 
 function associationPart(pod: DepartingPod, association: Association | undefined, decisions: Decisions): Part {

@@ -11,7 +11,7 @@ import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { commandLine } from '../../shared/text/shell-quoting.ts';
 import { writeYaml } from '../../shared/text/yaml-text.ts';
 import { call } from '../support/api-call.ts';
-import { Hub } from '../support/hub-services.ts';
+import { HubServices } from '../support/hub-services.ts';
 import { endStep, givenRun, smallest } from '../support/stored-runs.ts';
 
 const provisionerArn = 'arn:aws:iam::222233334444:role/kubecost-payer-onboarding/kubecost-cluster-provisioner';
@@ -376,10 +376,10 @@ describe('YAML as we write it', () => {
 });
 
 describe('GET /v1/runs/{runId}/artifacts', () => {
-  let hub: Hub;
+  let hub: HubServices;
   beforeAll(() => vi.spyOn(process.stdout, 'write').mockReturnValue(true));
   beforeEach(async () => {
-    hub = new Hub();
+    hub = new HubServices();
     await hub.start();
   });
   afterEach(() => hub.stop());

@@ -17,16 +17,16 @@ import { StepStore } from '../../shared/step-runner/step-record.ts';
 import { documentClient } from '../../shared/table/document-table.ts';
 import { fixTargetSettings } from '../../shared/targets/target-settings.ts';
 import { type Answer, call } from '../support/api-call.ts';
-import { Hub } from '../support/hub-services.ts';
+import { HubServices } from '../support/hub-services.ts';
 import { givenRun, smallest, storedRun } from '../support/stored-runs.ts';
 
 const start = Date.parse('2026-03-01T00:00:00Z');
 
-let hub: Hub;
+let hub: HubServices;
 beforeAll(() => vi.spyOn(process.stdout, 'write').mockReturnValue(true));
 beforeEach(async () => {
   vi.useFakeTimers({ toFake: ['Date'], now: start });
-  hub = new Hub();
+  hub = new HubServices();
   await hub.start();
 });
 afterEach(async () => {

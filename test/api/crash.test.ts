@@ -3,13 +3,13 @@ import { listRuns } from '../../shared/runs/run-table.ts';
 import { completeStart } from '../../shared/runs/start.ts';
 import type { Run } from '../../shared/runs/view.ts';
 import { call } from '../support/api-call.ts';
-import { Hub } from '../support/hub-services.ts';
+import { HubServices } from '../support/hub-services.ts';
 import { smallest } from '../support/stored-runs.ts';
 
-let hub: Hub;
+let hub: HubServices;
 beforeAll(() => vi.spyOn(process.stdout, 'write').mockReturnValue(true));
 beforeEach(async () => {
-  hub = new Hub();
+  hub = new HubServices();
   await hub.start();
 });
 afterEach(() => hub.stop());

@@ -4,13 +4,13 @@ import { newRunId } from '../../shared/model/run-id.ts';
 import { ListedRun } from '../../shared/runs/view.ts';
 import { documentClient } from '../../shared/table/document-table.ts';
 import { call } from '../support/api-call.ts';
-import { Hub } from '../support/hub-services.ts';
+import { HubServices } from '../support/hub-services.ts';
 import { givenRun, smallest } from '../support/stored-runs.ts';
 
-let hub: Hub;
+let hub: HubServices;
 beforeAll(() => vi.spyOn(process.stdout, 'write').mockReturnValue(true));
 beforeEach(async () => {
-  hub = new Hub();
+  hub = new HubServices();
   await hub.start();
 });
 afterEach(() => hub.stop());

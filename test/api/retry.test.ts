@@ -8,14 +8,14 @@ import { readRun } from '../../shared/runs/run-table.ts';
 import type { Run } from '../../shared/runs/view.ts';
 import { StepStore } from '../../shared/step-runner/step-record.ts';
 import { call } from '../support/api-call.ts';
-import { Hub } from '../support/hub-services.ts';
+import { HubServices } from '../support/hub-services.ts';
 import { endStep, givenRun, smallest, storedRun } from '../support/stored-runs.ts';
 
-let hub: Hub;
+let hub: HubServices;
 beforeAll(() => vi.spyOn(process.stdout, 'write').mockReturnValue(true));
 beforeEach(async () => {
   vi.useFakeTimers({ toFake: ['Date'], now: Date.parse('2026-03-01T00:00:00Z') });
-  hub = new Hub();
+  hub = new HubServices();
   await hub.start();
 });
 afterEach(async () => {

@@ -6,13 +6,13 @@ import { releaseLock } from '../../shared/runs/lock.ts';
 import type { Run } from '../../shared/runs/view.ts';
 import { fixTargetSettings, moveServiceAccount } from '../../shared/targets/target-settings.ts';
 import { call } from '../support/api-call.ts';
-import { Hub } from '../support/hub-services.ts';
+import { HubServices } from '../support/hub-services.ts';
 import { smallest, storedRun } from '../support/stored-runs.ts';
 
-let hub: Hub;
+let hub: HubServices;
 beforeAll(() => vi.spyOn(process.stdout, 'write').mockReturnValue(true));
 beforeEach(async () => {
-  hub = new Hub();
+  hub = new HubServices();
   await hub.start();
 });
 afterEach(async () => {

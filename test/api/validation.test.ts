@@ -2,10 +2,10 @@ import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { ProblemDocument } from '../../shared/errors/problem.ts';
 import { type Answer, call } from '../support/api-call.ts';
-import { Hub } from '../support/hub-services.ts';
+import { HubServices } from '../support/hub-services.ts';
 import { smallest } from '../support/stored-runs.ts';
 
-const hub = new Hub();
+const hub = new HubServices();
 beforeAll(async () => {
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
   await hub.start();

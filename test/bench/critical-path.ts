@@ -1,6 +1,6 @@
 import { type Outputs, outputs } from '../../shared/model/step-outputs.ts';
 import type { Run } from '../../shared/runs/view.ts';
-import type { World } from '../sandbox/world.ts';
+import type { World } from '../sandbox/index.ts';
 import type { MeasuredRun } from './measure.ts';
 
 const second = 1000;

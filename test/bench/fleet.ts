@@ -1,7 +1,7 @@
 import { parseIntegrationFile } from '../../shared/integration-file/merge.ts';
 import type { Run } from '../../shared/runs/view.ts';
 import { ApiClient } from '../support/api-client.ts';
-import { type InvocationRecord, type Sandbox, startSandbox } from '../support/deployed-sandbox.ts';
+import { type DeployedSandbox, type InvocationRecord, startDeployedSandbox } from '../support/deployed-sandbox.ts';
 import { fleetClusters, fleetRequests, seedFleet } from '../support/fleet.ts';
 import { runsOfBatch, untilBatchRests } from '../support/fleet-run.ts';
 import { quietly } from '../support/mute-logs.ts';
@@ -60,7 +60,7 @@ const looks = ['getBatch', 'getRun', 'listRuns'];
 
 /** So many payers as one batch while every 20th call into any account is throttled, and while others use the API. */
 export async function measureFleet(payers: number): Promise<MeasuredFleet> {
-  const sandbox = await startSandbox({ startMs });
+  const sandbox = await startDeployedSandbox({ startMs });
   try {
     await seedFleet(sandbox.world, payers);
     return await quietly(() => measure(sandbox, payers));
@@ -69,7 +69,7 @@ export async function measureFleet(payers: number): Promise<MeasuredFleet> {
   }
 }
 
-async function measure(sandbox: Sandbox, payers: number): Promise<MeasuredFleet> {
+async function measure(sandbox: DeployedSandbox, payers: number): Promise<MeasuredFleet> {
   const { world } = sandbox;
   const tallies = fleetClusters.map((cluster) =>
     tallyPublications(world.eks.cluster(clusterArn(cluster)).kubernetes.store, secretName),
@@ -99,7 +99,7 @@ async function measure(sandbox: Sandbox, payers: number): Promise<MeasuredFleet>
   };
 }
 
-function throttlesOf({ world, invocations }: Sandbox, runs: readonly Run[]): Throttles {
+function throttlesOf({ world, invocations }: DeployedSandbox, runs: readonly Run[]): Throttles {
   const struck = world.calls.filter(({ error }) => error === throttled);
   const gaveUp = (index = -1) => invocations[index]?.error === 'RetryableError';
   return {
@@ -120,7 +120,7 @@ interface Usage {
 }
 
 /** Whoever else used the API meanwhile is left out; the sweeper and what starts the batch count for all. */
-function perPayer({ world, invocations }: Sandbox, runs: readonly Run[]): MeasuredFleet['perPayer'] {
+function perPayer({ world, invocations }: DeployedSandbox, runs: readonly Run[]): MeasuredFleet['perPayer'] {
   const usages = new Map(runs.map(({ runId }) => [runId, nothing()]));
   const shared = nothing();
   const usageOf = ({ runId, functionKey }: Pick<InvocationRecord, 'runId' | 'functionKey'>) =>
@@ -174,7 +174,7 @@ function waitOf({ steps }: Run): number {
   return startedAt && endedAt ? (Date.parse(endedAt) - Date.parse(startedAt)) / hour : 0;
 }
 
-function lostEntries({ world }: Sandbox, runs: readonly Run[]): number {
+function lostEntries({ world }: DeployedSandbox, runs: readonly Run[]): number {
   const kept = new Set(fleetClusters.flatMap((cluster) => keysIn(readSecret(world, cluster)).map(of(cluster.name))));
   return runs.filter(({ evidence, request }) => evidence && !kept.has(of(request.cluster.name)(evidence.secret.key)))
     .length;

@@ -1,6 +1,6 @@
 import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
 import { ApiClient } from '../support/api-client.ts';
-import { startSandbox } from '../support/deployed-sandbox.ts';
+import { startDeployedSandbox } from '../support/deployed-sandbox.ts';
 import { fleetClusters } from '../support/fleet.ts';
 import { quietly } from '../support/mute-logs.ts';
 import { accountAt } from '../support/seed-payers.ts';
@@ -21,7 +21,7 @@ const warmUp = 50;
 
 /** POST /v1/onboardings and GET of the run it started, one after the other, while no run moves: time stands still. */
 export async function latenciesWhenIdle(): Promise<{ post: Latencies; get: Latencies }> {
-  const sandbox = await startSandbox();
+  const sandbox = await startDeployedSandbox();
   try {
     sandbox.world.clock.stop();
     const probe = new Probe(new ApiClient(sandbox.apiUrl));

@@ -1,7 +1,7 @@
 import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
 import type { Run } from '../../shared/runs/view.ts';
 import { ApiClient } from '../support/api-client.ts';
-import { type Sandbox, startSandbox } from '../support/deployed-sandbox.ts';
+import { type DeployedSandbox, startDeployedSandbox } from '../support/deployed-sandbox.ts';
 import { quietly } from '../support/mute-logs.ts';
 import { exampleRequest, seedScenario } from '../support/scenario.ts';
 import { delaysAfterDelivery, outputOf } from './critical-path.ts';
@@ -59,8 +59,8 @@ export async function measureRuns(): Promise<MeasuredRun[]> {
   ];
 }
 
-async function inSandbox<T>(work: (sandbox: Sandbox) => Promise<T>): Promise<T> {
-  const sandbox = await startSandbox({ startMs });
+async function inSandbox<T>(work: (sandbox: DeployedSandbox) => Promise<T>): Promise<T> {
+  const sandbox = await startDeployedSandbox({ startMs });
   try {
     await seedScenario(sandbox.world);
     return await quietly(() => work(sandbox));
@@ -69,7 +69,7 @@ async function inSandbox<T>(work: (sandbox: Sandbox) => Promise<T>): Promise<T> 
   }
 }
 
-async function measure(sandbox: Sandbox, title: string, request: OnboardingRequestInput): Promise<MeasuredRun> {
+async function measure(sandbox: DeployedSandbox, title: string, request: OnboardingRequestInput): Promise<MeasuredRun> {
   const { world } = sandbox;
   const api = new ApiClient(sandbox.apiUrl);
   const before = {
@@ -109,7 +109,7 @@ function crawlsPerMonth(run: Run): number {
 }
 
 function countCalls(
-  sandbox: Sandbox,
+  sandbox: DeployedSandbox,
   from: number,
   request: OnboardingRequestInput,
 ): Pick<MeasuredRun, 'calls' | 'busCalls'> {

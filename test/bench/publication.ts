@@ -1,6 +1,6 @@
 import { quietly } from '../support/mute-logs.ts';
+import { keyOf, PublicationHarness } from '../support/publication-harness.ts';
 import type { Tally } from '../support/publication-tally.ts';
-import { keyOf, PublicationWorld } from '../support/publication-world.ts';
 
 export interface MeasuredPublication extends Tally {
   /** Runs for one target that come to publish, evenly within so many simulated seconds. */
@@ -21,7 +21,7 @@ const payerOf = (index: number) => String(300_000_000_000 + index);
 /** Runs of so many payers whose earlier steps are recorded as done, at a cluster with Kubecost 3.x, which reads the file once at its start. */
 export async function measurePublication(runs: number, spreadSeconds = 0): Promise<MeasuredPublication> {
   return quietly(async () => {
-    const world = await PublicationWorld.start('3.x');
+    const world = await PublicationHarness.start('3.x');
     try {
       const payers = Array.from({ length: runs }, (_, index) => payerOf(index));
       const runIds = await Promise.all(payers.map((payer) => world.newRun(payer)));

@@ -1,7 +1,7 @@
 import type { Batch } from '../../shared/batches/view.ts';
 import { ApiClient } from '../support/api-client.ts';
 import { repairFleet, seedBrokenFleet } from '../support/broken-fleet.ts';
-import { startSandbox } from '../support/deployed-sandbox.ts';
+import { startDeployedSandbox } from '../support/deployed-sandbox.ts';
 import { fleetRequests } from '../support/fleet.ts';
 import { untilBatchRests } from '../support/fleet-run.ts';
 import { quietly } from '../support/mute-logs.ts';
@@ -17,7 +17,7 @@ export interface MeasuredRepair {
 
 /** A batch with three broken payers, their repair, and the batch's retry. */
 export async function measureRepair(payers: number): Promise<MeasuredRepair> {
-  const sandbox = await startSandbox();
+  const sandbox = await startDeployedSandbox();
   try {
     await seedBrokenFleet(sandbox.world, payers);
     const wallStart = performance.now();

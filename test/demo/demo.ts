@@ -1,9 +1,9 @@
 import { parseArgs } from 'node:util';
 import { maskForeign } from '../../shared/integration-file/merge.ts';
 import type { Run } from '../../shared/runs/view.ts';
-import { connectionStatuses } from '../sandbox/kubernetes/consumer.ts';
+import { connectionStatuses } from '../sandbox/index.ts';
 import { ApiClient } from '../support/api-client.ts';
-import { startSandbox } from '../support/deployed-sandbox.ts';
+import { startDeployedSandbox } from '../support/deployed-sandbox.ts';
 import { quietly } from '../support/mute-logs.ts';
 import {
   clusterArn,
@@ -22,7 +22,7 @@ const startMs = Date.parse('2026-11-23T08:00:00Z');
 /** The main job on examples/: four payers, two clusters, over the API, the state machine and the handlers that are deployed. */
 async function demo(json: boolean): Promise<boolean> {
   const say = json ? () => undefined : (line = '') => void process.stdout.write(`${line}\n`);
-  const sandbox = await startSandbox({ startMs });
+  const sandbox = await startDeployedSandbox({ startMs });
   try {
     await seedScenario(sandbox.world);
     const api = new ApiClient(sandbox.apiUrl);

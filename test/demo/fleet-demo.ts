@@ -1,9 +1,9 @@
 import type { Batch } from '../../shared/batches/view.ts';
 import { parseIntegrationFile } from '../../shared/integration-file/merge.ts';
 import type { Run } from '../../shared/runs/view.ts';
-import { connectionStatuses } from '../sandbox/kubernetes/consumer.ts';
+import { connectionStatuses } from '../sandbox/index.ts';
 import { ApiClient } from '../support/api-client.ts';
-import { type Sandbox, startSandbox } from '../support/deployed-sandbox.ts';
+import { type DeployedSandbox, startDeployedSandbox } from '../support/deployed-sandbox.ts';
 import { fleetClusters, fleetRequests, seedFleet } from '../support/fleet.ts';
 import { runsOfBatch, untilBatchRests } from '../support/fleet-run.ts';
 import { clusterArn, readSecret } from '../support/scenario.ts';
@@ -17,7 +17,7 @@ const linePercent = 10;
 /** So many payers as one batch on five clusters. True if all succeeded. */
 export async function fleetDemo(payers: number, json: boolean): Promise<boolean> {
   const say = json ? () => undefined : (line = '') => void process.stdout.write(`${line}\n`);
-  const sandbox = await startSandbox({ startMs });
+  const sandbox = await startDeployedSandbox({ startMs });
   try {
     await seedFleet(sandbox.world, payers);
     const api = new ApiClient(sandbox.apiUrl);
@@ -92,7 +92,7 @@ const proofs: Record<string, string> = {
   table: 'by their table alone',
 };
 
-function summaryOf({ world }: Sandbox, batch: Batch, runs: readonly Run[], wallSeconds: number): Summary {
+function summaryOf({ world }: DeployedSandbox, batch: Batch, runs: readonly Run[], wallSeconds: number): Summary {
   const evidence: Record<string, number> = {};
   const failures = new Map<string, Summary['failures'][number]>();
   for (const run of runs) {

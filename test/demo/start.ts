@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { hubAccountId, hubRegion, startSandbox } from '../support/deployed-sandbox.ts';
+import { hubAccountId, hubRegion, startDeployedSandbox } from '../support/deployed-sandbox.ts';
 import { clusters, exampleRequest, examples, seedScenario } from '../support/scenario.ts';
 
 const usage = `npm start [-- --no-signing]
@@ -17,7 +17,7 @@ function number(name: string, fallback: number): number {
 
 async function serve(signing: boolean): Promise<void> {
   const speed = number('SANDBOX_SPEED', 600);
-  const sandbox = await startSandbox({ startMs: Date.now(), speed, signing, apiPort: number('PORT', 3000) });
+  const sandbox = await startDeployedSandbox({ startMs: Date.now(), speed, signing, apiPort: number('PORT', 3000) });
   await seedScenario(sandbox.world);
   const curl = signing
     ? `curl -sS --aws-sigv4 aws:amz:${hubRegion}:execute-api --user ${hubAccountId}:sandbox`

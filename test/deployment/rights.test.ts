@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { deployedFunctions } from '../../functions/deployment/registry.ts';
 import { ApiClient } from '../support/api-client.ts';
-import { type Sandbox, startSandbox } from '../support/deployed-sandbox.ts';
+import { type DeployedSandbox, startDeployedSandbox } from '../support/deployed-sandbox.ts';
 import { untilBatchRests } from '../support/fleet-run.ts';
 import { quietly } from '../support/mute-logs.ts';
 import { exampleRequest, seedScenario } from '../support/scenario.ts';
@@ -26,10 +26,10 @@ async function controlEverything(api: ApiClient): Promise<void> {
 
 /** All functions share one role in the sandbox, so each function's calls are compared with the rights of its own role. */
 describe('the role', () => {
-  let sandbox: Sandbox;
+  let sandbox: DeployedSandbox;
 
   beforeAll(async () => {
-    sandbox = await startSandbox();
+    sandbox = await startDeployedSandbox();
     await seedScenario(sandbox.world);
     const api = new ApiClient(sandbox.apiUrl);
     await quietly(() =>

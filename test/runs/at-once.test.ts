@@ -1,17 +1,17 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { grantPolicyName, payerRoleName, podRoleName } from '../../shared/aws/names.ts';
 import type { Run } from '../../shared/runs/view.ts';
-import { Board, type Cluster, entriesOf } from '../support/run-harness.ts';
+import { type Cluster, entriesOf, RunHarness } from '../support/run-harness.ts';
 import { clusterArn, clusters, exampleRequest, foreignFile, readSecret } from '../support/scenario.ts';
-import { seedChance } from '../support/seeded-random.ts';
+import { seedRandom } from '../support/seeded-random.ts';
 
-let board: Board;
+let runHarness: RunHarness;
 beforeEach(async () => {
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-  board = await Board.open({ deliveryHours: 0.25 });
+  runHarness = await RunHarness.open({ deliveryHours: 0.25 });
 });
 afterEach(async () => {
-  await board.close();
+  await runHarness.close();
   vi.restoreAllMocks();
 });
 
@@ -30,47 +30,47 @@ function expectSucceeded(runs: readonly Run[]): void {
 
 function grantedRoles(cluster: Cluster): string[] {
   const name = grantPolicyName(clusterArn(cluster), 'kubecost', serviceAccounts[cluster.name]);
-  const policy = board.stage.world.iam.policies.get(`arn:aws:iam::${cluster.accountId}:policy/${name}`);
+  const policy = runHarness.stepHarness.world.iam.policies.get(`arn:aws:iam::${cluster.accountId}:policy/${name}`);
   const { Statement } = JSON.parse(policy?.content.current?.text ?? '{}') as { Statement: { Resource: string[] }[] };
   return Statement.flatMap(({ Resource }) => Resource).sort();
 }
 
 function payersIn(cluster: Cluster): string[] {
-  return entriesOf(board, cluster)
+  return entriesOf(runHarness, cluster)
     .map(({ projectID }) => String(projectID))
     .sort();
 }
 
 describe('runs at once', () => {
   it.each(seeds)('publish two payers on one target (history %i)', async (seed) => {
-    seedChance(seed);
-    const runs = await Promise.all([board.onboard('adopt-report'), board.onboard('take-over-hand-made')]);
+    seedRandom(seed);
+    const runs = await Promise.all([runHarness.onboard('adopt-report'), runHarness.onboard('take-over-hand-made')]);
     expectSucceeded(runs);
     expect(payersIn(finops)).toEqual(['111122220003', '111122220004', '555566667777']);
     expect(grantedRoles(finops)).toEqual(
       ['111122220003', '111122220004'].map((account) => `arn:aws:iam::${account}:role/${payerRoleName}`),
     );
     const azure = foreignFile.slice(0, foreignFile.indexOf('"aws"'));
-    expect(readSecret(board.stage.world, finops)?.startsWith(azure)).toBe(true);
-    expect(await board.stage.items('lease#')).toEqual([]);
+    expect(readSecret(runHarness.stepHarness.world, finops)?.startsWith(azure)).toBe(true);
+    expect(await runHarness.stepHarness.items('lease#')).toEqual([]);
   });
 
   it.each(seeds)('let one payer serve two clusters (history %i)', async (seed) => {
-    seedChance(seed);
+    seedRandom(seed);
     const runs = await Promise.all(
-      clusters.map((cluster) => board.onboard('adopt-report', { cluster: { ...cluster } })),
+      clusters.map((cluster) => runHarness.onboard('adopt-report', { cluster: { ...cluster } })),
     );
     expectSucceeded(runs);
     expect(payersIn(finops)).toContain('111122220003');
     expect(payersIn(platform)).toEqual(['111122220003']);
-    const trust = board.stage.world.iam.role('111122220003', payerRoleName)?.trust.current?.text;
+    const trust = runHarness.stepHarness.world.iam.role('111122220003', payerRoleName)?.trust.current?.text;
     for (const cluster of clusters) {
       const name = podRoleName(clusterArn(cluster), 'kubecost', serviceAccounts[cluster.name]);
       expect(trust).toContain(`arn:aws:iam::${cluster.accountId}:role/${name}`);
       expect(grantedRoles(cluster)).toEqual([`arn:aws:iam::111122220003:role/${payerRoleName}`]);
     }
     const [first] = await Promise.all(
-      clusters.map((cluster) => board.onboard('adopt-report', { cluster: { ...cluster } })),
+      clusters.map((cluster) => runHarness.onboard('adopt-report', { cluster: { ...cluster } })),
     );
     expect(first?.changes, 'neither takes back what the other one needs').toBe(0);
   });
@@ -79,7 +79,7 @@ describe('runs at once', () => {
     const body = JSON.stringify(exampleRequest('adopt-report'));
     const headers = { 'content-type': 'application/json' };
     const answers = await Promise.all(
-      [1, 2, 3].map(() => board.api.fetch('POST', '/v1/onboardings', { body, headers })),
+      [1, 2, 3].map(() => runHarness.api.fetch('POST', '/v1/onboardings', { body, headers })),
     );
     expect(answers.map(({ status }) => status).sort()).toEqual([202, 409, 409]);
     const started = (await answers.find(({ status }) => status === 202)?.json()) as Run;
@@ -87,13 +87,13 @@ describe('runs at once', () => {
       expect(refused.headers.get('location')).toBe(`/v1/runs/${started.runId}`);
       expect(await refused.json()).toMatchObject({ code: 'run-active' });
     }
-    expectSucceeded([await board.api.untilEnded(started.runId)]);
-    expect(board.stage.world.states.executions.size).toBe(1);
+    expectSucceeded([await runHarness.api.untilEnded(started.runId)]);
+    expect(runHarness.stepHarness.world.states.executions.size).toBe(1);
   });
 
   it('all go through when four payers are onboarded onto two clusters', async () => {
     const examples = ['new-irsa', 'new-pod-identity', 'adopt-report', 'take-over-hand-made'] as const;
-    const runs = await Promise.all(examples.map((example) => board.onboard(example)));
+    const runs = await Promise.all(examples.map((example) => runHarness.onboard(example)));
     expectSucceeded(runs);
     expect(payersIn(finops)).toEqual(['111122220001', '111122220003', '111122220004', '555566667777']);
   });

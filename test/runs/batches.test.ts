@@ -1,16 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Batch } from '../../shared/batches/view.ts';
 import { runsOfBatch, untilBatchRests } from '../support/fleet-run.ts';
-import { Board, entriesOf, stepOf } from '../support/run-harness.ts';
+import { entriesOf, RunHarness, stepOf } from '../support/run-harness.ts';
 import { clusters, exampleRequest } from '../support/scenario.ts';
 
-let board: Board;
+let runHarness: RunHarness;
 beforeEach(async () => {
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-  board = await Board.open({ deliveryHours: 6 });
+  runHarness = await RunHarness.open({ deliveryHours: 6 });
 });
 afterEach(async () => {
-  await board.close();
+  await runHarness.close();
   vi.restoreAllMocks();
 });
 
@@ -23,45 +23,45 @@ const onboardings = (['new-irsa', 'adopt-report'] as const).map(exampleRequest);
 
 const payers = onboardings.map(({ payerAccountId }) => payerAccountId);
 const publishedPayers = () =>
-  entriesOf(board, finops)
+  entriesOf(runHarness, finops)
     .flatMap(({ projectID }) => (payers.includes(String(projectID)) ? [projectID] : []))
     .sort();
 
 function startBatch(): Promise<Batch> {
-  return board.api.startBatch({ onboardings, concurrency: 1 });
+  return runHarness.api.startBatch({ onboardings, concurrency: 1 });
 }
 
 async function control({ links }: Batch, verb: 'cancel' | 'retry'): Promise<Batch> {
-  const answer = await board.api.fetch('POST', `${links.self}/${verb}`);
+  const answer = await runHarness.api.fetch('POST', `${links.self}/${verb}`);
   expect(answer.status).toBe(202);
   return (await answer.json()) as Batch;
 }
 
 describe('a batch in the cloud', () => {
   it('takes the next payer while AWS prepares the first one’s report, and ends with every entry published', async () => {
-    const batch = await untilBatchRests(board.api, (await startBatch()).batchId);
+    const batch = await untilBatchRests(runHarness.api, (await startBatch()).batchId);
     expect(batch).toMatchObject({ status: 'ended', percent: 100, counts: { succeeded: 2 } });
-    const [second, first] = await runsOfBatch(board.api, batch);
+    const [second, first] = await runsOfBatch(runHarness.api, batch);
     const waits = first && stepOf(first, 'first-delivery').startedAt;
     // The event bus, not the sweeper, tells that a place is free and that all have ended.
     expect(secondsBetween(waits, second?.createdAt)).toBeLessThan(5);
     expect(secondsBetween(second?.createdAt, second?.endedAt)).toBeLessThan(600);
     expect(secondsBetween(first?.endedAt, batch.endedAt)).toBeLessThan(5);
     expect(publishedPayers()).toEqual(payers);
-    expect(await board.stage.items('lease#')).toEqual([]);
+    expect(await runHarness.stepHarness.items('lease#')).toEqual([]);
   });
 
   it('can be cancelled half-way, and be brought to its end by a retry', async () => {
     const started = await startBatch();
-    const cancelled = await board.later(67, () => control(started, 'cancel'));
+    const cancelled = await runHarness.later(67, () => control(started, 'cancel'));
     expect(cancelled).toMatchObject({ status: 'cancelled', counts: { succeeded: 1, cancelled: 1 } });
     expect(cancelled.endedAt).not.toBeNull();
-    expect(await board.api.batch(started.batchId)).toEqual(cancelled);
-    expect(await board.stage.items('lock#')).toEqual([]);
+    expect(await runHarness.api.batch(started.batchId)).toEqual(cancelled);
+    expect(await runHarness.stepHarness.items('lock#')).toEqual([]);
     await control(cancelled, 'retry');
-    const batch = await untilBatchRests(board.api, started.batchId);
+    const batch = await untilBatchRests(runHarness.api, started.batchId);
     expect(batch).toMatchObject({ status: 'ended', counts: { succeeded: 2, cancelled: 0 } });
-    expect((await runsOfBatch(board.api, batch)).map(({ attempt }) => attempt)).toEqual([1, 2]);
+    expect((await runsOfBatch(runHarness.api, batch)).map(({ attempt }) => attempt)).toEqual([1, 2]);
     expect(publishedPayers()).toEqual(payers);
   });
 });

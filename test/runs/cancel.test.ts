@@ -1,37 +1,37 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Run } from '../../shared/runs/view.ts';
-import { Board, minutesOf, stepOf } from '../support/run-harness.ts';
+import { minutesOf, RunHarness, stepOf } from '../support/run-harness.ts';
 import { clusters, exampleRequest, readSecret } from '../support/scenario.ts';
 
-let board: Board;
+let runHarness: RunHarness;
 beforeEach(async () => {
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-  board = await Board.open({ deliveryHours: 1.5 });
+  runHarness = await RunHarness.open({ deliveryHours: 1.5 });
 });
 afterEach(async () => {
-  await board.close();
+  await runHarness.close();
   vi.restoreAllMocks();
 });
 
 describe('a run that is cancelled while AWS prepares the first delivery', () => {
   it('ends at once, is called no more, and goes on from there when it is retried', async () => {
-    const { stage, api } = board;
+    const { stepHarness, api } = runHarness;
     const { runId } = await api.start(exampleRequest('new-irsa'));
     const cancel = async () => (await (await api.fetch('POST', `/v1/runs/${runId}/cancel`)).json()) as Run;
-    const answers = await board.later(37, async () => [await cancel(), await cancel()]);
+    const answers = await runHarness.later(37, async () => [await cancel(), await cancel()]);
     const cancelled = await api.run(runId);
     expect(minutesOf(cancelled)).toBeCloseTo(37, 0);
     expect(cancelled).toMatchObject({ status: 'cancelled', error: null, waiting: [] });
     expect(answers).toEqual([cancelled, cancelled]);
     expect(cancelled.progress.currentSteps).toEqual([]);
-    await stage.world.clock.sleep(3 * 3600_000);
-    const after = stage.sandbox.invocations.filter(
+    await stepHarness.world.clock.sleep(3 * 3600_000);
+    const after = stepHarness.sandbox.invocations.filter(
       (invocation) => invocation.runId === runId && invocation.at > Date.parse(cancelled.endedAt ?? ''),
     );
     expect(after).toEqual([]);
-    const [execution] = stage.world.states.executions.values();
+    const [execution] = stepHarness.world.states.executions.values();
     expect(execution?.result?.status).toBe('ABORTED');
-    expect(await stage.items('lock#')).toEqual([]);
+    expect(await stepHarness.items('lock#')).toEqual([]);
     expect(await api.run(runId)).toEqual(cancelled);
 
     expect((await api.fetch('POST', `/v1/runs/${runId}/retry`)).status).toBe(202);
@@ -39,6 +39,6 @@ describe('a run that is cancelled while AWS prepares the first delivery', () => 
     expect(retried).toMatchObject({ status: 'succeeded', attempt: 2, evidence: { level: 'connection' } });
     for (const made of ['cur-bucket', 'cur-report', 'pod-role'] as const)
       expect(stepOf(retried, made).changes).toEqual(stepOf(cancelled, made).changes);
-    expect(readSecret(stage.world, clusters[0])).toContain('111122220001');
+    expect(readSecret(stepHarness.world, clusters[0])).toContain('111122220001');
   });
 });

@@ -8,9 +8,9 @@ import { endRun } from '../../shared/runs/end.ts';
 import { takeLock } from '../../shared/runs/lock.ts';
 import { StepStore } from '../../shared/step-runner/step-record.ts';
 import { listOpenWindows } from '../../shared/targets/admin-windows.ts';
-import { AccessWorld } from '../support/access-world.ts';
+import { AccessHarness } from '../support/access-harness.ts';
 import { ApiClient } from '../support/api-client.ts';
-import { Hub } from '../support/hub-services.ts';
+import { HubServices } from '../support/hub-services.ts';
 import { logLines } from '../support/log-lines.ts';
 import { givenRun, smallest, storedRun } from '../support/stored-runs.ts';
 
@@ -30,12 +30,12 @@ const statusChange = (runId: string, status: 'FAILED' | 'TIMED_OUT' | 'ABORTED',
 });
 
 describe('the end of a run', () => {
-  let hub: Hub;
+  let hub: HubServices;
   let lines: () => Record<string, unknown>[];
   beforeEach(async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.parse('2026-03-01T00:00:00Z') });
     lines = logLines();
-    hub = new Hub();
+    hub = new HubServices();
     await hub.start();
   });
   afterEach(async () => {
@@ -199,12 +199,12 @@ describe('the end of a run', () => {
 });
 
 describe('the end of a run that died as the cluster’s administrator', () => {
-  let world: AccessWorld;
+  let world: AccessHarness;
   let lines: () => Record<string, unknown>[];
   let runId: string;
   beforeEach(async () => {
     lines = logLines();
-    world = await AccessWorld.start();
+    world = await AccessHarness.start();
     runId = await world.newRun();
     await world.invoke(runId, 'cluster-access');
     await world.world.clock.sleep(60_000);

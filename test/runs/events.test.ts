@@ -2,32 +2,32 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { detailTypes, eventSource, RunEvent } from '../../shared/model/run-event.ts';
 import { endedStatuses } from '../../shared/model/run-schemas.ts';
 import type { Run } from '../../shared/runs/view.ts';
-import type { BusEvent } from '../sandbox/services/events.ts';
+import type { BusEvent } from '../sandbox/index.ts';
 import { eventBusArn } from '../support/deployed-sandbox.ts';
-import { Board, stepOf } from '../support/run-harness.ts';
-import type { Stage } from '../support/step-harness.ts';
+import { RunHarness, stepOf } from '../support/run-harness.ts';
+import type { StepHarness } from '../support/step-harness.ts';
 import { storedRun } from '../support/stored-runs.ts';
 
-let board: Board;
+let runHarness: RunHarness;
 beforeEach(async () => {
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
   // The SDK's back-off is real time multiplied by chance.
   vi.spyOn(Math, 'random').mockReturnValue(0);
-  board = await Board.open({ deliveryHours: 3 });
+  runHarness = await RunHarness.open({ deliveryHours: 3 });
 });
 afterEach(async () => {
-  await board.close();
+  await runHarness.close();
   vi.restoreAllMocks();
 });
 
 /** What a rule of the bus has seen, in order. */
-function seenBy({ world }: Stage): BusEvent[] {
+function seenBy({ world }: StepHarness): BusEvent[] {
   return world.events.buses.get(eventBusArn) ?? [];
 }
 
 /** Each transition once, oldest first; of one instant in the order a step goes through. */
-function transitionsOf(stage: Stage): RunEvent[] {
-  const byId = new Map(seenBy(stage).map(({ detail }) => [RunEvent.parse(detail).id, RunEvent.parse(detail)]));
+function transitionsOf(stepHarness: StepHarness): RunEvent[] {
+  const byId = new Map(seenBy(stepHarness).map(({ detail }) => [RunEvent.parse(detail).id, RunEvent.parse(detail)]));
   return [...byId.values()].sort((one, other) => Date.parse(one.at) - Date.parse(other.at) || rank(one) - rank(other));
 }
 
@@ -56,15 +56,15 @@ function expectToAgree(run: Run, transitions: readonly RunEvent[]): void {
 
 describe('the event bus', () => {
   it('carries every transition of a run and of its steps, and nothing for a poll that only waits on', async () => {
-    const { stage } = board;
-    const run = await board.onboard('new-pod-identity');
+    const { stepHarness } = runHarness;
+    const run = await runHarness.onboard('new-pod-identity');
     expect(run.status).toBe('succeeded');
     // The record shows the end a moment before the bus has it.
-    await stage.world.clock.sleep(1000);
-    expectToAgree(run, transitionsOf(stage));
+    await stepHarness.world.clock.sleep(1000);
+    expectToAgree(run, transitionsOf(stepHarness));
     expect(stepOf(run, 'discovery').invocations).toBeGreaterThan(1);
 
-    for (const { detail, ...envelope } of seenBy(stage)) {
+    for (const { detail, ...envelope } of seenBy(stepHarness)) {
       const { runId, payerAccountId, step, at } = RunEvent.strict().parse(detail);
       expect({ runId, payerAccountId }).toEqual({ runId: run.runId, payerAccountId: run.request.payerAccountId });
       expect(envelope).toMatchObject({
@@ -75,12 +75,12 @@ describe('the event bus', () => {
       });
     }
     expect((await storedRun(run.runId)).outbox).toEqual({});
-    const [item] = await stage.items(`run#${run.runId}`);
+    const [item] = await stepHarness.items(`run#${run.runId}`);
     expect(item).not.toHaveProperty('pendingKey');
 
     const puts = (index: number) =>
-      stage.world.calls.filter(({ service, invocation }) => service === 'events' && invocation === index).length;
-    const invocations = stage.sandbox.invocations.map((record, index) => ({ ...record, puts: puts(index) }));
+      stepHarness.world.calls.filter(({ service, invocation }) => service === 'events' && invocation === index).length;
+    const invocations = stepHarness.sandbox.invocations.map((record, index) => ({ ...record, puts: puts(index) }));
     expect(Math.max(...invocations.map((invocation) => invocation.puts))).toBe(1);
     const polls = invocations.filter(
       ({ functionKey, repeatedWait }) => functionKey === 'firstDelivery' && repeatedWait,
@@ -92,22 +92,22 @@ describe('the event bus', () => {
   });
 
   it('gets everything in the end though it takes nothing for an hour, and no run fails by it', async () => {
-    const { stage } = board;
-    const { clock, faults } = stage.world;
+    const { stepHarness } = runHarness;
+    const { clock, faults } = stepHarness.world;
     faults.push({ service: 'events', kind: '500' });
-    void board.later(60, () => Promise.resolve(faults.splice(0)));
-    const run = await board.onboard('adopt-report');
+    void runHarness.later(60, () => Promise.resolve(faults.splice(0)));
+    const run = await runHarness.onboard('adopt-report');
     expect(run.status).toBe('succeeded');
-    expect(seenBy(stage)).toEqual([]);
+    expect(seenBy(stepHarness)).toEqual([]);
     await clock.sleep(70 * 60_000);
-    expectToAgree(run, transitionsOf(stage));
+    expectToAgree(run, transitionsOf(stepHarness));
     expect((await storedRun(run.runId)).outbox).toEqual({});
   });
 
   it('gets what a crash kept back or told without knowing it, under the same ids', async () => {
-    const { stage } = board;
-    const { clock, faults } = stage.world;
-    const one = await stage.begin('adopt-report');
+    const { stepHarness } = runHarness;
+    const { clock, faults } = stepHarness.world;
+    const one = await stepHarness.begin('adopt-report');
     // The SDK asks twice: the answers get lost, then the requests.
     faults.push(
       { service: 'events', kind: 'applied-but-lost', times: 2 },
@@ -116,12 +116,12 @@ describe('the event bus', () => {
     await one.take('preflight');
     await one.take('report-choice');
     await clock.sleep(10 * 60_000);
-    const seen = seenBy(stage).map(({ detail }) => RunEvent.parse(detail));
+    const seen = seenBy(stepHarness).map(({ detail }) => RunEvent.parse(detail));
     const twice = Map.groupBy(seen, ({ id }) => id);
     const first = [...twice.values()].filter((deliveries) => deliveries.length > 1);
     expect(first.length).toBeGreaterThan(0);
     for (const deliveries of first) expect(new Set(deliveries.map((event) => JSON.stringify(event))).size).toBe(1);
-    expect(transitionsOf(stage).map(({ step, status }) => `${step ?? 'run'} ${status}`)).toEqual(
+    expect(transitionsOf(stepHarness).map(({ step, status }) => `${step ?? 'run'} ${status}`)).toEqual(
       expect.arrayContaining([
         'preflight running',
         'preflight succeeded',

@@ -5,17 +5,17 @@ import { payerRoleName } from '../../shared/aws/names.ts';
 import type { ErrorCode } from '../../shared/errors/catalogue.ts';
 import type { StepName } from '../../shared/model/step-names.ts';
 import { hubAccountId, hubRegion } from '../support/deployed-sandbox.ts';
-import { Board, minutesOf, putFile, stepOf } from '../support/run-harness.ts';
+import { minutesOf, putFile, RunHarness, stepOf } from '../support/run-harness.ts';
 import { clusterArn, clusters, exampleRequest, readSecret } from '../support/scenario.ts';
 import type { Example } from '../support/step-harness.ts';
 
-let board: Board;
+let runHarness: RunHarness;
 beforeEach(async () => {
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-  board = await Board.open();
+  runHarness = await RunHarness.open();
 });
 afterEach(async () => {
-  await board.close();
+  await runHarness.close();
   vi.restoreAllMocks();
 });
 
@@ -37,7 +37,7 @@ const wrongs: Wrong[] = [
     code: 'service-account-subject-mismatch',
     step: 'pod-role',
     plant: () => {
-      const { iam, eks } = board.stage.world;
+      const { iam, eks } = runHarness.stepHarness.world;
       const { issuer, kubernetes } = eks.cluster(clusterArn(finops));
       const url = issuer.replace('https://', '');
       const role = iam.createRole({
@@ -75,7 +75,7 @@ const wrongs: Wrong[] = [
     code: 'tag-session-missing',
     step: 'payer-role',
     plant: () => {
-      board.stage.world.iam.createRole({
+      runHarness.stepHarness.world.iam.createRole({
         accountId: '111122220002',
         name: payerRoleName,
         trust: {
@@ -98,7 +98,7 @@ const wrongs: Wrong[] = [
     code: 'secret-unparsable',
     step: 'chain-proof',
     plant: () => {
-      putFile(board, finops, '{"aws":[{"athenaBucketName":"s3://other",}]}');
+      putFile(runHarness, finops, '{"aws":[{"athenaBucketName":"s3://other",}]}');
     },
   },
   {
@@ -116,7 +116,7 @@ const wrongs: Wrong[] = [
         projectID: '111122220001',
         masterPayerARN: 'arn:aws:iam::111122220001:role/by-hand',
       };
-      putFile(board, finops, JSON.stringify({ aws: [entry] }));
+      putFile(runHarness, finops, JSON.stringify({ aws: [entry] }));
     },
   },
   {
@@ -125,7 +125,7 @@ const wrongs: Wrong[] = [
     code: 'secret-owned-elsewhere',
     step: 'chain-proof',
     plant: () => {
-      putFile(board, finops, '{"aws":[]}', { 'app.kubernetes.io/managed-by': 'Helm' });
+      putFile(runHarness, finops, '{"aws":[]}', { 'app.kubernetes.io/managed-by': 'Helm' });
     },
   },
 ];
@@ -133,10 +133,10 @@ const wrongs: Wrong[] = [
 describe('a run that cannot succeed', () => {
   it.each(wrongs)('fails within ten minutes over $what', async ({ example, code, step, plant }) => {
     plant();
-    const file = () => clusters.map((cluster) => readSecret(board.stage.world, cluster));
+    const file = () => clusters.map((cluster) => readSecret(runHarness.stepHarness.world, cluster));
     const others = () =>
       ['111122220003', '111122220004'].map((account) =>
-        board.stage.world.iam.roles(account).map(({ arn, trust, inline, tags }) => ({
+        runHarness.stepHarness.world.iam.roles(account).map(({ arn, trust, inline, tags }) => ({
           arn,
           trust: trust.current?.text,
           inline: [...inline.keys()],
@@ -144,31 +144,31 @@ describe('a run that cannot succeed', () => {
         })),
       );
     const before = [file(), others()];
-    const run = await board.onboard(example);
+    const run = await runHarness.onboard(example);
     expect(run.status).toBe('failed');
     expect(run.error).toMatchObject({ code, step });
     expect(stepOf(run, step)).toMatchObject({ status: 'failed', error: { code } });
     expect(stepOf(run, 'first-delivery').status).not.toBe('succeeded');
     expect(minutesOf(run)).toBeLessThan(10);
     expect([file(), others()]).toEqual(before);
-    expect((await board.stage.items('lock#')).length).toBe(0);
+    expect((await runHarness.stepHarness.items('lock#')).length).toBe(0);
   });
 });
 
 describe('a run whose execution is stopped from outside', () => {
   it('fails, gives its lock back, and a new run succeeds', async () => {
-    const started = await board.api.start(exampleRequest('new-irsa'));
+    const started = await runHarness.api.start(exampleRequest('new-irsa'));
     const operator = newClient(SFNClient, hubRegion, () =>
       Promise.resolve({ accessKeyId: hubAccountId, secretAccessKey: 'x' }),
     );
-    const executionArn = `${board.stage.sandbox.stateMachineArn.replace(':stateMachine:', ':execution:')}:${started.runId}-1`;
-    void board.later(120, () => operator.send(new StopExecutionCommand({ executionArn })));
-    const run = await board.api.untilEnded(started.runId);
+    const executionArn = `${runHarness.stepHarness.sandbox.stateMachineArn.replace(':stateMachine:', ':execution:')}:${started.runId}-1`;
+    void runHarness.later(120, () => operator.send(new StopExecutionCommand({ executionArn })));
+    const run = await runHarness.api.untilEnded(started.runId);
     expect(run).toMatchObject({ status: 'failed', error: { code: 'execution-stopped' } });
     expect(minutesOf(run)).toBeLessThan(125);
-    expect(await board.stage.items('lock#')).toEqual([]);
+    expect(await runHarness.stepHarness.items('lock#')).toEqual([]);
 
-    const next = await board.onboard('new-irsa');
+    const next = await runHarness.onboard('new-irsa');
     expect(next.error).toBeNull();
     expect(next.status).toBe('succeeded');
   });
@@ -176,23 +176,23 @@ describe('a run whose execution is stopped from outside', () => {
 
 describe('a delivery that AWS cannot make', () => {
   it('fails within the hour, long before the deadline', async () => {
-    void board.later(60, () => {
-      delete board.stage.world.s3.buckets.get(curBucket)?.policy;
+    void runHarness.later(60, () => {
+      delete runHarness.stepHarness.world.s3.buckets.get(curBucket)?.policy;
       return Promise.resolve();
     });
-    const run = await board.onboard('new-irsa');
+    const run = await runHarness.onboard('new-irsa');
     expect(run).toMatchObject({ status: 'failed', error: { code: 'delivery-failed', step: 'first-delivery' } });
     expect(run.error?.message).toContain('ERROR_PERMISSIONS');
     expect(minutesOf(run) / 60, 'AWS first tries after 7.5 hours').toBeLessThan(8.75);
   });
 
   it('is made good by the next run, which mends the bucket', async () => {
-    void board.later(60, () => {
-      delete board.stage.world.s3.buckets.get(curBucket)?.policy;
+    void runHarness.later(60, () => {
+      delete runHarness.stepHarness.world.s3.buckets.get(curBucket)?.policy;
       return Promise.resolve();
     });
-    await board.onboard('new-irsa');
-    const run = await board.onboard('new-irsa');
+    await runHarness.onboard('new-irsa');
+    const run = await runHarness.onboard('new-irsa');
     expect(run.error).toBeNull();
     expect(run.status).toBe('succeeded');
     expect(stepOf(run, 'cur-bucket').changes.map((change) => change.do)).toEqual(['put-bucket-policy']);

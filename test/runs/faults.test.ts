@@ -1,26 +1,26 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { FaultRule } from '../sandbox/faults.ts';
-import { Board } from '../support/run-harness.ts';
+import type { FaultRule } from '../sandbox/index.ts';
+import { RunHarness } from '../support/run-harness.ts';
 import { exampleRequest } from '../support/scenario.ts';
 import type { Example } from '../support/step-harness.ts';
-import { landscape } from '../support/world-snapshot.ts';
+import { worldSnapshot } from '../support/world-snapshot.ts';
 
 beforeAll(() => vi.spyOn(process.stdout, 'write').mockReturnValue(true));
 afterAll(() => vi.restoreAllMocks());
 
-let board: Board | undefined;
-afterEach(() => board?.close());
+let runHarness: RunHarness | undefined;
+afterEach(() => runHarness?.close());
 
 /** A payer's coming and going, and what the world looks like after each. */
 async function comeAndGo(example: Example, faults: FaultRule[]) {
-  board = await Board.open({ deliveryHours: 0.25 });
-  const { world } = board.stage;
+  runHarness = await RunHarness.open({ deliveryHours: 0.25 });
+  const { world } = runHarness.stepHarness;
   const { payerAccountId, cluster } = exampleRequest(example);
-  const landscapes: Awaited<ReturnType<typeof landscape>>[] = [];
+  const landscapes: Awaited<ReturnType<typeof worldSnapshot>>[] = [];
   let struck = 0;
   for (const start of [
-    () => board?.onboard(example),
-    () => board?.offboard({ payerAccountId, cluster, purge: example === 'new-irsa' ? ['report', 'data'] : [] }),
+    () => runHarness?.onboard(example),
+    () => runHarness?.offboard({ payerAccountId, cluster, purge: example === 'new-irsa' ? ['report', 'data'] : [] }),
   ]) {
     const before = world.calls.length;
     world.faults.push(...faults);
@@ -29,7 +29,7 @@ async function comeAndGo(example: Example, faults: FaultRule[]) {
     expect(run).toMatchObject({ status: 'succeeded', error: null });
     const hits = world.calls.slice(before).filter(({ error }) => error?.startsWith('injected:')).length;
     struck = struck === 0 ? hits : Math.min(struck, hits);
-    landscapes.push(await landscape(board.stage));
+    landscapes.push(await worldSnapshot(runHarness.stepHarness));
   }
   return { struck, landscapes };
 }
@@ -54,7 +54,7 @@ const histories: [Example, string, FaultRule[]][] = [
 describe('an onboarding and an offboarding through bad weather', () => {
   it.each(histories)('take %s where they would have gone: %s', async (example, _, faults) => {
     const calm = await comeAndGo(example, []);
-    await board?.close();
+    await runHarness?.close();
     const rough = await comeAndGo(example, faults);
     expect(rough.struck).toBeGreaterThan(10);
     expect(rough.landscapes).toEqual(calm.landscapes);

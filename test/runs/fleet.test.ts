@@ -2,17 +2,17 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parseIntegrationFile } from '../../shared/integration-file/merge.ts';
 import { ApiClient } from '../support/api-client.ts';
 import { brokenPayers, repairFleet, seedBrokenFleet } from '../support/broken-fleet.ts';
-import { type Sandbox, startSandbox } from '../support/deployed-sandbox.ts';
+import { type DeployedSandbox, startDeployedSandbox } from '../support/deployed-sandbox.ts';
 import { fleetClusters, fleetRequests } from '../support/fleet.ts';
 import { untilBatchRests } from '../support/fleet-run.ts';
 import { readSecret } from '../support/scenario.ts';
 import { accountAt } from '../support/seed-payers.ts';
 
-let sandbox: Sandbox;
+let sandbox: DeployedSandbox;
 let api: ApiClient;
 beforeEach(async () => {
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-  sandbox = await startSandbox({ startMs: Date.parse('2026-11-23T08:00:00Z') });
+  sandbox = await startDeployedSandbox({ startMs: Date.parse('2026-11-23T08:00:00Z') });
   api = new ApiClient(sandbox.apiUrl);
 });
 afterEach(async () => {

@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
 import type { Run } from '../../shared/runs/view.ts';
-import { connectionStatuses } from '../sandbox/kubernetes/consumer.ts';
-import type { Generation } from '../sandbox/kubernetes/kubecost.ts';
+import { connectionStatuses, type KubecostGeneration } from '../sandbox/index.ts';
 import { ApiClient } from '../support/api-client.ts';
-import { type Sandbox, startSandbox } from '../support/deployed-sandbox.ts';
+import { type DeployedSandbox, startDeployedSandbox } from '../support/deployed-sandbox.ts';
 import { isLongSuite } from '../support/long-suite.ts';
 import { deployProvisioner } from '../support/provisioners.ts';
 import { stepOf } from '../support/run-harness.ts';
@@ -13,7 +12,7 @@ import { accountAt, seedPayerWithTable } from '../support/seed-payers.ts';
 const startMs = Date.parse('2026-11-23T08:00:00Z');
 const region = 'eu-west-1';
 
-const generations: Generation[] = ['1.x', '2.x', '2.x-statefulset', '3.x', 'opencost'];
+const generations: KubecostGeneration[] = ['1.x', '2.x', '2.x-statefulset', '3.x', 'opencost'];
 const modes = ['irsa', 'pod-identity'] as const;
 
 /** What the secret holds before; each keeps its own odd spacing. */
@@ -41,13 +40,13 @@ const combinations = allCombinations.filter((_, index) => isLongSuite || index %
 
 const namespaceOf = ({ generation }: Combination) => (generation === 'opencost' ? 'opencost' : 'kubecost');
 
-let sandbox: Sandbox;
+let sandbox: DeployedSandbox;
 let runs: Run[];
 
 /** A cluster and a payer of its own for each combination, all onboarded at once. */
 beforeAll(async () => {
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-  sandbox = await startSandbox({ startMs });
+  sandbox = await startDeployedSandbox({ startMs });
   const requests = await Promise.all(combinations.map(seed));
   const api = new ApiClient(sandbox.apiUrl);
   runs = await Promise.all(

@@ -1,19 +1,19 @@
 /** Whole offboardings, over HTTP and through the deployed state machine. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { OffboardingRequestInput } from '../../shared/model/onboarding-request.ts';
-import { connectionStatuses } from '../sandbox/kubernetes/consumer.ts';
-import { Board, stepOf } from '../support/run-harness.ts';
+import { connectionStatuses } from '../sandbox/index.ts';
+import { RunHarness, stepOf } from '../support/run-harness.ts';
 import { clusterArn, clusters, exampleRequest, examples, foreignFile, readSecret } from '../support/scenario.ts';
 import { type Example, writesOf } from '../support/step-harness.ts';
-import { landscape } from '../support/world-snapshot.ts';
+import { worldSnapshot } from '../support/world-snapshot.ts';
 
-let board: Board;
+let runHarness: RunHarness;
 beforeEach(async () => {
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-  board = await Board.open({ deliveryHours: 1.5 });
+  runHarness = await RunHarness.open({ deliveryHours: 1.5 });
 });
 afterEach(async () => {
-  await board.close();
+  await runHarness.close();
   vi.restoreAllMocks();
 });
 
@@ -31,15 +31,17 @@ const differing = (before: Record<string, unknown>, after: Record<string, unknow
 
 describe('offboarding everybody', () => {
   it('leaves the world as it was, foreign bytes included, but for what is documented as kept', async () => {
-    const { stage } = board;
-    const before = await landscape(stage);
-    const onboarded = await Promise.all(examples.map((example) => board.onboard(example)));
+    const { stepHarness } = runHarness;
+    const before = await worldSnapshot(stepHarness);
+    const onboarded = await Promise.all(examples.map((example) => runHarness.onboard(example)));
     expect(onboarded.map(({ status }) => status)).toEqual(examples.map(() => 'succeeded'));
     const left = await Promise.all(
-      examples.map((example) => board.offboard(leaving(example, example.startsWith('new') ? ['report', 'data'] : []))),
+      examples.map((example) =>
+        runHarness.offboard(leaving(example, example.startsWith('new') ? ['report', 'data'] : [])),
+      ),
     );
     expect(left.map(({ status, error }) => [status, error])).toEqual(examples.map(() => ['succeeded', null]));
-    const after = await landscape(stage);
+    const after = await worldSnapshot(stepHarness);
 
     expect(differing(before, after).sort()).toEqual([
       // Restarted twice, which its template tells.
@@ -55,25 +57,25 @@ describe('offboarding everybody', () => {
       expect.stringMatching(/^provider arn:aws:iam::222233330001:oidc-provider/) as string,
     ]);
     const handMade = foreignFile.indexOf(',\n        {"athenaBucketName":"s3://borealis');
-    expect(readSecret(stage.world, finops)).toBe(`${foreignFile.slice(0, handMade)}\n    ]\n}\n`);
-    expect(JSON.parse(readSecret(stage.world, platform) ?? '')).toEqual({ aws: { athena: [] } });
+    expect(readSecret(stepHarness.world, finops)).toBe(`${foreignFile.slice(0, handMade)}\n    ]\n}\n`);
+    expect(JSON.parse(readSecret(stepHarness.world, platform) ?? '')).toEqual({ aws: { athena: [] } });
 
-    const again = stage.world.calls.length;
-    const repeated = await Promise.all(examples.map((example) => board.offboard(leaving(example))));
+    const again = stepHarness.world.calls.length;
+    const repeated = await Promise.all(examples.map((example) => runHarness.offboard(leaving(example))));
     expect(repeated.map(({ status }) => status)).toEqual(examples.map(() => 'succeeded'));
-    expect(writesOf(stage.world.calls.slice(again)).filter(({ service }) => service !== 'events')).toEqual([]);
-    expect(await landscape(stage)).toEqual(after);
+    expect(writesOf(stepHarness.world.calls.slice(again)).filter(({ service }) => service !== 'events')).toEqual([]);
+    expect(await worldSnapshot(stepHarness)).toEqual(after);
   });
 });
 
 describe('offboarding a payer from one of its clusters', () => {
   it('leaves the other one connected, and the last takes the rest', async () => {
-    const { world } = board.stage;
+    const { world } = runHarness.stepHarness;
     const request = exampleRequest('adopt-report');
     const roles = () => world.iam.roles(request.payerAccountId).map(({ name }) => name);
     const before = roles();
     for (const { accountId, region, name } of clusters) {
-      const run = await board.onboard('adopt-report', { cluster: { accountId, region, name } });
+      const run = await runHarness.onboard('adopt-report', { cluster: { accountId, region, name } });
       expect(run).toMatchObject({ status: 'succeeded', evidence: { level: 'connection' } });
     }
     const statuses = (cluster: (typeof clusters)[number]) =>
@@ -81,7 +83,7 @@ describe('offboarding a payer from one of its clusters', () => {
         key.startsWith(request.payerAccountId),
       );
     const leave = ({ accountId, region, name }: (typeof clusters)[number]) =>
-      board.offboard({ payerAccountId: request.payerAccountId, cluster: { accountId, region, name } });
+      runHarness.offboard({ payerAccountId: request.payerAccountId, cluster: { accountId, region, name } });
 
     const first = await leave(finops);
     expect(first).toMatchObject({ status: 'succeeded', error: null });

@@ -1,20 +1,20 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { payerRoleName } from '../../shared/aws/names.ts';
 import { foreignKeys } from '../../shared/integration-file/merge.ts';
-import { Board, entriesOf, stepOf } from '../support/run-harness.ts';
+import { entriesOf, RunHarness, stepOf } from '../support/run-harness.ts';
 import { clusters, examples, foreignFile, readSecret } from '../support/scenario.ts';
-import { type Stage, writesOf } from '../support/step-harness.ts';
-import { landscape } from '../support/world-snapshot.ts';
+import { type StepHarness, writesOf } from '../support/step-harness.ts';
+import { worldSnapshot } from '../support/world-snapshot.ts';
 
-let board: Board;
-let stage: Stage;
+let runHarness: RunHarness;
+let stepHarness: StepHarness;
 beforeAll(async () => {
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-  board = await Board.open();
-  ({ stage } = board);
+  runHarness = await RunHarness.open();
+  ({ stepHarness } = runHarness);
 });
 afterAll(async () => {
-  await board.close();
+  await runHarness.close();
   vi.restoreAllMocks();
 });
 
@@ -22,7 +22,7 @@ const [finops, platform] = clusters;
 
 describe('an onboarding over HTTP', () => {
   it('takes a new payer through IRSA and AWS’s crawler template to a proven entry', async () => {
-    const run = await board.onboard('new-irsa');
+    const run = await runHarness.onboard('new-irsa');
     expect(run.error).toBeNull();
     expect(run.status).toBe('succeeded');
     expect(stepOf(run, 'crawler-stack').output).toMatchObject({ kind: 'template' });
@@ -36,31 +36,33 @@ describe('an onboarding over HTTP', () => {
       projectID: '111122220001',
       masterPayerARN: 'arn:aws:iam::111122220001:role/kubecost-cur-access',
     });
-    expect(entriesOf(board, finops).at(-1)).toEqual(run.evidence?.entry);
+    expect(entriesOf(runHarness, finops).at(-1)).toEqual(run.evidence?.entry);
     const proven = Date.parse(stepOf(run, 'chain-proof').endedAt ?? '');
     const minutes = (proven - Date.parse(run.createdAt)) / 60_000;
     expect(minutes, 'the proof comes while AWS prepares the first delivery').toBeLessThan(10);
   });
 
   it('takes a new payer through EKS Pod Identity and our own crawler', async () => {
-    const run = await board.onboard('new-pod-identity');
+    const run = await runHarness.onboard('new-pod-identity');
     expect(run.error).toBeNull();
     expect(run.status).toBe('succeeded');
     expect(stepOf(run, 'crawler-stack').output).toMatchObject({ kind: 'native' });
     expect(run.evidence?.query.level).toBe('narrowed-session');
-    const functions = [...stage.world.cloudformation.functions.keys()].filter((arn) => arn.includes('111122220002'));
+    const functions = [...stepHarness.world.cloudformation.functions.keys()].filter((arn) =>
+      arn.includes('111122220002'),
+    );
     expect(functions).toEqual([]);
-    const file = JSON.parse(readSecret(stage.world, platform) ?? '{}') as { aws: { athena: unknown[] } };
+    const file = JSON.parse(readSecret(stepHarness.world, platform) ?? '{}') as { aws: { athena: unknown[] } };
     expect(file.aws.athena).toEqual([run.evidence?.entry]);
   });
 
   it('adopts a report that suits within ten minutes, and leaves its bucket alone', async () => {
     const bucket = () => {
-      const { policy, tags, lifecycle, notification } = stage.world.s3.buckets.get('acme-billing-cur') ?? {};
+      const { policy, tags, lifecycle, notification } = stepHarness.world.s3.buckets.get('acme-billing-cur') ?? {};
       return { policy: policy?.text, tags, lifecycle, notification };
     };
     const before = bucket();
-    const run = await board.onboard('adopt-report');
+    const run = await runHarness.onboard('adopt-report');
     expect(run.error).toBeNull();
     expect(run.status).toBe('succeeded');
     expect(stepOf(run, 'report-choice').output).toMatchObject({ choice: 'adopt', reportName: 'acme_daily' });
@@ -71,36 +73,36 @@ describe('an onboarding over HTTP', () => {
   });
 
   it('takes over what a person made by hand, and keeps what that person added', async () => {
-    const run = await board.onboard('take-over-hand-made');
+    const run = await runHarness.onboard('take-over-hand-made');
     expect(run.error).toBeNull();
     expect(run.status).toBe('succeeded');
     expect(stepOf(run, 'crawler-stack').output).toMatchObject({
       kind: 'adopted-table',
       athenaDatabase: 'borealis_billing',
     });
-    const role = stage.world.iam.role('111122220004', payerRoleName);
+    const role = stepHarness.world.iam.role('111122220004', payerRoleName);
     expect([...(role?.inline.keys() ?? [])]).toContain('team-notes');
     expect(role?.tags.get('managed-by')).toBe('kubecost-payer-onboarding');
-    const own = entriesOf(board, finops).filter(({ projectID }) => projectID === '111122220004');
+    const own = entriesOf(runHarness, finops).filter(({ projectID }) => projectID === '111122220004');
     expect(own).toEqual([run.evidence?.entry]);
   });
 
   it('keeps every foreign entry, in place and byte by byte', () => {
-    const text = readSecret(stage.world, finops) ?? '';
+    const text = readSecret(stepHarness.world, finops) ?? '';
     const foreign = foreignFile.slice(0, foreignFile.indexOf('{"athenaBucketName":"s3://borealis'));
     expect(text.startsWith(foreign)).toBe(true);
     expect(foreignKeys(text, new Set())).toHaveLength(5);
   });
 
   it.each(examples)('finds nothing to change when %s runs again', async (example) => {
-    const before = await landscape(stage);
-    const calls = stage.world.calls.length;
-    const run = await board.onboard(example);
+    const before = await worldSnapshot(stepHarness);
+    const calls = stepHarness.world.calls.length;
+    const run = await runHarness.onboard(example);
     expect(run.error).toBeNull();
     expect(run.status).toBe('succeeded');
     expect(run.changes).toBe(0);
     expect(run.steps.flatMap(({ changes }) => changes)).toEqual([]);
-    expect(writesOf(stage.world.calls.slice(calls))).toEqual([]);
-    expect(await landscape(stage)).toEqual(before);
+    expect(writesOf(stepHarness.world.calls.slice(calls))).toEqual([]);
+    expect(await worldSnapshot(stepHarness)).toEqual(before);
   });
 });

@@ -4,23 +4,23 @@ import type { Batch } from '../../shared/batches/view.ts';
 import { defaultNames } from '../../shared/cluster/provisioner-role.ts';
 import type { Run } from '../../shared/runs/view.ts';
 import { costOf } from '../bench/cost.ts';
-import { applyManifest, enterByHand } from '../support/cluster-owner.ts';
+import { applyManifest, createAccessEntry } from '../support/cluster-owner.ts';
 import { runsOfBatch, untilBatchRests } from '../support/fleet-run.ts';
 import { deployProvisioner } from '../support/provisioners.ts';
-import { Board, minutesOf, putFile, stepOf } from '../support/run-harness.ts';
+import { minutesOf, putFile, RunHarness, stepOf } from '../support/run-harness.ts';
 import { clusterArn, clusters, exampleRequest, plantedSecrets } from '../support/scenario.ts';
-import type { Stage } from '../support/step-harness.ts';
-import { landscape } from '../support/world-snapshot.ts';
+import type { StepHarness } from '../support/step-harness.ts';
+import { worldSnapshot } from '../support/world-snapshot.ts';
 
-let board: Board;
-let stage: Stage;
+let runHarness: RunHarness;
+let stepHarness: StepHarness;
 beforeAll(async () => {
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-  board = await Board.open();
-  ({ stage } = board);
+  runHarness = await RunHarness.open();
+  ({ stepHarness } = runHarness);
 });
 afterAll(async () => {
-  await board.close();
+  await runHarness.close();
   vi.restoreAllMocks();
 });
 
@@ -28,17 +28,17 @@ const [, platform] = clusters;
 
 /** Shows that dry runs left the whole world, and the table but for their own records, as they were. */
 async function untouched<Runs extends readonly Run[]>(work: () => Promise<Runs>): Promise<Runs> {
-  const others = async () => (await stage.items()).filter(({ pk }) => !/^(run|batch)#/.test(String(pk)));
-  const before = { world: await landscape(stage), items: await others() };
-  const calls = stage.world.calls.length;
-  const runs = (await stage.items('run#')).length;
+  const others = async () => (await stepHarness.items()).filter(({ pk }) => !/^(run|batch)#/.test(String(pk)));
+  const before = { world: await worldSnapshot(stepHarness), items: await others() };
+  const calls = stepHarness.world.calls.length;
+  const runs = (await stepHarness.items('run#')).length;
   const planned = await work();
   for (const run of planned) expect(run).toMatchObject({ error: null, status: 'planned', changes: 0 });
-  const made = stage.world.calls.slice(calls).filter(({ writes, error }) => writes && error === undefined);
+  const made = stepHarness.world.calls.slice(calls).filter(({ writes, error }) => writes && error === undefined);
   const beyondOurRecord = made.filter(({ service }) => !['states', 'events'].includes(service));
   expect(beyondOurRecord).toEqual([]);
-  expect({ world: await landscape(stage), items: await others() }).toEqual(before);
-  expect((await stage.items('run#')).length).toBe(runs + planned.length);
+  expect({ world: await worldSnapshot(stepHarness), items: await others() }).toEqual(before);
+  expect((await stepHarness.items('run#')).length).toBe(runs + planned.length);
   for (const secret of Object.values(plantedSecrets)) expect(JSON.stringify(planned)).not.toContain(secret);
   return planned;
 }
@@ -48,15 +48,15 @@ function planOf({ plan }: Run): NonNullable<Run['plan']> {
   return plan;
 }
 
-async function dry(...[example, changes]: Parameters<Board['onboard']>): Promise<Run> {
-  const [run] = await untouched(async () => [await board.onboard(example, { ...changes, dryRun: true })] as const);
+async function dry(...[example, changes]: Parameters<RunHarness['onboard']>): Promise<Run> {
+  const [run] = await untouched(async () => [await runHarness.onboard(example, { ...changes, dryRun: true })] as const);
   return run;
 }
 
 async function dryBatch(request: BatchRequestInput): Promise<{ batch: Batch; runs: readonly Run[] }> {
-  const { batchId } = await board.api.startBatch(request);
-  const batch = await untilBatchRests(board.api, batchId);
-  return { batch, runs: await runsOfBatch(board.api, batch) };
+  const { batchId } = await runHarness.api.startBatch(request);
+  const batch = await untilBatchRests(runHarness.api, batchId);
+  return { batch, runs: await runsOfBatch(runHarness.api, batch) };
 }
 
 const dosOf = (run: Run) => planOf(run).changes.map((change) => `${change.step} ${change.do}`);
@@ -165,7 +165,7 @@ describe('a dry run', () => {
   });
 
   it('of a hostile account collects every refusal, each with who acts and how, and talks to no cluster it should not', async () => {
-    const { world } = stage;
+    const { world } = stepHarness;
     const payer = '444455550003';
     deployProvisioner(world, 'payer', payer);
     world.organizations.create('999988880001', payer);
@@ -202,10 +202,10 @@ describe('a dry run', () => {
 
   it('of a cluster that lets us in sees a file nobody may write to', async () => {
     const { accountId } = platform;
-    const cluster = stage.world.eks.cluster(clusterArn(platform));
+    const cluster = stepHarness.world.eks.cluster(clusterArn(platform));
     const principal = `arn:aws:iam::${accountId}:role/kubecost-payer-onboarding/kubecost-cluster-provisioner`;
-    await enterByHand(stage.sandbox, cluster, principal);
-    putFile(board, platform, '{"aws": [], "aws": []}');
+    await createAccessEntry(stepHarness.sandbox, cluster, principal);
+    putFile(runHarness, platform, '{"aws": [], "aws": []}');
     applyManifest(cluster, { namespace: 'kubecost', secretName: 'cloud-integration', ...defaultNames });
     const run = await dry('new-pod-identity');
     expect(stepOf(run, 'discovery').output).toMatchObject({ installation: 'kubecost-2' });
@@ -251,9 +251,9 @@ describe('a dry run', () => {
 
   it('reckons with no less than the run then takes, and not with much more', async () => {
     const { usd, expectedMinutes } = planOf(await dry('adopt-report'));
-    const run = await board.onboard('adopt-report');
+    const run = await runHarness.onboard('adopt-report');
     expect(run.status).toBe('succeeded');
-    const { world, invocations } = stage.sandbox;
+    const { world, invocations } = stepHarness.sandbox;
     const executions = [...world.states.executions.values()].filter(({ name }) => name.startsWith(run.runId));
     const own = invocations.filter(({ runId }) => runId === run.runId);
     const writes = own.flatMap(({ tableCalls }) => tableCalls).filter((call) => !['GetItem', 'Query'].includes(call));
@@ -279,10 +279,10 @@ describe('a dry run', () => {
 
   it('of an offboarding lists what goes and what is saved, and takes nothing', async () => {
     const { payerAccountId, cluster } = exampleRequest('take-over-hand-made');
-    const onboarded = await board.onboard('take-over-hand-made');
+    const onboarded = await runHarness.onboard('take-over-hand-made');
     expect(onboarded.status).toBe('succeeded');
     const [run] = await untouched(
-      async () => [await board.offboard({ payerAccountId, cluster, dryRun: true })] as const,
+      async () => [await runHarness.offboard({ payerAccountId, cluster, dryRun: true })] as const,
     );
     const plan = planOf(run);
     expect(plan.refusals).toEqual([]);

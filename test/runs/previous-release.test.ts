@@ -9,9 +9,9 @@ import { RunEvent } from '../../shared/model/run-event.ts';
 import { newRunId } from '../../shared/model/run-id.ts';
 import { takeLock } from '../../shared/runs/lock.ts';
 import { createRun, readRun } from '../../shared/runs/run-table.ts';
-import type { Execution } from '../sandbox/step-functions/interpreter.ts';
+import type { Execution } from '../sandbox/index.ts';
 import { eventBusArn, hubAccountId, hubRegion, tableName } from '../support/deployed-sandbox.ts';
-import { Board, stepOf } from '../support/run-harness.ts';
+import { RunHarness, stepOf } from '../support/run-harness.ts';
 import { exampleRequest } from '../support/scenario.ts';
 
 /** What release 0.3.0 deployed. */
@@ -41,21 +41,23 @@ function asPreviousRelease(item: Fields): Fields {
   return { ...only(runFields, item), steps: Object.fromEntries(steps) as Fields };
 }
 
-let board: Board;
+let runHarness: RunHarness;
 beforeEach(async () => {
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-  board = await Board.open({ deliveryHours: 1 });
+  runHarness = await RunHarness.open({ deliveryHours: 1 });
 });
 afterEach(async () => {
-  await board.close();
+  await runHarness.close();
   vi.restoreAllMocks();
 });
 
 /** Leaves every run's record as the previous release would have. */
 async function rewrite(): Promise<void> {
-  const items = await board.stage.items('run#');
+  const items = await runHarness.stepHarness.items('run#');
   expect(items).not.toEqual([]);
-  const client = DynamoDBDocumentClient.from(new DynamoDBClient({ endpoint: board.stage.sandbox.tableEndpoint }));
+  const client = DynamoDBDocumentClient.from(
+    new DynamoDBClient({ endpoint: runHarness.stepHarness.sandbox.tableEndpoint }),
+  );
   for (const item of items) await client.send(new PutCommand({ TableName: tableName, Item: asPreviousRelease(item) }));
   client.destroy();
 }
@@ -68,7 +70,7 @@ interface Begun {
 
 /** Starts the run's execution on release 0.3.0's definition. */
 async function execute(runId: string, machine: 'provision' | 'offboard', more: object = {}): Promise<Begun> {
-  const { world, sandbox } = board.stage;
+  const { world, sandbox } = runHarness.stepHarness;
   const arnOf = (name: string) => sandbox.stateMachineArn.replace(/provision$/, name);
   const current = world.states.machines.get(arnOf(machine));
   if (!current) throw new Error(`no state machine ${machine}`);
@@ -83,13 +85,13 @@ async function execute(runId: string, machine: 'provision' | 'offboard', more: o
 }
 
 async function beginOnboarding(): Promise<Begun> {
-  const { runId } = await board.stage.begin('new-irsa');
+  const { runId } = await runHarness.stepHarness.begin('new-irsa');
   return execute(runId, 'provision', { identityMode: 'irsa', from: 'preflight' });
 }
 
 async function beginOffboarding(): Promise<Begun> {
   const { payerAccountId, cluster } = exampleRequest('new-irsa');
-  const at = board.stage.world.clock.now();
+  const at = runHarness.stepHarness.world.clock.now();
   const runId = newRunId(at);
   await createRun({
     runId,
@@ -103,27 +105,27 @@ async function beginOffboarding(): Promise<Begun> {
 }
 
 const published = () =>
-  board.stage.world.events.buses.get(eventBusArn)?.map(({ detail }) => RunEvent.parse(detail)) ?? [];
+  runHarness.stepHarness.world.events.buses.get(eventBusArn)?.map(({ detail }) => RunEvent.parse(detail)) ?? [];
 
 describe('an execution of release 0.3.0', () => {
   it('finishes on today’s functions after an upgrade half-way', async () => {
-    const { stage, api } = board;
+    const { stepHarness, api } = runHarness;
     const { runId, execution } = await beginOnboarding();
-    await board.later(30, rewrite);
+    await runHarness.later(30, rewrite);
 
     const run = await api.untilEnded(runId);
     expect(run).toMatchObject({ kind: 'onboarding', status: 'succeeded', error: null });
     expect(run.evidence?.level).toBe('connection');
     expect(await execution.done).toMatchObject({ status: 'SUCCEEDED' });
-    expect(await stage.items('lock#')).toEqual([]);
+    expect(await stepHarness.items('lock#')).toEqual([]);
     expect(published()).toContainEqual(expect.objectContaining({ step: 'publish', status: 'succeeded' }));
     expect(published().at(-1)).toMatchObject({ step: null, status: 'succeeded' });
   });
 
   it('is retried on today’s definition if it failed before the upgrade', async () => {
-    const { api } = board;
+    const { api } = runHarness;
     const { runId, executionArn } = await beginOnboarding();
-    await board.later(30, () => hubClient(SFNClient).send(new StopExecutionCommand({ executionArn })));
+    await runHarness.later(30, () => hubClient(SFNClient).send(new StopExecutionCommand({ executionArn })));
     const failed = await api.untilEnded(runId);
     expect(failed).toMatchObject({ status: 'failed', attempt: 1, error: { code: 'execution-stopped' } });
     await rewrite();
@@ -137,15 +139,15 @@ describe('an execution of release 0.3.0', () => {
   });
 
   it('offboards on today’s functions what it had onboarded', async () => {
-    const { api, stage } = board;
+    const { api, stepHarness } = runHarness;
     await api.untilEnded((await beginOnboarding()).runId);
     const { runId, execution } = await beginOffboarding();
 
     const run = await api.untilEnded(runId);
     expect(run).toMatchObject({ kind: 'offboarding', status: 'succeeded', error: null });
     expect(await execution.done).toMatchObject({ status: 'SUCCEEDED' });
-    expect(await stage.items('lock#')).toEqual([]);
-    expect(await stage.items('target#')).toEqual([]);
+    expect(await stepHarness.items('lock#')).toEqual([]);
+    expect(await stepHarness.items('target#')).toEqual([]);
     expect(published().at(-1)).toMatchObject({ runId, step: null, status: 'succeeded' });
   });
 });

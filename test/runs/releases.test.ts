@@ -3,10 +3,10 @@ import { defaultNames } from '../../shared/cluster/provisioner-role.ts';
 import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
 import type { Run } from '../../shared/runs/view.ts';
 import { listOpenWindows } from '../../shared/targets/admin-windows.ts';
-import type { Cluster } from '../sandbox/services/eks.ts';
+import type { Cluster } from '../sandbox/index.ts';
 import { ApiClient } from '../support/api-client.ts';
-import { applyManifest, enterByHand } from '../support/cluster-owner.ts';
-import { type Sandbox, startSandbox } from '../support/deployed-sandbox.ts';
+import { applyManifest, createAccessEntry } from '../support/cluster-owner.ts';
+import { type DeployedSandbox, startDeployedSandbox } from '../support/deployed-sandbox.ts';
 import { deployProvisioner } from '../support/provisioners.ts';
 import { stepOf } from '../support/run-harness.ts';
 import { accountAt, seedPayerWithTable } from '../support/seed-payers.ts';
@@ -14,10 +14,10 @@ import { accountAt, seedPayerWithTable } from '../support/seed-payers.ts';
 const region = 'eu-west-1';
 const provisioner = 'role/kubecost-payer-onboarding/kubecost-cluster-provisioner';
 
-let sandbox: Sandbox;
+let sandbox: DeployedSandbox;
 beforeAll(async () => {
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-  sandbox = await startSandbox({ startMs: Date.parse('2026-11-23T08:00:00Z') });
+  sandbox = await startDeployedSandbox({ startMs: Date.parse('2026-11-23T08:00:00Z') });
 });
 afterAll(async () => {
   await sandbox.close();
@@ -92,7 +92,7 @@ describe('an onboarding', () => {
     const cluster = await clusterAt(3);
     const { accountId, kubernetes } = cluster;
     kubernetes.installKubecost({ generation: '3.x' });
-    await enterByHand(sandbox, cluster, `arn:aws:iam::${accountId}:${provisioner}`);
+    await createAccessEntry(sandbox, cluster, `arn:aws:iam::${accountId}:${provisioner}`);
     applyManifest(cluster, { namespace: 'kubecost', secretName: 'cloud-integration', ...defaultNames });
     for (const operation of ['AssociateAccessPolicy', 'CreateAccessEntry'])
       sandbox.world.faults.push({ service: 'eks', operation, accountId, kind: 'denied' });

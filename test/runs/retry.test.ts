@@ -3,18 +3,18 @@ import { curBucketName } from '../../shared/aws/names.ts';
 import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
 import type { Run } from '../../shared/runs/view.ts';
 import { functionKey } from '../../state-machines/states.ts';
-import type { Cluster } from '../sandbox/services/eks.ts';
+import type { Cluster } from '../sandbox/index.ts';
 import { ApiClient } from '../support/api-client.ts';
-import { type Sandbox, startSandbox } from '../support/deployed-sandbox.ts';
+import { type DeployedSandbox, startDeployedSandbox } from '../support/deployed-sandbox.ts';
 import { deployProvisioner } from '../support/provisioners.ts';
 import { stepOf } from '../support/run-harness.ts';
 import { accountAt, seedPayerWithTable } from '../support/seed-payers.ts';
 import { writesOf } from '../support/step-harness.ts';
 
-let sandbox: Sandbox;
+let sandbox: DeployedSandbox;
 beforeAll(async () => {
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-  sandbox = await startSandbox({ startMs: Date.parse('2026-11-23T08:00:00Z') });
+  sandbox = await startDeployedSandbox({ startMs: Date.parse('2026-11-23T08:00:00Z') });
 });
 afterAll(async () => {
   await sandbox.close();

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { newClient } from '../../shared/aws/clients.ts';
 import type { Run } from '../../shared/runs/view.ts';
 import { hubAccountId, hubRegion } from '../support/deployed-sandbox.ts';
-import { Board, putFile } from '../support/run-harness.ts';
+import { putFile, RunHarness } from '../support/run-harness.ts';
 import { clusters, exampleRequest, foreignFile, plantedSecrets, readSecret } from '../support/scenario.ts';
 
 /** Everything that leaves the handlers, as text. */
@@ -12,7 +12,7 @@ const lines: string[] = [];
 const [finops] = clusters;
 const planted = Object.values(plantedSecrets);
 
-let board: Board;
+let runHarness: RunHarness;
 const runs: Run[] = [];
 
 beforeAll(async () => {
@@ -22,8 +22,8 @@ beforeAll(async () => {
   };
   vi.spyOn(process.stdout, 'write').mockImplementation(keep);
   vi.spyOn(process.stderr, 'write').mockImplementation(keep);
-  board = await Board.open({ deliveryHours: 0.25 });
-  const { api } = board;
+  runHarness = await RunHarness.open({ deliveryHours: 0.25 });
+  const { api } = runHarness;
   const fetch = api.fetch.bind(api);
   vi.spyOn(api, 'fetch').mockImplementation(async (...request) => {
     const answer = await fetch(...request);
@@ -31,9 +31,9 @@ beforeAll(async () => {
     return answer;
   });
 
-  runs.push(await board.onboard('new-irsa'));
-  runs.push(await board.onboard('take-over-hand-made'));
-  const whole = readSecret(board.stage.world, finops) ?? '';
+  runs.push(await runHarness.onboard('new-irsa'));
+  runs.push(await runHarness.onboard('take-over-hand-made'));
+  const whole = readSecret(runHarness.stepHarness.world, finops) ?? '';
   // A file that is refused is read too, and must not be quoted: the last two break right beside a secret.
   const broken = [
     foreignFile.replace('"aws"', '"aws":[],"aws"'),
@@ -41,10 +41,10 @@ beforeAll(async () => {
     foreignFile.replace(`"${plantedSecrets.awsSecret}"`, plantedSecrets.awsSecret),
   ];
   for (const text of broken) {
-    putFile(board, finops, text);
-    runs.push(await board.onboard('adopt-report'));
+    putFile(runHarness, finops, text);
+    runs.push(await runHarness.onboard('adopt-report'));
   }
-  putFile(board, finops, whole);
+  putFile(runHarness, finops, whole);
   for (const path of ['/v1/runs', '/health', '/openapi.json', ...runs.map(({ links }) => links.self)])
     await api.fetch('GET', path);
   await api.fetch('POST', '/v1/onboardings', {
@@ -53,7 +53,7 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
-  await board.close();
+  await runHarness.close();
   vi.restoreAllMocks();
 });
 
@@ -76,7 +76,7 @@ describe('other parties’ secrets', () => {
   it('are in the file that two runs changed and three refused', () => {
     expect(runs.map(({ status }) => status)).toEqual(['succeeded', 'succeeded', 'failed', 'failed', 'failed']);
     expect(runs.slice(2).map(({ error }) => error?.code)).toEqual(Array(3).fill('secret-unparsable'));
-    for (const secret of planted) expect(readSecret(board.stage.world, finops)).toContain(secret);
+    for (const secret of planted) expect(readSecret(runHarness.stepHarness.world, finops)).toContain(secret);
   });
 
   it('are in no answer of the API', () => {
@@ -89,11 +89,11 @@ describe('other parties’ secrets', () => {
   });
 
   it('are in no item of the table', async () => {
-    expectNone((await board.stage.items()).map((item) => JSON.stringify(item)));
+    expectNone((await runHarness.stepHarness.items()).map((item) => JSON.stringify(item)));
   });
 
   it('are in no history of an execution', async () => {
-    const { world } = board.stage;
+    const { world } = runHarness.stepHarness;
     const states = newClient(SFNClient, hubRegion, () =>
       Promise.resolve({ accessKeyId: hubAccountId, secretAccessKey: 'x' }),
     );
@@ -107,7 +107,7 @@ describe('other parties’ secrets', () => {
   });
 
   it('stay where they are, with every byte around them', () => {
-    const text = readSecret(board.stage.world, finops) ?? '';
+    const text = readSecret(runHarness.stepHarness.world, finops) ?? '';
     const own = foreignFile.indexOf('{"athenaBucketName":"s3://borealis');
     expect(text.slice(0, own)).toBe(foreignFile.slice(0, own));
     const end = foreignFile.slice(foreignFile.lastIndexOf(']'));

@@ -3,18 +3,18 @@ import { sweep } from '../../functions/sweep.ts';
 import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
 import { takeLock } from '../../shared/runs/lock.ts';
 import { readRun } from '../../shared/runs/run-table.ts';
-import { Hub } from '../support/hub-services.ts';
+import { HubServices } from '../support/hub-services.ts';
 import { logLines } from '../support/log-lines.ts';
 import { givenRun, smallest, storedRun } from '../support/stored-runs.ts';
 
 const created = Date.parse('2026-03-01T00:00:00Z');
 
-let hub: Hub;
+let hub: HubServices;
 let lines: () => Record<string, unknown>[];
 beforeEach(async () => {
   vi.useFakeTimers({ toFake: ['Date'], now: created });
   lines = logLines();
-  hub = new Hub();
+  hub = new HubServices();
   await hub.start();
 });
 afterEach(async () => {

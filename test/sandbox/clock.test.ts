@@ -19,7 +19,7 @@ test('a day of sleep takes no real time', async () => {
   expect(clock.now()).toBe(START + 24 * HOUR);
 });
 
-test('time stands still while held work runs, however long that takes', async () => {
+test('time does not move while held work runs', async () => {
   const asleep = clock.sleep(HOUR);
   const seen = await clock.hold(async () => {
     await realSleep(30);
@@ -30,7 +30,7 @@ test('time stands still while held work runs, however long that takes', async ()
   expect(clock.now()).toBe(START + HOUR);
 });
 
-test('held work that fails lets time go on', async () => {
+test('time moves again after held work fails', async () => {
   await expect(clock.hold(() => Promise.reject(new Error('broken')))).rejects.toThrow('broken');
   await clock.sleep(1000);
   expect(clock.now()).toBe(START + 1000);
@@ -54,7 +54,7 @@ test('an aborted sleep ends at once and no longer moves time', async () => {
   expect(clock.now()).toBe(START + HOUR);
 });
 
-test('unasked events fire on the way and never move time by themselves', async () => {
+test('planned events fire on the way but never move time', async () => {
   const deliveries: number[] = [];
   const daily = () => {
     deliveries.push(clock.now() - START);
@@ -87,7 +87,7 @@ test('work that an event starts holds time before the next event', async () => {
   expect(seen).toEqual([1000]);
 });
 
-test('with a speed, time flows in proportion to real time, also with nothing to wait for', async () => {
+test('with a speed, time flows in proportion to real time', async () => {
   clock.speed = 3600;
   await realSleep(30);
   expect(clock.now()).toBeGreaterThan(START + 60_000);
@@ -102,7 +102,7 @@ test('with a speed, time flows in proportion to real time, also with nothing to 
   expect(held).toBe(0);
 });
 
-test('with a speed, events fire at their own instant even if the real timer is late', async () => {
+test('with a speed, a late real timer still fires at its instant', async () => {
   clock.speed = 1_000_000;
   const begin = clock.now();
   const fired: number[] = [];
@@ -111,7 +111,7 @@ test('with a speed, events fire at their own instant even if the real timer is l
   expect(fired.map((ms) => Math.round(ms / 1000))).toEqual([100, 200, 300]);
 });
 
-test('a stopped clock fires nothing any more', async () => {
+test('a stopped clock fires no timer', async () => {
   let fired = false;
   clock.speed = 1_000_000;
   clock.after(1000, () => (fired = true));
@@ -120,7 +120,7 @@ test('a stopped clock fires nothing any more', async () => {
   expect(fired).toBe(false);
 });
 
-test('any set of sleeps and handlers keeps every timer off the handlers and in order', async () => {
+test('timers fire in order and never during a handler', async () => {
   const plans = fc.array(fc.array(fc.record({ sleep: fc.nat(5000), work: fc.nat(2) }), { maxLength: 5 }), {
     maxLength: 6,
   });
@@ -153,7 +153,7 @@ test('any set of sleeps and handlers keeps every timer off the handlers and in o
   );
 });
 
-test('the virtual date replaces Date alone and can be taken back', async () => {
+test('the virtual date replaces only Date and can be undone', async () => {
   const real = globalThis.Date;
   const undo = installVirtualDate(clock);
   try {

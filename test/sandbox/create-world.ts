@@ -1,22 +1,22 @@
 import { VirtualClock } from './clock.ts';
-import { AthenaState } from './services/athena.ts';
-import { athenaService } from './services/athena-service.ts';
-import { cloudformationService, CloudFormationState } from './services/cloudformation.ts';
-import { curService, CurState } from './services/cur.ts';
-import { EksState } from './services/eks.ts';
+import { athenaService } from './services/athena/service.ts';
+import { AthenaState } from './services/athena/state.ts';
+import { cloudformationService, CloudFormationState } from './services/cloudformation/service.ts';
+import { curService, CurState } from './services/cur/service.ts';
+import { eksService } from './services/eks/service.ts';
+import { EksState } from './services/eks/state.ts';
 import { eksAuthService } from './services/eks-auth.ts';
-import { eksService } from './services/eks-service.ts';
 import { eventsService, EventsState } from './services/events.ts';
-import { GlueState } from './services/glue.ts';
-import { glueService } from './services/glue-service.ts';
-import { IamState } from './services/iam.ts';
-import { iamService } from './services/iam-service.ts';
+import { glueService } from './services/glue/service.ts';
+import { GlueState } from './services/glue/state.ts';
+import { iamService } from './services/iam/service.ts';
+import { IamState } from './services/iam/state.ts';
 import { lakeformationService, LakeFormationState } from './services/lakeformation.ts';
 import { lambdaService, LambdaState } from './services/lambda.ts';
 import { organizationsService, OrganizationsState } from './services/organizations.ts';
-import { s3Service, S3State } from './services/s3.ts';
+import { s3Service, S3State } from './services/s3/service.ts';
 import { statesService, StatesState } from './services/states.ts';
-import { stsService, StsState } from './services/sts.ts';
+import { stsService, StsState } from './services/sts/service.ts';
 import type { World } from './world.ts';
 
 const services = [
@@ -36,9 +36,9 @@ const services = [
   stsService,
 ];
 
-/** An AWS in which nothing exists yet. It begins on a fixed day, so that every run of it is the same. */
+/** An AWS in which nothing exists yet. It starts on a fixed day, so every run is the same. */
 export function createWorld({ startMs = Date.UTC(2026, 10, 10, 9) }: { startMs?: number } = {}): World {
-  // Each state needs the world and the world each state: they only look at one another once all are there.
+  // Each state needs the world and the world needs each state. They use one another only when all exist.
   const world = { clock: new VirtualClock(startMs), calls: [], faults: [], services } as unknown as World;
   return Object.assign(world, {
     iam: new IamState(world),

@@ -1,6 +1,6 @@
-import type { WireRequest } from './codec.ts';
+import type { WireRequest } from './codec/codec.ts';
 
-/** What a request says about its signature; the signature itself is not checked, for a known access key identifies its owner. */
+/** The signing scope of a request. The signature is not checked: a known access key identifies its owner. */
 export interface SigningScope {
   accessKeyId: string;
   region: string;

@@ -3,8 +3,8 @@ import { GetAccountSettingsCommand, LambdaClient } from '@aws-sdk/client-lambda'
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { afterAll, beforeEach, expect, it } from 'vitest';
 import { installVirtualDate } from './clock.ts';
-import { errorOf, hub, payer, policy, rootOf, serve } from './core-world.ts';
 import { crashAfterWrite, type FaultRule } from './faults.ts';
+import { errorOf, hub, payer, policy, rootOf, serve } from './testing/core-world.ts';
 
 const running = await serve();
 const { world } = running;
@@ -51,7 +51,7 @@ it.each<[reason: string, rule: Partial<FaultRule>, expected: string]>([
   ['every second call', { nth: 'every-2' }, '.X.X.'],
   ['from the third on', { nth: 'from-3' }, '..XXX'],
   ['the first two', { times: 2 }, 'XX...'],
-  ['after two writes, of which there are none', { afterWrites: 2 }, '.....'],
+  ['after two writes, without any write', { afterWrites: 2 }, '.....'],
   ['another operation', { operation: 'AssumeRole' }, '.....'],
   ['another account', { accountId: hub }, '.....'],
   ['another service', { service: 'iam' }, '.....'],
@@ -62,7 +62,7 @@ it.each<[reason: string, rule: Partial<FaultRule>, expected: string]>([
   expect(found.map((one) => (one === 'ok' ? '.' : 'X')).join('')).toBe(expected);
 });
 
-it('counts the calls of one account only, if the rule is about one', async () => {
+it('counts only the calls of the account that the rule names', async () => {
   world.faults.push({ kind: '500', accountId: hub, nth: 2 });
   expect(await outcomes(2, () => identify(foreign))).toEqual(['ok', 'InternalFailure']);
   expect(await outcomes(2, identify)).toEqual(['ok', 'ok']);
@@ -80,7 +80,7 @@ it('throttles with the code of the service', async () => {
   });
 });
 
-it('denies, or answers any error a rule spells out', async () => {
+it('denies a call or answers the error that the rule gives', async () => {
   world.faults.push({ kind: 'denied', service: 'lambda' });
   world.faults.push({
     kind: { code: 'ConcurrentModificationException', message: 'wait a few minutes' },
@@ -96,14 +96,14 @@ it('denies, or answers any error a rule spells out', async () => {
   });
 });
 
-it('breaks the connection before a write, which then never happened', async () => {
+it('breaks the connection before a write is applied', async () => {
   world.faults.push({ kind: 'reset', operation: 'CreatePolicy' });
   await errorOf(createPolicy('lost'));
   expect(world.iam.policies.size).toBe(0);
   expect(world.calls).toMatchObject([{ operation: 'CreatePolicy', writes: true, error: 'injected:reset' }]);
 });
 
-it('loses the answer of a write that happened, so that the retry finds it done', async () => {
+it('applies a write but loses its answer', async () => {
   const retrying = running.client(IAMClient, rootOf(payer), 3);
   world.faults.push({ kind: 'applied-but-lost', operation: 'CreatePolicy', times: 1 });
   const document = JSON.stringify(policy({ Effect: 'Allow', Action: 's3:*', Resource: '*' }));
@@ -112,7 +112,7 @@ it('loses the answer of a write that happened, so that the retry finds it done',
   expect(world.calls.map(({ error }) => error)).toEqual(['injected:applied-but-lost', 'EntityAlreadyExistsException']);
 });
 
-it('lets the product crash after its nth write, for reads too, until it is restarted', async () => {
+it('breaks every connection after the nth write until restarted', async () => {
   const restart = crashAfterWrite(world, 2);
   const read = () => iam.send(new GetPolicyCommand({ PolicyArn: `arn:aws:iam::${payer}:policy/one` }));
   await createPolicy('one');

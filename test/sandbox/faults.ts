@@ -1,4 +1,4 @@
-import type { Protocol } from './codec.ts';
+import type { Protocol } from './codec/codec.ts';
 import { AwsError } from './service.ts';
 import type { World } from './world.ts';
 
@@ -21,7 +21,7 @@ export interface FaultRule {
   writes?: boolean;
   /** Which of the matching calls fail. @default all */
   nth?: number | `every-${number}` | `from-${number}`;
-  /** Strikes, and counts, only from the call after this many writes on. */
+  /** The rule counts and strikes only after this many writes. */
   afterWrites?: number;
   /** How often the fault strikes at most. */
   times?: number;
@@ -73,8 +73,8 @@ function isTurn(nth: FaultRule['nth'], matched: number): boolean {
 }
 
 /**
- * As if the product died right after its nth write from now on: that write is applied and answered, then AWS is out of reach,
- * for reads too, until the returned function is called.
+ * Simulates a process that ends right after its nth write from now on: that write is answered, then every connection breaks,
+ * reads included, until the returned function is called.
  */
 export function crashAfterWrite(world: World, n: number): () => void {
   const rule: FaultRule = { kind: 'reset', afterWrites: n };
@@ -98,7 +98,7 @@ const throttling: Record<string, [code: string, status: number, message?: string
 
 const internal: Record<string, string> = { s3: 'InternalError', cur: 'InternalErrorException' };
 
-/** The error a fault answers with; undefined for those that break the connection. */
+/** The error of a fault; undefined for faults that break the connection. */
 export function faultError(
   fault: Fault,
   call: FaultTarget,

@@ -1,8 +1,16 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
-import type { HttpRoute } from '../support/serverless-file.ts';
 import type { World } from './world.ts';
+
+export interface HttpRoute {
+  functionKey: string;
+  method: string;
+  /** With `{name}` for a path parameter. */
+  path: string;
+  /** The caller must sign with IAM credentials. */
+  signed: boolean;
+}
 
 interface HttpApiOptions {
   routes: readonly HttpRoute[];

@@ -30,13 +30,13 @@ export type Effect = 'allow' | 'explicit-deny' | 'implicit-deny';
 
 export interface Decision {
   allowed: boolean;
-  /** As AWS words it; empty if allowed. */
+  /** The message of AWS; empty if allowed. */
   message: string;
-  /** A policy denies it, rather than none allowing it. */
+  /** True if a policy denies it, false if no policy allows it. */
   explicit?: boolean;
 }
 
-/** What the policies together say: one Deny beats every Allow, and silence is a denial too. */
+/** The effect of all policies together: one Deny overrides every Allow, and without an Allow the call is denied. */
 export function effectOf(policies: readonly PolicyDocument[], question: Question): Effect {
   const context = lowerCased(question.context);
   let effect: Effect = 'implicit-deny';
@@ -83,7 +83,7 @@ function isAbout(statement: Statement, { action, resource }: Question, context: 
   if (Action !== undefined ? !names(Action) : NotAction === undefined || names(NotAction)) return false;
   const covers = (patterns: string | string[]) =>
     listOf(patterns).some((pattern) => like(withVariables(pattern, context), resource));
-  // A trust policy has neither: it is about the role it belongs to.
+  // A trust policy has neither: it applies to its role.
   if (Resource !== undefined && !covers(Resource)) return false;
   if (NotResource !== undefined && covers(NotResource)) return false;
   return conditionsHold(statement, context);

@@ -8,7 +8,7 @@ import {
   unknownOperation,
   type WireAnswer,
   type WireRequest,
-} from './codec.ts';
+} from './codec/codec.ts';
 import { readScope, type SigningScope } from './credentials.ts';
 import { accessDenied, faultError, strike } from './faults.ts';
 import { AwsError, type CallContext, type Caller, type Operation, type Service } from './service.ts';

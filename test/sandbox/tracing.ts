@@ -21,7 +21,7 @@ function mark(message: unknown): void {
   traced.sends(String(request.getHeader('host')), target.split('.').at(-1) ?? '');
 }
 
-/** Everything `work` sends over HTTP carries the invocation's number: the product itself knows nothing of it. */
+/** Marks every HTTP request of `work` with the number of the invocation. The product does not notice. */
 export function trace<T>(traced: Traced, work: () => Promise<T>): Promise<T> {
   return current.run(traced, work);
 }
@@ -35,12 +35,12 @@ export function startTracing(): () => void {
   };
 }
 
-/** The SDK pauses for less than this before its second and third attempt; its timeouts, and what it puts off, take longer. */
+/** The SDK's pauses before its second and third attempt are shorter than this; its timeouts are longer. */
 const backoffMs = 1000;
 
 /**
- * Time stands still while a function is invoked, so the SDK's pause before it tries again need not take real time either: with every
- * 20th call throttled these pauses would be nine tenths of it.
+ * Time does not move while a function runs, so the SDK's pauses between attempts need no real time: with every
+ * 20th call throttled they take nine tenths of it.
  */
 function shortenBackoff(): () => void {
   const { setTimeout } = globalThis;
@@ -52,7 +52,7 @@ function shortenBackoff(): () => void {
   };
 }
 
-/** Which invocation a request comes from, for the call's record. */
+/** The invocation that sent a request, for the record of the call. */
 export function invocationOf(headers: Record<string, string | string[] | undefined>): { invocation?: number } {
   const value = headers[header];
   return typeof value === 'string' ? { invocation: Number(value) } : {};

@@ -1,19 +1,19 @@
 import type { VirtualClock } from './clock.ts';
 import type { FaultRule } from './faults.ts';
 import type { Service } from './service.ts';
-import type { AthenaState } from './services/athena.ts';
-import type { CloudFormationState } from './services/cloudformation.ts';
-import type { CurState } from './services/cur.ts';
-import type { EksState } from './services/eks.ts';
+import type { AthenaState } from './services/athena/state.ts';
+import type { CloudFormationState } from './services/cloudformation/service.ts';
+import type { CurState } from './services/cur/service.ts';
+import type { EksState } from './services/eks/state.ts';
 import type { EventsState } from './services/events.ts';
-import type { GlueState } from './services/glue.ts';
-import type { IamState } from './services/iam.ts';
+import type { GlueState } from './services/glue/state.ts';
+import type { IamState } from './services/iam/state.ts';
 import type { LakeFormationState } from './services/lakeformation.ts';
 import type { LambdaState } from './services/lambda.ts';
 import type { OrganizationsState } from './services/organizations.ts';
-import type { S3State } from './services/s3.ts';
+import type { S3State } from './services/s3/service.ts';
 import type { StatesState } from './services/states.ts';
-import type { StsState } from './services/sts.ts';
+import type { StsState } from './services/sts/service.ts';
 
 /** One line per request the sandbox answered. */
 export interface CallRecord {

@@ -3,9 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { onboardingStepNames, phaseSteps, type StepName } from '../../shared/model/step-names.ts';
 import type { StepAnswer } from '../../shared/step-runner/handler.ts';
 import { functionKey } from '../../state-machines/states.ts';
-import { VirtualClock } from '../sandbox/clock.ts';
-import type { Json, StateMachine } from '../sandbox/step-functions/definition.ts';
-import { start } from '../sandbox/step-functions/interpreter.ts';
+import { interpret, type Json, type StateMachine, VirtualClock } from '../sandbox/index.ts';
 
 const deployed = readFileSync('state-machines/provision.asl', 'utf8');
 const definition = JSON.parse(
@@ -26,7 +24,7 @@ async function run(script: Script, identityMode = 'irsa', more: { from?: StepNam
   const names = new Map<string, StepName | 'close'>(
     [...onboardingStepNames, 'close' as const].map((name) => [functionKey(name), name]),
   );
-  const execution = start(
+  const execution = interpret(
     definition,
     { runId: 'r-1', attempt: 1, identityMode, ...more },
     {

@@ -23,11 +23,11 @@ const documents = {
 };
 
 describe('access policies', () => {
-  it.each(Object.entries(documents))('%s is as reviewed', async (name, document) => {
+  it.each(Object.entries(documents))('%s matches the reviewed document', async (name, document) => {
     await expect(`${JSON.stringify(document, null, 2)}\n`).toMatchFileSnapshot(`../golden/policies/${name}.json`);
   });
 
-  it('let exactly the named pod through', () => {
+  it('allow exactly the named pod', () => {
     const action = 'sts:AssumeRole';
     const asks = (arn: string) => ({ principal: { AWS: arn }, action, context: { 'aws:PrincipalArn': arn } });
     expect(trusts(documents['payer-trust'], asks(podRoleArn))).toBe(true);
@@ -46,7 +46,7 @@ describe('reading a trust policy', () => {
     context: { 'aws:PrincipalArn': podRoleArn },
   };
 
-  it('takes the account id, its root and wildcards for what they are', () => {
+  it('understands an account id, its root user and wildcards', () => {
     expect(trusts(policyOf(allow), asks)).toBe(true);
     expect(trusts(policyOf({ ...allow, Principal: { AWS: 'arn:aws:iam::222233334444:root' } }), asks)).toBe(true);
     expect(trusts(policyOf({ ...allow, Principal: '*' }), asks)).toBe(true);
@@ -57,7 +57,7 @@ describe('reading a trust policy', () => {
     expect(trusts(policyOf(allow, { ...allow, Effect: 'Deny', Action: 'sts:TagSession' }), asks)).toBe(false);
   });
 
-  it('does not count on a condition that Kubecost cannot meet', () => {
+  it('rejects a condition that Kubecost cannot meet', () => {
     const condition = { StringEquals: { 'sts:ExternalId': 'secret' } };
     expect(trusts(policyOf({ ...allow, Condition: condition }), asks)).toBe(false);
   });

@@ -5,23 +5,18 @@ import { readRun } from '../../shared/runs/run-table.ts';
 import { listOpenWindows } from '../../shared/targets/admin-windows.ts';
 import { markGranted, markRemoving, markUnloaded } from '../../shared/targets/target-payers.ts';
 import { readTargetSettings } from '../../shared/targets/target-settings.ts';
-import {
-  type AccessStep,
-  AccessWorld,
-  clusterAccountId,
-  payerAccountId,
-  region,
-  type Taken,
-} from '../support/access-world.ts';
+import { AccessHarness, type AccessStep, clusterAccountId, payerAccountId, region } from '../support/access-harness.ts';
+import type { StepOutcome } from '../support/take-step.ts';
 
-let world: AccessWorld;
+let world: AccessHarness;
 beforeEach(async () => {
-  world = await AccessWorld.start();
+  world = await AccessHarness.start();
 });
 afterEach(() => world.close());
 
-const allDone = (taken: Partial<Record<AccessStep, Taken>>) => Object.values(taken).flatMap(({ done }) => done);
-const errorOf = (taken: Partial<Record<AccessStep, Taken>>) => Object.values(taken).find(({ error }) => error)?.error;
+const allDone = (taken: Partial<Record<AccessStep, StepOutcome>>) => Object.values(taken).flatMap(({ done }) => done);
+const errorOf = (taken: Partial<Record<AccessStep, StepOutcome>>) =>
+  Object.values(taken).find(({ error }) => error)?.error;
 const podIdentity = { identity: { mode: 'pod-identity' as const } };
 const takeOver = { existing: 'take-over' as const };
 
@@ -37,7 +32,7 @@ describe.each([
   ['irsa', {}, 'pod-chain'],
   ['pod-identity', podIdentity, 'documents'],
 ])('the access branch with %s', (_, request, level) => {
-  it('opens the way from an empty cluster to the payer account, and publishes the entry', async () => {
+  it('connects an empty cluster to the payer account and publishes the entry', async () => {
     const taken = await world.takeAll(await world.newRun(request));
     expect(errorOf(taken)).toBeUndefined();
     expect(taken['chain-proof']?.record.output).toMatchObject({ level, secretFormat: 'absent' });
@@ -91,7 +86,7 @@ describe('pod-role', () => {
     world.cluster.kubernetes.get('ServiceAccount', 'kubecost', 'kubecost')?.metadata.annotations ?? {};
   const take = async (request = {}) => world.takeAll(await world.newRun(request), 'pod-role');
 
-  it('annotates the workload’s own service account, and warns that Helm owns it', async () => {
+  it('annotates the workload’s service account and warns that Helm manages it', async () => {
     world.cluster.kubernetes.installKubecost({ generation: '3.x' });
     const taken = await take();
     const [{ podRoleArn }] = [taken['pod-role']?.record.output as { podRoleArn: string }];
@@ -100,7 +95,7 @@ describe('pod-role', () => {
     expect(taken['pod-role']?.record.warnings).toEqual([expect.stringContaining('Helm')]);
   });
 
-  it('names both subjects where the annotated role trusts another service account', async () => {
+  it('names both subjects if the annotated role trusts another service account', async () => {
     const issuer = world.cluster.issuer.replace('https://', '');
     const arn = makeRole(
       clusterAccountId,
@@ -129,7 +124,7 @@ describe('pod-role', () => {
     expect((await take(takeOver))['pod-role']?.error).toMatchObject({ code: 'pod-role-not-ours' });
   });
 
-  it('refuses to make a service account that it may not make', async () => {
+  it('refuses to create a service account unless the request allows it', async () => {
     const taken = await take({ identity: { serviceAccount: { create: false } } });
     expect(taken['pod-role']?.error).toMatchObject({ code: 'service-account-missing' });
   });
@@ -163,11 +158,11 @@ describe('pod-identity', () => {
       'pod-identity'
     ];
 
-  it('needs the agent', async () => {
+  it('refuses a cluster without the Pod Identity agent', async () => {
     expect((await take({}, false))?.error).toMatchObject({ code: 'pod-identity-agent-missing' });
   });
 
-  it('names the missing TagSession of a hand-made association, and adds it under take-over', async () => {
+  it('refuses a hand-made role without TagSession, and adds it under take-over', async () => {
     const roleArn = associate(trust({ Principal: pods, Action: 'sts:AssumeRole' }));
     expect((await take())?.error).toMatchObject({ code: 'tag-session-missing' });
     const taken = await take(takeOver);
@@ -176,7 +171,7 @@ describe('pod-identity', () => {
     expect(await take()).toMatchObject({ status: 'succeeded', done: [] });
   });
 
-  it('leaves a hand-made association that works alone', async () => {
+  it('refuses a hand-made association that works', async () => {
     associate(trust({ Principal: pods, Action: ['sts:AssumeRole', 'sts:TagSession'] }));
     expect((await take())?.error).toMatchObject({ code: 'association-not-ours' });
   });
@@ -186,37 +181,34 @@ describe('the service account of a workload that is installed during the run', (
   it.each([
     ['irsa', {}],
     ['pod-identity', podIdentity],
-  ])(
-    'is followed: its role is let in beside the former one, and other payers are named (%s)',
-    async (mode, request) => {
-      const runId = await world.newRun(request);
-      const first = await world.takeAll(runId, 'grant');
-      expect(errorOf(first)).toBeUndefined();
-      const roleStep = mode === 'irsa' ? 'pod-role' : 'pod-identity';
-      const roleOf = (taken: typeof first) => (taken[roleStep]?.record.output as { podRoleArn: string }).podRoleArn;
-      const target = await world.targetOf(runId);
-      const other = { payerRoleArn: 'arn:aws:iam::999988887777:role/kubecost-cur-access', podRoleArn: roleOf(first) };
-      await markGranted(target, '999988887777', other);
+  ])('gives its role access beside the former one, and names other payers (%s)', async (mode, request) => {
+    const runId = await world.newRun(request);
+    const first = await world.takeAll(runId, 'grant');
+    expect(errorOf(first)).toBeUndefined();
+    const roleStep = mode === 'irsa' ? 'pod-role' : 'pod-identity';
+    const roleOf = (taken: typeof first) => (taken[roleStep]?.record.output as { podRoleArn: string }).podRoleArn;
+    const target = await world.targetOf(runId);
+    const other = { payerRoleArn: 'arn:aws:iam::999988887777:role/kubecost-cur-access', podRoleArn: roleOf(first) };
+    await markGranted(target, '999988887777', other);
 
-      world.cluster.kubernetes.installKubecost({ generation: '3.x' });
-      const again = await world.takeAll(runId, 'grant');
-      expect(errorOf(again)).toBeUndefined();
-      expect(roleOf(again)).not.toBe(roleOf(first));
-      expect(await readTargetSettings(target)).toMatchObject({ identityMode: mode, serviceAccount: 'kubecost' });
-      const { iam } = world.world;
-      const trust = iam.role(payerAccountId, 'kubecost-cur-access')?.trust.current?.text;
-      for (const taken of [first, again]) expect(trust).toContain(`"${roleOf(taken)}"`);
-      const { policyArn } = again.grant?.record.output as { policyArn: string };
-      const granted = iam.policies.get(policyArn)?.content.current?.text;
-      for (const account of [payerAccountId, '999988887777'])
-        expect(granted).toContain(`"arn:aws:iam::${account}:role/kubecost-cur-access"`);
-      expect(again.grant?.record.warnings).toEqual([expect.stringMatching(/: 999988887777$/)]);
-    },
-  );
+    world.cluster.kubernetes.installKubecost({ generation: '3.x' });
+    const again = await world.takeAll(runId, 'grant');
+    expect(errorOf(again)).toBeUndefined();
+    expect(roleOf(again)).not.toBe(roleOf(first));
+    expect(await readTargetSettings(target)).toMatchObject({ identityMode: mode, serviceAccount: 'kubecost' });
+    const { iam } = world.world;
+    const trust = iam.role(payerAccountId, 'kubecost-cur-access')?.trust.current?.text;
+    for (const taken of [first, again]) expect(trust).toContain(`"${roleOf(taken)}"`);
+    const { policyArn } = again.grant?.record.output as { policyArn: string };
+    const granted = iam.policies.get(policyArn)?.content.current?.text;
+    for (const account of [payerAccountId, '999988887777'])
+      expect(granted).toContain(`"arn:aws:iam::${account}:role/kubecost-cur-access"`);
+    expect(again.grant?.record.warnings).toEqual([expect.stringMatching(/: 999988887777$/)]);
+  });
 });
 
 describe('grant', () => {
-  it('opens a second policy for who does not fit, and closes it again, through crashes', async () => {
+  it('adds a second policy for more payers and deletes it, through crashes', async () => {
     const runId = await world.newRun();
     await world.takeAll(runId, 'payer-role');
     const { podRoleArn } = podRoleOf((await readRun(runId)) as RunRecord);
@@ -255,7 +247,7 @@ describe('chain-proof', () => {
   const prove = async (request = {}) =>
     (await world.takeAll(await world.newRun(request), 'chain-proof'))['chain-proof'];
 
-  it('names the side that keeps the pod out, once IAM has had its time', async () => {
+  it('names the policy that denies the pod after IAM’s propagation time', async () => {
     const runId = await world.newRun();
     await world.takeAll(runId, 'grant');
     const role = world.world.iam.role(payerAccountId, 'kubecost-cur-access');
@@ -279,7 +271,7 @@ describe('chain-proof', () => {
         },
       },
     ],
-  ])('finds out early that the secret cannot take the entry: %s', async (code, file, metadata) => {
+  ])('refuses early a secret that cannot take the entry: %s', async (code, file, metadata) => {
     world.cluster.kubernetes.installKubecost({ generation: '3.x' });
     world.putFile(file, metadata);
     expect((await prove())?.error).toMatchObject({ code });
@@ -306,7 +298,7 @@ describe('chain-proof', () => {
       'a label where its creation policy leaves no owner reference',
       { labels: { 'reconcile.external-secrets.io/created-by': '0c1d2e' } },
     ],
-  ])('leaves a secret of %s, known by %s, to it and names the way out', async (owner, _, metadata) => {
+  ])('refuses a secret of %s, recognised by %s, and names the remedy', async (owner, _, metadata) => {
     world.cluster.kubernetes.installKubecost({ generation: '3.x' });
     world.putFile(others, metadata);
     expect((await prove())?.error).toMatchObject({
@@ -317,7 +309,7 @@ describe('chain-proof', () => {
     expect(world.file()).toBe(others);
   });
 
-  it('finds the payer under another key, unless it is to be taken over', async () => {
+  it('refuses a payer under another key, except under take-over', async () => {
     world.cluster.kubernetes.installKubecost({ generation: '3.x' });
     const entry = {
       athenaBucketName: 's3://by-hand',

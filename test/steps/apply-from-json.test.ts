@@ -9,29 +9,29 @@ import { createRun } from '../../shared/runs/run-table.ts';
 import type { Applied, Step } from '../../shared/step/contract.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 import { exampleRequest } from '../support/scenario.ts';
-import { Stage, stepsOf } from '../support/step-harness.ts';
+import { StepHarness, stepsOf } from '../support/step-harness.ts';
 
 const context = { getRemainingTimeInMillis: () => 60_000 } as Context;
 const applied = new Set<StepName>();
-let stage: Stage;
+let stepHarness: StepHarness;
 
 beforeAll(async () => {
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-  stage = await Stage.open({ deliveryHours: 0.25 });
+  stepHarness = await StepHarness.open({ deliveryHours: 0.25 });
 });
 afterAll(async () => {
   vi.restoreAllMocks();
   vi.resetModules();
-  await stage.close();
+  await stepHarness.close();
 });
 
 describe('a step whose apply runs in a fresh module, from JSON alone', () => {
   it('onboards and offboards as if it had observed itself', async () => {
     const request = exampleRequest('new-irsa');
-    const { runId } = await stage.begin('new-irsa');
+    const { runId } = await stepHarness.begin('new-irsa');
     for (const name of stepsOf('new-irsa')) await take(name, runId);
 
-    const leaving = newRunId(stage.world.clock.now());
+    const leaving = newRunId(stepHarness.world.clock.now());
     const { payerAccountId, cluster, kubecost } = request;
     const purge = ['payer-role', 'pod-role', 'crawler-stack', 'results-bucket', 'report', 'data'];
     await createRun({
@@ -39,7 +39,7 @@ describe('a step whose apply runs in a fresh module, from JSON alone', () => {
       kind: 'offboarding',
       attempt: 1,
       status: 'running',
-      createdAt: new Date(stage.world.clock.now()).toISOString(),
+      createdAt: new Date(stepHarness.world.clock.now()).toISOString(),
       request: OffboardingRequest.parse({ payerAccountId, cluster, kubecost, purge }),
     });
     for (const name of offboardingStepNames) await take(name, leaving);
@@ -55,14 +55,14 @@ describe('a step whose apply runs in a fresh module, from JSON alone', () => {
 async function take(name: StepName, runId: string): Promise<void> {
   const handler = stepHandler(forgetful(steps[name]));
   for (let invocations = 0; invocations < 200; invocations++) {
-    const answer = await stage.world.clock
+    const answer = await stepHarness.world.clock
       .hold(() => handler({ runId, attempt: 1 }, context), name)
       .catch((error: unknown) => {
         if (!(error instanceof RetryableError)) throw error;
         return { status: 'waiting', seconds: 5 };
       });
     if (answer.status === 'succeeded') return;
-    await stage.world.clock.sleep(answer.seconds * 1000);
+    await stepHarness.world.clock.sleep(answer.seconds * 1000);
   }
   throw new Error(`${name} does not end`);
 }

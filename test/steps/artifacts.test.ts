@@ -2,15 +2,15 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { artifactsOf } from '../../shared/artifacts/artifacts.ts';
 import { decodePolicy, type PolicyDocument, samePolicy } from '../../shared/aws/policy-document.ts';
 import { parseRoleArn } from '../../shared/aws/role.ts';
-import { Stage, stepsOf } from '../support/step-harness.ts';
+import { StepHarness, stepsOf } from '../support/step-harness.ts';
 
-let stage: Stage;
+let stepHarness: StepHarness;
 beforeAll(async () => {
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-  stage = await Stage.open({ deliveryHours: 1 });
+  stepHarness = await StepHarness.open({ deliveryHours: 1 });
 });
 afterAll(async () => {
-  await stage.close();
+  await stepHarness.close();
   vi.restoreAllMocks();
 });
 
@@ -18,7 +18,7 @@ type Document = ReturnType<typeof artifactsOf>['iam'][number];
 
 /** The text AWS holds under the document's names. */
 function inForce({ kind, accountId, attachedTo, policyName }: Document): string | undefined {
-  const { iam, s3 } = stage.world;
+  const { iam, s3 } = stepHarness.world;
   if (kind === 'bucket-policy') return s3.buckets.get(attachedTo?.split(':::')[1] ?? '')?.policy?.text;
   const role = iam.role(accountId, parseRoleArn(attachedTo ?? '').name);
   if (kind === 'trust-policy') return role?.trust.current?.text;
@@ -30,7 +30,7 @@ describe('artifacts', () => {
   it.each(['new-irsa', 'new-pod-identity'] as const)(
     'print every document as the run has put it in force: %s',
     async (example) => {
-      const run = await stage.begin(example);
+      const run = await stepHarness.begin(example);
       const steps = stepsOf(example);
       for (const name of steps.slice(0, steps.indexOf('smoke-query'))) await run.take(name);
       const { iam, missing } = artifactsOf(await run.read(), 'arn:aws:iam::222233330001:role/provisioner');

@@ -1,22 +1,23 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { curBucketName } from '../../shared/aws/names.ts';
 import { outputs } from '../../shared/model/step-outputs.ts';
-import type { ReportDefinition } from '../sandbox/services/cur.ts';
-import { BillingWorld, refusalOf } from '../support/payer-accounts.ts';
-import { type Taken, writesOf } from '../support/step-harness.ts';
+import type { ReportDefinition } from '../sandbox/index.ts';
+import { knownErrorOf, PayerHarness } from '../support/payer-harness.ts';
+import { writesOf } from '../support/step-harness.ts';
+import type { StepOutcome } from '../support/take-step.ts';
 
-let billing: BillingWorld;
+let billing: PayerHarness;
 beforeAll(async () => {
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-  billing = await BillingWorld.open();
+  billing = await PayerHarness.open();
 });
 afterAll(async () => {
-  await billing.stage.close();
+  await billing.stepHarness.close();
   vi.restoreAllMocks();
 });
 
 const region = 'us-east-1';
-const done = ({ record }: Taken) => record.changes.map((change) => change.do);
+const done = ({ record }: StepOutcome) => record.changes.map((change) => change.do);
 
 function seedReport(accountId: string, changes: Partial<ReportDefinition> = {}, daysAgo?: number) {
   const { world } = billing;
@@ -40,7 +41,7 @@ describe('preflight', () => {
       cluster: { accountId: '222233330001', region: 'eu-west-1', name: 'missing' },
       kubecost: { namespace: 'default' },
     });
-    const { code, message } = await refusalOf(run.take('preflight'));
+    const { code, message } = await knownErrorOf(run.take('preflight'));
     expect(code).toBe('preflight-failed');
     for (const part of ['payer-is-member-account', 'cluster-not-found', 'namespace-not-allowed'])
       expect(message).toContain(part);
@@ -50,7 +51,7 @@ describe('preflight', () => {
     const payer = billing.newPayer();
     billing.world.organizations.create('999988887776', payer);
     const refused = await billing.begin(payer);
-    expect((await refusalOf(refused.take('preflight'))).code).toBe('payer-is-member-account');
+    expect((await knownErrorOf(refused.take('preflight'))).code).toBe('payer-is-member-account');
     const allowed = await billing.begin(payer, { allowMemberAccount: true });
     const { record } = await allowed.take('preflight');
     expect(record.output).toMatchObject({ organization: 'member' });
@@ -59,14 +60,14 @@ describe('preflight', () => {
   it('reports missing billing access if AWS denies the CUR API', async () => {
     const run = await billing.begin(billing.newPayer());
     billing.world.faults.push({ kind: 'denied', service: 'cur' });
-    const refused = await refusalOf(run.take('preflight'));
+    const refused = await knownErrorOf(run.take('preflight'));
     billing.world.faults.splice(0);
     expect(refused.code).toBe('billing-access-not-activated');
   });
 
   it('refuses a payer account without our provisioner role', async () => {
     const run = await billing.begin('444400000001');
-    expect((await refusalOf(run.take('preflight'))).code).toBe('payer-access-denied');
+    expect((await knownErrorOf(run.take('preflight'))).code).toBe('payer-access-denied');
   });
 
   it('warns if Lake Formation governs the catalog', async () => {
@@ -84,7 +85,7 @@ describe('report-choice', () => {
     await run.take('preflight');
     return run.take('report-choice');
   };
-  const output = ({ record }: Taken) => outputs['report-choice'].parse(record.output);
+  const output = ({ record }: StepOutcome) => outputs['report-choice'].parse(record.output);
 
   it('adopts the usable report with the latest delivery, across pages', async () => {
     const payer = billing.newPayer();
@@ -142,7 +143,7 @@ describe('report-choice', () => {
   it('refuses with the reasons if no report can be adopted', async () => {
     const payer = billing.newPayer();
     seedReport(payer, { AdditionalSchemaElements: [] });
-    const { code, message } = await refusalOf(choose(payer, { mode: 'adopt' }));
+    const { code, message } = await knownErrorOf(choose(payer, { mode: 'adopt' }));
     expect(code).toBe('no-usable-report');
     expect(message).toBe('acme: it has no resource ids');
   });
@@ -150,7 +151,7 @@ describe('report-choice', () => {
   it('never adopts in mode create, and refuses a taken name', async () => {
     const payer = billing.newPayer();
     seedReport(payer, { ReportName: 'kubecost_cur' }, 40);
-    expect((await refusalOf(choose(payer, { mode: 'create' }))).code).toBe('report-differs');
+    expect((await knownErrorOf(choose(payer, { mode: 'create' }))).code).toBe('report-differs');
     expect(output(await choose(payer, { mode: 'create', name: 'other' }))).toMatchObject({
       choice: 'create',
       reportName: 'other',
@@ -177,7 +178,7 @@ describe('cur-bucket', () => {
     const payer = billing.newPayer({ CurBucket: 'acme-*' });
     const { definition } = seedReport(payer, {}, 40);
     delete billing.world.s3.buckets.get(definition.S3Bucket)?.policy;
-    const { code, message } = await refusalOf(billing.takeTo('cur-bucket', await billing.begin(payer)));
+    const { code, message } = await knownErrorOf(billing.takeTo('cur-bucket', await billing.begin(payer)));
     expect(code).toBe('adopted-bucket-broken');
     expect(message).toContain('s3:PutObject');
   });
@@ -185,7 +186,7 @@ describe('cur-bucket', () => {
   it('refuses a bucket of another account, region or owner', async () => {
     const { s3 } = billing.world;
     const take = async (payer: string, report: object = {}) =>
-      refusalOf(billing.takeTo('cur-bucket', await billing.begin(payer, { report })));
+      knownErrorOf(billing.takeTo('cur-bucket', await billing.begin(payer, { report })));
     const taken = billing.newPayer();
     s3.createBucket('555500000001', region, curBucketName(taken, region));
     expect((await take(taken)).code).toBe('bucket-name-taken');
@@ -247,7 +248,7 @@ describe('cur-report', () => {
     await billing.takeUntil('cur-report', other);
     billing.world.faults.push({ kind: rejection, operation: 'PutReportDefinition' });
     const started = billing.world.clock.now();
-    const { code } = await refusalOf(other.take('cur-report'));
+    const { code } = await knownErrorOf(other.take('cur-report'));
     billing.world.faults.splice(0);
     expect(code).toBe('bucket-policy-rejected');
     expect(billing.world.clock.now() - started).toBeLessThan(240_000);
@@ -256,7 +257,7 @@ describe('cur-report', () => {
   it('refuses if the account has reached its limit of reports', async () => {
     const payer = billing.newPayer();
     for (const n of Array(10).keys()) seedReport(payer, { ReportName: `r${n}`, AdditionalSchemaElements: [] });
-    expect((await refusalOf(billing.takeTo('cur-report', await billing.begin(payer)))).code).toBe(
+    expect((await knownErrorOf(billing.takeTo('cur-report', await billing.begin(payer)))).code).toBe(
       'report-limit-reached',
     );
   });
@@ -286,7 +287,7 @@ describe('first-delivery', () => {
     await billing.takeUntil('first-delivery', run);
     delete billing.world.s3.buckets.get(curBucketName(payer, region))?.policy;
     const started = billing.world.clock.now();
-    const { code, message } = await refusalOf(run.take('first-delivery'));
+    const { code, message } = await knownErrorOf(run.take('first-delivery'));
     expect(code).toBe('delivery-failed');
     expect(message).toContain('ERROR_PERMISSIONS');
     expect(billing.world.clock.now() - started).toBeLessThan(8.6 * 3_600_000);
@@ -296,6 +297,6 @@ describe('first-delivery', () => {
     const payer = billing.newPayer();
     const run = await billing.begin(payer, { wait: { intervalMinutes: 60, deadlineHours: 3 } });
     await billing.takeUntil('first-delivery', run);
-    expect((await refusalOf(run.take('first-delivery'))).code).toBe('delivery-overdue');
+    expect((await knownErrorOf(run.take('first-delivery'))).code).toBe('delivery-overdue');
   });
 });

@@ -10,8 +10,8 @@ import {
 } from '../../shared/cluster/provisioner-role.ts';
 import type { KubernetesRule, Step } from '../../shared/step/contract.ts';
 import { listOpenWindows, markWindowOpen } from '../../shared/targets/admin-windows.ts';
-import { AccessWorld, clusterAccountId, region } from '../support/access-world.ts';
-import { applyManifest, enterByHand } from '../support/cluster-owner.ts';
+import { AccessHarness, clusterAccountId, region } from '../support/access-harness.ts';
+import { applyManifest, createAccessEntry } from '../support/cluster-owner.ts';
 
 const principalArn = `arn:aws:iam::${clusterAccountId}:role/kubecost-payer-onboarding/kubecost-cluster-provisioner`;
 const viewPolicyArn = 'arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy';
@@ -49,9 +49,9 @@ describe('the Role', () => {
 });
 
 describe('cluster-access', () => {
-  let world: AccessWorld;
+  let world: AccessHarness;
   beforeEach(async () => {
-    world = await AccessWorld.start();
+    world = await AccessHarness.start();
   });
   afterEach(() => world.close());
 
@@ -133,7 +133,7 @@ describe('cluster-access', () => {
   });
 
   it('writes nothing where it can see that such a namespace is missing', async () => {
-    await enterByHand(world.sandbox, world.cluster, principalArn);
+    await createAccessEntry(world.sandbox, world.cluster, principalArn);
     await world.world.clock.sleep(world.world.eks.accessEntryMs);
     world.cluster.accessEntries.get(principalArn)?.knownGrants.set([{ policyArn: viewPolicyArn }], 0);
     const taken = await take({ kubecost: { createNamespace: false } });
@@ -186,7 +186,7 @@ describe('cluster-access', () => {
   );
 
   it('writes nothing where the owner has made the entry and applied the manifest', async () => {
-    await enterByHand(world.sandbox, world.cluster, principalArn);
+    await createAccessEntry(world.sandbox, world.cluster, principalArn);
     applyManifest(world.cluster, scope);
     for (const operation of ['AssociateAccessPolicy', 'CreateAccessEntry'])
       world.world.faults.push({ service: 'eks', operation, kind: 'denied' });

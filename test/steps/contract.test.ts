@@ -5,18 +5,17 @@ import { isKnownError, type KnownError } from '../../shared/errors/errors.ts';
 import type { StepRecord } from '../../shared/model/run-schemas.ts';
 import type { StepName } from '../../shared/model/step-names.ts';
 import { outputs } from '../../shared/model/step-outputs.ts';
-import { crashAfterWrite, type FaultRule } from '../sandbox/faults.ts';
-import type { CallRecord } from '../sandbox/world.ts';
+import { type CallRecord, crashAfterWrite, type FaultRule } from '../sandbox/index.ts';
 import { examples } from '../support/scenario.ts';
-import { type Example, type OneRun, Stage, stepsOf, writesOf } from '../support/step-harness.ts';
-import { landscape } from '../support/world-snapshot.ts';
+import { type Example, type OneRun, StepHarness, stepsOf, writesOf } from '../support/step-harness.ts';
+import { worldSnapshot } from '../support/world-snapshot.ts';
 
 /** Both identity modes, both crawlers. */
 const created: readonly Example[] = ['new-irsa', 'new-pod-identity'];
 
 /** What the undisturbed run did: the measure for every disturbed one. */
 interface Undisturbed {
-  landscape: Record<string, unknown>;
+  worldSnapshot: Record<string, unknown>;
   calls: CallRecord[];
   changes: StepRecord['changes'];
 }
@@ -33,35 +32,35 @@ describe.each(examples)('every step of %s', (example) => {
   const undisturbed = new Map<StepName, Undisturbed>();
 
   describe('undisturbed', () => {
-    const { stage, run } = onStage(example);
+    const { stepHarness, run } = onHarness(example);
 
     it.each(names)('%s succeeds and leaves what it declares', async (name) => {
       const { answer, record, calls } = await run().take(name);
-      expect(answer.status).toBe('succeeded');
+      expect(answer?.status).toBe('succeeded');
       expect(record.status).toBe('succeeded');
       expect(outputs[name].strict().parse(record.output)).toEqual(record.output);
       if (steps[name].proof) expect(record.changes).toEqual([]);
-      undisturbed.set(name, { landscape: await landscape(stage()), calls, changes: record.changes });
+      undisturbed.set(name, { worldSnapshot: await worldSnapshot(stepHarness()), calls, changes: record.changes });
 
       const again = await run().take(name);
-      expect(again.answer.status).toBe('succeeded');
+      expect(again.answer?.status).toBe('succeeded');
       expect(writesOf(again.calls)).toEqual([]);
       expect(again.record.changes).toEqual(record.changes);
     });
 
     it('another run only looks, in every step', async () => {
-      const before = await landscape(stage());
-      const second = await stage().begin(example);
+      const before = await worldSnapshot(stepHarness());
+      const second = await stepHarness().begin(example);
       for (const name of names) {
         const { record, calls } = await second.take(name);
         expect(record, name).toMatchObject({ status: 'succeeded', changes: [] });
         expect(writesOf(calls), name).toEqual([]);
       }
-      expect(await landscape(stage())).toEqual(before);
+      expect(await worldSnapshot(stepHarness())).toEqual(before);
     });
 
     it('a dry run finds nothing to plan', async () => {
-      const dry = await stage().begin(example, { dryRun: true });
+      const dry = await stepHarness().begin(example, { dryRun: true });
       for (const name of names) {
         const { record, calls } = await dry.take(name);
         expect(record, name).toMatchObject({ status: steps[name].proof ? 'planned' : 'succeeded', changes: [] });
@@ -71,20 +70,20 @@ describe.each(examples)('every step of %s', (example) => {
   });
 
   describe('in a dry run', () => {
-    const { stage, run } = onStage(example, { dryRun: true });
+    const { stepHarness, run } = onHarness(example, { dryRun: true });
 
     it.each(names)('%s plans what it would do and writes nothing', async (name) => {
       const { answer, record, calls } = await run().take(name);
-      expect(['planned', 'succeeded']).toContain(answer.status);
+      expect(['planned', 'succeeded']).toContain(answer?.status);
       expect(writesOf(calls)).toEqual([]);
       const changes = undisturbed.get(name)?.changes ?? [];
       if (changes.length > 0) expect(record.changes).not.toEqual([]);
     });
 
     it('leaves the world as it was', async () => {
-      const untouched = await Stage.open({ deliveryHours: 0.25 });
+      const untouched = await StepHarness.open({ deliveryHours: 0.25 });
       try {
-        expect(await landscape(stage())).toEqual(await landscape(untouched));
+        expect(await worldSnapshot(stepHarness())).toEqual(await worldSnapshot(untouched));
       } finally {
         await untouched.close();
       }
@@ -92,10 +91,10 @@ describe.each(examples)('every step of %s', (example) => {
   });
 
   describe('killed after each of its writes', () => {
-    const { stage, run } = onStage(example);
+    const { stepHarness, run } = onHarness(example);
 
     it.each(names)('%s goes on and arrives where it would have', async (name) => {
-      const { world } = stage();
+      const { world } = stepHarness();
       const written = writesOf(undisturbed.get(name)?.calls ?? []).filter(({ error }) => !error).length;
       let deaths = 0;
       for (let status = ''; status !== 'succeeded';) {
@@ -104,13 +103,13 @@ describe.each(examples)('every step of %s', (example) => {
         const before = world.calls.length;
         const answer = await run().invoke(name).catch(expectRetryable);
         repair();
-        if (wasStruck(stage(), before, 'reset')) deaths++;
+        if (wasStruck(stepHarness(), before, 'reset')) deaths++;
         status = answer?.status ?? '';
         if (status !== 'succeeded') await world.clock.sleep((answer?.seconds ?? 4) * 1000);
         expect(deaths).toBeLessThan(30);
       }
       expect(deaths).toBeGreaterThanOrEqual(written);
-      expect(await landscape(stage())).toEqual(undisturbed.get(name)?.landscape);
+      expect(await worldSnapshot(stepHarness())).toEqual(undisturbed.get(name)?.worldSnapshot);
     });
   });
 
@@ -118,59 +117,59 @@ describe.each(examples)('every step of %s', (example) => {
   if (!created.includes(example)) return;
 
   describe('when the answer to each write is lost', () => {
-    const { stage, run } = onStage(example);
+    const { stepHarness, run } = onHarness(example);
 
     it.each(names)('%s arrives where it would have', async (name) => {
       // The SDK repeats a call without an answer, so every other write is the repetition.
       const rules = Array.from({ length: 12 }, (_, index): FaultRule => {
         return { kind: 'applied-but-lost', writes: true, nth: 2 * index + 1 };
       });
-      const { status } = await withFaults(stage(), rules, async () => (await run().take(name)).answer);
-      expect(status).toBe('succeeded');
-      expect(await landscape(stage())).toEqual(undisturbed.get(name)?.landscape);
+      const { answer } = await withFaults(stepHarness(), rules, () => run().take(name));
+      expect(answer?.status).toBe('succeeded');
+      expect(await worldSnapshot(stepHarness())).toEqual(undisturbed.get(name)?.worldSnapshot);
     });
   });
 
   describe('when a right is missing', () => {
-    const { stage, run } = onStage(example);
+    const { stepHarness, run } = onHarness(example);
 
     it.each(names)('%s says so, for each call it makes', async (name) => {
       for (const { service, operation } of distinct(undisturbed.get(name)?.calls ?? [])) {
         const struck = `${service}:${operation}`;
         if (mayBeDenied.has(struck)) continue;
-        const before = stage().world.calls.length;
-        const error = await withFaults(stage(), [{ kind: 'denied', service, operation }], () =>
+        const before = stepHarness().world.calls.length;
+        const error = await withFaults(stepHarness(), [{ kind: 'denied', service, operation }], () =>
           run().take(name, { leastSeconds: 60 }).then(undefined, expectKnown),
         );
-        await stage().world.clock.sleep(1000);
-        if (!wasStruck(stage(), before, 'denied')) continue;
+        await stepHarness().world.clock.sleep(1000);
+        if (!wasStruck(stepHarness(), before, 'denied')) continue;
         expect(error, struck).toBeInstanceOf(Error);
         if (!isKnownError(error)) continue;
         expect(errorCatalogue, struck).toHaveProperty(error.code);
         expect(['unexpected', 'aws-unavailable', 'throttled'], struck).not.toContain(error.code);
         expect((await run().record(name)).error, struck).toMatchObject({ code: error.code, step: name });
       }
-      expect((await run().take(name)).answer.status).toBe('succeeded');
-      expect(await landscape(stage())).toEqual(undisturbed.get(name)?.landscape);
+      expect((await run().take(name)).answer?.status).toBe('succeeded');
+      expect(await worldSnapshot(stepHarness())).toEqual(undisturbed.get(name)?.worldSnapshot);
     });
   });
 
   describe('when AWS throttles', () => {
-    const { stage, run } = onStage(example);
+    const { stepHarness, run } = onHarness(example);
 
     it.each(names)('%s is tried again later and then succeeds', async (name) => {
       const services = new Set((undisturbed.get(name)?.calls ?? []).map(({ service }) => service));
       // The probe of preflight takes any answer for an answer.
       if (name === 'preflight') services.delete('kubernetes');
       for (const service of services) {
-        const error = await withFaults(stage(), [{ kind: 'throttle', service }], () =>
-          untilThrottled(stage(), run(), name),
+        const error = await withFaults(stepHarness(), [{ kind: 'throttle', service }], () =>
+          untilThrottled(stepHarness(), run(), name),
         );
         expect(error, service).toMatchObject({ name: 'RetryableError', code: 'throttled' });
         expect((await run().record(name)).status).toBe('running');
       }
-      expect((await run().take(name)).answer.status).toBe('succeeded');
-      expect(await landscape(stage())).toEqual(undisturbed.get(name)?.landscape);
+      expect((await run().take(name)).answer?.status).toBe('succeeded');
+      expect(await worldSnapshot(stepHarness())).toEqual(undisturbed.get(name)?.worldSnapshot);
     });
   });
 });
@@ -188,24 +187,24 @@ const mayBeDenied = new Set([
   'sts:GetCallerIdentity',
 ]);
 
-function onStage(example: Example, changes: Parameters<Stage['begin']>[1] = {}) {
-  let stage: Stage | undefined;
+function onHarness(example: Example, changes: Parameters<StepHarness['begin']>[1] = {}) {
+  let stepHarness: StepHarness | undefined;
   let run: OneRun | undefined;
   beforeAll(async () => {
-    stage = await Stage.open({ deliveryHours: 0.25 });
-    run = await stage.begin(example, changes);
+    stepHarness = await StepHarness.open({ deliveryHours: 0.25 });
+    run = await stepHarness.begin(example, changes);
   });
-  afterAll(() => stage?.close());
-  return { stage: () => defined(stage), run: () => defined(run) };
+  afterAll(() => stepHarness?.close());
+  return { stepHarness: () => defined(stepHarness), run: () => defined(run) };
 }
 
 function defined<T>(value: T | undefined): T {
-  if (value === undefined) throw new Error('the stage is not open');
+  if (value === undefined) throw new Error('the stepHarness is not open');
   return value;
 }
 
 /** A step may wait before it calls the service at all. */
-async function untilThrottled({ world }: Stage, run: OneRun, name: StepName) {
+async function untilThrottled({ world }: StepHarness, run: OneRun, name: StepName) {
   for (;;) {
     const result = await run.invoke(name).then(undefined, expectKnown);
     if (isKnownError(result) || result.status !== 'waiting') return result;
@@ -213,7 +212,7 @@ async function untilThrottled({ world }: Stage, run: OneRun, name: StepName) {
   }
 }
 
-async function withFaults<T>({ world }: Stage, rules: FaultRule[], work: () => Promise<T>): Promise<T> {
+async function withFaults<T>({ world }: StepHarness, rules: FaultRule[], work: () => Promise<T>): Promise<T> {
   world.faults.push(...rules);
   try {
     return await work();
@@ -222,7 +221,7 @@ async function withFaults<T>({ world }: Stage, rules: FaultRule[], work: () => P
   }
 }
 
-function wasStruck({ world }: Stage, since: number, fault: string): boolean {
+function wasStruck({ world }: StepHarness, since: number, fault: string): boolean {
   return world.calls.slice(since).some(({ error }) => error === `injected:${fault}`);
 }
 

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { inspectCrawlerTemplate, isRetiredRuntime } from '../../shared/billing/crawler-template.ts';
-import { crawlerTemplate } from '../sandbox/services/crawler-template.ts';
-import type { ReportDefinition } from '../sandbox/services/cur.ts';
+import { crawlerTemplate, type ReportDefinition } from '../sandbox/index.ts';
 
 const report = { reportName: 'Team-CUR', bucket: 'acme-billing', prefix: 'cur/daily' };
 const definition = { ReportName: 'Team-CUR', S3Bucket: 'acme-billing', S3Prefix: 'cur/daily' } as ReportDefinition;

@@ -2,17 +2,18 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { crawlerStackName, curBucketName } from '../../shared/aws/names.ts';
 import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
 import { outputs } from '../../shared/model/step-outputs.ts';
-import type { Stack } from '../sandbox/services/cloudformation.ts';
-import { BillingWorld, refusalOf } from '../support/payer-accounts.ts';
-import type { OneRun, Taken } from '../support/step-harness.ts';
+import type { Stack } from '../sandbox/index.ts';
+import { knownErrorOf, PayerHarness } from '../support/payer-harness.ts';
+import type { OneRun } from '../support/step-harness.ts';
+import type { StepOutcome } from '../support/take-step.ts';
 
-let billing: BillingWorld;
+let billing: PayerHarness;
 beforeAll(async () => {
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-  billing = await BillingWorld.open();
+  billing = await PayerHarness.open();
 });
 afterAll(async () => {
-  await billing.stage.close();
+  await billing.stepHarness.close();
   vi.restoreAllMocks();
 });
 
@@ -20,8 +21,8 @@ const region = 'us-east-1';
 const stackName = crawlerStackName('kubecost_cur');
 const template = 'kubecost/kubecost_cur/crawler-cfn.yml';
 const data = 'kubecost/kubecost_cur/kubecost_cur';
-const done = ({ record }: Taken) => record.changes.map((change) => change.do);
-const output = ({ record }: Taken) => outputs['crawler-stack'].parse(record.output);
+const done = ({ record }: StepOutcome) => record.changes.map((change) => change.do);
+const output = ({ record }: StepOutcome) => outputs['crawler-stack'].parse(record.output);
 const stackOf = (payer: string): Stack | undefined => billing.world.cloudformation.find(payer, region, stackName);
 
 /** A payer with a delivered new report, and a run whose next step is the crawler stack. */
@@ -91,14 +92,14 @@ describe('the crawler stack', () => {
     const { run } = await delivered({ crawler: 'template' }, (payer) => {
       billing.world.lambda.setConcurrency(payer, region, 10);
     });
-    expect((await refusalOf(run.take('crawler-stack'))).code).toBe('crawler-template-unusable');
+    expect((await knownErrorOf(run.take('crawler-stack'))).code).toBe('crawler-template-unusable');
   });
 
   it('is never created from a changed template', async () => {
     const { payer, run, bucket } = await delivered();
     const body = billing.world.s3.text(bucket.name, template) ?? '';
     billing.world.s3.put(bucket.name, template, body.replace("'glue:StartCrawler'", "'iam:*'"));
-    expect((await refusalOf(run.take('crawler-stack'))).code).toBe('crawler-template-not-trusted');
+    expect((await knownErrorOf(run.take('crawler-stack'))).code).toBe('crawler-template-not-trusted');
     expect(stackOf(payer)).toBeUndefined();
   });
 
@@ -126,7 +127,7 @@ describe('the crawler stack', () => {
       createdAt: 0,
       tables: new Map(),
     });
-    const { code, message } = await refusalOf(run.take('crawler-stack'));
+    const { code, message } = await knownErrorOf(run.take('crawler-stack'));
     expect(code).toBe('crawler-stack-failed');
     expect(message).toContain('AWSCURDatabase: Database already exists');
     expect(stackOf(payer)?.status).toBe('ROLLBACK_COMPLETE');
@@ -142,7 +143,7 @@ describe('the crawler stack', () => {
     const { run } = await delivered({}, (payer) => {
       billing.world.lakeformation.lock(payer, region);
     });
-    expect((await refusalOf(run.take('crawler-stack'))).code).toBe('lake-formation-locked');
+    expect((await knownErrorOf(run.take('crawler-stack'))).code).toBe('lake-formation-locked');
   });
 
   it('is not deployed if the report has a table already', async () => {
@@ -182,7 +183,7 @@ describe('the crawler’s table', () => {
     billing.world.glue.seedTable({ ...seed, table: 'by_hand' });
     billing.world.glue.seedTable({ ...seed, table: 'kubecost_cur' });
     expect(database?.tables.size).toBeGreaterThan(2);
-    expect((await refusalOf(run.take('crawler-table'))).code).toBe('table-ambiguous');
+    expect((await knownErrorOf(run.take('crawler-table'))).code).toBe('table-ambiguous');
   });
 
   it('is ready after AWS’s own first crawl', async () => {
@@ -198,7 +199,7 @@ describe('the crawler’s table', () => {
     await run.take('crawler-stack');
     const role = billing.world.iam.roles(payer).find(({ arn }) => arn.includes('AWSCURCrawlerRole'));
     role?.inline.clear();
-    const { code, message } = await refusalOf(run.take('crawler-table'));
+    const { code, message } = await knownErrorOf(run.take('crawler-table'));
     expect(code).toBe('crawl-failed');
     expect(message).toContain('Access Denied');
   });
@@ -207,7 +208,7 @@ describe('the crawler’s table', () => {
     const { run, bucket } = await delivered({ crawler: 'native' });
     await run.take('crawler-stack');
     for (const key of bucket.objects.keys()) if (key.endsWith('.parquet')) bucket.objects.delete(key);
-    const { code, message } = await refusalOf(run.take('crawler-table'));
+    const { code, message } = await knownErrorOf(run.take('crawler-table'));
     expect(code).toBe('table-not-found');
     expect(message).toContain('after 2 crawls');
   });

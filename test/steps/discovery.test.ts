@@ -9,9 +9,13 @@ import {
 } from '../../shared/kubecost/installation.ts';
 import type { Situation } from '../../shared/step/contract.ts';
 import { fixTargetSettings } from '../../shared/targets/target-settings.ts';
-import { type Generation, type KubecostInstallation, kubecostObjects } from '../sandbox/kubernetes/kubecost.ts';
-import type { SeedObject } from '../sandbox/kubernetes/objects.ts';
-import { AccessWorld } from '../support/access-world.ts';
+import {
+  type KubecostGeneration,
+  type KubecostInstallation,
+  kubecostObjects,
+  type SeedObject,
+} from '../sandbox/index.ts';
+import { AccessHarness } from '../support/access-harness.ts';
 import { endStep } from '../support/stored-runs.ts';
 
 const service = (name: string, ports: number[], selector: Record<string, string>): Service => ({
@@ -20,7 +24,7 @@ const service = (name: string, ports: number[], selector: Record<string, string>
 });
 
 /** The charts' own, for a release called `kubecost` or `opencost`. */
-const services: Record<Generation, Service[]> = {
+const services: Record<KubecostGeneration, Service[]> = {
   '1.x': [service('kubecost-cost-analyzer', [9003, 9090], { app: 'cost-analyzer' })],
   '2.x': [
     service('kubecost-cost-analyzer', [9003, 9090], { app: 'cost-analyzer' }),
@@ -53,7 +57,11 @@ function readersOf(...installations: KubecostInstallation[]) {
 }
 
 /** One workload of an installation, otherwise than its chart makes it. */
-function changed(generation: Generation, name: string, change: (workload: Workload) => void): NamespaceWorkloads {
+function changed(
+  generation: KubecostGeneration,
+  name: string,
+  change: (workload: Workload) => void,
+): NamespaceWorkloads {
   const landscape = landscapeOf(kubecostObjects({ generation }));
   const found = landscape.workloads.find(({ object }) => object.metadata.name === name);
   if (!found) throw new Error(`no workload ${name}`);
@@ -72,7 +80,7 @@ const plan = (readers: ReturnType<typeof readersOf>, more: Partial<typeof input>
 
 describe('discovery of what is installed', () => {
   const deployment = (name: string) => `deployment/${name}`;
-  const expected: [Generation, object][] = [
+  const expected: [KubecostGeneration, object][] = [
     [
       '1.x',
       {
@@ -213,7 +221,7 @@ describe('the service account', () => {
 });
 
 describe('what is installed and cannot be served', () => {
-  const withImage = (generation: Generation, image: string) =>
+  const withImage = (generation: KubecostGeneration, image: string) =>
     costReaders(
       changed(generation, generation === 'opencost' ? 'opencost' : 'kubecost-cost-analyzer', ({ metadata, spec }) => {
         metadata.labels = {};
@@ -254,9 +262,9 @@ describe('what is installed and cannot be served', () => {
 });
 
 describe('discovery in a cluster', () => {
-  let world: AccessWorld;
+  let world: AccessHarness;
   beforeEach(async () => {
-    world = await AccessWorld.start();
+    world = await AccessHarness.start();
   });
   afterEach(() => world.close());
 

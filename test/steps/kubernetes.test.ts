@@ -3,8 +3,7 @@ import { eksToken } from '../../shared/aws/eks-token.ts';
 import { classify } from '../../shared/errors/errors.ts';
 import { kubernetesError } from '../../shared/errors/kubernetes-error.ts';
 import { KubernetesClient, type KubernetesObject, probeEndpoint } from '../../shared/kubernetes/client.ts';
-import { coreWorld } from '../sandbox/core-world.ts';
-import { Kubernetes } from '../sandbox/kubernetes/cluster.ts';
+import { createWorld, Kubernetes } from '../sandbox/index.ts';
 
 type Named = KubernetesObject & { data?: Record<string, string> };
 
@@ -13,7 +12,7 @@ let other: Kubernetes;
 
 beforeAll(async () => {
   const start = () =>
-    Kubernetes.start(coreWorld(), {
+    Kubernetes.start(createWorld(), {
       accountId: '222233334444',
       version: '1.31',
       region: 'eu-west-1',

@@ -3,25 +3,26 @@ import type { OnboardingRequestInput } from '../../shared/model/onboarding-reque
 import type { StepName } from '../../shared/model/step-names.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { readRun } from '../../shared/runs/run-table.ts';
-import type { Answer } from '../sandbox/kubernetes/resource-api.ts';
-import { AccessWorld, type Taken } from '../support/access-world.ts';
+import type { KubernetesAnswer } from '../sandbox/index.ts';
+import { AccessHarness } from '../support/access-harness.ts';
 import { endStep } from '../support/stored-runs.ts';
+import type { StepOutcome } from '../support/take-step.ts';
 
-let stage: AccessWorld;
+let access: AccessHarness;
 let published: string;
 /** What the consumer answers and writes, set by each test; asked paths are kept. */
-let answer: () => Answer;
+let answer: () => KubernetesAnswer;
 let log: string;
 let asked: string[];
 
 beforeAll(async () => {
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-  stage = await AccessWorld.start();
-  stage.cluster.kubernetes.installKubecost({ generation: '3.x' });
-  published = await stage.newRun();
-  const taken = await stage.takeAll(published);
+  access = await AccessHarness.start();
+  access.cluster.kubernetes.installKubecost({ generation: '3.x' });
+  published = await access.newRun();
+  const taken = await access.takeAll(published);
   expect(taken.publish?.error).toBeUndefined();
-  const { workloads } = stage.cluster.kubernetes;
+  const { workloads } = access.cluster.kubernetes;
   workloads.onProxy = (_service, _port, path) => {
     asked.push(path);
     return answer();
@@ -29,7 +30,7 @@ beforeAll(async () => {
   workloads.onLog = () => log;
 });
 afterAll(async () => {
-  await stage.close();
+  await access.close();
   vi.restoreAllMocks();
 });
 beforeEach(() => {
@@ -44,7 +45,7 @@ const created = `INF CloudCost: IngestionManager: creating integration with key:
 const built = `INF CloudCost[${key}]: ingestor: build[NLzAH]:  ${window} in 18.377s`;
 const failed = (words: string) => `ERR CloudCost[${key}]: ingestor: build failed for window ${window}: ${words}`;
 
-function told(connectionStatus: string, ...others: object[]): Answer {
+function told(connectionStatus: string, ...others: object[]): KubernetesAnswer {
   const own = {
     key,
     source: 'multicloud',
@@ -81,7 +82,7 @@ type Outcomes = { [Name in StepName]?: object };
 
 /** A run where the first one stands after publish. */
 async function runFrom(different: Outcomes = {}, request: Partial<OnboardingRequestInput> = {}): Promise<string> {
-  const runId = await stage.newRun(request);
+  const runId = await access.newRun(request);
   const steps = (await readRun(published))?.steps ?? {};
   for (const [name, { output }] of Object.entries(steps)) {
     const merged = { ...output, ...billing[name as keyof typeof billing], ...different[name as StepName] };
@@ -90,8 +91,8 @@ async function runFrom(different: Outcomes = {}, request: Partial<OnboardingRequ
   return runId;
 }
 
-async function prove(different?: Outcomes): Promise<Taken & { output: Partial<Outputs['load-proof']> }> {
-  const taken = await stage.take(await runFrom(different), 'load-proof');
+async function prove(different?: Outcomes): Promise<StepOutcome & { output: Partial<Outputs['load-proof']> }> {
+  const taken = await access.take(await runFrom(different), 'load-proof');
   return { ...taken, output: taken.record.output ?? {} };
 }
 
@@ -110,10 +111,10 @@ describe('the load proof', () => {
   });
 
   it('asks for nothing but the status, and writes nothing', async () => {
-    const before = stage.writes().length;
+    const before = access.writes().length;
     await prove();
     expect(new Set(asked)).toEqual(new Set(['/cloudCost/status']));
-    expect(stage.writes().slice(before)).toEqual([]);
+    expect(access.writes().slice(before)).toEqual([]);
   });
 
   it('waits for the first query and then takes its word', async () => {
@@ -214,7 +215,7 @@ describe('the load proof', () => {
   });
 
   it('reads the log where closed security groups keep the API server from the pods', async () => {
-    const { workloads } = stage.cluster.kubernetes;
+    const { workloads } = access.cluster.kubernetes;
     workloads.blocked = true;
     log = [created, failed('STS: AssumeRole, api error AccessDenied')].join('\n');
     const { error } = await prove();
@@ -224,7 +225,7 @@ describe('the load proof', () => {
 
   it('ends with what it could not ask where neither status nor log can be read', async () => {
     answer = () => ({ status: 503, body: 'no' });
-    const { kubernetes } = stage.cluster;
+    const { kubernetes } = access.cluster;
     const role = kubernetes.get('Role', 'kubecost', 'kubecost-payer-onboarding') as unknown as {
       rules: { resources: string[] }[];
     };
@@ -259,39 +260,39 @@ describe('the load proof', () => {
 
 describe('the file in the cluster', () => {
   it('has to hold the entry when the proof begins', async () => {
-    const text = stage.file() ?? '';
-    stage.putFile('{"aws":[]}');
+    const text = access.file() ?? '';
+    access.putFile('{"aws":[]}');
     const { error } = await prove();
-    stage.putFile(text);
+    access.putFile(text);
     expect(error).toMatchObject({ code: 'entry-lost', actor: 'cluster owner' });
   });
 
   it('has to be one that the consumer accepts', async () => {
-    const text = stage.file() ?? '';
-    stage.putFile('{"aws":[],}');
+    const text = access.file() ?? '';
+    access.putFile('{"aws":[],}');
     const { error } = await prove();
-    stage.putFile(text);
+    access.putFile(text);
     expect(error?.code).toBe('secret-unparsable');
   });
 
   it('may wait for its owner where the entry is only handed over', async () => {
-    const text = stage.file() ?? '';
-    stage.putFile('{"aws":[]}');
+    const text = access.file() ?? '';
+    access.putFile('{"aws":[]}');
     const { output } = await prove({ publish: { mode: 'artifacts' } });
-    stage.putFile(text);
+    access.putFile(text);
     expect(output).toMatchObject({ verdict: 'pending', pendingFor: 'the secret’s owner to add the entry' });
   });
 });
 
 describe('the workload', () => {
   const deployment = () =>
-    stage.cluster.kubernetes.get('Deployment', 'kubecost', 'kubecost-cloud-cost') as unknown as {
+    access.cluster.kubernetes.get('Deployment', 'kubecost', 'kubecost-cloud-cost') as unknown as {
       spec: { template: { metadata: { annotations?: object }; spec: { containers: { image: string }[] } } };
     };
   const change = (edit: (object: ReturnType<typeof deployment>) => void) => {
     const object = structuredClone(deployment());
     edit(object);
-    stage.cluster.kubernetes.apply(object as never);
+    access.cluster.kubernetes.apply(object as never);
   };
 
   it('is waited for while it rolls', async () => {
@@ -306,7 +307,7 @@ describe('the workload', () => {
     ['crashes', 'crashingImages', 'consumer-crashes', /container cloud-cost: CrashLoopBackOff/],
     ['cannot be pulled', 'missingImages', 'rollout-failed', /ImagePull/],
   ] as const)('that %s ends the run in the pod’s words', async (_, images, code, words) => {
-    const { kubelet } = stage.cluster.kubernetes;
+    const { kubelet } = access.cluster.kubernetes;
     const [image] = deployment().spec.template.spec.containers.map((container) => container.image);
     const set = (value = '') => {
       change(({ spec }) => {
@@ -324,8 +325,8 @@ describe('the workload', () => {
   });
 
   it('that cannot be pulled for a moment ends no run', async () => {
-    const { kubelet } = stage.cluster.kubernetes;
-    const { clock } = stage.world;
+    const { kubelet } = access.cluster.kubernetes;
+    const { clock } = access.world;
     const [image = ''] = deployment().spec.template.spec.containers.map((container) => container.image);
     const restart = (at: string) => {
       change(({ spec }) => (spec.template.metadata.annotations = { 'kubectl.kubernetes.io/restartedAt': at }));
@@ -334,12 +335,12 @@ describe('the workload', () => {
     kubelet.missingImages.add(image);
     restart('when the registry is gone');
     await clock.sleep(30_000);
-    expect(await stage.invoke(runId, 'load-proof')).toMatchObject({ status: 'waiting' });
+    expect(await access.invoke(runId, 'load-proof')).toMatchObject({ status: 'waiting' });
     expect((await readRun(runId))?.steps['load-proof']?.waiting?.for).toContain('ImagePull');
     kubelet.missingImages.clear();
     restart('when it is back');
     await clock.sleep(60_000);
-    const { error, record } = await stage.take(runId, 'load-proof');
+    const { error, record } = await access.take(runId, 'load-proof');
     expect(error).toBeUndefined();
     expect(record.output).toMatchObject({ verdict: 'proven' });
   });

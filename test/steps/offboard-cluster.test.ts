@@ -1,12 +1,8 @@
 /** The cluster's side of an offboarding: the pods' role, its policies and our own rights, step by step. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { removeAccess } from '../../functions/steps/remove-access.ts';
-import { removeGrant } from '../../functions/steps/remove-grant.ts';
-import { removePodRole } from '../../functions/steps/remove-pod-role.ts';
 import { payerRolesOf } from '../../shared/access/grant-policy.ts';
 import { roleAnnotation } from '../../shared/access/service-account.ts';
 import { grantPolicyName, podRoleName } from '../../shared/aws/names.ts';
-import { classify } from '../../shared/errors/errors.ts';
 import { ownerLabels } from '../../shared/kubernetes/ownership-labels.ts';
 import type { OffboardingRequestInput, OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
 import type { StepRecord } from '../../shared/model/run-schemas.ts';
@@ -14,25 +10,21 @@ import type { Removal } from '../../shared/model/step-outputs.ts';
 import { type Target, targetOf } from '../../shared/model/target.ts';
 import { now } from '../../shared/platform/clock.ts';
 import { readRun } from '../../shared/runs/run-table.ts';
-import { type StepAnswer, stepHandler } from '../../shared/step-runner/handler.ts';
 import { listOpenWindows } from '../../shared/targets/admin-windows.ts';
 import { deleteTargetPayer, listTargetPayers, markRemoving } from '../../shared/targets/target-payers.ts';
 import { readTargetSettings } from '../../shared/targets/target-settings.ts';
-import { crashAfterWrite } from '../sandbox/faults.ts';
-import { typeOfKind } from '../sandbox/kubernetes/objects.ts';
-import { History } from '../sandbox/services/iam-history.ts';
-import { shownTrust } from '../sandbox/services/iam-trust.ts';
-import { AccessWorld, clusterAccountId, payerAccountId } from '../support/access-world.ts';
+import { crashAfterWrite, SettlingValue, shownTrust, typeOfKind } from '../sandbox/index.ts';
+import { AccessHarness, clusterAccountId, payerAccountId } from '../support/access-harness.ts';
 import { deployProvisioner } from '../support/provisioners.ts';
 import { storedRun } from '../support/stored-runs.ts';
+import { invokeStep, takeStep } from '../support/take-step.ts';
 
 const secondPayer = '111122223344';
 const groupName = 'kubecost-payer-onboarding';
 const serviceAccount = 'kubecost-serviceaccount';
 
-const steps = { 'remove-pod-role': removePodRole, 'remove-grant': removeGrant, 'remove-access': removeAccess };
-type Name = keyof typeof steps;
-const names = Object.keys(steps) as Name[];
+const names = ['remove-pod-role', 'remove-grant', 'remove-access'] as const;
+type Name = (typeof names)[number];
 
 interface Taken {
   record: StepRecord;
@@ -41,9 +33,9 @@ interface Taken {
   writes: string[];
 }
 
-let access: AccessWorld;
+let access: AccessHarness;
 beforeEach(async () => {
-  access = await AccessWorld.start();
+  access = await AccessHarness.start();
   deployProvisioner(access.world, 'payer', secondPayer);
 });
 afterEach(async () => {
@@ -67,29 +59,14 @@ async function newRun(request: Partial<OffboardingRequestInput> = {}, clusterExi
   return runId;
 }
 
-function invoke(runId: string, name: Name): Promise<StepAnswer> {
-  const context = { getRemainingTimeInMillis: () => 60_000 } as never;
-  return access.world.clock.hold(() => stepHandler(steps[name])({ runId, attempt: 1 }, context));
-}
-
+/** Takes a step that must succeed to its end. */
 async function take(runId: string, name: Name): Promise<Taken> {
-  const { calls, clock } = access.world;
-  const before = calls.length;
-  for (let failures = 0; ;) {
-    const answer = await invoke(runId, name).catch((error: unknown) => {
-      if (classify(error).name !== 'RetryableError' || ++failures > 8) throw error;
-      return undefined;
-    });
-    if (answer && answer.status !== 'waiting') break;
-    await clock.sleep((answer?.seconds ?? 2 ** failures) * 1000);
-  }
-  const record = (await readRun(runId))?.steps[name];
-  if (!record) throw new Error(`run ${runId} has no step ${name}`);
-  const writes = calls.slice(before).filter((call) => call.writes);
+  const { thrown, record, calls } = await takeStep(access.sandbox, runId, name);
+  if (thrown) throw thrown;
   return {
     record,
     output: record.output as unknown as Removal,
-    writes: writes.map(({ service, operation }) => `${service}:${operation}`),
+    writes: calls.filter(({ writes }) => writes).map(({ service, operation }) => `${service}:${operation}`),
   };
 }
 
@@ -142,7 +119,7 @@ function clusterSide(): object {
 }
 
 describe('the last payer of a cluster', () => {
-  it('leaves nothing behind but the OIDC provider, whatever the identity mode, which the next onboarding may change', async () => {
+  it('leaves only the OIDC provider, so that the next identity mode may differ', async () => {
     const agent = { name: 'eks-pod-identity-agent', arn: 'arn', status: 'ACTIVE', createdAt: 0, tags: {} } as const;
     access.cluster.addons.set(agent.name, agent);
     const before = clusterSide();
@@ -255,7 +232,7 @@ describe('the last payer of a cluster', () => {
 });
 
 describe('a payer that is not the last', () => {
-  it('takes its own role out of the policy, and the next one takes the rest', async () => {
+  it('takes only its own role out of the policy', async () => {
     await onboard();
     const target = await onboard({ payerAccountId: secondPayer });
     const first = await offboard();
@@ -272,7 +249,7 @@ describe('a payer that is not the last', () => {
     expect(await items(target)).toEqual([]);
   });
 
-  it('revokes nobody whom an emptied table has forgotten', async () => {
+  it('revokes no payer that an emptied table has lost', async () => {
     await onboard();
     const target = await onboard({ payerAccountId: secondPayer });
     await markRemoving(target, secondPayer);
@@ -323,7 +300,7 @@ describe('a role', () => {
     Statement: [{ Sid: 'ByHand', Effect: 'Allow', Principal: { AWS: clusterAccountId }, Action: 'sts:AssumeRole' }],
   };
 
-  it('that a run took over is given back as it was', async () => {
+  it('that a run took over is given back unchanged', async () => {
     iam().createRole({ accountId: clusterAccountId, name: podRoleNameHere(), trust: byHand, settled: true });
     const before = clusterSide();
     await onboard({ existing: 'take-over' });
@@ -333,7 +310,7 @@ describe('a role', () => {
     expect(output.kept).toEqual([{ resource: podRoleArn(), why: 'adopted: kept unless purge names pod-role' }]);
   });
 
-  it('that a run took over goes where purge names it', async () => {
+  it('that a run took over is deleted if purge names it', async () => {
     iam().createRole({
       accountId: clusterAccountId,
       name: podRoleNameHere(),
@@ -351,7 +328,7 @@ describe('a role', () => {
     expect(podRole()).toBeUndefined();
   });
 
-  it('that the owner’s Helm values name goes, and the values are named as theirs to change', async () => {
+  it('that Helm values name is deleted, and their annotation stays', async () => {
     await onboard();
     const account = object('ServiceAccount', serviceAccount);
     const annotations = { [roleAnnotation]: podRoleArn() };
@@ -368,11 +345,11 @@ describe('a role', () => {
     expect(object('ServiceAccount', serviceAccount)?.metadata.annotations).toEqual(annotations);
   });
 
-  it('that somebody gave rights of their own stays, and the pods keep it', async () => {
+  it('that somebody attached a policy to stays with the pods', async () => {
     await onboard();
     const policy = iam().attachablePolicy('arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole');
     if (!policy) throw new Error('the sandbox has no such policy');
-    podRole()?.attached.set(policy.arn, new History(policy, now()));
+    podRole()?.attached.set(policy.arn, new SettlingValue(policy, now()));
     const { output } = await take(await newRun(), 'remove-pod-role');
     expect(podRole()).toBeDefined();
     expect(output.kept).toEqual([{ resource: podRoleArn(), why: expect.stringContaining(policy.arn) as string }]);
@@ -401,7 +378,7 @@ describe('a crash', () => {
       const runId = await newRun();
       for (const name of names) {
         const restart = crashAfterWrite(access.world, n);
-        await invoke(runId, name).catch(() => undefined);
+        await invokeStep(access.sandbox, runId, name).catch(() => undefined);
         restart();
         await take(runId, name);
       }

@@ -24,23 +24,22 @@ import { createRun, readRun } from '../../shared/runs/run-table.ts';
 import type { StepAnswer } from '../../shared/step-runner/handler.ts';
 import { documentClient } from '../../shared/table/document-table.ts';
 import { deletePayerTarget, listPayerTargets, markPayerTargetRemoving } from '../../shared/targets/payer-targets.ts';
-import { functionKey } from '../../state-machines/states.ts';
-import { crashAfterWrite, type FaultRule } from '../sandbox/faults.ts';
-import { shownTrust } from '../sandbox/services/iam-trust.ts';
+import { crashAfterWrite, type FaultRule, shownTrust } from '../sandbox/index.ts';
 import { tableName } from '../support/deployed-sandbox.ts';
-import { BillingWorld, refusalOf } from '../support/payer-accounts.ts';
+import { knownErrorOf, PayerHarness } from '../support/payer-harness.ts';
 import { exampleRequest } from '../support/scenario.ts';
 import { type OneRun, writesOf } from '../support/step-harness.ts';
 import { endStep } from '../support/stored-runs.ts';
+import { invokeStep, takeStep } from '../support/take-step.ts';
 
-let billing: BillingWorld;
+let billing: PayerHarness;
 beforeAll(async () => {
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
   vi.spyOn(Math, 'random').mockReturnValue(0);
-  billing = await BillingWorld.open();
+  billing = await PayerHarness.open();
 });
 afterAll(async () => {
-  await billing.stage.close();
+  await billing.stepHarness.close();
   vi.restoreAllMocks();
 });
 
@@ -125,21 +124,14 @@ class Offboarding {
     return new Offboarding(runId);
   }
 
-  async invoke(name: OffboardingStepName): Promise<StepAnswer> {
-    return (await billing.stage.sandbox.invoke(functionKey(name), { runId: this.#runId, attempt: 1 })) as StepAnswer;
+  invoke(name: OffboardingStepName): Promise<StepAnswer> {
+    return invokeStep(billing.stepHarness.sandbox, this.#runId, name);
   }
 
-  /** Takes one step to its end as the state machine does. */
-  async take(name: OffboardingStepName, invoked: () => void = () => undefined): Promise<void> {
-    for (let failures = 0; ;) {
-      const answer = await this.invoke(name).catch((error: unknown) => {
-        if (!(error instanceof Error) || error.name !== 'RetryableError' || ++failures > 20) throw error;
-        return undefined;
-      });
-      invoked();
-      if (answer && answer.status !== 'waiting') return;
-      await billing.world.clock.sleep((answer?.seconds ?? 2) * 1000);
-    }
+  /** Takes one step to its end. @throws what its last invocation threw */
+  async take(name: OffboardingStepName, afterInvocation: () => void = () => undefined): Promise<void> {
+    const { thrown } = await takeStep(billing.stepHarness.sandbox, this.#runId, name, { afterInvocation });
+    if (thrown) throw thrown;
   }
 
   async takeAll(): Promise<this> {
@@ -235,7 +227,7 @@ describe('offboarding the last target of a payer', () => {
     expect(record.output).toMatchObject({ choice: 'create', reportName: 'kubecost_cur_2' });
     expect(record.warnings).toEqual([expect.stringContaining('kubecost_cur was deleted')]);
     const named = await billing.begin(payer, { report: { mode: 'create', name: 'kubecost_cur' } });
-    expect((await refusalOf(named.take('report-choice'))).code).toBe('report-name-purged');
+    expect((await knownErrorOf(named.take('report-choice'))).code).toBe('report-name-purged');
   });
 
   it('keeps report, data and bucket with a reason unless purge names them', async () => {
@@ -480,7 +472,7 @@ it('names why CloudFormation cannot delete a stack, and deletes it after the rep
   billing.world.s3.buckets.delete(bucket.name);
   const run = await Offboarding.begin(payer);
   await run.take('remove-payer-role');
-  const { code, message } = await refusalOf(run.take('remove-crawler-stack'));
+  const { code, message } = await knownErrorOf(run.take('remove-crawler-stack'));
   expect([code, message]).toEqual(['crawler-stack-not-removed', expect.stringContaining('bucket does not exist')]);
   billing.world.s3.buckets.set(bucket.name, bucket);
   await (await Offboarding.begin(payer)).takeAll();

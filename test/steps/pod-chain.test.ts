@@ -1,35 +1,35 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { AccessWorld, payerAccountId } from '../support/access-world.ts';
+import { AccessHarness, payerAccountId } from '../support/access-harness.ts';
 
 const podIdentity = { identity: { mode: 'pod-identity' as const } };
 
-let stage: AccessWorld;
+let access: AccessHarness;
 beforeAll(() => {
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
 });
 beforeEach(async () => {
-  stage = await AccessWorld.start();
-  return () => stage.close();
+  access = await AccessHarness.start();
+  return () => access.close();
 });
 afterAll(() => {
   vi.restoreAllMocks();
 });
 
-/** Its pod starts, for the secret that it mounts is there. */
+/** Its pod starts, because the secret that it mounts exists. */
 function install(): void {
-  stage.cluster.kubernetes.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'kubecost' } });
-  stage.putFile('{"aws":[]}');
-  stage.cluster.kubernetes.installKubecost({ generation: '3.x' });
+  access.cluster.kubernetes.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'kubecost' } });
+  access.putFile('{"aws":[]}');
+  access.cluster.kubernetes.installKubecost({ generation: '3.x' });
 }
 
 async function prove() {
-  const runId = await stage.newRun(podIdentity);
-  const taken = await stage.takeAll(runId, 'chain-proof');
+  const runId = await access.newRun(podIdentity);
+  const taken = await access.takeAll(runId, 'chain-proof');
   return taken['chain-proof'];
 }
 
 describe('the chain of EKS Pod Identity', () => {
-  it('is walked with a token of the pod that runs', async () => {
+  it('is walked with a token of the running pod', async () => {
     install();
     const proof = await prove();
     expect(proof?.error).toBeUndefined();
@@ -39,22 +39,22 @@ describe('the chain of EKS Pod Identity', () => {
     );
   });
 
-  it('is read from both sides’ documents where no pod runs', async () => {
+  it('is read from the policies of both sides if no pod runs', async () => {
     expect((await prove())?.record.output).toMatchObject({ level: 'documents' });
   });
 
   it.each([
-    ['refuses whoever is not a node', { code: 'AccessDeniedException', message: 'not authorized', status: 400 }],
+    ['refuses callers that are not nodes', { code: 'AccessDeniedException', message: 'not authorized', status: 400 }],
     ['does not know the association yet', { code: 'ResourceNotFoundException', message: 'none found', status: 404 }],
-  ])('is read from both sides’ documents where AWS %s', async (_, kind) => {
+  ])('is read from the policies of both sides if AWS %s', async (_, kind) => {
     install();
-    stage.world.faults.push({ service: 'eks-auth', kind });
+    access.world.faults.push({ service: 'eks-auth', kind });
     const proof = await prove();
     expect(proof?.error).toBeUndefined();
     expect(proof?.record.output).toMatchObject({ level: 'documents' });
   });
 
-  it('is read from both sides’ documents where the hub’s network does not lead to EKS Auth', async () => {
+  it('is read from the policies if the hub cannot reach EKS Auth', async () => {
     install();
     vi.stubEnv('AWS_ENDPOINT_URL_EKS_AUTH', 'http://127.0.0.1:1');
     const proof = await prove();
@@ -63,31 +63,31 @@ describe('the chain of EKS Pod Identity', () => {
     expect(proof?.record.output).toMatchObject({ level: 'documents' });
   });
 
-  it('is asked for again where EKS Auth is only busy', async () => {
+  it('is walked again if EKS Auth throttles', async () => {
     install();
-    stage.world.faults.push({ service: 'eks-auth', kind: 'throttle', times: 1 });
+    access.world.faults.push({ service: 'eks-auth', kind: 'throttle', times: 1 });
     expect((await prove())?.record.output).toMatchObject({ level: 'pod-chain' });
   });
 
-  it('ends at a payer role that does not allow session tags', async () => {
+  it('fails at a payer role that does not allow session tags', async () => {
     install();
-    const runId = await stage.newRun(podIdentity);
-    await stage.takeAll(runId, 'grant');
-    const role = stage.world.iam.role(payerAccountId, 'kubecost-cur-access');
+    const runId = await access.newRun(podIdentity);
+    await access.takeAll(runId, 'grant');
+    const role = access.world.iam.role(payerAccountId, 'kubecost-cur-access');
     if (!role?.trust.current) throw new Error('there is no payer role');
     const { current } = role.trust;
     const text = JSON.stringify(current.document).replaceAll('sts:TagSession', 'sts:AssumeRole');
     role.trust.set({ ...current, document: JSON.parse(text) as typeof current.document }, 0);
-    const { error } = await stage.take(runId, 'chain-proof');
+    const { error } = await access.take(runId, 'chain-proof');
     expect(error).toMatchObject({ code: 'tag-session-missing', actor: 'payer account owner' });
     expect(error?.message).toContain('not authorized to perform: sts:TagSession');
   });
 
-  it('is not walked with another service account’s pod', async () => {
+  it('is not walked with a pod of another service account', async () => {
     install();
-    const runId = await stage.newRun(podIdentity);
-    await stage.takeAll(runId, 'grant');
-    const { kubernetes } = stage.cluster;
+    const runId = await access.newRun(podIdentity);
+    await access.takeAll(runId, 'grant');
+    const { kubernetes } = access.cluster;
     const [pod] = kubernetes.kubelet.running().filter(({ serviceAccount }) => serviceAccount === 'kubecost');
     kubernetes.uninstallKubecost({ generation: '3.x' });
     for (const name of ['kubecost', 'stranger'])
@@ -98,8 +98,8 @@ describe('the chain of EKS Pod Identity', () => {
       metadata: { name: 'stranger', namespace: 'kubecost', labels: pod?.labels ?? {} },
       spec: { serviceAccountName: 'stranger', containers: [{ name: 'cloud-cost', image: 'cost-model:3' }] },
     });
-    await stage.world.clock.sleep(60_000);
+    await access.world.clock.sleep(60_000);
     expect(kubernetes.kubelet.running().map(({ serviceAccount }) => serviceAccount)).toEqual(['stranger']);
-    expect((await stage.take(runId, 'chain-proof')).record.output).toMatchObject({ level: 'documents' });
+    expect((await access.take(runId, 'chain-proof')).record.output).toMatchObject({ level: 'documents' });
   });
 });

@@ -6,41 +6,41 @@ import type { RunError } from '../../shared/model/run-schemas.ts';
 import { targetId } from '../../shared/model/target.ts';
 import { targetOf } from '../../shared/model/target.ts';
 import type { TargetPayer } from '../../shared/targets/target-payers.ts';
-import type { NewCluster } from '../sandbox/services/eks.ts';
+import type { NewCluster } from '../sandbox/index.ts';
 import { tableName } from '../support/deployed-sandbox.ts';
 import { clusterArn, clusters } from '../support/scenario.ts';
-import { type OneRun, Stage, writesOf } from '../support/step-harness.ts';
+import { type OneRun, StepHarness, writesOf } from '../support/step-harness.ts';
 
 const [home] = clusters;
 
 describe('preflight', () => {
-  let stage: Stage;
+  let stepHarness: StepHarness;
   beforeEach(async () => {
     vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-    stage = await Stage.open();
+    stepHarness = await StepHarness.open();
   });
   afterEach(async () => {
     vi.restoreAllMocks();
     vi.unstubAllEnvs();
-    await stage.close();
+    await stepHarness.close();
   });
 
   /** A run for the cluster, or for one more like it. */
   async function runFor(cluster: Partial<NewCluster> = {}): Promise<OneRun> {
-    if (cluster.name) await stage.world.eks.createCluster({ ...home, ...cluster });
-    return stage.begin('new-irsa', { cluster: { ...home, name: cluster.name ?? home.name } });
+    if (cluster.name) await stepHarness.world.eks.createCluster({ ...home, ...cluster });
+    return stepHarness.begin('new-irsa', { cluster: { ...home, name: cluster.name ?? home.name } });
   }
 
   async function refusal(run: OneRun): Promise<RunError | undefined> {
     await run.take('preflight').catch(() => undefined);
-    expect(writesOf(stage.world.calls)).toEqual([]);
+    expect(writesOf(stepHarness.world.calls)).toEqual([]);
     return (await run.record('preflight')).error;
   }
 
   const inVpc = () => vi.stubEnv('VPC_SUBNET_IDS', 'subnet-1,subnet-2');
   /** The endpoint answers to those inside; this process is. */
   const hideEndpoint = () => {
-    stage.world.eks.cluster(clusterArn(home)).endpointPublicAccess = false;
+    stepHarness.world.eks.cluster(clusterArn(home)).endpointPublicAccess = false;
   };
 
   it('refuses a private endpoint at once from outside any VPC', async () => {
@@ -54,7 +54,7 @@ describe('preflight', () => {
   it('takes a private endpoint that answers inside the deployment’s VPC', async () => {
     hideEndpoint();
     inVpc();
-    expect((await (await runFor()).take('preflight')).answer.status).toBe('succeeded');
+    expect((await (await runFor()).take('preflight')).answer?.status).toBe('succeeded');
   });
 
   it('refuses a private endpoint that does not answer inside the VPC either', async () => {
@@ -90,11 +90,11 @@ describe('preflight', () => {
     });
 
     await putPayers(run, ['300000000000'], 'removing');
-    expect((await (await runFor()).take('preflight')).answer.status).toBe('succeeded');
+    expect((await (await runFor()).take('preflight')).answer?.status).toBe('succeeded');
   });
 
   async function putPayers(run: OneRun, payerAccountIds: string[], state: TargetPayer['state'] = 'proven') {
-    const client = DynamoDBDocumentClient.from(new DynamoDBClient({ endpoint: stage.sandbox.tableEndpoint }));
+    const client = DynamoDBDocumentClient.from(new DynamoDBClient({ endpoint: stepHarness.sandbox.tableEndpoint }));
     const pk = `target#${targetId(targetOf(run.request))}`;
     for (let start = 0; start < payerAccountIds.length; start += 25) {
       const requests = payerAccountIds.slice(start, start + 25).map((payerAccountId) => ({

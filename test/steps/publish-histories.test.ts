@@ -9,7 +9,7 @@ import { markRemoving } from '../../shared/targets/target-payers.ts';
 import { type JsonMember, scanJson } from '../../shared/text/json-text.ts';
 import { tableName } from '../support/deployed-sandbox.ts';
 import { spacedJson } from '../support/json-arbitrary.ts';
-import { keyOf, PublicationWorld } from '../support/publication-world.ts';
+import { keyOf, PublicationHarness } from '../support/publication-harness.ts';
 
 const payers = ['300000000001', '300000000002', '300000000003', '300000000004'] as const;
 /** Never leaves, so that somebody publishes last. */
@@ -73,11 +73,11 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   { weight: 5, arbitrary: interference },
 );
 
-let world: PublicationWorld;
+let world: PublicationHarness;
 let table: DynamoDBDocumentClient;
 
 beforeAll(async () => {
-  world = await PublicationWorld.start();
+  world = await PublicationHarness.start();
   table = DynamoDBDocumentClient.from(new DynamoDBClient({ endpoint: world.access.sandbox.tableEndpoint }));
 });
 afterAll(async () => {

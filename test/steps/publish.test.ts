@@ -8,19 +8,19 @@ import { takeLease } from '../../shared/table/lease.ts';
 import { listTargetPayers, markRemoving } from '../../shared/targets/target-payers.ts';
 import { fixTargetSettings } from '../../shared/targets/target-settings.ts';
 import { measurePublication } from '../bench/publication.ts';
-import type { Generation } from '../sandbox/kubernetes/kubecost.ts';
-import { keyOf, PublicationWorld } from '../support/publication-world.ts';
+import type { KubecostGeneration } from '../sandbox/index.ts';
+import { keyOf, PublicationHarness } from '../support/publication-harness.ts';
 
 const [one, two, three] = ['300000000001', '300000000002', '300000000003'] as const;
 const changedAt = 'kubecost-payer-onboarding/entries-changed-at';
 const writtenBy = 'kubecost-payer-onboarding/deployment-id';
 const helm = { labels: { 'app.kubernetes.io/managed-by': 'Helm' } };
 
-let world: PublicationWorld;
+let world: PublicationHarness;
 
-function fresh(generation: Generation = '3.x') {
+function fresh(generation: KubecostGeneration = '3.x') {
   beforeEach(async () => {
-    world = await PublicationWorld.start(generation);
+    world = await PublicationHarness.start(generation);
   });
   afterEach(() => world.close());
 }

@@ -5,23 +5,24 @@ import type { OnboardingRequestInput } from '../../shared/model/onboarding-reque
 import { skips } from '../../shared/model/run.ts';
 import { onboardingStepNames } from '../../shared/model/step-names.ts';
 import { outputs } from '../../shared/model/step-outputs.ts';
-import { decodeDataFile, encodeDataFile } from '../sandbox/services/cur-data.ts';
-import { BillingWorld, refusalOf } from '../support/payer-accounts.ts';
-import { type OneRun, type Taken, writesOf } from '../support/step-harness.ts';
+import { decodeDataFile, encodeDataFile } from '../sandbox/index.ts';
+import { knownErrorOf, PayerHarness } from '../support/payer-harness.ts';
+import { type OneRun, writesOf } from '../support/step-harness.ts';
+import type { StepOutcome } from '../support/take-step.ts';
 
-let billing: BillingWorld;
+let billing: PayerHarness;
 beforeAll(async () => {
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-  billing = await BillingWorld.open();
+  billing = await PayerHarness.open();
 });
 afterAll(async () => {
-  await billing.stage.close();
+  await billing.stepHarness.close();
   vi.restoreAllMocks();
 });
 
 const region = 'us-east-1';
-const done = ({ record }: Taken) => record.changes.map((change) => change.do);
-const results = ({ record }: Taken) => outputs['athena-results'].parse(record.output);
+const done = ({ record }: StepOutcome) => record.changes.map((change) => change.do);
+const results = ({ record }: StepOutcome) => outputs['athena-results'].parse(record.output);
 
 describe('athena-results', () => {
   const take = async (
@@ -81,7 +82,7 @@ describe('athena-results', () => {
     workgroup(payer, 'in-report', location(`s3://${curBucketName(payer, region)}/results/`));
     workgroup(payer, 'managed', { ManagedQueryResultsConfiguration: { Enabled: true } });
     workgroup(payer, 'enforced', location('s3://elsewhere/', true));
-    const refused = async (athena: OnboardingRequestInput['athena']) => (await refusalOf(take(payer, athena))).code;
+    const refused = async (athena: OnboardingRequestInput['athena']) => (await knownErrorOf(take(payer, athena))).code;
     expect(await refused({ workgroup: 'in-report' })).toBe('results-in-cur-bucket');
     expect(await refused({ resultsBucket: curBucketName(payer, region) })).toBe('results-in-cur-bucket');
     expect(await refused({ workgroup: 'managed' })).toBe('workgroup-managed-results');
@@ -100,7 +101,7 @@ describe('athena-results', () => {
   it('never sets an expiry on a foreign bucket with our name', async () => {
     const payer = billing.newPayer();
     const bucket = billing.world.s3.createBucket(payer, region, athenaResultsBucketName(payer, region));
-    expect((await refusalOf(take(payer))).code).toBe('bucket-not-ours');
+    expect((await knownErrorOf(take(payer))).code).toBe('bucket-not-ours');
     await take(payer, {}, { existing: 'take-over' });
     expect(bucket).toMatchObject({ lifecycle: [], tags: [] });
   });
@@ -115,7 +116,7 @@ describe('smoke-query', () => {
       if (!skips({ kind: 'onboarding', request: run.request }, name)) await run.take(name);
     return { payer, run };
   }
-  const output = ({ record }: Taken) => outputs['smoke-query'].parse(record.output);
+  const output = ({ record }: StepOutcome) => outputs['smoke-query'].parse(record.output);
   const dataFiles = (payer: string) =>
     [...(billing.world.s3.buckets.get(curBucketName(payer, region))?.objects.values() ?? [])].filter(({ key }) =>
       /month=\d+\/.*parquet$/.test(key),
@@ -151,7 +152,7 @@ describe('smoke-query', () => {
     const role = billing.world.iam.roles(payer).find(({ arn }) => arn.endsWith('role/kubecost-cur-access'));
     role?.inline.delete(dataPolicyName);
     const started = billing.world.clock.now();
-    const { code, message } = await refusalOf(run.take('smoke-query'));
+    const { code, message } = await knownErrorOf(run.take('smoke-query'));
     expect(code).toBe('query-failed');
     expect(message).toContain('athena:StartQueryExecution');
     const seconds = (billing.world.clock.now() - started) / 1000;
@@ -173,7 +174,7 @@ describe('smoke-query', () => {
   it('fails with Athena’s message and a hint about Lake Formation', async () => {
     const { payer, run } = await ready();
     billing.world.lakeformation.lock(payer, region);
-    const { code, message } = await refusalOf(run.take('smoke-query'));
+    const { code, message } = await knownErrorOf(run.take('smoke-query'));
     expect(code).toBe('query-failed');
     expect(message).toContain('Lake Formation denies the payer role access to the table');
   });

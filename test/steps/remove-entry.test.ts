@@ -2,18 +2,17 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readRun } from '../../shared/runs/run-table.ts';
 import { deleteTargetPayer, listTargetPayers, markRemoving, markUnloaded } from '../../shared/targets/target-payers.ts';
-import { connectionStatuses } from '../sandbox/kubernetes/consumer.ts';
-import type { Generation } from '../sandbox/kubernetes/kubecost.ts';
-import type { Taken } from '../support/access-world.ts';
-import { keyOf, PublicationWorld } from '../support/publication-world.ts';
+import { connectionStatuses, type KubecostGeneration } from '../sandbox/index.ts';
+import { keyOf, PublicationHarness } from '../support/publication-harness.ts';
+import type { StepOutcome } from '../support/take-step.ts';
 
 const [one, two, three] = ['300000000001', '300000000002', '300000000003'] as const;
 
-let world: PublicationWorld;
+let world: PublicationHarness;
 
-function fresh(generation: Generation = '3.x') {
+function fresh(generation: KubecostGeneration = '3.x') {
   beforeEach(async () => {
-    world = await PublicationWorld.start(generation);
+    world = await PublicationHarness.start(generation);
   });
   afterEach(() => world.close());
 }
@@ -22,7 +21,8 @@ const kubernetes = () => world.access.cluster.kubernetes;
 const minutes = (count: number) => world.access.world.clock.sleep(count * 60_000);
 const statuses = () => connectionStatuses(world.access.world, world.target.clusterArn);
 const secretOf = (name = 'cloud-integration') => kubernetes().get('Secret', 'kubecost', name);
-const outputOf = ({ record }: Taken) => record.output as { removed: string[]; kept: object[]; otherKeys: string[] };
+const outputOf = ({ record }: StepOutcome) =>
+  record.output as { removed: string[]; kept: object[]; otherKeys: string[] };
 const foreign = (account: string, role: string) => ({
   athenaBucketName: 's3://by-hand',
   athenaRegion: 'us-east-1',
@@ -46,7 +46,7 @@ describe.each(['3.x', '2.x'] as const)('an offboarding at Kubecost %s', (generat
     expect(Object.keys(statuses())).toContain(keyOf(one));
     const { rolls } = world.tally;
 
-    const leaver = await world.newLeaver(one);
+    const leaver = await world.newOffboarding(one);
     const taken = await world.access.take(leaver, 'remove-entry');
     expect(taken.error).toBeUndefined();
     expect(outputOf(taken)).toMatchObject({ removed: [keyOf(one)], kept: [] });
@@ -78,7 +78,7 @@ describe('an offboarding', () => {
     for (const payer of [one, two, three]) await world.publish(payer);
     await minutes(10);
     const { secretWrites, rolls } = world.tally;
-    const leavers = await Promise.all([one, two].map((payer) => world.newLeaver(payer)));
+    const leavers = await Promise.all([one, two].map((payer) => world.newOffboarding(payer)));
     await Promise.all(leavers.map((run) => world.access.take(run, 'remove-entry')));
     expect(world.keys()).toEqual([keyOf(three)]);
     expect(world.tally.secretWrites - secretWrites).toBe(1);
@@ -106,7 +106,7 @@ describe('an offboarding', () => {
     for (const payer of [one, two]) await world.publish(payer);
     await minutes(10);
     const { rolls } = world.tally;
-    const leaver = await world.newLeaver(one);
+    const leaver = await world.newOffboarding(one);
     await world.access.crash(leaver, 'remove-entry', write);
     expect(await world.access.take(leaver, 'remove-entry')).toMatchObject({ status: 'succeeded' });
     expect(world.keys()).toEqual([keyOf(two)]);
@@ -117,7 +117,7 @@ describe('an offboarding', () => {
   it('marks the payer before the entry goes, so that no other run puts it back', async () => {
     await world.publish(one);
     await minutes(10);
-    const leaver = await world.newLeaver(one);
+    const leaver = await world.newOffboarding(one);
     await world.access.crash(leaver, 'remove-entry', 0);
     expect((await listTargetPayers(world.target)).map(({ state }) => state)).toEqual(['removing']);
     await world.publish(two);
@@ -132,7 +132,7 @@ describe('an entry that is not ours to take out', () => {
     await world.publish(one);
     const text = world.access.file() ?? '';
     world.access.putFile(text, { labels: { 'app.kubernetes.io/managed-by': 'Helm' } });
-    const leaver = await world.newLeaver(one);
+    const leaver = await world.newOffboarding(one);
     const { error } = await world.access.take(leaver, 'remove-entry');
     expect(error).toMatchObject({ code: 'entry-still-there', actor: 'cluster owner' });
     expect(error?.message).toContain(`belongs to Helm: ${keyOf(one)}`);
@@ -145,7 +145,7 @@ describe('an entry that is not ours to take out', () => {
   it('stops the run where it works through the payer role', async () => {
     const text = JSON.stringify({ aws: [foreign(one, 'kubecost-cur-access')] });
     world.access.putFile(text);
-    const { error } = await world.access.take(await world.newLeaver(one, null), 'remove-entry');
+    const { error } = await world.access.take(await world.newOffboarding(one, null), 'remove-entry');
     expect(error).toMatchObject({ code: 'entry-still-there' });
     expect(error?.message).toContain(`${one}/s3://by-hand`);
     expect(world.access.file()).toBe(text);
@@ -154,7 +154,7 @@ describe('an entry that is not ours to take out', () => {
   it('stays where it works through a role of its owner’s', async () => {
     const text = JSON.stringify({ aws: [foreign(one, 'theirs')] });
     world.access.putFile(text);
-    const taken = await world.access.take(await world.newLeaver(one, null), 'remove-entry');
+    const taken = await world.access.take(await world.newOffboarding(one, null), 'remove-entry');
     expect(outputOf(taken).kept).toEqual([
       { resource: `entry ${one}/s3://by-hand of secret kubecost/cloud-integration`, why: 'we did not write it' },
     ]);
@@ -167,7 +167,7 @@ describe('an entry that is not ours to take out', () => {
     world.access.putFile('{"aws": [', { labels, annotations });
     const { error } = await world.leave(one);
     expect(error).toMatchObject({ code: 'secret-unparsable' });
-    const stranger = await world.access.take(await world.newLeaver(two, null), 'remove-entry');
+    const stranger = await world.access.take(await world.newOffboarding(two, null), 'remove-entry');
     expect(stranger.record.warnings).toEqual([expect.stringContaining('left as it is')]);
     expect(world.access.file()).toBe('{"aws": [');
   });
@@ -201,7 +201,7 @@ describe('where our rights in the cluster are gone', () => {
     await world.leave(one);
     await markUnloaded(world.target, one);
     world.access.cluster.accessEntries.clear();
-    const leaver = await world.newLeaver(one);
+    const leaver = await world.newOffboarding(one);
     const taken = await world.access.take(leaver, 'remove-entry');
     expect(taken.status).toBe('succeeded');
     expect(taken.record.warnings).toEqual([expect.stringContaining('was not checked')]);
@@ -210,7 +210,7 @@ describe('where our rights in the cluster are gone', () => {
 
   it('a payer that was never onboarded is offboarded all the same', async () => {
     world.access.cluster.accessEntries.clear();
-    expect(await world.access.take(await world.newLeaver(one, null), 'remove-entry')).toMatchObject({
+    expect(await world.access.take(await world.newOffboarding(one, null), 'remove-entry')).toMatchObject({
       status: 'succeeded',
     });
   });
@@ -227,7 +227,7 @@ describe('the proof that an entry is gone', () => {
   it('waits half an hour for pods that keep the file, and then asks for a person', async () => {
     await world.publish(one);
     await minutes(10);
-    const leaver = await world.newLeaver(one);
+    const leaver = await world.newOffboarding(one);
     editByHand();
     const { error, seconds } = await world.access.take(leaver, 'unload-proof');
     expect(seconds).toBeGreaterThanOrEqual(1800);
@@ -237,14 +237,14 @@ describe('the proof that an entry is gone', () => {
 
   it('tells who has put the entry back meanwhile', async () => {
     await world.publish(one);
-    const { error } = await world.access.take(await world.newLeaver(one), 'unload-proof');
+    const { error } = await world.access.take(await world.newOffboarding(one), 'unload-proof');
     expect(error).toMatchObject({ code: 'entry-still-there' });
   });
 
   it('goes by the pods’ age where the consumer cannot be asked', async () => {
     await world.publish(one);
     await minutes(10);
-    const leaver = await world.newLeaver(one);
+    const leaver = await world.newOffboarding(one);
     await world.access.take(leaver, 'remove-entry');
     kubernetes().workloads.blocked = true;
     const proof = await world.access.take(leaver, 'unload-proof');
@@ -256,7 +256,7 @@ describe('the proof that an entry is gone', () => {
     await world.publish(one);
     await minutes(10);
     editByHand();
-    const leaver = await world.newLeaver(one, null);
+    const leaver = await world.newOffboarding(one, null);
     expect(await world.access.invoke(leaver, 'unload-proof')).toMatchObject({ status: 'waiting' });
     expect((await readRun(leaver))?.steps['unload-proof']?.waiting?.for).toContain(`unload ${keyOf(one)}`);
     const deployment = structuredClone(kubernetes().get('Deployment', 'kubecost', 'kubecost-cloud-cost'));
@@ -269,7 +269,7 @@ describe('the proof that an entry is gone', () => {
 
   it('asks nothing of a consumer that never had the payer', async () => {
     await world.publish(two);
-    const proof = await world.access.take(await world.newLeaver(one, null), 'unload-proof');
+    const proof = await world.access.take(await world.newOffboarding(one, null), 'unload-proof');
     expect(proof.record.output).toEqual({ verdict: 'gone' });
     expect(proof.seconds).toBe(0);
   });
@@ -277,7 +277,7 @@ describe('the proof that an entry is gone', () => {
   it('has nothing to wait for where nothing is installed', async () => {
     await world.publish(one);
     kubernetes().uninstallKubecost({ generation: '3.x' });
-    const leaver = await world.newLeaver(one);
+    const leaver = await world.newOffboarding(one);
     await world.access.take(leaver, 'remove-entry');
     const proof = await world.access.take(leaver, 'unload-proof');
     expect(proof.record.output).toEqual({ verdict: 'not-installed' });

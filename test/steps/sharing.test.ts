@@ -4,13 +4,13 @@ import { podIdentityTrust } from '../../shared/access/pod-trust.ts';
 import { payerRoleName, podRoleName } from '../../shared/aws/names.ts';
 import { type PolicyDocument, policyOf } from '../../shared/aws/policy-document.ts';
 import { defaultNames } from '../../shared/cluster/provisioner-role.ts';
-import type { Cluster } from '../sandbox/services/eks.ts';
-import { AccessWorld, region } from '../support/access-world.ts';
-import { applyManifest, enterByHand } from '../support/cluster-owner.ts';
+import type { Cluster } from '../sandbox/index.ts';
+import { AccessHarness, region } from '../support/access-harness.ts';
+import { applyManifest, createAccessEntry } from '../support/cluster-owner.ts';
 import { isLongSuite } from '../support/long-suite.ts';
 import { deployProvisioner } from '../support/provisioners.ts';
 import { accountAt } from '../support/seed-payers.ts';
-import { seedChance } from '../support/seeded-random.ts';
+import { seedRandom } from '../support/seeded-random.ts';
 import { endStep } from '../support/stored-runs.ts';
 
 const serviceAccount = 'kubecost-serviceaccount';
@@ -21,10 +21,10 @@ const podRoleArnOf = (cluster: Cluster) => `arn:aws:iam::${cluster.accountId}:ro
 const payerRoleArnOf = (payer: string) => `arn:aws:iam::${payer}:role/${payerRoleName}`;
 const resultsOf = (payer: string) => `s3://results-${payer}`;
 
-let access: AccessWorld;
+let access: AccessHarness;
 let clusters: Cluster[];
 beforeEach(async () => {
-  access = await AccessWorld.start();
+  access = await AccessHarness.start();
   clusters = await Promise.all([0, 1].map((index) => openCluster(accountAt('cluster', index))));
   await access.world.clock.sleep(access.world.eks.accessEntryMs);
 });
@@ -39,7 +39,7 @@ async function openCluster(accountId: string): Promise<Cluster> {
   deployProvisioner(world, 'cluster', accountId);
   const cluster = await world.eks.createCluster({ accountId, region, name: 'finops' });
   applyManifest(cluster, scope);
-  await enterByHand(sandbox, cluster, `arn:aws:iam::${accountId}:${provisioner}`);
+  await createAccessEntry(sandbox, cluster, `arn:aws:iam::${accountId}:${provisioner}`);
   const trust = policyOf(
     podIdentityTrust({ clusterArn: cluster.arn, namespace: 'kubecost', serviceAccount }).statement,
   );
@@ -97,7 +97,7 @@ function entriesIn({ kubernetes }: Cluster): [payer: string, results: string, ro
 
 describe('payers that join two clusters at once', () => {
   it('are all in both clusters’ policies and files, and each trusts both pod roles', async () => {
-    seedChance(1);
+    seedRandom(1);
     const payers = Array.from({ length: isLongSuite ? 100 : 20 }, (_, index) => accountAt('payer', index));
     for (const payer of payers) deployProvisioner(access.world, 'payer', payer);
     await Promise.all(payers.flatMap((payer) => clusters.map((cluster) => share(payer, cluster))));

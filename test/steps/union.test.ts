@@ -1,4 +1,4 @@
-/** What clusters and payers share: adding one takes nothing from the others. */
+/** Clusters and payers share roles and policies: adding one takes nothing from the others. */
 import { describe, expect, it } from 'vitest';
 import { grant } from '../../functions/steps/grant.ts';
 import { payerRole } from '../../functions/steps/payer-role.ts';
@@ -55,12 +55,12 @@ describe('payer-role', () => {
     );
   });
 
-  it('keeps roles that only the trust policy knows: a restored table locks nobody out', () => {
+  it('keeps pod roles that only the trust policy names', () => {
     const seen = { role: role(policyOf(payerTrust(cluster, [podRole('old')]))), targets: [self] };
     expect(trustOf(plan(seen))).toEqual(policyOf(payerTrust(cluster, [podRole('a'), podRole('old')])));
   });
 
-  it('takes out what is marked removing, and nothing else', () => {
+  it('takes out only pod roles that are marked removing', () => {
     const trust = policyOf(
       payerTrust(cluster, [podRole('a'), podRole('b')]),
       payerTrust('555566667777', [podRole('c', '555566667777')]),
@@ -71,7 +71,7 @@ describe('payer-role', () => {
     );
   });
 
-  it('is ready once the role says all of it, in any order', () => {
+  it('is ready once the role trusts all pod roles, in any order', () => {
     const statement = payerTrust(cluster, [podRole('a'), podRole('b')]);
     const reversed = { ...statement, Condition: { ArnEquals: { 'aws:PrincipalArn': [podRole('b'), podRole('a')] } } };
     expect(plan({ role: role(policyOf(reversed)), targets: [self, other('b')] })).toMatchObject({ kind: 'ready' });
@@ -83,7 +83,7 @@ describe('payer-role', () => {
     Action: 'sts:AssumeRole',
   });
 
-  it('names the missing TagSession of a hand-made role where Pod Identity needs it', () => {
+  it('names the missing TagSession of a hand-made role for Pod Identity', () => {
     const seen = { role: role(tutorial, 'foreign'), targets: [] };
     expect(plan(seen)).toEqual(refused('payer-role-not-ours'));
     expect(plan(seen, { podIdentity: true })).toEqual(refused('tag-session-missing'));
@@ -97,7 +97,7 @@ describe('payer-role', () => {
     );
   });
 
-  it('completes a hand-made role under take-over, and warns that it still trusts the whole account', () => {
+  it('completes a hand-made role under take-over, and warns of its wide trust', () => {
     const result = plan({ role: role(tutorial, 'foreign'), targets: [self] }, { takeOver: true });
     expect(changesOf(result)).toEqual(['update-trust', 'tag-role']);
     const completed = policyOf(...tutorial.Statement, payerTrust(cluster, [podRole('a')]));
@@ -113,7 +113,7 @@ describe('payer-role', () => {
     expect(plan(seen, { takeOver: true })).toEqual(refused('owned-by-another-deployment'));
   });
 
-  it('keeps trusting the former role where a target’s service account has moved', () => {
+  it('keeps the former pod role after a service account has moved', () => {
     const moved = { ...self, podRoleArns: [podRole('a'), podRole('former')] };
     const trust = policyOf(payerTrust(cluster, [podRole('former')]));
     expect(trustOf(plan({ role: role(trust), targets: [moved] }))).toEqual(
@@ -126,7 +126,7 @@ describe('payer-role', () => {
     );
   });
 
-  it('refuses what does not fit into a trust policy, and lets no other target’s role keep this one out', () => {
+  it('refuses only its own pod role if the trust policy is full', () => {
     const targets = Array.from({ length: 40 }, (_, index) => other(`kubecost-kubecost-cost-analyzer-${index}`));
     const full = trustOf(plan({ role: undefined, targets }));
     expect(policyCharacters(full ?? policyOf())).toBeLessThanOrEqual(2048);
@@ -156,7 +156,7 @@ describe('grant', () => {
     payerRoleArn: payerRoleArn(account),
     state,
   });
-  const leaver = (account: string): TargetPayer => ({ ...item(account, 'removing'), unloaded: true });
+  const departing = (account: string): TargetPayer => ({ ...item(account, 'removing'), unloaded: true });
   const many = (first: number, count: number) =>
     Array.from({ length: count }, (_, index) => String(100_000_000_000 + first + index));
   const shard = (
@@ -181,30 +181,30 @@ describe('grant', () => {
       ({ resource, document }) => (document ? [[resource, document.Statement[0]?.Resource]] : []),
     );
 
-  it('makes and attaches the policy', () => {
+  it('creates and attaches the policy', () => {
     expect(changesOf(plan({}))).toEqual(['create-policy', 'attach-policy']);
     expect(changesOf(plan({}, [shard(1, ['111122223333'], { attached: false })]))).toEqual(['attach-policy']);
   });
 
-  it('allows every payer role of the target and those only the policy knows', () => {
+  it('allows the target’s payer roles and those that only the policy names', () => {
     const result = plan({ payers: [item('555566667777')] }, [shard(1, ['888899990000'])]);
     expect(documents(result)).toEqual([
       [policyArn, ['111122223333', '555566667777', '888899990000'].map(payerRoleArn)],
     ]);
   });
 
-  it('takes out a leaver’s role once its entry is proven gone, and not before', () => {
+  it('takes out a departing payer’s role once its entry is proven gone', () => {
     const there = [shard(1, ['111122223333', '555566667777'])];
-    const result = plan({ payers: [leaver('555566667777')] }, there);
+    const result = plan({ payers: [departing('555566667777')] }, there);
     expect(documents(result)).toEqual([[policyArn, [payerRoleArn('111122223333')]]]);
     expect(plan({ payers: [item('555566667777', 'removing')] }, there)).toMatchObject({ kind: 'ready' });
   });
 
-  it('enlists again where the payer who was the last took the target’s settings along', () => {
+  it('registers again once an offboarding has deleted the target’s settings', () => {
     expect(plan({ settings: undefined })).toMatchObject({ kind: 'wait' });
   });
 
-  it('opens a second policy when the first is full, and names the one that allows this payer', () => {
+  it('adds a second policy when the first is full, and returns it', () => {
     const full = shard(1, many(0, 113));
     const result = plan({}, [full]);
     expect(changesOf(result)).toEqual(['create-policy', 'attach-policy']);
@@ -216,8 +216,8 @@ describe('grant', () => {
     });
   });
 
-  it('detaches and deletes a policy that nobody is left in, and what a crash left of one', () => {
-    const payers = [leaver('555566667777'), leaver('888899990000')];
+  it('detaches and deletes empty policies, also after a crash in between', () => {
+    const payers = [departing('555566667777'), departing('888899990000')];
     const own = shard(1, ['111122223333']);
     const emptied = [shard(2, ['555566667777'], { spareVersions: ['v1'] }), shard(3, ['888899990000'])];
     const result = plan({ payers }, [own, ...emptied]);
@@ -234,19 +234,19 @@ describe('grant', () => {
     expect(changesOf(plan({ payers }, [own, detached]))).toEqual(['delete-policy']);
   });
 
-  it('makes room before the sixth version', () => {
+  it('deletes the oldest version before it creates a sixth', () => {
     const result = plan({}, [shard(1, ['555566667777'], { spareVersions: ['v9', 'v10', 'v11', 'v12'] })]);
     expect(result).toMatchObject({
       changes: [{ action: 'delete-policy-version', versionId: 'v9' }, { action: 'create-policy-version' }],
     });
   });
 
-  it('writes nothing once everything is there', () => {
+  it('writes nothing once the policy is complete', () => {
     const result = plan({ payers: [item('111122223333')] }, [shard(1, ['111122223333'])]);
     expect(result).toMatchObject({ kind: 'ready', output: { policyArn }, warnings: [] });
   });
 
-  it('names the payers whose roles do not trust the role the pods have moved to', () => {
+  it('names the payers whose roles do not trust the new pod role', () => {
     const payers = [
       { ...item('111122223333'), podRoleArn: podRole('former') },
       { ...item('555566667777'), podRoleArn: podRole('former') },
@@ -258,7 +258,7 @@ describe('grant', () => {
     expect(warnings).toEqual([expect.stringMatching(/: 555566667777$/)]);
   });
 
-  it('refuses a target that the first run set up another way, unless the service account follows the workload', () => {
+  it('refuses other settings than the first run’s, except a moved service account', () => {
     const differs = refused('target-differs');
     expect(plan({ settings: { ...settings, serviceAccount: 'other' } })).toEqual(differs);
     expect(plan({ settings: { ...settings, identityMode: 'pod-identity' } })).toEqual(differs);
@@ -270,7 +270,7 @@ describe('grant', () => {
     expect(plan(moved, [], { followsWorkload: true })).toMatchObject({ kind: 'change' });
   });
 
-  it('refuses a payer for whom no policy has room, which keeps nobody else out', () => {
+  it('refuses a payer only if no policy has room for it', () => {
     const shards = Array.from({ length: 8 }, (_, index) => shard(index + 1, many(index * 113, 113)));
     expect(plan({ otherPolicies: 2 }, shards)).toEqual(refused('target-full'));
     expect(plan({ otherPolicies: 1 }, shards)).toMatchObject({ expected: { policyArn: `${policyArn}-9` } });
@@ -278,7 +278,7 @@ describe('grant', () => {
     expect(plan({ payers, otherPolicies: 1 }, shards)).toMatchObject({ expected: { policyArn: `${policyArn}-9` } });
   });
 
-  it('refuses somebody else’s policy, whichever of them it is', () => {
+  it('refuses a policy of somebody else under any number', () => {
     const own = shard(1, ['111122223333']);
     const foreign = shard(2, [], { ownership: 'foreign' });
     expect(plan({}, [own, foreign])).toEqual(refused('pod-policy-not-ours'));

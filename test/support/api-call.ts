@@ -19,7 +19,7 @@ interface RequestParts {
   base64?: boolean;
 }
 
-/** Calls a route as API Gateway would, and holds its answer against the OpenAPI document. */
+/** Calls a route as API Gateway does and checks the answer against the OpenAPI document. */
 export async function call(method: 'GET' | 'POST', target: string, parts: RequestParts = {}): Promise<Answer> {
   const url = new URL(target, 'http://api.test');
   const found = Object.values(routes).find(
@@ -59,10 +59,10 @@ function readAnswer({ statusCode = 0, headers, body = '' }: APIGatewayProxyStruc
 const { paths, components } = document as unknown as OpenapiDocument;
 const validators = new Map<string, z.ZodType>();
 
-/** @throws if the document does not declare this answer, or declares another one */
+/** @throws if the document does not declare this answer */
 function checkContract(path: string, method: string, { status, headers, body }: Answer): void {
   const responses = paths[path]?.[method.toLowerCase()]?.responses ?? {};
-  // 5xx problems are declared as the default; a refusal that is not declared by its own status is a gap in the document.
+  // The default declares 5xx problems; every other status needs its own declaration.
   const declared = responses[String(status)] ?? (status >= 500 ? responses.default : undefined);
   const schema = declared?.content?.[headers['content-type'] ?? '']?.schema;
   if (!schema) throw new Error(`undeclared answer ${status} ${headers['content-type'] ?? ''} of ${method} ${path}`);

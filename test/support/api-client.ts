@@ -6,7 +6,7 @@ import type { OffboardingRequestInput, OnboardingRequestInput } from '../../shar
 import type { ListedRun, Run } from '../../shared/runs/view.ts';
 import { hubAccountId, hubRegion } from './deployed-sandbox.ts';
 
-/** The hash the signer asks for, from node:crypto. */
+/** The hash that the signer uses, from node:crypto. */
 class Sha256 {
   readonly #hash;
   constructor(key?: unknown) {
@@ -81,7 +81,7 @@ export class ApiClient {
 
   /**
    * Resolves once the run has ended; `look` sees every state on the way.
-   * @param everyMs real milliseconds between polls: time stands still in each of them, so many runs are asked less often
+   * @param everyMs real milliseconds between requests. Time does not move during a request, so poll many runs less often
    */
   async untilEnded(runId: string, look?: (run: Run) => void, everyMs = 50): Promise<Run> {
     for (;;) {

@@ -2,7 +2,7 @@ import { DeleteRoleCommand, IAMClient } from '@aws-sdk/client-iam';
 import { newClient } from '../../shared/aws/clients.ts';
 import { payerRoleName } from '../../shared/aws/names.ts';
 import type { ErrorCode } from '../../shared/errors/catalogue.ts';
-import type { World } from '../sandbox/world.ts';
+import type { World } from '../sandbox/index.ts';
 import { seedFleetClusters } from './fleet.ts';
 import { accountAt, seedPayerWithTable } from './seed-payers.ts';
 
@@ -10,14 +10,14 @@ const uninvited = accountAt('payer', 3);
 const handMade = accountAt('payer', 8);
 const member = accountAt('payer', 14);
 
-/** The payers that cannot be onboarded as they are, and what their runs fail with. */
+/** The payers that cannot be onboarded, and the error codes of their runs. */
 export const brokenPayers: Record<string, ErrorCode> = {
   [uninvited]: 'payer-access-denied',
   [handMade]: 'payer-role-not-ours',
   [member]: 'payer-is-member-account',
 };
 
-/** Five clusters and so many payers with a report, three of which are broken: nobody lets us in, a foreign role is there, it is a member account. */
+/** Five clusters and payers with a report. Three payers are broken: no provisioner role, a foreign payer role, a member account. */
 export async function seedBrokenFleet(world: World, payers: number): Promise<void> {
   await seedFleetClusters(world);
   for (let index = 0; index < payers; index++) {
@@ -30,7 +30,7 @@ export async function seedBrokenFleet(world: World, payers: number): Promise<voi
   world.organizations.create(accountAt('payer', payers), member);
 }
 
-/** What their owners do about it. */
+/** Repairs the three payers as their owners do. */
 export async function repairFleet(world: World): Promise<void> {
   seedPayerWithTable(world, uninvited);
   const credentials = { accessKeyId: handMade, secretAccessKey: 'x' };

@@ -2,19 +2,18 @@ import { CreateAccessEntryCommand, EKSClient } from '@aws-sdk/client-eks';
 import { parseAllDocuments } from 'yaml';
 import { renderClusterManifest } from '../../shared/cluster/provisioner-manifest.ts';
 import { groupName, type RoleScope } from '../../shared/cluster/provisioner-role.ts';
-import type { SeedObject } from '../sandbox/kubernetes/objects.ts';
-import type { Cluster } from '../sandbox/services/eks.ts';
-import type { Sandbox } from './deployed-sandbox.ts';
+import type { Cluster, SeedObject } from '../sandbox/index.ts';
+import type { DeployedSandbox } from './deployed-sandbox.ts';
 
-/** The printed manifest, as the cluster's owner applies it. */
+/** Applies the printed manifest as the cluster's owner does. */
 export function applyManifest({ kubernetes }: Cluster, scope: RoleScope): void {
   for (const document of parseAllDocuments(renderClusterManifest(scope)))
     kubernetes.apply(document.toJS() as SeedObject);
 }
 
 /** `aws eks create-access-entry`, as the cluster's owner. */
-export async function enterByHand(
-  { world, awsEndpoint }: Sandbox,
+export async function createAccessEntry(
+  { world, awsEndpoint }: DeployedSandbox,
   { accountId, region, name }: Cluster,
   principalArn: string,
 ): Promise<void> {

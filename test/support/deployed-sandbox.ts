@@ -1,11 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { deployedFunctions } from '../../functions/deployment/registry.ts';
-import { installVirtualDate } from '../sandbox/clock.ts';
-import { createWorld } from '../sandbox/create-world.ts';
-import { HttpApi } from '../sandbox/http-api.ts';
-import { startServer } from '../sandbox/server.ts';
-import { startTracing, trace } from '../sandbox/tracing.ts';
-import type { World } from '../sandbox/world.ts';
+import {
+  createWorld,
+  HttpApi,
+  installVirtualDate,
+  startServer,
+  startTracing,
+  trace,
+  type World,
+} from '../sandbox/index.ts';
 import { startTable } from './runs-table.ts';
 import { busRules, type Environment, httpRoutes, readServerlessFile, resourceOf } from './serverless-file.ts';
 
@@ -15,37 +18,38 @@ export const deploymentId = 'sandbox';
 export const tableName = 'runs';
 /** The state machines of serverless.yml by logical id, and their names here. */
 const machines = { ProvisionStateMachine: 'provision', OffboardStateMachine: 'offboard' } as const;
-const machineArn = (name: string) => `arn:aws:states:${hubRegion}:${hubAccountId}:stateMachine:${name}`;
+export const machineArn = (name: string) => `arn:aws:states:${hubRegion}:${hubAccountId}:stateMachine:${name}`;
+export const functionArn = (key: string) => `arn:aws:lambda:${hubRegion}:${hubAccountId}:function:${key}`;
 const eventBusName = 'runs';
 export const eventBusArn = `arn:aws:events:${hubRegion}:${hubAccountId}:event-bus/${eventBusName}`;
 const functionRolePath = '/kubecost-payer-onboarding/functions/';
 
 type Handler = (event: unknown, context: unknown) => Promise<unknown>;
 
-/** One line per function the hub ran. */
+/** One record for each invocation of a function. */
 export interface InvocationRecord {
   /** Virtual milliseconds since the epoch. */
   at: number;
   functionKey: string;
   runId?: string;
-  /** The step waited before and, having looked, waits on. */
+  /** The step waited at its previous invocation and still waits. */
   repeatedWait: boolean;
   waits: boolean;
-  /** Operations on the hub's own table, in order. */
+  /** Operations on the deployment's table, in order. */
   tableCalls: string[];
   error?: string;
 }
 
-export interface SandboxOptions {
+export interface DeployedSandboxOptions {
   startMs?: number;
   /** Simulated seconds per real second; absent: time jumps. */
   speed?: number;
-  /** False waives the signature on API calls: only for `npm start` on loopback. */
+  /** False: API calls need no signature. Only for `npm start` on loopback. */
   signing?: boolean;
   apiPort?: number;
 }
 
-export interface Sandbox {
+export interface DeployedSandbox {
   world: World;
   /** Endpoint of every AWS service. */
   awsEndpoint: string;
@@ -59,9 +63,9 @@ export interface Sandbox {
 
 let deployed: ReturnType<typeof readServerlessFile> | undefined;
 
-/** The deployment, run here: functions, table, state machine, routes and schedules exactly as serverless.yml declares them. */
-export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
-  // Reading the file takes longer than starting all the rest.
+/** Runs the deployment of serverless.yml in a sandbox: functions, table, state machines, routes and schedules. */
+export async function startDeployedSandbox(options: DeployedSandboxOptions = {}): Promise<DeployedSandbox> {
+  // Reading the file takes longer than starting everything else.
   const file = (deployed ??= readServerlessFile({ deploymentId, allowedHostSuffixes: '127.0.0.1' }));
   const world = createWorld(options.startMs === undefined ? {} : { startMs: options.startMs });
   world.events.createEventBus(hubAccountId, hubRegion, eventBusName);
@@ -131,7 +135,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   }
   for (const { functionKey, pattern } of busRules(file))
     world.events.putRule(eventBusArn, pattern, (event) => {
-      // Time stands still also while the function's code is loaded.
+      // Time must not move while the function's code is loaded.
       void world.clock.hold(() => invoke(functionKey, event), functionKey).catch(reportBackground);
     });
   scheduleSweep(world, invoke);
@@ -169,7 +173,7 @@ function loadHandler(functionKey: string): Promise<Handler> {
   return loaded;
 }
 
-/** The role the hub's functions run as; one for all here, under the path the provisioner roles trust. */
+/** Credentials of the functions' role: one for all functions here, under the path that the provisioner roles trust. */
 function hubCredentials(world: World): Record<string, string> {
   world.iam.createRole({
     accountId: hubAccountId,
@@ -204,7 +208,7 @@ function hubCredentials(world: World): Record<string, string> {
   };
 }
 
-/** Literals stay, references become what they refer to here. */
+/** Replaces references by the names of this deployment. */
 function resolvedEnvironment(environment: Environment): Record<string, string> {
   const references: Record<string, string> = {
     RunsTable: tableName,
@@ -236,12 +240,11 @@ function substituted(name: string, machine: Record<string, unknown>): string {
   return definition.replaceAll(/\$\{(\w+)\}/g, (placeholder, name: string) => {
     const logicalId = substitutions[name]?.['Fn::GetAtt'][0].replace(/LambdaFunction$/, '');
     if (!logicalId) throw new Error(`no substitution for ${placeholder}`);
-    const functionKey = `${logicalId[0]?.toLowerCase() ?? ''}${logicalId.slice(1)}`;
-    return `arn:aws:lambda:${hubRegion}:${hubAccountId}:function:${functionKey}`;
+    return functionArn(`${logicalId[0]?.toLowerCase() ?? ''}${logicalId.slice(1)}`);
   });
 }
 
-function scheduleSweep(world: World, invoke: Sandbox['invoke']): void {
+function scheduleSweep(world: World, invoke: DeployedSandbox['invoke']): void {
   const everyMs = 5 * 60_000;
   const next = () =>
     world.clock.after(everyMs, () => {

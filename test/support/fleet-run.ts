@@ -2,10 +2,10 @@ import type { Batch } from '../../shared/batches/view.ts';
 import type { Run } from '../../shared/runs/view.ts';
 import type { ApiClient } from './api-client.ts';
 
-/** Real milliseconds between looks: each takes time from the simulation, and the longer the more runs there are. */
+/** Real milliseconds between requests. Each request costs simulation time, and more with more runs. */
 const everyMs = ({ size }: Batch) => Math.min(2000, 50 + 10 * size);
 
-/** Resolves once no run of the batch is under way and none will be started, though some may be left; `look` sees every state on the way. */
+/** Resolves when no run of the batch is active or will be started; some may remain unstarted. `look` gets every state on the way. */
 export async function untilBatchRests(api: ApiClient, batchId: string, look?: (batch: Batch) => void): Promise<Batch> {
   for (;;) {
     const batch = await api.batch(batchId);

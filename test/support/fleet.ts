@@ -1,6 +1,5 @@
 import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
-import type { Generation } from '../sandbox/kubernetes/kubecost.ts';
-import type { World } from '../sandbox/world.ts';
+import type { KubecostGeneration, World } from '../sandbox/index.ts';
 import { deployProvisioner } from './provisioners.ts';
 import { accountAt, seedPayerWithTable } from './seed-payers.ts';
 
@@ -8,11 +7,11 @@ interface FleetCluster {
   accountId: string;
   region: string;
   name: string;
-  generation: Generation;
+  generation: KubecostGeneration;
   mode: 'irsa' | 'pod-identity';
 }
 
-/** Five clusters as a platform team has them: two generations of Kubecost, with IRSA and with EKS Pod Identity. */
+/** Five clusters: two generations of Kubecost, IRSA and EKS Pod Identity. */
 export const fleetClusters = [
   { accountId: accountAt('cluster', 1), region: 'eu-west-1', name: 'finops', generation: '3.x', mode: 'irsa' },
   {
@@ -30,7 +29,7 @@ export const fleetClusters = [
 /** Hours until the first delivery to each of ten payers; the tenth has a report that is delivered and crawled. */
 const deliveryHours = [4, 6.5, 9, 11.5, 14, 16.5, 19, 21.5, 24];
 
-/** Each ten payers have the same mean, so that fleets of different sizes can be compared. */
+/** Every ten payers have the same mean, so fleets of different sizes can be compared. */
 function deliveryHoursOf(index: number): number | undefined {
   const ten = Math.floor(index / 10);
   const jitter = (((ten * 7 + 5) % 11) - 5) / 5;
@@ -38,7 +37,7 @@ function deliveryHoursOf(index: number): number | undefined {
   return hours && hours + jitter;
 }
 
-/** With Kubecost and our provisioner role. */
+/** Creates the clusters with Kubecost and the provisioner role. */
 export async function seedFleetClusters(world: World): Promise<void> {
   for (const { generation, mode, ...place } of fleetClusters) {
     deployProvisioner(world, 'cluster', place.accountId);
@@ -48,7 +47,7 @@ export async function seedFleetClusters(world: World): Promise<void> {
   }
 }
 
-/** The clusters, and so many payer accounts that have nothing but our provisioner role, or a report too. */
+/** Creates the clusters and the payer accounts. Every payer has the provisioner role, one in ten also a report. */
 export async function seedFleet(world: World, payers: number): Promise<void> {
   await seedFleetClusters(world);
   for (let index = 0; index < payers; index++) {
@@ -62,7 +61,7 @@ export async function seedFleet(world: World, payers: number): Promise<void> {
   }
 }
 
-/** One request per payer, dealt out over the clusters. */
+/** One request for each payer, spread over the clusters. */
 export function fleetRequests(payers: number): OnboardingRequestInput[] {
   return Array.from({ length: payers }, (_, index) => {
     const [first] = fleetClusters;

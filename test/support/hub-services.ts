@@ -7,18 +7,18 @@ import { RunEvent } from '../../shared/model/run-event.ts';
 import { startTable } from './runs-table.ts';
 
 export interface Fault {
-  /** The nth write of the process, counted from 1, is its last call: everything after it fails. */
+  /** The nth write of the process, counted from 1, is its last call. Every later call fails. */
   atWrite: number;
-  /** Whether that write still reached AWS. */
+  /** Whether that write is applied. */
   applied: boolean;
 }
 
 type Item = Record<string, unknown>;
 
-/** The services the hub's functions talk to: a real table, executions by name as Step Functions keeps them, and the event bus. */
-export class Hub {
+/** The services that functions call in the hub account: a table, executions by name as in Step Functions, and the event bus. */
+export class HubServices {
   readonly executions = new Map<string, { input: string; ended: boolean }>();
-  /** What the bus was given, in order. */
+  /** Events in the order in which the bus got them. */
   readonly events: RunEvent[] = [];
   #fault: Fault | undefined;
   #writes = 0;
@@ -61,13 +61,13 @@ export class Hub {
     await this.#table?.close();
   }
 
-  /** Lets the process die at a write; undefined brings it back. */
+  /** Ends the process at a write; undefined starts it again. */
   crash(fault: Fault | undefined): void {
     this.#fault = fault;
     this.#writes = 0;
   }
 
-  /** Everything in the table whose partition key begins like this. */
+  /** The items whose partition key starts with `prefix`. */
   async items(prefix = ''): Promise<Item[]> {
     const { Items = [] } = (await this.#client?.send(new ScanCommand({ TableName: 'runs' }))) ?? {};
     return Items.filter(({ pk }) => String(pk).startsWith(prefix));
@@ -77,7 +77,7 @@ export class Hub {
     await this.#client?.send(new PutCommand({ TableName: 'runs', Item: item }));
   }
 
-  /** Many at once, past the gateway. */
+  /** Writes many items without counting them as writes of the process. */
   async putAll(items: readonly Item[]): Promise<void> {
     for (let from = 0; from < items.length; from += 25) {
       const puts = items.slice(from, from + 25).map((item) => ({ PutRequest: { Item: item } }));
@@ -94,7 +94,7 @@ export class Hub {
     const dead = this.#writes >= atWrite;
     const reaches = !dead || (applied && this.#writes === atWrite && operation !== 'GetItem');
     const result = reaches ? await this.#forward(operation, target, body) : undefined;
-    // Not an error that the SDK would retry: this process is gone.
+    // Not an error that the SDK retries: this process has ended.
     const { status, text } = dead || !result ? gone : result;
     response.writeHead(status, { 'content-type': 'application/x-amz-json-1.0' }).end(text);
   }
@@ -118,7 +118,7 @@ export class Hub {
     return { status: 200, text: JSON.stringify({ FailedEntryCount: 0, Entries: answers }) };
   }
 
-  /** Same name and input while it runs: the same answer. Otherwise a name is used once. */
+  /** Starting again with the same input returns the running execution. Otherwise a name can be used once. */
   #startExecution(text: string): { status: number; text: string } {
     const { name, input, stateMachineArn } = JSON.parse(text) as {
       name: string;

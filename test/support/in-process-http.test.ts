@@ -4,11 +4,10 @@ import type { AddressInfo } from 'node:net';
 import { GetRoleCommand, IAMClient, ListRolesCommand } from '@aws-sdk/client-iam';
 import { CreateBucketCommand, GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { errorOf, lambdaTrust, rootOf, serve } from '../sandbox/core-world.ts';
-import { createWorld } from '../sandbox/create-world.ts';
+import { createWorld, errorOf, lambdaTrust, rootOf, serve } from '../sandbox/index.ts';
 import { withSockets } from './in-process-http.ts';
-import { Stage, stepsOf } from './step-harness.ts';
-import { landscape } from './world-snapshot.ts';
+import { StepHarness, stepsOf } from './step-harness.ts';
+import { worldSnapshot } from './world-snapshot.ts';
 
 /** How many TCP connections `work` opens. */
 async function connectionsOf(work: () => Promise<unknown>): Promise<number> {
@@ -99,13 +98,13 @@ describe('HTTP in one process', () => {
   it('leaves every step the same world to make', async () => {
     const worlds: Record<string, unknown>[] = [];
     const onboard = async () => {
-      const stage = await Stage.open({ deliveryHours: 0.25 });
+      const stepHarness = await StepHarness.open({ deliveryHours: 0.25 });
       try {
-        const run = await stage.begin('new-irsa');
-        for (const name of stepsOf('new-irsa')) expect((await run.take(name)).answer.status, name).toBe('succeeded');
-        worlds.push(await landscape(stage));
+        const run = await stepHarness.begin('new-irsa');
+        for (const name of stepsOf('new-irsa')) expect((await run.take(name)).answer?.status, name).toBe('succeeded');
+        worlds.push(await worldSnapshot(stepHarness));
       } finally {
-        await stage.close();
+        await stepHarness.close();
       }
     };
     await onboard();

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 
-/** A value, and one of the many ways to write it: random white space, and escapes where none are needed. */
+/** A value and one spelling of it: random white space and needless escapes. */
 export function spacedJson<T>(value: fc.Arbitrary<T>): fc.Arbitrary<{ value: T; text: string }> {
   const space = fc.constantFrom('', '', ' ', '\n', '\r\n', '\n  ', '\t', ' \n\t ');
   return fc

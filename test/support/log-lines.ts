@@ -1,6 +1,6 @@
 import { vi } from 'vitest';
 
-/** Keeps log lines from the terminal; answers those written since. */
+/** Hides log lines from the terminal and returns a function that lists them. */
 export function logLines(): () => Record<string, unknown>[] {
   const written: string[] = [];
   vi.spyOn(process.stdout, 'write').mockImplementation((text) => {

@@ -1,4 +1,4 @@
-/** Drops the handlers' log lines, which go to stdout as in Lambda and would bury everything else; returns the undo. */
+/** Drops the handlers' log lines from stdout and returns the undo. */
 export function muteLogs(): () => void {
   const write = process.stdout.write.bind(process.stdout);
   process.stdout.write = (chunk: string | Uint8Array, ...rest: never[]) =>

@@ -6,8 +6,8 @@ import { seedChanceOfProcess } from './seeded-chance.ts';
 useInProcessHttp();
 seedChanceOfProcess();
 
-// Tests that read log lines listen on their own.
+// Tests that read log lines use log-lines.ts.
 muteLogs();
 
-// A property that fails is shrunk for minutes, not for hours; one that is too slow to come to its end fails.
+// A failing property shrinks for at most four minutes; a property that takes longer fails.
 fc.installGlobalPlugin(fc.interruptAfterTimeLimit(240_000, { failOnInterrupt: true }));

@@ -1,6 +1,6 @@
 import { accessTemplate } from '../../functions/deployment/access-templates.ts';
 import type { PolicyDocument } from '../../shared/aws/policy-document.ts';
-import type { World } from '../sandbox/world.ts';
+import type { World } from '../sandbox/index.ts';
 import { deploymentId, hubAccountId } from './deployed-sandbox.ts';
 
 interface Template {
@@ -13,8 +13,8 @@ interface Template {
 }
 
 /**
- * Deploys the rendered access template in an account of the sandbox, so that every run there has exactly the rights that a
- * customer grants: a call that a step forgot to declare is denied.
+ * Deploys the rendered access template in an account, so every run there has exactly the permissions that a
+ * customer grants: AWS denies a call that a step does not declare.
  * @param parameters of the template, such as CurBucket; defaults as in the template
  */
 export function deployProvisioner(

@@ -1,5 +1,4 @@
-import type { KubernetesObject } from '../sandbox/kubernetes/objects.ts';
-import type { ObjectStore } from '../sandbox/kubernetes/store.ts';
+import type { KubernetesObject, ObjectStore } from '../sandbox/index.ts';
 
 /** What publications have done to a cluster so far. */
 export interface Tally {
@@ -8,7 +7,7 @@ export interface Tally {
   rolls: number;
 }
 
-/** Counts from now on; whoever installs Kubecost does so before. */
+/** Counts from now on. Install Kubecost before. */
 export function tallyPublications(store: ObjectStore, secretName: string): Tally {
   const tally: Tally = { secretWrites: 0, previousWrites: 0, rolls: 0 };
   store.watch(({ type, before, after }) => {

@@ -3,27 +3,27 @@ import type { Run } from '../../shared/runs/view.ts';
 import { ApiClient } from './api-client.ts';
 import type { clusters } from './scenario.ts';
 import { clusterArn, exampleRequest, readSecret } from './scenario.ts';
-import { type Example, Stage } from './step-harness.ts';
+import { type Example, StepHarness } from './step-harness.ts';
 
 type Changes = Partial<Parameters<ApiClient['start']>[0]>;
 export type Cluster = (typeof clusters)[number];
 
-/** A stage whose runs are started over HTTP and taken to their end by the state machine. */
-export class Board {
-  readonly stage: Stage;
+/** Runs that start over HTTP and that the state machine takes to their end. */
+export class RunHarness {
+  readonly stepHarness: StepHarness;
   readonly api: ApiClient;
 
-  private constructor(stage: Stage) {
-    this.stage = stage;
-    this.api = new ApiClient(stage.sandbox.apiUrl);
+  private constructor(stepHarness: StepHarness) {
+    this.stepHarness = stepHarness;
+    this.api = new ApiClient(stepHarness.sandbox.apiUrl);
   }
 
-  static async open(options: Parameters<typeof Stage.open>[0] = {}): Promise<Board> {
-    return new Board(await Stage.open(options));
+  static async open(options: Parameters<typeof StepHarness.open>[0] = {}): Promise<RunHarness> {
+    return new RunHarness(await StepHarness.open(options));
   }
 
   close(): Promise<void> {
-    return this.stage.close();
+    return this.stepHarness.close();
   }
 
   async onboard(example: Example, changes: Changes = {}): Promise<Run> {
@@ -37,11 +37,11 @@ export class Board {
   }
 
   /**
-   * Does something at a moment of virtual time, and answers what came of it; time stands still meanwhile.
-   * @param minutes no multiple of five where no step is to be at work then: runs look for their delivery every fifteen
+   * Runs `work` at a moment of virtual time and returns its result. Time does not move meanwhile.
+   * @param minutes use no multiple of five if no step may run then: runs look for their delivery every fifteen minutes
    */
   later<Result>(minutes: number, work: () => Promise<Result>): Promise<Result> {
-    const { clock } = this.stage.world;
+    const { clock } = this.stepHarness.world;
     return new Promise((resolve, reject) => {
       clock.after(minutes * 60_000, () => void clock.hold(work, 'what happens later').then(resolve, reject));
     });
@@ -58,15 +58,20 @@ export function minutesOf({ createdAt, endedAt }: Run): number {
   return (Date.parse(endedAt ?? '') - Date.parse(createdAt)) / 60_000;
 }
 
-/** What the file of a cluster holds in the tutorial's format. */
-export function entriesOf({ stage }: Board, cluster: Cluster): Record<string, unknown>[] {
-  const { aws } = JSON.parse(readSecret(stage.world, cluster) ?? '{}') as { aws?: Record<string, unknown>[] };
+/** The AWS entries of a cluster's file in the tutorial's format. */
+export function entriesOf({ stepHarness }: RunHarness, cluster: Cluster): Record<string, unknown>[] {
+  const { aws } = JSON.parse(readSecret(stepHarness.world, cluster) ?? '{}') as { aws?: Record<string, unknown>[] };
   return aws ?? [];
 }
 
-/** Puts a file into a cluster, as somebody's kubectl would. */
-export function putFile({ stage }: Board, cluster: Cluster, text: string, labels: Record<string, string> = {}): void {
-  const { kubernetes } = stage.world.eks.cluster(clusterArn(cluster));
+/** Puts a file into a cluster as kubectl does. */
+export function putFile(
+  { stepHarness }: RunHarness,
+  cluster: Cluster,
+  text: string,
+  labels: Record<string, string> = {},
+): void {
+  const { kubernetes } = stepHarness.world.eks.cluster(clusterArn(cluster));
   kubernetes.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'kubecost' } });
   kubernetes.apply({
     apiVersion: 'v1',

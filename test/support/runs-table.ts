@@ -1,5 +1,5 @@
 import { CreateTableCommand, type CreateTableCommandInput, DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { startTables } from '../sandbox/table-server.ts';
+import { startTables } from '../sandbox/index.ts';
 import { readServerlessFile, resourceOf } from './serverless-file.ts';
 
 let table: CreateTableCommandInput | undefined;

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
-import type { World } from '../sandbox/world.ts';
+import type { World } from '../sandbox/index.ts';
 import { deployProvisioner } from './provisioners.ts';
 
 export const examples = ['new-irsa', 'new-pod-identity', 'adopt-report', 'take-over-hand-made'] as const;
@@ -9,7 +9,7 @@ export const clusters = [
   { accountId: '222233330002', region: 'us-east-1', name: 'platform' },
 ] as const;
 
-/** Kubecost 3.x reads its file through a subPath mount, so its pod must be rolled to see a change; 2.x through a directory. */
+/** Kubecost 3.x mounts its file by subPath, so only a new pod sees a change; 2.x mounts a directory. */
 export const generations = { finops: '3.x', platform: '2.x' } as const;
 
 const firstDeliveryHours = { '111122220001': 7.5, '111122220002': 11 };
@@ -31,7 +31,7 @@ export function exampleRequest(name: (typeof examples)[number]): OnboardingReque
   ) as OnboardingRequestInput;
 }
 
-/** Foreign parties' secrets: they must come out of every run as they went in, and be seen nowhere else. */
+/** Secrets of others: no run may change them or show them anywhere. */
 export const plantedSecrets = { azureKey: 'azure-storage-key-of-another-team', awsSecret: 'wJalrSECRETofAnotherPayer' };
 
 /** The first cluster's file before the demo: hand-indented, with an Azure entry, a foreign payer and the hand-made one. */
@@ -53,8 +53,8 @@ export const foreignFile = `{
 `;
 
 /**
- * Two clusters with Kubecost and four payer accounts as platform teams have them: two with nothing, one with a suitable report, one that a
- * person set up with the tutorial years ago.
+ * Two clusters with Kubecost and four payer accounts: two have nothing, one has a suitable report, one was
+ * set up by hand with the tutorial.
  */
 export async function seedScenario(world: World): Promise<void> {
   await Promise.all(
@@ -84,7 +84,7 @@ function seedAdoptedPayer(world: World): void {
   });
 }
 
-/** What the tutorial leaves: report, table by an own crawler, workgroup, role with the tutorial's own trust and policies. */
+/** Makes what the tutorial makes: report, table, workgroup, and a role with the tutorial's trust and policies. */
 function seedHandMadePayer(world: World): void {
   const { accountId, bucket, report, region, database, table, workgroup, results } = handMade;
   deployProvisioner(world, 'payer', accountId, { CurBucket: bucket, AthenaResultsBucket: results });
@@ -142,7 +142,7 @@ export function clusterArn({ accountId, region, name }: ClusterPlace): string {
   return `arn:aws:eks:${region}:${accountId}:cluster/${name}`;
 }
 
-/** A cluster's cloud-integration.json as it stands; undefined where there is none. */
+/** A cluster's cloud-integration.json; undefined if it has none. */
 export function readSecret(world: World, cluster: ClusterPlace): string | undefined {
   const secret = world.eks.cluster(clusterArn(cluster)).kubernetes.get('Secret', 'kubecost', 'cloud-integration') as
     { data?: Record<string, string> } | undefined;

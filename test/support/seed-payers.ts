@@ -1,4 +1,4 @@
-import type { World } from '../sandbox/world.ts';
+import type { World } from '../sandbox/index.ts';
 import { deployProvisioner } from './provisioners.ts';
 
 const bases = { payer: 111_100_000_000, cluster: 222_200_000_000 };
@@ -10,7 +10,7 @@ export function accountAt(kind: keyof typeof bases, index: number): string {
 
 const region = 'us-east-1';
 
-/** A payer account whose report is delivered and crawled: an onboarding finds nothing to wait for. */
+/** A payer account whose report is delivered and crawled, so an onboarding does not wait. */
 export function seedPayerWithTable(world: World, accountId: string): void {
   const bucket = `cur-${accountId}`;
   const report = 'daily';

@@ -1,7 +1,7 @@
 import { vi } from 'vitest';
 
-/** Makes Math.random answer the same numbers for the same seed (Mulberry32), until mocks are restored. */
-export function seedChance(seed: number): void {
+/** Makes Math.random return the same numbers for the same seed (Mulberry32) until mocks are restored. */
+export function seedRandom(seed: number): void {
   let state = seed;
   vi.spyOn(Math, 'random').mockImplementation(() => {
     state = (state + 0x6d2b79f5) | 0;

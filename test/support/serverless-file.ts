@@ -1,13 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parse, type ScalarTag } from 'yaml';
-import type { EventPattern } from '../sandbox/event-pattern.ts';
-
-export interface HttpRoute {
-  functionKey: string;
-  method: string;
-  path: string;
-  signed: boolean;
-}
+import type { EventPattern, HttpRoute } from '../sandbox/index.ts';
 
 interface FunctionEntry {
   handler: string;
@@ -35,7 +28,7 @@ interface ServerlessFile {
 
 const intrinsic = (name: string): ScalarTag => ({ tag: `!${name}`, resolve: (text: string) => ({ [name]: text }) });
 
-/** serverless.yml as data, with the generated files it names: the sandbox runs exactly what is deployed from it. */
+/** serverless.yml as data, with the generated files that it includes. */
 export function readServerlessFile(overrides: Record<string, string> = {}): ServerlessFile {
   const customTags = ['Ref', 'GetAtt', 'Sub'].map(intrinsic);
   const text = readFileSync('serverless.yml', 'utf8');
@@ -68,7 +61,7 @@ export function resourceOf(file: ServerlessFile, logicalId: string): Record<stri
   throw new Error(`serverless.yml has no resource ${logicalId}`);
 }
 
-/** The events of the deployment's own bus that invoke a function. */
+/** The functions that rules of the deployment's event bus invoke. */
 export function busRules(file: ServerlessFile): { functionKey: string; pattern: EventPattern }[] {
   return Object.entries(file.functions).flatMap(([functionKey, { events = [] }]) =>
     events.flatMap((event) =>

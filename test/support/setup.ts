@@ -1,4 +1,4 @@
-// Vitest runs this file before each test file, but what it imports once in a process that runs many.
+// Vitest runs this file before each test file, and its imports once in each process.
 import { afterEach, expect } from 'vitest';
 import { seedFile, testSeed } from './seeded-chance.ts';
 

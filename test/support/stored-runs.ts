@@ -10,7 +10,7 @@ export const smallest: OnboardingRequestInput = {
   cluster: { accountId: '222233334444', region: 'eu-west-1', name: 'finops' },
 };
 
-/** Puts a run straight into the table, as an earlier request left it. */
+/** Puts a run into the table. */
 export async function givenRun(
   fields: Partial<Pick<RunRecord, 'status' | 'createdAt' | 'batchId'>> & { request?: OnboardingRequestInput } = {},
 ): Promise<string> {
@@ -35,7 +35,7 @@ export async function storedRun(runId: string): Promise<RunRecord> {
   return run;
 }
 
-/** Leaves a step succeeded, as its own invocation would have. */
+/** Records a step as succeeded with this output. */
 export async function endStep(runId: string, name: StepName, output: Record<string, unknown>): Promise<void> {
   const store = new StepStore(runId, 1, name);
   await store.begin(Date.now() + 60_000);

@@ -1,20 +1,18 @@
-import { typeOfKind } from '../sandbox/kubernetes/objects.ts';
-import { shownTrust } from '../sandbox/services/iam-trust.ts';
-import type { World } from '../sandbox/world.ts';
+import { shownTrust, typeOfKind, type World } from '../sandbox/index.ts';
 import { clusterArn, clusters, exampleRequest, examples } from './scenario.ts';
-import type { Stage } from './step-harness.ts';
+import type { StepHarness } from './step-harness.ts';
 
 const payers = examples.map((example) => exampleRequest(example).payerAccountId);
 const regions = ['us-east-1', 'us-west-2', 'eu-central-1'];
 const kinds = ['Namespace', 'Role', 'RoleBinding', 'ServiceAccount', 'Secret', 'Deployment'];
 
 /**
- * All that runs make, by name, as text to compare. Two histories that lead to the same place have equal landscapes: ids made by
- * chance, dates and run ids are left out.
+ * Everything that runs make, by name. Two histories with the same result have equal snapshots: random ids,
+ * dates and run ids are left out.
  */
-export async function landscape(stage: Stage): Promise<Record<string, unknown>> {
-  const { world } = stage;
-  const items = await stage.items();
+export async function worldSnapshot(stepHarness: StepHarness): Promise<Record<string, unknown>> {
+  const { world } = stepHarness;
+  const items = await stepHarness.items();
   const all = {
     ...iamOf(world),
     ...billingOf(world),
@@ -75,7 +73,7 @@ function billingOf(world: World): Record<string, unknown> {
     ...Object.fromEntries(
       [...world.s3.buckets.values()].map(({ objects, policy, ...bucket }) => [
         `bucket ${bucket.name}`,
-        // Query results come and go.
+        // Query results differ from run to run.
         {
           ...bucket,
           createdAt: 0,
@@ -107,7 +105,7 @@ function billingOf(world: World): Record<string, unknown> {
         ]),
         ...[...world.athena.workgroups(account, region)].map(([name, { configuration, tags }]) => [
           `workgroup ${account} ${region} ${name}`,
-          // AWS shows one without any location either way.
+          // AWS shows a workgroup without location in both ways.
           { configuration: { ResultConfiguration: {}, ...configuration }, tags },
         ]),
       ]) as [string, unknown][],
@@ -122,7 +120,7 @@ function clustersOf({ eks }: World): Record<string, unknown> {
       const objects = kinds.flatMap((kind) =>
         kubernetes.store.list(typeOfKind(kind)).map(({ metadata, ...object }): [string, unknown] => {
           const { name, namespace = '', labels, annotations } = metadata;
-          // How far a rollout is, is the cluster's own business.
+          // The status of a rollout depends on the moment.
           return [`${place.name} ${kind} ${namespace}/${name}`, { ...object, status: undefined, labels, annotations }];
         }),
       );

@@ -35,6 +35,7 @@ const planted: Record<string, readonly [from: string, to: string]> = {
   'state-machines-import-the-model': ['state-machines/planted.ts', 'shared/aws/target.ts'],
   'product-does-not-import-tests': ['state-machines/planted-test.ts', 'test/support/target.ts'],
   'sandbox-imports-no-product': ['test/sandbox/planted.ts', 'shared/text/target.ts'],
+  'sandbox-through-its-index': ['test/support/planted.ts', 'test/sandbox/target.ts'],
 };
 
 let folder: string;

@@ -12,7 +12,7 @@ export interface AdmissionRule {
   message: string;
 }
 
-/** A policy engine's webhook in front of etcd; rules can be planted and taken away at any time. */
+/** A policy engine's webhook in front of etcd. Rules can be added and removed at any time. */
 export class Admission {
   readonly rules: AdmissionRule[] = [];
 

@@ -11,7 +11,7 @@ import { discoveryDocument } from './discovery.ts';
 import { badRequest, forbidden, KubernetesFailure, methodNotAllowed, unauthorized, unknownPath } from './failure.ts';
 import { resourceTypes } from './objects.ts';
 import { attributesOf, parseRequest, type RequestInfo, type Target } from './request.ts';
-import type { Answer, ResourceApi } from './resource-api.ts';
+import type { KubernetesAnswer, ResourceApi } from './resource-api.ts';
 import { selfReview } from './reviews.ts';
 import type { ServiceAccountTokens } from './service-account-tokens.ts';
 import type { Workloads } from './workloads.ts';
@@ -19,7 +19,7 @@ import type { Workloads } from './workloads.ts';
 export interface ApiServerParts {
   accountId: string;
   version: string;
-  /** False: nobody outside the VPC gets through. */
+  /** False: the endpoint is private, so no connection succeeds. */
   reachable: boolean;
   authorizer: Authorizer;
   resources: ResourceApi;
@@ -33,7 +33,7 @@ const mostBodyBytes = 3 * 1024 * 1024;
 const publicPaths = ['/version', '/healthz', '/livez', '/readyz'];
 const reviews = ['selfsubjectaccessreviews', 'selfsubjectrulesreviews'];
 
-/** The Kubernetes API of one cluster over TLS: who asks, may they, what is asked, in this order. */
+/** The Kubernetes API of one cluster over TLS: authentication, authorization, then the request. */
 export class ApiServer {
   endpoint = '';
   readonly certificateAuthority: string;
@@ -55,7 +55,7 @@ export class ApiServer {
           request.socket.destroy();
         });
     });
-    // A private endpoint's packets are lost on the way; here the connection breaks, for tests must not wait.
+    // A private endpoint does not answer. Here the connection breaks, so tests do not wait.
     if (!parts.reachable) this.#server.on('connection', (socket) => socket.destroy());
     this.#server.keepAliveTimeout = 65_000;
   }
@@ -97,8 +97,8 @@ export class ApiServer {
     response.end(content);
   }
 
-  /** Undefined where the connection is to break. */
-  #answer(request: IncomingMessage, info: RequestInfo, text: string): Answer | undefined {
+  /** Undefined if the connection must break. */
+  #answer(request: IncomingMessage, info: RequestInfo, text: string): KubernetesAnswer | undefined {
     const { accountId } = this.#parts;
     const call = {
       service: 'kubernetes',
@@ -145,7 +145,7 @@ export class ApiServer {
     return user ? { user } : { rejected: unauthorized() };
   }
 
-  #public({ path, method }: RequestInfo): Answer {
+  #public({ path, method }: RequestInfo): KubernetesAnswer {
     if (!publicPaths.includes(path))
       throw new KubernetesFailure(
         403,
@@ -156,7 +156,7 @@ export class ApiServer {
     return { status: 200, body: path === '/version' ? (discoveryDocument(path, this.#parts.version) ?? '') : 'ok' };
   }
 
-  #route(request: IncomingMessage, info: RequestInfo, user: User, text: string): Answer {
+  #route(request: IncomingMessage, info: RequestInfo, user: User, text: string): KubernetesAnswer {
     const { target, path, verb } = info;
     if (publicPaths.includes(path)) return this.#public(info);
     const { authorizer, resources, version } = this.#parts;
@@ -184,7 +184,7 @@ export class ApiServer {
     return resources.handle({ info, target, type, user, body, contentType, manager });
   }
 
-  #subresource(info: RequestInfo, target: Target, body: unknown): Answer {
+  #subresource(info: RequestInfo, target: Target, body: unknown): KubernetesAnswer {
     const { resource, subresource = '', namespace = '', name = '', rest } = target;
     const { tokens, workloads } = this.#parts;
     switch (`${info.method} ${resource}/${subresource}`) {
@@ -228,7 +228,7 @@ function operationOf({ method, path, target }: RequestInfo): string {
   return `${method} ${resource}${subresource === undefined ? '' : `/${subresource}`}`;
 }
 
-/** Questions about rights and tokens are asked by POST but leave nothing behind. */
+/** Reviews and token requests are POSTs that store nothing. */
 function isWrite({ method, target, query }: RequestInfo): boolean {
   if (['GET', 'HEAD'].includes(method) || !target || query.get('dryRun') === 'All') return false;
   return !reviews.includes(target.resource) && target.subresource !== 'token';
@@ -253,7 +253,7 @@ function faultFailure(
   }
 }
 
-function failed(failure: KubernetesFailure): Answer {
+function failed(failure: KubernetesFailure): KubernetesAnswer {
   return { status: failure.code, body: failure.body };
 }
 

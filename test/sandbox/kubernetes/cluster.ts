@@ -7,7 +7,7 @@ import { Authorizer, type User } from './authorize.ts';
 import { startControllers } from './controllers.ts';
 import { withCredentials } from './credentials-webhook.ts';
 import { admitted } from './kinds.ts';
-import { type KubecostInstallation, kubecostObjects } from './kubecost.ts';
+import { type KubecostInstallation, kubecostObjects } from './kubecost/installation.ts';
 import { Kubelet } from './kubelet.ts';
 import { type KubernetesObject, type SeedObject, typeOfKind } from './objects.ts';
 import { Pace } from './pace.ts';
@@ -90,7 +90,7 @@ export class Kubernetes {
     return this.#server.certificateAuthority;
   }
 
-  /** Puts an object into the cluster, or replaces it, without anybody calling the API. */
+  /** Creates or replaces an object without a call of the API. */
   apply(object: SeedObject): KubernetesObject {
     const type = typeOfKind(object.kind);
     const { name, namespace } = object.metadata;
@@ -114,7 +114,7 @@ export class Kubernetes {
     this.store.remove(typeOfKind(kind), namespace, name);
   }
 
-  /** Leaves what a chart of that generation leaves after a while: its pods are ready, unless a secret they mount is missing. */
+  /** Installs what a chart of that generation makes. Its pods are ready unless a mounted secret is missing. */
   installKubecost(installation: KubecostInstallation): void {
     this.#pace.instantly(() => {
       this.#applyAll(kubecostObjects(installation));
@@ -126,7 +126,7 @@ export class Kubernetes {
       this.delete(kind, metadata.namespace, metadata.name);
   }
 
-  /** As Helm upgrades: what the new chart lacks is removed, what both have is changed, and the pods take their time. */
+  /** Upgrades as Helm does: removes what the new chart lacks and changes the rest. Pods roll as usual. */
   upgradeKubecost(from: KubecostInstallation, to: KubecostInstallation): void {
     const wanted = kubecostObjects(to);
     for (const { kind, metadata } of kubecostObjects(from)) {
@@ -142,7 +142,7 @@ export class Kubernetes {
     return this.#server.close();
   }
 
-  /** Annotations that others have set stay, as with Helm. */
+  /** Annotations of others stay, as with Helm. */
   #applyAll(objects: readonly SeedObject[]): void {
     for (const object of objects) {
       const { namespace = '', name } = object.metadata;

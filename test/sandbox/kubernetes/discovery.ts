@@ -3,7 +3,7 @@ import { apiVersionOf, resourceTypes } from './objects.ts';
 const verbs = ['create', 'delete', 'get', 'list', 'patch', 'update'];
 const groups = [...new Set(resourceTypes.filter(({ group }) => group).map(({ group }) => group))];
 
-/** What kubectl asks before it asks for anything; undefined if the path is no discovery path. */
+/** The discovery document that kubectl requests first; undefined for other paths. */
 export function discoveryDocument(path: string, version: string): object | undefined {
   switch (path) {
     case '/version': {

@@ -8,7 +8,7 @@ const label = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 const mostDataBytes = 1_048_576;
 const rbacGroup = 'rbac.authorization.k8s.io';
 
-/** Fills in what the API server fills in, then refuses what it refuses. Works on its own copy. */
+/** Sets the defaults of the API server, then validates. Works on a copy. */
 export function admitted(type: ResourceType, object: KubernetesObject, before?: KubernetesObject): KubernetesObject {
   const draft = structuredClone(object);
   checkName(type, draft);

@@ -31,7 +31,7 @@ import { attributesOf, type RequestInfo, type Target } from './request.ts';
 import { endPod } from './rollouts.ts';
 import { type ObjectStore, timestamp } from './store.ts';
 
-export interface Answer {
+export interface KubernetesAnswer {
   status: number;
   body: object | string;
 }
@@ -61,7 +61,7 @@ export class ResourceApi {
     this.#now = now;
   }
 
-  handle(request: ResourceRequest): Answer {
+  handle(request: ResourceRequest): KubernetesAnswer {
     const { info, target, type } = request;
     switch (info.verb) {
       case 'get':
@@ -156,7 +156,7 @@ export class ResourceApi {
     return this.#save(request, draft);
   }
 
-  #patch(request: ResourceRequest): Answer {
+  #patch(request: ResourceRequest): KubernetesAnswer {
     const { type, target, body, contentType } = request;
     if (contentType.startsWith('application/apply-patch')) return this.#apply(request);
     const patch = {
@@ -175,7 +175,7 @@ export class ResourceApi {
     return { status: 200, body: this.#update(request, before, patched) };
   }
 
-  #apply(request: ResourceRequest): Answer {
+  #apply(request: ResourceRequest): KubernetesAnswer {
     const { type, target, info, user } = request;
     const manager = info.query.get('fieldManager');
     if (!manager)

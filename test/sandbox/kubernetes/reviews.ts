@@ -12,7 +12,7 @@ interface ResourceAttributes {
   name?: string;
 }
 
-/** A user's questions about their own rights. */
+/** Reviews of a user's own permissions. */
 export function selfReview(authorizer: Authorizer, user: User, resource: string, body: unknown): object {
   const review = isRecord(body) ? body : {};
   const spec = isRecord(review.spec) ? review.spec : {};

@@ -23,17 +23,17 @@ export interface DeploymentStatus {
 }
 
 interface Seen {
-  /** None that is told to end. */
+  /** Pods that are not being deleted. */
   pods: readonly Pod[];
   updated: readonly Pod[];
   /** Milliseconds since the epoch. */
   now: number;
   deadlineSeconds: number;
-  /** Why no pod can be made. */
+  /** The reason why no pod can be created. */
   failure?: string;
 }
 
-/** As the deployment controller reports it: counts of zero are left out. */
+/** As the deployment controller reports it, without counts of zero. */
 export function deploymentStatus(workload: Workload, replicaSet: string, seen: Seen): DeploymentStatus {
   const before = workload.status as DeploymentStatus | undefined;
   const { generation } = workload.metadata;
@@ -58,7 +58,7 @@ export function deploymentStatus(workload: Workload, replicaSet: string, seen: S
   return { ...(generation !== undefined && { observedGeneration: generation }), ...counts, conditions };
 }
 
-/** A rollout is under way and not late. */
+/** The rollout progresses and its deadline has not passed. */
 export function isProgressing({ conditions }: DeploymentStatus): boolean {
   return conditions.some(({ reason }) => reason === 'ReplicaSetUpdated');
 }
@@ -87,7 +87,7 @@ export function statefulSetStatus(
 
 type MakeCondition = (type: string, status: Condition['status'], reason: string, message: string) => Condition;
 
-/** A condition keeps its times as long as it says the same. */
+/** A condition keeps its times until its status changes. */
 function conditionsFrom(known: readonly Condition[], now: number): MakeCondition {
   return (type, status, reason, message) => {
     const old = known.find((condition) => condition.type === type);
@@ -98,7 +98,7 @@ function conditionsFrom(known: readonly Condition[], now: number): MakeCondition
   };
 }
 
-/** Each pod more, updated or ready, gives a rollout its whole deadline again; one that is through is never late. */
+/** Each additional updated or ready pod restarts the deadline of a rollout. A completed rollout has no deadline. */
 function progressing(
   before: DeploymentStatus | undefined,
   counts: DeploymentStatus,

@@ -27,14 +27,14 @@ interface Key {
 /** How long a controller takes to see a change. */
 const lagSeconds = 1;
 const defaultDeadlineSeconds = 600;
-/** What pod names end in: no vowels, no digits that look like one. */
+/** Characters of the random end of pod names: no vowels and no similar digits. */
 const nameLetters = 'bcdfghjklmnpqrstvwxz2456789';
 
 /** The deployment, replica set and stateful set controllers: pods follow the template. */
 export class Rollouts {
   readonly #store: ObjectStore;
   readonly #pace: Pace;
-  /** What the webhooks make of a new pod. */
+  /** Applies the webhooks to a new pod. */
   readonly #admit: (namespace: string, spec: PodSpec) => PodSpec;
   readonly #pending = new Set<string>();
   /** Cancels a deployment's deadline, by uid. */
@@ -57,7 +57,7 @@ export class Rollouts {
           this.#lookAtOwner(object);
           break;
         case 'ServiceAccount':
-          // Pods of a service account that is missing are not made.
+          // Without its service account a pod is not created.
           if (after && !before) this.#lookAtUsers(after);
           break;
       }
@@ -122,7 +122,7 @@ export class Rollouts {
     if (isProgressing(status)) this.#deadlines.set(uid, this.#deadlineOf(workload, status));
   }
 
-  /** Looks again when the rollout will have made no progress for too long. */
+  /** Checks again when the progress deadline passes. */
   #deadlineOf(workload: Workload, { conditions }: DeploymentStatus): () => void {
     const seconds = workload.spec.progressDeadlineSeconds ?? defaultDeadlineSeconds;
     const since = Date.parse(conditions.find(({ type }) => type === 'Progressing')?.lastUpdateTime ?? '');
@@ -141,7 +141,7 @@ export class Rollouts {
     const podAt = (ordinal: string) => pods.find(({ metadata }) => metadata.name === ordinal);
     const isSound = (pod: Pod | undefined) => pod !== undefined && isStaying(pod) && isReady(pod);
     for (const pod of pods.filter(({ metadata }) => !ordinals.includes(metadata.name))) this.#end(pod);
-    // One after the other: the next pod only when the one before is ready, replaced from the last to the first.
+    // One pod at a time, from last to first: the next one starts when the previous one is ready.
     const gap = ordinals.find((ordinal) => !isSound(podAt(ordinal)));
     const waiting = gap === undefined ? undefined : podAt(gap);
     if (gap !== undefined && !waiting) this.#makePod(workload, gap, revision);
@@ -156,7 +156,7 @@ export class Rollouts {
     this.#report(workload, statefulSetStatus(workload, revision, now, now.filter(isNew)));
   }
 
-  /** The replica set of the template, made if it is missing. */
+  /** The replica set of the template; creates it if missing. */
   #replicaSet(workload: Workload, hash: string): KubernetesObject {
     const { name, namespace, uid = '' } = workload.metadata;
     const type = typeOfKind('ReplicaSet');
@@ -240,7 +240,7 @@ export class Rollouts {
   }
 }
 
-/** Tells a pod's processes to end. */
+/** Starts the deletion of a pod. */
 export function endPod(store: ObjectStore, pod: KubernetesObject, now: number): KubernetesObject {
   if (pod.metadata.deletionTimestamp !== undefined) return pod;
   const metadata = { ...pod.metadata, deletionTimestamp: timestamp(now + 30_000), deletionGracePeriodSeconds: 30 };

@@ -3,7 +3,7 @@ import type { KubernetesObject, ResourceType } from './objects.ts';
 
 export type Change = { type: ResourceType; before?: KubernetesObject; after?: KubernetesObject };
 
-/** The cluster's etcd: objects by type, namespace and name under one growing revision. What goes in and out is a copy. */
+/** The cluster's etcd: objects by type, namespace and name under one growing revision. It stores and returns copies. */
 export class ObjectStore {
   readonly #objects = new Map<string, Map<string, KubernetesObject>>();
   readonly #now: () => number;
@@ -24,7 +24,7 @@ export class ObjectStore {
 
   /**
    * In the order of namespace and name, as etcd keeps its keys.
-   * @param matches sees the stored objects themselves, for only what matches is worth a copy
+   * @param matches gets the stored objects themselves: only matching objects are copied
    */
   list(
     type: ResourceType,

@@ -2,7 +2,7 @@ import { badRequest, KubernetesFailure, notFound } from './failure.ts';
 import type { Kubelet, RunningPod } from './kubelet.ts';
 import { type KubernetesObject, typeOfKind } from './objects.ts';
 import { isReady, isStaying, type Pod } from './pods.ts';
-import type { Answer } from './resource-api.ts';
+import type { KubernetesAnswer } from './resource-api.ts';
 import type { ObjectStore } from './store.ts';
 
 export interface LogLine {
@@ -11,17 +11,17 @@ export interface LogLine {
   text: string;
 }
 
-/** How the API server reaches what runs in the pods. */
+/** The API server's access to pods: proxy and logs. */
 export class Workloads {
-  /** The control plane cannot reach the pods' ports, as where EKS's security groups are closed; logs go another way. */
+  /** True: the control plane cannot reach the pods' ports, as with closed security groups. Logs still work. */
   blocked = false;
   /**
-   * Answers `GET` through the service proxy; without it nothing listens.
+   * Answers `GET` through the service proxy; without it no port is open.
    * @param port number
    * @param path behind `proxy`
    */
-  onProxy?: (service: string, port: string, path: string, query: URLSearchParams, pod: RunningPod) => Answer;
-  /** What the container has written, oldest first; text counts as written now. */
+  onProxy?: (service: string, port: string, path: string, query: URLSearchParams, pod: RunningPod) => KubernetesAnswer;
+  /** Log lines of the container, oldest first. A plain text counts as written now. */
   onLog?: (pod: RunningPod, container: string) => readonly LogLine[] | string;
   readonly #store: ObjectStore;
   readonly #kubelet: Kubelet;
@@ -34,7 +34,7 @@ export class Workloads {
   }
 
   /** @param segment `name`, `name:port` or `scheme:name:port` */
-  proxy(namespace: string, segment: string, path: string, query: URLSearchParams): Answer {
+  proxy(namespace: string, segment: string, path: string, query: URLSearchParams): KubernetesAnswer {
     const parts = segment.split(':');
     const [, name = '', asked = ''] = parts.length === 3 ? parts : ['', ...parts];
     const service = this.#store.get(typeOfKind('Service'), namespace, name);

@@ -2,9 +2,9 @@ import { randomUUID, verify } from 'node:crypto';
 import type { Kubernetes } from '../kubernetes/cluster.ts';
 import { AwsError, operation, type Service } from '../service.ts';
 import type { World } from '../world.ts';
-import { type Cluster, eksArn, findActiveCluster } from './eks.ts';
-import { trusted } from './iam-trust.ts';
-import type { Session } from './sts.ts';
+import { type Cluster, eksArn, findActiveCluster } from './eks/state.ts';
+import { trusted } from './iam/trust.ts';
+import type { Session } from './sts/service.ts';
 
 const podIdentityAudience = 'pods.eks.amazonaws.com';
 

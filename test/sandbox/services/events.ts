@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import * as sdk from '@aws-sdk/client-eventbridge';
-import { type EventPattern, matchesPattern } from '../event-pattern.ts';
 import { AwsError, type CallContext, operation, type Service } from '../service.ts';
 import type { World } from '../world.ts';
+import { type EventPattern, matchesPattern } from './event-pattern.ts';
 
 /** An event as a rule of its bus sees it. */
 export interface BusEvent {

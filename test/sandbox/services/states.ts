@@ -4,7 +4,12 @@ import { AwsError, type CallContext, operation, type Service } from '../service.
 import { MAX_PAYLOAD_BYTES } from '../step-functions/data-flow.ts';
 import { assertSupported, type Json, type StateMachine } from '../step-functions/definition.ts';
 import type { HistoryEvent } from '../step-functions/history.ts';
-import { type Execution, type ExecutionOptions, type ExecutionResult, start } from '../step-functions/interpreter.ts';
+import {
+  type Execution,
+  type ExecutionOptions,
+  type ExecutionResult,
+  interpret,
+} from '../step-functions/interpreter.ts';
 import type { World } from '../world.ts';
 
 /** What EventBridge hands to a rule's target. */
@@ -82,7 +87,7 @@ export class StatesState {
     const { invoke, random, taskSeconds } = machine;
     const options = { ...(random && { random }), ...(taskSeconds !== undefined && { taskSeconds }) };
     const { clock } = this.#world;
-    const execution = start(machine.definition as StateMachine, JSON.parse(input) as Json, {
+    const execution = interpret(machine.definition as StateMachine, JSON.parse(input) as Json, {
       ...{ invoke, clock, name, arn, stateMachineArn: machine.arn },
       ...options,
     });

@@ -51,7 +51,7 @@ export interface Execution {
 }
 
 /** Starts an execution; its first state is entered when the caller, if held, has let go of time. */
-export function start(definition: StateMachine, input: Json, options: ExecutionOptions): Execution {
+export function interpret(definition: StateMachine, input: Json, options: ExecutionOptions): Execution {
   assertSupported(definition);
   const interpreter = new Interpreter(input, options);
   interpreter.start(definition);

@@ -24,7 +24,7 @@ const remaining = (shards: Packed['shards']) =>
 const most = maxAttachedPolicies;
 const foreign: Statement = { Sid: 'TheirOwn', Effect: 'Allow', Action: 's3:GetObject', Resource: '*' };
 
-/** A target's life: payers join and leave, others attach policies of their own, the table loses everything it knew. */
+/** A target's history: payers join and leave, others attach their own policies, the table loses its items. */
 const life = fc.array(
   fc.record({
     joining: fc.array(fc.tuple(fc.nat(2000), fc.constantFrom('', 'finance/', 'a/very/long/path/to/the/role/')), {
@@ -39,7 +39,7 @@ const life = fc.array(
 );
 
 describe('the policies of a pod role', () => {
-  it('hold exactly the roles that belong there, whatever happened before', () => {
+  it('hold exactly the wanted roles after any history', () => {
     fc.assert(
       fc.property(life, fc.boolean(), (steps, shared) => {
         let shards = new Map<number, PolicyDocument>(shared ? [[1, policyOf(foreign)]] : []);
@@ -77,7 +77,7 @@ describe('the policies of a pod role', () => {
     );
   });
 
-  it('change in one place when one payer joins', () => {
+  it('change in one shard when one payer joins', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 1100 }), fc.array(fc.nat(1100), { maxLength: 20 }), (count, leaving) => {
         const wanted = Array.from({ length: count }, (_, payer) => roleOf(payer));
@@ -95,7 +95,7 @@ describe('the policies of a pod role', () => {
     );
   });
 
-  it('hold some 1,100 payers and not one more than fits', () => {
+  it('hold 1,130 payers and no more', () => {
     const wanted = Array.from({ length: maxPayersPerTarget + 1 }, (_, payer) => roleOf(payer));
     expect(maxPayersPerTarget).toBe(1130);
     const { shards, left } = packShards(new Map(), { wanted, removed: [], most });
@@ -103,7 +103,7 @@ describe('the policies of a pod role', () => {
     expect(left).toEqual(wanted.slice(-1));
   });
 
-  it('go once nobody is left in them, unless somebody else’s statement stands there too', () => {
+  it('are deleted once they are empty, unless they hold another statement', () => {
     const { shards } = packShards(new Map(), { wanted: [roleOf(1)], removed: [], most });
     const gone = { wanted: [], removed: [roleOf(1)], most };
     expect([...packShards(remaining(shards), gone).shards]).toEqual([[1, undefined]]);
@@ -111,7 +111,7 @@ describe('the policies of a pod role', () => {
     expect([...packShards(new Map([[1, document]]), gone).shards]).toEqual([[1, policyOf(foreign)]]);
   });
 
-  it('give a payer that joins the place of the last one that leaves', () => {
+  it('give a joining payer the room of the last departing one', () => {
     const there = remaining(packShards(new Map(), { wanted: [roleOf(1)], removed: [], most: 1 }).shards);
     const { shards } = packShards(there, { wanted: [roleOf(2)], removed: [roleOf(1)], most: 1 });
     expect(rolesIn(shards)).toEqual([roleOf(2)]);

@@ -2,13 +2,13 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { OnboardingRequest } from '../../../shared/model/onboarding-request.ts';
 import { endRun } from '../../../shared/runs/end.ts';
 import { createRun, deleteQueuedRun, listRuns, readRun, runIndexes } from '../../../shared/runs/run-table.ts';
-import { Hub } from '../../support/hub-services.ts';
+import { HubServices } from '../../support/hub-services.ts';
 import { givenRun, smallest, storedRun } from '../../support/stored-runs.ts';
 
-let hub: Hub;
+let hub: HubServices;
 beforeEach(async () => {
   vi.useFakeTimers({ toFake: ['Date'], now: Date.parse('2026-03-01T00:00:00Z') });
-  hub = new Hub();
+  hub = new HubServices();
   await hub.start();
 });
 afterEach(async () => {

@@ -7,15 +7,15 @@ import { takeLock } from '../../../shared/runs/lock.ts';
 import { listRuns, readRun, readRunHead } from '../../../shared/runs/run-table.ts';
 import { StepStore } from '../../../shared/step-runner/step-record.ts';
 import { call } from '../../support/api-call.ts';
-import { Hub } from '../../support/hub-services.ts';
+import { HubServices } from '../../support/hub-services.ts';
 import { logLines } from '../../support/log-lines.ts';
 import { givenRun, smallest, storedRun } from '../../support/stored-runs.ts';
 
-let hub: Hub;
+let hub: HubServices;
 let lines: () => Record<string, unknown>[];
 beforeEach(async () => {
   lines = logLines();
-  hub = new Hub();
+  hub = new HubServices();
   await hub.start();
 });
 afterEach(async () => {

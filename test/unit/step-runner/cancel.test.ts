@@ -5,18 +5,18 @@ import { cancelRun } from '../../../shared/runs/cancel.ts';
 import { takeLock } from '../../../shared/runs/lock.ts';
 import type { Step } from '../../../shared/step/contract.ts';
 import { stepHandler } from '../../../shared/step-runner/handler.ts';
-import { Hub } from '../../support/hub-services.ts';
+import { HubServices } from '../../support/hub-services.ts';
 import { logLines } from '../../support/log-lines.ts';
-import { Board } from '../../support/notes-step.ts';
+import { SampleStep } from '../../support/sample-step.ts';
 import { givenRun, storedRun } from '../../support/stored-runs.ts';
 
-let hub: Hub;
+let hub: HubServices;
 let runId: string;
 let lines: () => Record<string, unknown>[];
 beforeEach(async () => {
   vi.useFakeTimers({ toFake: ['Date'], now: Date.parse('2026-03-01T00:00:00Z') });
   lines = logLines();
-  hub = new Hub();
+  hub = new HubServices();
   await hub.start();
   runId = await givenRun({ status: 'queued' });
   await takeLock(await storedRun(runId));
@@ -31,34 +31,34 @@ const context = { getRemainingTimeInMillis: () => 60_000 } as Context;
 const take = (step: Step) => stepHandler(step)({ runId, attempt: 1 }, context);
 
 /** The step, whose run somebody cancels right before its nth write. */
-function cancelledAtWrite(board: Board, n: number, then: () => void = () => undefined): Step {
+function cancelledAtWrite(sample: SampleStep, n: number, then: () => void = () => undefined): Step {
   let writes = 0;
   return {
-    ...board.step,
+    ...sample.step,
     async apply(...parts) {
       if (++writes === n) {
         expect(await cancelRun(await storedRun(runId))).toMatchObject({ status: 'running' });
         then();
       }
-      return (await board.step.apply?.(...parts)) ?? 'not-changed';
+      return (await sample.step.apply?.(...parts)) ?? 'not-changed';
     },
   };
 }
 
 describe('a step whose run is cancelled while it is at work', () => {
   it('goes on to its end, records every write, and ends the run', async () => {
-    const board = new Board();
-    await take(cancelledAtWrite(board, 2));
+    const sample = new SampleStep();
+    await take(cancelledAtWrite(sample, 2));
     const run = await storedRun(runId);
     expect(run).toMatchObject({ status: 'cancelled', steps: { 'payer-policy': { status: 'succeeded' } } });
-    expect(run.steps['payer-policy']?.changes.map(({ resource }) => resource)).toEqual(board.written);
-    expect(board.written).toHaveLength(3);
+    expect(run.steps['payer-policy']?.changes.map(({ resource }) => resource)).toEqual(sample.written);
+    expect(sample.written).toHaveLength(3);
     expect(await hub.items('lock#')).toEqual([]);
     expect(hub.events.at(-1)).toMatchObject({ step: null, status: 'cancelled' });
   });
 
   it('ends the run as cancelled also if it fails itself', async () => {
-    const step = cancelledAtWrite(new Board(), 1, () => {
+    const step = cancelledAtWrite(new SampleStep(), 1, () => {
       throw new RetryableError('throttled', 'SlowDown');
     });
     await expect(take(step)).rejects.toThrow('SlowDown');
@@ -67,15 +67,15 @@ describe('a step whose run is cancelled while it is at work', () => {
   });
 
   it('is not begun again, and nothing is written for it', async () => {
-    await take(cancelledAtWrite(new Board(), 1));
+    await take(cancelledAtWrite(new SampleStep(), 1));
     const before = await hub.items();
-    await expect(take(new Board().step)).rejects.toMatchObject({ name: 'TerminalError', code: 'stale-attempt' });
+    await expect(take(new SampleStep().step)).rejects.toMatchObject({ name: 'TerminalError', code: 'stale-attempt' });
     expect(await hub.items()).toEqual(before);
   });
 
   it('succeeds also if it cannot end the run: the sweeper does', async () => {
     const answer = await take(
-      cancelledAtWrite(new Board(), 1, () => {
+      cancelledAtWrite(new SampleStep(), 1, () => {
         // Three changes and the step's end reach the table, the run's end does not.
         hub.crash({ atWrite: 5, applied: false });
       }),

@@ -9,18 +9,18 @@ import { readRun } from '../../../shared/runs/run-table.ts';
 import type { Step, Wait } from '../../../shared/step/contract.ts';
 import { type StepAnswer, stepHandler } from '../../../shared/step-runner/handler.ts';
 import { takeLease } from '../../../shared/table/lease.ts';
-import { Hub } from '../../support/hub-services.ts';
+import { HubServices } from '../../support/hub-services.ts';
 import { logLines } from '../../support/log-lines.ts';
-import { Board, boardOutput, type BoardPlan } from '../../support/notes-step.ts';
+import { sampleOutput, type SamplePlan, SampleStep } from '../../support/sample-step.ts';
 import { givenRun, smallest, storedRun } from '../../support/stored-runs.ts';
 
-let hub: Hub;
+let hub: HubServices;
 let lines: () => Record<string, unknown>[];
 let runId: string;
 beforeEach(async () => {
   vi.useFakeTimers({ toFake: ['Date'], now: Date.parse('2026-03-01T00:00:00Z') });
   lines = logLines();
-  hub = new Hub();
+  hub = new HubServices();
   await hub.start();
   runId = await queued();
 });
@@ -35,8 +35,8 @@ const queued = (request: Partial<OnboardingRequestInput> = {}) =>
 const later = (seconds: number) => vi.setSystemTime(Date.now() + seconds * 1000);
 const context = { getRemainingTimeInMillis: () => 60_000 } as Context;
 
-function invoke(board: Board, event: unknown = { runId, attempt: 1 }): Promise<StepAnswer> {
-  return stepHandler(board.step)(event, context);
+function invoke(sample: SampleStep, event: unknown = { runId, attempt: 1 }): Promise<StepAnswer> {
+  return stepHandler(sample.step)(event, context);
 }
 
 async function record(): Promise<StepRecord | undefined> {
@@ -46,20 +46,20 @@ async function record(): Promise<StepRecord | undefined> {
 /** An error as the SDK throws it. */
 const awsError = (name: string) => Object.assign(new Error('in AWS’s words'), { name });
 
-const waitFor = (reason: string): BoardPlan => ({
+const waitFor = (reason: string): SamplePlan => ({
   kind: 'wait',
   reason,
   seconds: 900,
   deadlineSeconds: 3000,
   expectedSeconds: 1800,
   overdue: 'delivery-overdue',
-  expected: boardOutput,
+  expected: sampleOutput,
 });
 
 describe('a step’s invocation', () => {
   it('ends in its record: status, output, warnings and each change with its time', async () => {
-    const board = new Board();
-    expect(await invoke(board)).toEqual({ status: 'succeeded', seconds: 0, outdated: '' });
+    const sample = new SampleStep();
+    expect(await invoke(sample)).toEqual({ status: 'succeeded', seconds: 0, outdated: '' });
     const at = '2026-03-01T00:00:00.000Z';
     const changes = ['bucket', 'policy', 'tags'].map((resource) => ({
       do: 'put-note',
@@ -72,7 +72,7 @@ describe('a step’s invocation', () => {
       startedAt: at,
       endedAt: at,
       invocations: 1,
-      output: boardOutput,
+      output: sampleOutput,
       warnings: ['nearly full'],
       changes,
       announced: '1 succeeded',
@@ -80,7 +80,7 @@ describe('a step’s invocation', () => {
   });
 
   it('leaves one log line for each change and one for its end, and no document in either', async () => {
-    await invoke(new Board());
+    await invoke(new SampleStep());
     const fields = { runId, step: 'payer-policy', time: '2026-03-01T00:00:00.000Z' };
     expect(lines()).toEqual([
       ...['bucket', 'policy', 'tags'].map((resource) => ({
@@ -95,10 +95,10 @@ describe('a step’s invocation', () => {
   });
 
   it('changes and records nothing more when it is repeated', async () => {
-    const board = new Board();
-    await invoke(board);
-    await invoke(board);
-    expect(board.written).toHaveLength(3);
+    const sample = new SampleStep();
+    await invoke(sample);
+    await invoke(sample);
+    expect(sample.written).toHaveLength(3);
     const { changes, invocations } = (await record()) ?? {};
     expect(changes).toHaveLength(3);
     expect(invocations).toBe(2);
@@ -108,14 +108,14 @@ describe('a step’s invocation', () => {
   for (const atWrite of [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]) {
     for (const applied of [false, true]) {
       it(`is completed by the next one if it dies at a write (${atWrite}, ${applied ? 'applied' : 'not applied'})`, async () => {
-        const board = new Board({ lease: 'payer' });
+        const sample = new SampleStep({ lease: 'payer' });
         hub.crash({ atWrite, applied });
-        await invoke(board).catch(() => undefined);
+        await invoke(sample).catch(() => undefined);
         hub.crash(undefined);
         later(91);
-        expect((await invoke(board)).status).toBe('succeeded');
-        expect(board.written).toEqual(['bucket', 'policy', 'tags']);
-        expect(await record()).toMatchObject({ status: 'succeeded', output: boardOutput });
+        expect((await invoke(sample)).status).toBe('succeeded');
+        expect(sample.written).toEqual(['bucket', 'policy', 'tags']);
+        expect(await record()).toMatchObject({ status: 'succeeded', output: sampleOutput });
         expect(await record()).not.toHaveProperty('error');
         expect(await hub.items('lease#')).toEqual([]);
       });
@@ -125,8 +125,8 @@ describe('a step’s invocation', () => {
 
 describe('a step that waits', () => {
   it('parks with its reason, since when, until when, and when it looks next', async () => {
-    const board = new Board({ plan: () => waitFor('the delivery') });
-    expect(await invoke(board)).toEqual({ status: 'waiting', seconds: 900, outdated: '' });
+    const sample = new SampleStep({ plan: () => waitFor('the delivery') });
+    expect(await invoke(sample)).toEqual({ status: 'waiting', seconds: 900, outdated: '' });
     expect(await record()).toMatchObject({
       status: 'waiting',
       waiting: {
@@ -140,14 +140,14 @@ describe('a step that waits', () => {
   });
 
   it('looks last at its deadline and fails then with the code of that wait', async () => {
-    const board = new Board({ plan: () => waitFor('the delivery') });
+    const sample = new SampleStep({ plan: () => waitFor('the delivery') });
     const seconds: number[] = [];
     for (let look = 0; look < 4; look++) {
-      seconds.push((await invoke(board)).seconds);
+      seconds.push((await invoke(sample)).seconds);
       later(seconds.at(-1) ?? 0);
     }
     expect(seconds).toEqual([900, 900, 900, 300]);
-    await expect(invoke(board)).rejects.toMatchObject({ name: 'UserError', code: 'delivery-overdue' });
+    await expect(invoke(sample)).rejects.toMatchObject({ name: 'UserError', code: 'delivery-overdue' });
     expect(await record()).toMatchObject({
       status: 'failed',
       invocations: 5,
@@ -157,55 +157,55 @@ describe('a step that waits', () => {
   });
 
   it('counts from the first wait also if an error came between', async () => {
-    const board = new Board({ plan: () => waitFor('the delivery') });
-    await invoke(board);
+    const sample = new SampleStep({ plan: () => waitFor('the delivery') });
+    await invoke(sample);
     later(900);
-    board.beforeLook = () => {
+    sample.beforeLook = () => {
       throw awsError('SlowDown');
     };
-    await expect(invoke(board)).rejects.toMatchObject({ name: 'RetryableError' });
-    board.beforeLook = () => undefined;
-    await invoke(board);
+    await expect(invoke(sample)).rejects.toMatchObject({ name: 'RetryableError' });
+    sample.beforeLook = () => undefined;
+    await invoke(sample);
     expect((await record())?.waiting).toMatchObject({ since: '2026-03-01T00:00:00.000Z' });
     later(2100);
-    await expect(invoke(board)).rejects.toMatchObject({ code: 'delivery-overdue' });
+    await expect(invoke(sample)).rejects.toMatchObject({ code: 'delivery-overdue' });
   });
 
   it('counts anew for another reason', async () => {
     let reason = 'the delivery';
-    const board = new Board({ plan: () => waitFor(reason) });
-    await invoke(board);
+    const sample = new SampleStep({ plan: () => waitFor(reason) });
+    await invoke(sample);
     later(900);
     reason = 'the table';
-    await invoke(board);
+    await invoke(sample);
     expect((await record())?.waiting).toMatchObject({ for: 'the table', since: '2026-03-01T00:15:00.000Z' });
   });
 
   it('forgets what it waited for when that has come', async () => {
     let come = false;
-    const board = new Board({ plan: () => (come ? undefined : waitFor('the delivery')) });
-    await invoke(board);
+    const sample = new SampleStep({ plan: () => (come ? undefined : waitFor('the delivery')) });
+    await invoke(sample);
     come = true;
-    expect((await invoke(board)).status).toBe('succeeded');
+    expect((await invoke(sample)).status).toBe('succeeded');
     expect(await record()).not.toHaveProperty('waiting');
   });
 
   it('fails if a change it makes never holds', async () => {
-    const board = new Board();
-    board.holds = false;
-    expect(await invoke(board)).toEqual({ status: 'waiting', seconds: 5, outdated: '' });
+    const sample = new SampleStep();
+    sample.holds = false;
+    expect(await invoke(sample)).toEqual({ status: 'waiting', seconds: 5, outdated: '' });
     later(235);
-    expect(await invoke(board)).toEqual({ status: 'waiting', seconds: 5, outdated: '' });
+    expect(await invoke(sample)).toEqual({ status: 'waiting', seconds: 5, outdated: '' });
     later(5);
-    await expect(invoke(board)).rejects.toMatchObject({ name: 'UserError', code: 'change-does-not-hold' });
+    await expect(invoke(sample)).rejects.toMatchObject({ name: 'UserError', code: 'change-does-not-hold' });
     expect((await record())?.error?.message).toBe('waited 240 s for the change to take effect: put note bucket');
   });
 });
 
 describe('a step that fails', () => {
   it('is recorded with code, who acts and the remedy if it refuses', async () => {
-    const board = new Board({ plan: () => ({ kind: 'refuse', code: 'bucket-not-ours', detail: 'bucket cur' }) });
-    await expect(invoke(board)).rejects.toMatchObject({ name: 'UserError' });
+    const sample = new SampleStep({ plan: () => ({ kind: 'refuse', code: 'bucket-not-ours', detail: 'bucket cur' }) });
+    await expect(invoke(sample)).rejects.toMatchObject({ name: 'UserError' });
     expect(await record()).toMatchObject({
       status: 'failed',
       endedAt: '2026-03-01T00:00:00.000Z',
@@ -215,15 +215,15 @@ describe('a step that fails', () => {
   });
 
   it('stays running with its last error while the state machine retries', async () => {
-    const board = new Board();
-    board.beforeLook = () => {
+    const sample = new SampleStep();
+    sample.beforeLook = () => {
       throw awsError('ThrottlingException');
     };
-    await expect(invoke(board)).rejects.toMatchObject({ name: 'RetryableError' });
+    await expect(invoke(sample)).rejects.toMatchObject({ name: 'RetryableError' });
     expect(await record()).toMatchObject({ status: 'running', error: { code: 'throttled', step: 'payer-policy' } });
     expect(await record()).not.toHaveProperty('endedAt');
-    board.beforeLook = () => undefined;
-    await invoke(board);
+    sample.beforeLook = () => undefined;
+    await invoke(sample);
     expect(await record()).not.toHaveProperty('error');
   });
 
@@ -236,43 +236,46 @@ describe('a step that fails', () => {
     ['TerminalError', new TypeError('a bug')],
     ['TerminalError', new TerminalError('unexpected', 'odd')],
   ])('leaves the function under a name the state machine knows: %s', async (name, thrown) => {
-    const board = new Board();
-    board.beforeLook = () => {
+    const sample = new SampleStep();
+    sample.beforeLook = () => {
       throw thrown;
     };
-    await expect(invoke(board)).rejects.toMatchObject({ name });
+    await expect(invoke(sample)).rejects.toMatchObject({ name });
   });
 
   it('is terminal if it was called with something else than ids', async () => {
-    await expect(invoke(new Board(), { runId })).rejects.toMatchObject({ name: 'TerminalError', code: 'unexpected' });
+    await expect(invoke(new SampleStep(), { runId })).rejects.toMatchObject({
+      name: 'TerminalError',
+      code: 'unexpected',
+    });
   });
 
   it('keeps what it changed before', async () => {
-    const board = new Board();
-    board.afterWrite = (resource) => {
+    const sample = new SampleStep();
+    sample.afterWrite = (resource) => {
       if (resource === 'tags') throw new TypeError('a bug');
     };
-    await expect(invoke(board)).rejects.toMatchObject({ name: 'TerminalError' });
+    await expect(invoke(sample)).rejects.toMatchObject({ name: 'TerminalError' });
     expect((await record())?.changes.map(({ resource }) => resource)).toEqual(['bucket', 'policy']);
   });
 });
 
 describe('a step of an attempt that is over', () => {
   it('neither looks nor writes', async () => {
-    const board = new Board();
+    const sample = new SampleStep();
     await endRun(await storedRun(runId), 'cancelled');
-    await expect(invoke(board)).rejects.toMatchObject({ name: 'TerminalError', code: 'stale-attempt' });
-    expect(board.written).toEqual([]);
+    await expect(invoke(sample)).rejects.toMatchObject({ name: 'TerminalError', code: 'stale-attempt' });
+    expect(sample.written).toEqual([]);
     expect((await record())?.status).toBe('pending');
   });
 
   it('stops at its next write, and leaves the record alone', async () => {
-    const board = new Board();
-    board.afterWrite = async (resource) => {
+    const sample = new SampleStep();
+    sample.afterWrite = async (resource) => {
       if (resource === 'policy') await endRun(await storedRun(runId), 'cancelled');
     };
-    await expect(invoke(board)).rejects.toMatchObject({ name: 'TerminalError', code: 'stale-attempt' });
-    expect(board.written).toEqual(['bucket', 'policy']);
+    await expect(invoke(sample)).rejects.toMatchObject({ name: 'TerminalError', code: 'stale-attempt' });
+    expect(sample.written).toEqual(['bucket', 'policy']);
     expect(await record()).toMatchObject({ status: 'running', changes: [{ resource: 'bucket' }] });
   });
 });
@@ -285,12 +288,12 @@ describe('a dry run', () => {
   const planned = { status: 'planned', seconds: 0, outdated: '' };
 
   it('records what it would change and writes nothing', async () => {
-    const board = new Board({ lease: 'target' });
-    expect(await invoke(board)).toEqual(planned);
-    expect(board.written).toEqual([]);
+    const sample = new SampleStep({ lease: 'target' });
+    expect(await invoke(sample)).toEqual(planned);
+    expect(sample.written).toEqual([]);
     expect(await record()).toMatchObject({
       status: 'planned',
-      output: boardOutput,
+      output: sampleOutput,
       changes: [{ do: 'put-note', resource: 'bucket', note: 'bucket note' }],
     });
     expect(await hub.items('lease#')).toEqual([]);
@@ -298,64 +301,67 @@ describe('a dry run', () => {
   });
 
   it('repeats its plan instead of adding to it', async () => {
-    const board = new Board();
-    await invoke(board);
-    await invoke(board);
+    const sample = new SampleStep();
+    await invoke(sample);
+    await invoke(sample);
     expect((await record())?.changes).toHaveLength(1);
   });
 
   it('says what it would wait for, and goes on as if it had come', async () => {
-    expect(await invoke(new Board({ plan: () => waitFor('the delivery') }))).toEqual(planned);
+    expect(await invoke(new SampleStep({ plan: () => waitFor('the delivery') }))).toEqual(planned);
     expect(await record()).toMatchObject({
       status: 'planned',
-      output: boardOutput,
+      output: sampleOutput,
       changes: [],
       warnings: ['will wait for the delivery'],
     });
   });
 
   it('leaves proofs out, and says so', async () => {
-    const board = new Board({ proof: true });
-    board.beforeLook = () => {
+    const sample = new SampleStep({ proof: true });
+    sample.beforeLook = () => {
       throw new TypeError('must not look');
     };
-    expect(await invoke(board)).toEqual(planned);
+    expect(await invoke(sample)).toEqual(planned);
     const { status, changes, warnings } = (await record()) ?? {};
     expect({ status, changes }).toEqual({ status: 'planned', changes: [] });
     expect(warnings?.join()).toContain('a dry run leaves this check out');
   });
 
   it('notes what would be refused, and goes on from what the step would leave', async () => {
-    const refusal = { kind: 'refuse', code: 'bucket-not-ours', detail: 'bucket cur', expected: boardOutput } as const;
-    expect(await invoke(new Board({ plan: () => refusal }))).toEqual(planned);
+    const refusal = { kind: 'refuse', code: 'bucket-not-ours', detail: 'bucket cur', expected: sampleOutput } as const;
+    expect(await invoke(new SampleStep({ plan: () => refusal }))).toEqual(planned);
     const found = await record();
-    expect(found).toMatchObject({ status: 'failed', error: { code: 'bucket-not-ours' }, output: boardOutput });
+    expect(found).toMatchObject({ status: 'failed', error: { code: 'bucket-not-ours' }, output: sampleOutput });
     expect(found?.preview?.refusals).toEqual([found?.error]);
   });
 
   it('notes an unknown failure like a refusal', async () => {
-    const board = new Board();
-    board.beforeLook = () => {
+    const sample = new SampleStep();
+    sample.beforeLook = () => {
       throw new TypeError('a bug');
     };
-    expect(await invoke(board)).toEqual(planned);
+    expect(await invoke(sample)).toEqual(planned);
     expect(await record()).toMatchObject({ status: 'failed', error: { code: 'unexpected' } });
   });
 
   it('refuses nothing for want of access that nobody has given yet', async () => {
-    const board = new Board();
-    board.beforeLook = () => {
+    const sample = new SampleStep();
+    sample.beforeLook = () => {
       throw new UserError('payer-access-denied', 'role cannot be assumed');
     };
-    expect(await invoke(board)).toEqual(planned);
+    expect(await invoke(sample)).toEqual(planned);
     const found = await record();
-    expect(found).toMatchObject({ status: 'not-visible', preview: { summary: 'Puts notes on a board', refusals: [] } });
+    expect(found).toMatchObject({
+      status: 'not-visible',
+      preview: { summary: 'Puts notes on a sample', refusals: [] },
+    });
     expect(found?.error).toBeUndefined();
   });
 
   it('cannot see what follows from a step that could not tell', async () => {
-    const board = new Board({ plan: (_, { run }) => ({ kind: 'ready', output: outputOf(run, 'payer-policy') }) });
-    expect(await invoke(board)).toEqual(planned);
+    const sample = new SampleStep({ plan: (_, { run }) => ({ kind: 'ready', output: outputOf(run, 'payer-policy') }) });
+    expect(await invoke(sample)).toEqual(planned);
     expect(await record()).toMatchObject({
       status: 'not-visible',
       warnings: ['step payer-policy could not find what this step needs'],
@@ -363,11 +369,11 @@ describe('a dry run', () => {
   });
 
   it('tries again what may soon work', async () => {
-    const board = new Board();
-    board.beforeLook = () => {
+    const sample = new SampleStep();
+    sample.beforeLook = () => {
       throw new RetryableError('throttled', 'too many calls');
     };
-    await expect(invoke(board)).rejects.toMatchObject({ name: 'RetryableError', code: 'throttled' });
+    await expect(invoke(sample)).rejects.toMatchObject({ name: 'RetryableError', code: 'throttled' });
   });
 });
 
@@ -375,7 +381,7 @@ describe('the news of an invocation', () => {
   const told = () => hub.events.map(({ step, status }) => `${step ?? 'run'} ${status}`);
 
   it('reach the event bus with it', async () => {
-    await invoke(new Board());
+    await invoke(new SampleStep());
     expect(told().sort()).toEqual(['payer-policy running', 'payer-policy succeeded', 'run queued', 'run running']);
     const [run] = await hub.items('run#');
     expect(run).toMatchObject({ outbox: {} });
@@ -383,26 +389,26 @@ describe('the news of an invocation', () => {
   });
 
   it('are none while it only waits on', async () => {
-    const board = new Board({ plan: () => waitFor('the delivery') });
-    await invoke(board);
+    const sample = new SampleStep({ plan: () => waitFor('the delivery') });
+    await invoke(sample);
     const before = hub.events.length;
     for (let look = 0; look < 3; look++) {
       later(900);
-      await invoke(board);
+      await invoke(sample);
     }
     expect(hub.events).toHaveLength(before);
   });
 
   it('do not fail it where the bus cannot be reached, and come with the next one', async () => {
     let come = false;
-    const board = new Board({ plan: () => (come ? undefined : waitFor('the delivery')) });
+    const sample = new SampleStep({ plan: () => (come ? undefined : waitFor('the delivery')) });
     hub.crash({ atWrite: 4, applied: false });
-    expect((await invoke(board)).status).toBe('waiting');
+    expect((await invoke(sample)).status).toBe('waiting');
     hub.crash(undefined);
     expect(hub.events).toEqual([]);
     expect(lines().filter(({ message }) => message === 'events not published')).toHaveLength(1);
     come = true;
-    await invoke(board);
+    await invoke(sample);
     expect(told().sort()).toEqual([
       'payer-policy running',
       'payer-policy succeeded',
@@ -413,23 +419,23 @@ describe('the news of an invocation', () => {
   });
 
   it('leave a run pending whose end somebody asked for', async () => {
-    const board = new Board();
-    board.afterWrite = async (resource) => {
+    const sample = new SampleStep();
+    sample.afterWrite = async (resource) => {
       const [item] = await hub.items('run#');
       if (resource === 'tags') await hub.put({ ...item, cancelRequestedAt: '2026-03-01T00:00:00.000Z' });
       if (resource === 'tags') throw new TypeError('a bug');
     };
-    await expect(invoke(board)).rejects.toThrow();
+    await expect(invoke(sample)).rejects.toThrow();
     expect((await hub.items('run#'))[0]).toMatchObject({ status: 'cancelled', outbox: {} });
   });
 });
 
 describe('a step that invalidates an earlier one', () => {
   it('says which one each time it is asked, for its answer may get lost', async () => {
-    const board = new Board({ invalidates: () => 'cluster-access' });
+    const sample = new SampleStep({ invalidates: () => 'cluster-access' });
     const answer = { status: 'succeeded', seconds: 0, outdated: 'cluster-access' };
-    expect(await invoke(board)).toEqual(answer);
-    expect(await invoke(board)).toEqual(answer);
+    expect(await invoke(sample)).toEqual(answer);
+    expect(await invoke(sample)).toEqual(answer);
   });
 });
 
@@ -438,30 +444,30 @@ describe('a step under a lease', () => {
 
   it('waits while another run has it, ever less often, and goes on when it is free', async () => {
     await takeLease(scope, 'other', 3_600_000);
-    const board = new Board({ lease: 'payer' });
+    const sample = new SampleStep({ lease: 'payer' });
     const seconds: number[] = [];
     for (let look = 0; look < 16; look++) {
-      const answer = await invoke(board);
+      const answer = await invoke(sample);
       expect(answer.status).toBe('waiting');
       seconds.push(answer.seconds);
       later(answer.seconds);
     }
     expect(seconds).toEqual(seconds.toSorted((a, b) => a - b));
     expect([seconds[0], seconds.at(-1)]).toEqual([3, 30]);
-    expect(board.written).toEqual([]);
+    expect(sample.written).toEqual([]);
     expect((await record())?.waiting?.for).toBe('another run to release the lock on these resources');
     later(3700);
-    expect((await invoke(board)).status).toBe('succeeded');
+    expect((await invoke(sample)).status).toBe('succeeded');
     expect(await hub.items('lease#')).toEqual([]);
   });
 
   it('ends without it if whoever has it has left nothing to do', async () => {
     await takeLease(scope, 'other', 3_600_000);
-    const board = new Board({ lease: 'payer' });
-    for (const resource of ['bucket', 'policy', 'tags']) board.notes.set(resource, 'by the other run');
-    expect((await invoke(board)).status).toBe('succeeded');
-    expect(board.written).toEqual([]);
-    expect(await record()).toMatchObject({ output: boardOutput, changes: [] });
+    const sample = new SampleStep({ lease: 'payer' });
+    for (const resource of ['bucket', 'policy', 'tags']) sample.notes.set(resource, 'by the other run');
+    expect((await invoke(sample)).status).toBe('succeeded');
+    expect(sample.written).toEqual([]);
+    expect(await record()).toMatchObject({ output: sampleOutput, changes: [] });
     expect(await hub.items('lease#')).toHaveLength(1);
   });
 
@@ -472,56 +478,59 @@ describe('a step under a lease', () => {
       registered.push(run.runId);
       return Promise.resolve(undefined);
     };
-    expect((await invoke(new Board({ lease: 'payer', register }))).status).toBe('waiting');
+    expect((await invoke(new SampleStep({ lease: 'payer', register }))).status).toBe('waiting');
     expect(registered).toEqual([runId]);
   });
 
   it('waits for others to register without holding its lease', async () => {
     const wait: Wait = { reason: 'others to join', seconds: 15, deadlineSeconds: 60, overdue: 'aws-unavailable' };
     let asked = 0;
-    const board = new Board({ lease: 'payer', register: () => Promise.resolve(asked++ === 0 ? { wait } : undefined) });
-    expect(await invoke(board)).toEqual({ status: 'waiting', seconds: 15, outdated: '' });
+    const sample = new SampleStep({
+      lease: 'payer',
+      register: () => Promise.resolve(asked++ === 0 ? { wait } : undefined),
+    });
+    expect(await invoke(sample)).toEqual({ status: 'waiting', seconds: 15, outdated: '' });
     expect((await record())?.waiting?.for).toBe('others to join');
     expect(await hub.items('lease#')).toEqual([]);
-    expect((await invoke(board)).status).toBe('succeeded');
+    expect((await invoke(sample)).status).toBe('succeeded');
   });
 
   it('gives up after hours of waiting for it', async () => {
     await takeLease(scope, 'other', 24 * 3_600_000);
-    const board = new Board({ lease: 'payer' });
-    await invoke(board);
+    const sample = new SampleStep({ lease: 'payer' });
+    await invoke(sample);
     later(4 * 3600);
-    await expect(invoke(board)).rejects.toMatchObject({ name: 'UserError', code: 'run-queue-overdue' });
+    await expect(invoke(sample)).rejects.toMatchObject({ name: 'UserError', code: 'run-queue-overdue' });
   });
 
   it('is alone in it, even if the state machine starts it again while it still runs', async () => {
-    const board = new Board({ lease: 'payer' });
+    const sample = new SampleStep({ lease: 'payer' });
     let second: Promise<StepAnswer> | undefined;
-    board.beforeLook = async () => {
+    sample.beforeLook = async () => {
       if (second) return;
-      second = invoke(board);
+      second = invoke(sample);
       expect((await second).status).toBe('waiting');
-      expect(board.written).toEqual([]);
+      expect(sample.written).toEqual([]);
     };
-    expect((await invoke(board)).status).toBe('succeeded');
-    expect(board.written).toEqual(['bucket', 'policy', 'tags']);
+    expect((await invoke(sample)).status).toBe('succeeded');
+    expect(sample.written).toEqual(['bucket', 'policy', 'tags']);
   });
 
   it('gives it back also when it fails or waits', async () => {
-    const refusing = new Board({
+    const refusing = new SampleStep({
       lease: 'payer',
       plan: () => ({ kind: 'refuse', code: 'bucket-not-ours', detail: 'bucket cur' }),
     });
     await expect(invoke(refusing)).rejects.toThrow();
     expect(await hub.items('lease#')).toEqual([]);
-    await invoke(new Board({ lease: 'payer', plan: () => waitFor('the delivery') }));
+    await invoke(new SampleStep({ lease: 'payer', plan: () => waitFor('the delivery') }));
     expect(await hub.items('lease#')).toEqual([]);
   });
 
   it('ends as it ended even if the lease cannot be given back', async () => {
-    const board = new Board({ lease: 'payer' });
+    const sample = new SampleStep({ lease: 'payer' });
     hub.crash({ atWrite: 8, applied: false });
-    expect(await invoke(board)).toEqual({ status: 'succeeded', seconds: 0, outdated: '' });
+    expect(await invoke(sample)).toEqual({ status: 'succeeded', seconds: 0, outdated: '' });
     hub.crash(undefined);
     expect((await record())?.status).toBe('succeeded');
     expect(lines()).toContainEqual(
@@ -530,28 +539,28 @@ describe('a step under a lease', () => {
   });
 
   it('writes nothing once the lease is about to end', async () => {
-    const board = new Board({ lease: 'payer' });
+    const sample = new SampleStep({ lease: 'payer' });
     let looks = 0;
-    board.beforeLook = () => {
+    sample.beforeLook = () => {
       if (++looks === 2) later(85);
     };
-    await expect(invoke(board)).rejects.toMatchObject({ name: 'RetryableError' });
-    expect(board.written).toEqual(['bucket']);
+    await expect(invoke(sample)).rejects.toMatchObject({ name: 'RetryableError' });
+    expect(sample.written).toEqual(['bucket']);
     expect(await record()).toMatchObject({ status: 'running', changes: [{ resource: 'bucket' }] });
   });
 
   it('shares it with runs for the same target, and not with other targets', async () => {
-    const board = new Board({ lease: 'target' });
+    const sample = new SampleStep({ lease: 'target' });
     let busy: string | undefined;
     let free: string | undefined;
-    board.beforeLook = async () => {
-      board.beforeLook = () => undefined;
+    sample.beforeLook = async () => {
+      sample.beforeLook = () => undefined;
       const other = await queued({ payerAccountId: '444455556666' });
-      busy = (await invoke(board, { runId: other, attempt: 1 })).status;
+      busy = (await invoke(sample, { runId: other, attempt: 1 })).status;
       const elsewhere = await queued({ kubecost: { namespace: 'opencost' } });
-      free = (await invoke(new Board({ lease: 'target' }), { runId: elsewhere, attempt: 1 })).status;
+      free = (await invoke(new SampleStep({ lease: 'target' }), { runId: elsewhere, attempt: 1 })).status;
     };
-    await invoke(board);
+    await invoke(sample);
     expect([busy, free]).toEqual(['waiting', 'succeeded']);
   });
 });

@@ -2,13 +2,13 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { runErrorOf, type Waiting } from '../../../shared/model/run-schemas.ts';
 import { endRun } from '../../../shared/runs/end.ts';
 import { StepStore } from '../../../shared/step-runner/step-record.ts';
-import { Hub } from '../../support/hub-services.ts';
+import { HubServices } from '../../support/hub-services.ts';
 import { givenRun, storedRun } from '../../support/stored-runs.ts';
 
-let hub: Hub;
+let hub: HubServices;
 beforeEach(async () => {
   vi.useFakeTimers({ toFake: ['Date'], now: Date.parse('2026-03-01T00:00:00Z') });
-  hub = new Hub();
+  hub = new HubServices();
   await hub.start();
 });
 afterEach(async () => {

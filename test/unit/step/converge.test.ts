@@ -5,7 +5,7 @@ import { OnboardingRequest } from '../../../shared/model/onboarding-request.ts';
 import { readSettings } from '../../../shared/platform/settings.ts';
 import { converge, type EngineContext } from '../../../shared/step-runner/converge.ts';
 import type { Lease } from '../../../shared/table/lease.ts';
-import { Board, boardOutput, type BoardPlan, put } from '../../support/notes-step.ts';
+import { put, sampleOutput, type SamplePlan, SampleStep } from '../../support/sample-step.ts';
 import { smallest } from '../../support/stored-runs.ts';
 
 beforeEach(() => {
@@ -54,114 +54,118 @@ function context(recorded: string[]): EngineContext {
   };
 }
 
-/** Converges the board; `recorded` gets what was recorded until the end or the crash. */
-function run(board: Board, { recorded = [], lease }: RunOptions = {}) {
-  return converge(board.step, context(recorded), lease);
+/** Converges the sample; `recorded` gets what was recorded until the end or the crash. */
+function run(sample: SampleStep, { recorded = [], lease }: RunOptions = {}) {
+  return converge(sample.step, context(recorded), lease);
 }
 interface RunOptions {
   recorded?: string[];
   lease?: Lease;
 }
 
-const done = { status: 'succeeded', output: boardOutput, warnings: ['nearly full'] };
+const done = { status: 'succeeded', output: sampleOutput, warnings: ['nearly full'] };
 
 describe('a step', () => {
   it('makes what is missing, round by round, and records each write', async () => {
-    const board = new Board();
+    const sample = new SampleStep();
     const recorded: string[] = [];
-    expect(await run(board, { recorded })).toEqual(done);
-    expect(board.written).toEqual(['bucket', 'policy', 'tags']);
-    expect(recorded).toEqual(board.written);
+    expect(await run(sample, { recorded })).toEqual(done);
+    expect(sample.written).toEqual(['bucket', 'policy', 'tags']);
+    expect(recorded).toEqual(sample.written);
   });
 
   it('writes nothing when it runs again', async () => {
-    const board = new Board();
-    await run(board);
-    board.written.length = 0;
-    expect(await run(board)).toEqual(done);
-    expect(board.written).toEqual([]);
+    const sample = new SampleStep();
+    await run(sample);
+    sample.written.length = 0;
+    expect(await run(sample)).toEqual(done);
+    expect(sample.written).toEqual([]);
   });
 
   it('makes again what has disappeared behind its back, and only that', async () => {
-    const board = new Board();
-    await run(board);
-    board.written.length = 0;
-    board.notes.delete('policy');
-    expect(await run(board)).toEqual(done);
-    expect(board.written).toEqual(['policy']);
+    const sample = new SampleStep();
+    await run(sample);
+    sample.written.length = 0;
+    sample.notes.delete('policy');
+    expect(await run(sample)).toEqual(done);
+    expect(sample.written).toEqual(['policy']);
   });
 
   it.each([1, 2, 3])('goes on where a crash right after write %i left it', async (last) => {
-    const board = new Board();
+    const sample = new SampleStep();
     const recorded: string[] = [];
-    board.afterWrite = () => {
-      if (board.written.length === last) throw new Error('the function died');
+    sample.afterWrite = () => {
+      if (sample.written.length === last) throw new Error('the function died');
     };
-    await expect(run(board, { recorded })).rejects.toThrow('the function died');
+    await expect(run(sample, { recorded })).rejects.toThrow('the function died');
     expect(recorded).toHaveLength(last - 1);
-    board.afterWrite = () => undefined;
-    expect(await run(board)).toEqual(done);
-    expect(board.written).toEqual(['bucket', 'policy', 'tags']);
+    sample.afterWrite = () => undefined;
+    expect(await run(sample)).toEqual(done);
+    expect(sample.written).toEqual(['bucket', 'policy', 'tags']);
   });
 
   it('waits for a change it made and cannot see, instead of making it for ever', async () => {
-    const board = new Board();
-    board.holds = false;
-    expect(await run(board)).toMatchObject({
+    const sample = new SampleStep();
+    sample.holds = false;
+    expect(await run(sample)).toMatchObject({
       status: 'waiting',
       wait: { reason: 'the change to take effect: put note bucket', seconds: 5, overdue: 'change-does-not-hold' },
     });
-    expect(board.written).toEqual(['bucket']);
+    expect(sample.written).toEqual(['bucket']);
   });
 
   it('waits when its changes undo each other', async () => {
-    const turn = (resource: string): BoardPlan => ({ kind: 'change', changes: [put(resource)], expected: boardOutput });
-    const board: Board = new Board({ plan: () => turn(['a', 'b', 'c'][board.written.length % 3] ?? '') });
-    expect(await run(board)).toMatchObject({
+    const turn = (resource: string): SamplePlan => ({
+      kind: 'change',
+      changes: [put(resource)],
+      expected: sampleOutput,
+    });
+    const sample: SampleStep = new SampleStep({ plan: () => turn(['a', 'b', 'c'][sample.written.length % 3] ?? '') });
+    expect(await run(sample)).toMatchObject({
       status: 'waiting',
       wait: { reason: 'the change to take effect: put note a' },
     });
-    expect(board.written).toEqual(['a', 'b', 'c']);
+    expect(sample.written).toEqual(['a', 'b', 'c']);
   });
 
   it('makes no more than eight rounds of changes in one invocation', async () => {
-    const board: Board = new Board({
-      plan: (notes) => ({ kind: 'change', changes: [put(`note-${notes.size}`)], expected: boardOutput }),
+    const sample: SampleStep = new SampleStep({
+      plan: (notes) => ({ kind: 'change', changes: [put(`note-${notes.size}`)], expected: sampleOutput }),
     });
-    expect(await run(board)).toMatchObject({ status: 'waiting' });
-    expect(board.written).toHaveLength(8);
+    expect(await run(sample)).toMatchObject({ status: 'waiting' });
+    expect(sample.written).toHaveLength(8);
   });
 
   it('hands on what it waits for', async () => {
-    const wait: BoardPlan = {
+    const wait: SamplePlan = {
       kind: 'wait',
       reason: 'the delivery',
       seconds: 900,
       deadlineSeconds: 172_800,
       overdue: 'delivery-overdue',
-      expected: boardOutput,
+      expected: sampleOutput,
     };
-    expect(await run(new Board({ plan: () => wait }))).toEqual({ status: 'waiting', wait });
+    expect(await run(new SampleStep({ plan: () => wait }))).toEqual({ status: 'waiting', wait });
   });
 
   it('refuses with a code and the reason, having written nothing', async () => {
-    const board = new Board({ plan: () => ({ kind: 'refuse', code: 'bucket-not-ours', detail: 'bucket cur' }) });
-    await expect(run(board)).rejects.toMatchObject({
+    const sample = new SampleStep({ plan: () => ({ kind: 'refuse', code: 'bucket-not-ours', detail: 'bucket cur' }) });
+    await expect(run(sample)).rejects.toMatchObject({
       name: 'UserError',
       code: 'bucket-not-ours',
       message: 'bucket cur',
     });
-    expect(board.written).toEqual([]);
+    expect(sample.written).toEqual([]);
   });
 
   it('starts no write when its lease is about to end', async () => {
-    const board = new Board();
+    const sample = new SampleStep();
     const lease = { scope: 'target#a', holder: 'a', expiresAt: Date.now() + 60_000 };
-    board.afterWrite = (resource) => {
+    sample.afterWrite = (resource) => {
       if (resource === 'policy') vi.setSystemTime(Date.now() + 50_000);
     };
-    await expect(run(board, { lease })).rejects.toMatchObject({ name: 'RetryableError' });
-    expect(board.written).toEqual(['bucket', 'policy']);
+    await expect(run(sample, { lease })).rejects.toMatchObject({ name: 'RetryableError' });
+    expect(sample.written).toEqual(['bucket', 'policy']);
   });
 });
 

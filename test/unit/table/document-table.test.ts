@@ -12,14 +12,14 @@ import {
   updateItem,
 } from '../../../shared/table/document-table.ts';
 import { absent, allOf, anyOf, equals, isBelow } from '../../../shared/table/expressions.ts';
-import { Hub } from '../../support/hub-services.ts';
+import { HubServices } from '../../support/hub-services.ts';
 import { logLines } from '../../support/log-lines.ts';
 
-let hub: Hub;
+let hub: HubServices;
 let lines: () => Record<string, unknown>[];
 beforeEach(async () => {
   lines = logLines();
-  hub = new Hub();
+  hub = new HubServices();
   await hub.start();
 });
 afterEach(async () => {

@@ -26,11 +26,11 @@ import {
   moveServiceAccount,
   readTargetSettings,
 } from '../../../shared/targets/target-settings.ts';
-import { Hub } from '../../support/hub-services.ts';
+import { HubServices } from '../../support/hub-services.ts';
 
-let hub: Hub;
+let hub: HubServices;
 beforeEach(async () => {
-  hub = new Hub();
+  hub = new HubServices();
   await hub.start();
 });
 afterEach(() => hub.stop());

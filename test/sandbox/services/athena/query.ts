@@ -1,0 +1,138 @@
+import { randomUUID } from 'node:crypto';
+import type { CallContext } from '../../service.ts';
+import { decodeDataFile } from '../cur/report-data.ts';
+import type { Database, Table } from '../glue/state.ts';
+import { athenaType, checkColumns, evaluate, mayMatch, type ResultTable, type Row } from './evaluate.ts';
+import { parseSelect, type Select, SqlError } from './sql.ts';
+
+/** What a query read and found; errors are `SqlError`s with the words the user would read as StateChangeReason. */
+export interface Answer extends ResultTable {
+  bytesScanned: number;
+}
+
+/** Runs a query with the caller's own rights on catalog and data, as Athena does. */
+export function runQuery(sql: string, database: string | undefined, cx: CallContext): Answer {
+  const select = parseSelect(sql);
+  const schema = select.table.database ?? database?.toLowerCase();
+  if (schema === undefined) {
+    const { line, column } = select.table.at;
+    throw new SqlError(`SYNTAX_ERROR: line ${line}:${column}: Schema must be specified when session schema is not set`);
+  }
+  return schema === 'information_schema' ? readInformationSchema(select, cx) : readTable(select, schema, cx);
+}
+
+function readTable(select: Select, schema: string, cx: CallContext): Answer {
+  const { name, at } = select.table;
+  const path = ['catalog', `database/${schema}`];
+  demandGlue(cx, 'GetDatabase', path);
+  demandGlue(cx, 'GetTable', [...path, `table/${schema}/${name}`]);
+  const database = cx.world.glue.catalog(cx.caller.accountId, cx.region).databases.get(schema);
+  if (!database)
+    throw new SqlError(`SCHEMA_NOT_FOUND: line ${at.line}:${at.column}: Schema '${schema}' does not exist`);
+  const table = database.tables.get(name);
+  if (!table)
+    throw new SqlError(
+      `TABLE_NOT_FOUND: line ${at.line}:${at.column}: Table 'awsdatacatalog.${schema}.${name}' does not exist`,
+    );
+  if (cx.world.lakeformation.isLocked(cx.caller.accountId, cx.region))
+    throw new SqlError(
+      `Insufficient permissions to execute the query. Insufficient Lake Formation permission(s) on ${name}`,
+    );
+  const columns = columnTypes(table);
+  checkColumns(select, columns);
+  const keys = (table.input.PartitionKeys ?? []).map(({ Name = '' }) => Name);
+  if (keys.length > 0) demandGlue(cx, 'GetPartitions', [...path, `table/${schema}/${name}`]);
+  const folders = keys.length > 0 ? partitionFolders(table, keys) : [{ location: locationOf(table), values: {} }];
+  const rows: Row[] = [];
+  let bytesScanned = 0;
+  for (const { location, values } of folders) {
+    if (!mayMatch(select.where, values)) continue;
+    for (const body of readFolder(location, cx)) {
+      const file = decodeDataFile(body);
+      bytesScanned += body.length;
+      for (const cells of file.rows)
+        rows.push({
+          ...Object.fromEntries(file.columns.map((column, i) => [column.name, cells[i] ?? null])),
+          ...values,
+        });
+    }
+  }
+  return { ...evaluate(select, { columns, rows }), bytesScanned };
+}
+
+/** `information_schema.columns`: every name is lower case, and compared as it is written. */
+function readInformationSchema(select: Select, cx: CallContext): Answer {
+  const { name, at } = select.table;
+  if (name !== 'columns')
+    throw new SqlError(
+      `TABLE_NOT_FOUND: line ${at.line}:${at.column}: Table 'awsdatacatalog.information_schema.${name}' does not exist`,
+    );
+  const { databases } = cx.world.glue.catalog(cx.caller.accountId, cx.region);
+  const columns = new Map(['table_schema', 'table_name', 'column_name', 'data_type'].map((key) => [key, 'varchar']));
+  checkColumns(select, columns);
+  const rows = [...databases.values()].flatMap((database) => columnRows(database, select, cx));
+  return { ...evaluate(select, { columns, rows }), bytesScanned: 0 };
+}
+
+function columnRows({ input, tables }: Database, { where }: Select, cx: CallContext): Row[] {
+  return [...tables.values()].flatMap((table) => {
+    const named = { table_schema: input.Name, table_name: table.input.Name };
+    if (!mayMatch(where, named)) return [];
+    const path = ['catalog', `database/${input.Name}`, `table/${input.Name}/${table.input.Name}`];
+    demandGlue(cx, 'GetTable', path);
+    return [...columnTypes(table)].map(([column, type]) => ({ ...named, column_name: column, data_type: type }));
+  });
+}
+
+function columnTypes({ input }: Table): Map<string, string> {
+  const all = [...(input.StorageDescriptor?.Columns ?? []), ...(input.PartitionKeys ?? [])];
+  return new Map(all.map(({ Name = '', Type = 'string' }) => [Name, athenaType(Type)]));
+}
+
+function partitionFolders({ partitions }: Table, keys: string[]) {
+  return [...partitions.values()].map(({ Values = [], StorageDescriptor }) => ({
+    location: StorageDescriptor?.Location ?? '',
+    values: Object.fromEntries(keys.map((key, index) => [key, Values[index] ?? null])),
+  }));
+}
+
+function locationOf({ input }: Table): string {
+  return input.StorageDescriptor?.Location ?? '';
+}
+
+function readFolder(location: string, cx: CallContext): Buffer[] {
+  const [, name = '', prefix = ''] = /^s3:\/\/([^/]+)\/?(.*)$/.exec(location) ?? [];
+  const bucket = cx.world.s3.buckets.get(name);
+  const keys = cx.world.s3.keys(name, prefix);
+  const readable =
+    bucket !== undefined &&
+    mayUseS3(cx, 's3:GetBucketLocation', name) &&
+    mayUseS3(cx, 's3:ListBucket', name) &&
+    keys.every((key) => mayUseS3(cx, 's3:GetObject', name, key));
+  if (!readable) throw new SqlError(`Permission denied on S3 path: ${location.replace(/\/$/, '')}`);
+  return keys.filter((key) => key.endsWith('.parquet')).flatMap((key) => bucket.objects.get(key)?.body ?? []);
+}
+
+/** Does the caller have a right on a bucket or a key, by IAM and by the bucket's own policy? */
+export function mayUseS3(cx: CallContext, action: string, bucketName: string, key?: string): boolean {
+  const bucket = cx.world.s3.buckets.get(bucketName);
+  if (!bucket) return false;
+  const resource = `arn:aws:s3:::${bucketName}${key === undefined ? '' : `/${key}`}`;
+  const context = { ...calledVia, 'aws:ResourceAccount': bucket.accountId };
+  return (
+    cx.world.iam.evaluate(cx.caller, { action, resources: [resource], context }).allowed &&
+    cx.world.s3.allows(cx.caller, action, bucket, key)
+  );
+}
+
+const calledVia = { 'aws:CalledVia': 'athena.amazonaws.com' };
+
+function demandGlue({ world, caller, region }: CallContext, action: string, resources: string[]): void {
+  const context = { ...calledVia, 'aws:ResourceAccount': caller.accountId };
+  const arns = resources.map((path) => `arn:aws:glue:${region}:${caller.accountId}:${path}`);
+  const { allowed, message } = world.iam.evaluate(caller, { action: `glue:${action}`, resources: arns, context });
+  if (!allowed)
+    throw new SqlError(
+      `Insufficient permissions to execute the query. ${message} (Service: AmazonDataCatalog; Status Code: 400; Error Code: AccessDeniedException; Request ID: ${randomUUID()}; Proxy: null)`,
+    );
+}

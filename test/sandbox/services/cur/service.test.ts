@@ -1,0 +1,179 @@
+import { describe, expect, it } from 'vitest';
+import { ask, billingPolicy, billingWorld, payer } from '../../testing/billing-world.ts';
+import type { World } from '../../world.ts';
+import { parseTemplate } from '../cloudformation/template.ts';
+import { s3Service } from '../s3/service.ts';
+import { curService, type ReportDefinition } from './service.ts';
+
+const hour = 3_600_000;
+const inUsEast1 = { region: 'us-east-1' };
+const definition: ReportDefinition = {
+  ReportName: 'kubecost_cur',
+  TimeUnit: 'DAILY',
+  Format: 'Parquet',
+  Compression: 'Parquet',
+  AdditionalSchemaElements: ['RESOURCES'],
+  AdditionalArtifacts: ['ATHENA'],
+  ReportVersioning: 'OVERWRITE_REPORT',
+  S3Bucket: 'reports',
+  S3Prefix: 'cur',
+  S3Region: 'eu-central-1',
+};
+
+async function worldWithBucket(sourceArn?: string, operator?: string) {
+  const world = billingWorld();
+  world.s3.createBucket(payer, 'eu-central-1', 'reports');
+  await ask(world, s3Service, 'PutBucketPolicy', {
+    Bucket: 'reports',
+    Policy: billingPolicy('reports', sourceArn, operator),
+  });
+  await world.clock.sleep(5_000);
+  return world;
+}
+
+const put = (world: World, changes: Partial<ReportDefinition> = {}) =>
+  ask(world, curService, 'PutReportDefinition', { ReportDefinition: { ...definition, ...changes } }, inUsEast1);
+
+describe('PutReportDefinition', () => {
+  it('exists only in us-east-1', async () => {
+    const world = await worldWithBucket();
+    await expect(ask(world, curService, 'PutReportDefinition', { ReportDefinition: definition })).rejects.toMatchObject(
+      { code: 'UnknownEndpoint' },
+    );
+  });
+
+  it('refuses an invalid combination with an empty message', async () => {
+    const world = await worldWithBucket();
+    const refused: Partial<ReportDefinition>[] = [
+      { S3Prefix: '' },
+      { ReportVersioning: 'CREATE_NEW_REPORT' },
+      { Format: 'textORcsv', Compression: 'GZIP' },
+      { AdditionalArtifacts: ['ATHENA', 'REDSHIFT'] },
+      { Compression: 'GZIP' },
+    ];
+    for (const changes of refused)
+      await expect(put(world, changes)).rejects.toMatchObject({ code: 'ValidationException', message: '' });
+  });
+
+  it('refuses a second report of one name and an eleventh report', async () => {
+    const world = await worldWithBucket();
+    await put(world);
+    await expect(put(world)).rejects.toMatchObject({ code: 'DuplicateReportNameException' });
+    for (let n = 2; n <= 10; n++) await put(world, { ReportName: `report_${n}` });
+    await expect(put(world, { ReportName: 'report_11' })).rejects.toMatchObject({
+      code: 'ReportLimitReachedException',
+    });
+  });
+
+  it('needs a bucket policy that matches the source ARN of AWS', async () => {
+    const message = 'Failed to verify customer bucket permission.';
+    const one = `arn:aws:cur:us-east-1:${payer}:definition/kubecost_cur`;
+    await expect(put(await worldWithBucket(one))).rejects.toMatchObject({ message });
+    await expect(put(await worldWithBucket(one, 'StringLike'))).rejects.toMatchObject({ message });
+    await put(await worldWithBucket(undefined, 'StringLike'));
+  });
+
+  it('does not see a bucket policy in its first seconds', async () => {
+    const world = billingWorld();
+    world.s3.createBucket(payer, 'eu-central-1', 'reports');
+    world.s3.setPolicy('reports', billingPolicy('reports'));
+    await expect(put(world)).rejects.toMatchObject({ message: 'Failed to verify customer bucket permission.' });
+    await world.clock.sleep(4_000);
+    await put(world);
+    expect(world.s3.keys('reports')).toEqual(['aws-programmatic-access-test-object']);
+  });
+
+  it('needs the bucket in the region of the definition', async () => {
+    const world = await worldWithBucket();
+    await expect(put(world, { S3Region: 'eu-west-1' })).rejects.toMatchObject({ code: 'ValidationException' });
+    await expect(put(world, { S3Region: 'ca-west-1' })).rejects.toMatchObject({ code: 'ValidationException' });
+  });
+});
+
+describe('DescribeReportDefinitions', () => {
+  it('returns pages of five', async () => {
+    const world = await worldWithBucket();
+    for (let n = 1; n <= 7; n++) await put(world, { ReportName: `report_${n}` });
+    interface Page {
+      ReportDefinitions: unknown[];
+      NextToken?: string;
+    }
+    const first = await ask<Page>(world, curService, 'DescribeReportDefinitions', {}, inUsEast1);
+    expect(first.ReportDefinitions).toHaveLength(5);
+    const { NextToken } = first;
+    const second = await ask<Page>(world, curService, 'DescribeReportDefinitions', { NextToken }, inUsEast1);
+    expect(second.ReportDefinitions).toHaveLength(2);
+    expect(second.NextToken).toBeUndefined();
+  });
+});
+
+describe('Delivery', () => {
+  const month = 'cur/kubecost_cur/kubecost_cur/year=2026/month=11';
+
+  it('starts hours after the report and takes minutes', async () => {
+    const world = await worldWithBucket();
+    await put(world);
+    await world.clock.sleep(7 * hour);
+    expect(world.s3.keys('reports', 'cur/')).toEqual([]);
+    await world.clock.sleep(hour / 2 + 30_000);
+    expect(world.s3.keys('reports', 'cur/')).toEqual(['cur/kubecost_cur/crawler-cfn.yml']);
+    await world.clock.sleep(10 * 60_000);
+    expect(world.s3.keys('reports', 'cur/')).toEqual([
+      'cur/kubecost_cur/cost_and_usage_data_status/cost_and_usage_data_status.parquet',
+      'cur/kubecost_cur/crawler-cfn.yml',
+      `${month}/kubecost_cur-00001.snappy.parquet`,
+      `${month}/kubecost_cur-00002.snappy.parquet`,
+      `${month}/kubecost_cur-Manifest.json`,
+    ]);
+    const manifest = JSON.parse(world.s3.text('reports', `${month}/kubecost_cur-Manifest.json`) ?? '') as {
+      reportKeys: string[];
+    };
+    expect(manifest.reportKeys.every((key) => world.s3.keys('reports').includes(key))).toBe(true);
+    expect(world.cur.find(payer, 'kubecost_cur')?.status.lastStatus).toBe('SUCCESS');
+  });
+
+  it('happens daily and completes the old month in the new one', async () => {
+    const world = await worldWithBucket();
+    await put(world);
+    await world.clock.sleep(23 * 24 * hour);
+    const months = new Set(world.s3.keys('reports').flatMap((key) => /month=\d+/.exec(key) ?? []));
+    expect([...months].sort()).toEqual(['month=11', 'month=12']);
+  });
+
+  it('writes nothing while the bucket refuses and shows the reason', async () => {
+    const world = await worldWithBucket();
+    await put(world);
+    const bucket = world.s3.buckets.get('reports');
+    delete bucket?.policy;
+    await world.clock.sleep(8 * hour);
+    expect(world.s3.keys('reports', 'cur/')).toEqual([]);
+    expect(world.cur.find(payer, 'kubecost_cur')?.status).toEqual({ lastStatus: 'ERROR_PERMISSIONS' });
+    world.s3.buckets.delete('reports');
+    await world.clock.sleep(24 * hour);
+    expect(world.cur.find(payer, 'kubecost_cur')?.status).toEqual({ lastStatus: 'ERROR_NO_BUCKET' });
+  });
+
+  it('includes a template of eleven resources', () => {
+    const world = billingWorld();
+    world.cur.seedReport({ accountId: payer, definition, deliveredSince: Date.parse('2026-09-01T00:00:00Z') });
+    const text = world.s3.text('reports', 'cur/kubecost_cur/crawler-cfn.yml') ?? '';
+    expect(Buffer.byteLength(text)).toBeLessThan(51_200);
+    const template = parseTemplate(text);
+    expect(template.map(({ logicalId }) => logicalId)).toEqual([
+      'AWSCURDatabase',
+      'AWSCURCrawlerComponentFunction',
+      'AWSCURCrawlerLambdaExecutor',
+      'AWSCURCrawler',
+      'AWSCURInitializer',
+      'AWSStartCURCrawler',
+      'AWSS3CUREventLambdaPermission',
+      'AWSS3CURLambdaExecutor',
+      'AWSS3CURNotification',
+      'AWSPutS3CURNotification',
+      'AWSCURReportStatusTable',
+    ]);
+    expect(template[0]?.properties.DatabaseInput).toEqual({ Name: 'athenacurcfn_kubecost_cur' });
+    const notification = template.at(-2)?.properties;
+    expect(notification?.ReportKey).toBe('cur/kubecost_cur/kubecost_cur');
+  });
+});

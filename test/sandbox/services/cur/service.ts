@@ -1,0 +1,295 @@
+import { AwsError, type CallContext, type Operation, operation, type Service } from '../../service.ts';
+import type { World } from '../../world.ts';
+import { latestRuntime } from './crawler-template.ts';
+import { deliver, deliverAtOnce, deliveryProblem } from './delivery.ts';
+import { checkedDefinition } from './validation.ts';
+
+/** The newest API; the SDK's CUR client of 2023 knows neither `ReportStatus` nor tags, and passes them through. */
+export interface ReportDefinition {
+  ReportName: string;
+  TimeUnit: string;
+  Format: string;
+  Compression: string;
+  AdditionalSchemaElements: string[];
+  S3Bucket: string;
+  S3Prefix: string;
+  S3Region: string;
+  AdditionalArtifacts: string[];
+  ReportVersioning: string;
+  RefreshClosedReports?: boolean;
+  BillingViewArn?: string;
+}
+
+export interface ReportStatus {
+  /** `20261123T101112Z` */
+  lastDelivery?: string;
+  lastStatus?: 'SUCCESS' | 'ERROR_PERMISSIONS' | 'ERROR_NO_BUCKET' | undefined;
+}
+
+interface Tag {
+  Key: string;
+  Value: string;
+}
+
+export interface Report {
+  accountId: string;
+  definition: ReportDefinition;
+  tags: Tag[];
+  status: ReportStatus;
+  /** Start of the first month the report covers. */
+  dataSince: number;
+  deliveredUntil?: number;
+  /** What the template AWS leaves beside the report says. */
+  templateRuntime: string;
+  stopDeliveries: () => void;
+}
+
+interface SeedReport {
+  accountId: string;
+  definition: Pick<ReportDefinition, 'ReportName' | 'S3Bucket' | 'S3Prefix' | 'S3Region'> & Partial<ReportDefinition>;
+  /** Months from this instant on are in the bucket already; absent for a report that waits for its first delivery. */
+  deliveredSince?: number;
+  tags?: Record<string, string>;
+  templateRuntime?: string;
+}
+
+const DAY = 86_400_000;
+const REPORTS_PER_ACCOUNT = 10;
+/** A bucket policy younger than this is not visible to the billing service yet. */
+const POLICY_VISIBLE_AFTER = 4_000;
+
+export class CurState {
+  readonly reports = new Map<string, Report>();
+  /** Virtual hours until the first delivery, where it differs from 7.5. */
+  readonly firstDeliveryHours = new Map<string, number>();
+  /** Runtime of the Lambda functions in the template, per account: old reports keep old templates. */
+  readonly templateRuntimes = new Map<string, string>();
+  readonly #world: World;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  find(accountId: string, name: string): Report | undefined {
+    return this.reports.get(`${accountId}/${name}`);
+  }
+
+  ofAccount(accountId: string): Report[] {
+    return [...this.reports.values()].filter((report) => report.accountId === accountId);
+  }
+
+  add(accountId: string, definition: ReportDefinition, tags: Tag[] = []): Report {
+    const report: Report = {
+      accountId,
+      definition,
+      tags,
+      status: {},
+      dataSince: this.#world.clock.now(),
+      templateRuntime: this.templateRuntimes.get(accountId) ?? latestRuntime,
+      stopDeliveries: () => undefined,
+    };
+    this.reports.set(`${accountId}/${definition.ReportName}`, report);
+    this.#deliverIn(report, (this.firstDeliveryHours.get(accountId) ?? 7.5) * 3_600_000);
+    return report;
+  }
+
+  remove(report: Report): void {
+    report.stopDeliveries();
+    this.reports.delete(`${report.accountId}/${report.definition.ReportName}`);
+  }
+
+  /** A report that exists from the start, with its bucket and bucket policy. @default as in the tutorial */
+  seedReport({ accountId, definition, deliveredSince, tags = {}, templateRuntime }: SeedReport): Report {
+    const { s3 } = this.#world;
+    if (!s3.buckets.has(definition.S3Bucket)) {
+      s3.createBucket(accountId, definition.S3Region, definition.S3Bucket);
+      s3.setPolicy(definition.S3Bucket, billingPolicy(accountId, definition.S3Bucket));
+    }
+    const tutorial = {
+      TimeUnit: 'DAILY',
+      Format: 'Parquet',
+      Compression: 'Parquet',
+      AdditionalSchemaElements: ['RESOURCES'],
+      AdditionalArtifacts: ['ATHENA'],
+      ReportVersioning: 'OVERWRITE_REPORT',
+      RefreshClosedReports: true,
+    };
+    const tagList = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
+    const report = this.add(accountId, checkedDefinition({ ...tutorial, ...definition }), tagList);
+    if (templateRuntime) report.templateRuntime = templateRuntime;
+    s3.put(definition.S3Bucket, 'aws-programmatic-access-test-object', '');
+    if (deliveredSince === undefined) return report;
+    report.dataSince = deliveredSince;
+    deliverAtOnce(this.#world, report);
+    this.#deliverIn(report, DAY);
+    return report;
+  }
+
+  #deliverIn(report: Report, ms: number): void {
+    report.stopDeliveries();
+    report.stopDeliveries = this.#world.clock.after(ms, () => {
+      deliver(this.#world, report);
+      this.#deliverIn(report, DAY);
+    });
+  }
+}
+
+function billingPolicy(accountId: string, bucket: string): string {
+  const statement = (Action: string[], Resource: string) => ({
+    Effect: 'Allow',
+    Principal: { Service: 'billingreports.amazonaws.com' },
+    Action,
+    Resource,
+    Condition: {
+      StringEquals: {
+        'aws:SourceArn': `arn:aws:cur:us-east-1:${accountId}:definition/*`,
+        'aws:SourceAccount': accountId,
+      },
+    },
+  });
+  const Statement = [
+    statement(['s3:GetBucketAcl', 's3:GetBucketPolicy'], `arn:aws:s3:::${bucket}`),
+    statement(['s3:PutObject'], `arn:aws:s3:::${bucket}/*`),
+  ];
+  return JSON.stringify({ Version: '2012-10-17', Statement });
+}
+
+interface ByName {
+  ReportName?: string;
+}
+
+interface PutReport {
+  ReportDefinition?: Partial<ReportDefinition>;
+  Tags?: Tag[];
+}
+
+/** CUR lives in us-east-1 alone; elsewhere its host name does not resolve, which looks like no answer from any API. */
+function inUsEast1<Input>(
+  access: 'read' | 'write',
+  actions: (input: Input) => { action: string; report?: string | undefined }[],
+  run: (input: Input, cx: CallContext) => object,
+): Operation {
+  return operation<Input, object>({
+    writes: access === 'write',
+    permissions: (input, { caller }) =>
+      actions(input).map(({ action, report }) => ({
+        action,
+        resources: [report === undefined ? '*' : `arn:aws:cur:us-east-1:${caller.accountId}:definition/${report}`],
+      })),
+    run(input, cx) {
+      if (cx.region !== 'us-east-1')
+        throw new AwsError('UnknownEndpoint', `getaddrinfo ENOTFOUND cur.${cx.region}.amazonaws.com`, 404);
+      return run(input, cx);
+    },
+  });
+}
+
+function existing(
+  { ReportName: name = '' }: ByName,
+  { world, caller }: CallContext,
+  code = 'ValidationException',
+): Report {
+  const report = world.cur.find(caller.accountId, name);
+  if (!report) throw new AwsError(code, `Report ${name} does not exist`);
+  return report;
+}
+
+function verifyBucket(world: World, accountId: string, definition: ReportDefinition): void {
+  const visible =
+    (world.s3.buckets.get(definition.S3Bucket)?.policy?.setAt ?? 0) <= world.clock.now() - POLICY_VISIBLE_AFTER;
+  if (!visible || deliveryProblem(world, { accountId, definition }))
+    throw new AwsError('ValidationException', 'Failed to verify customer bucket permission.');
+  world.s3.put(definition.S3Bucket, 'aws-programmatic-access-test-object', '');
+}
+
+export const curService: Service = {
+  signingName: 'cur',
+  operations: {
+    PutReportDefinition: inUsEast1<PutReport>(
+      'write',
+      ({ ReportDefinition: wanted, Tags = [] }) => [
+        { action: 'cur:PutReportDefinition', report: wanted?.ReportName ?? '' },
+        ...(Tags.length > 0 ? [{ action: 'cur:TagResource', report: wanted?.ReportName ?? '' }] : []),
+      ],
+      ({ ReportDefinition: wanted, Tags }, { world, caller }) => {
+        const definition = checkedDefinition(wanted);
+        if (world.cur.find(caller.accountId, definition.ReportName))
+          throw new AwsError('DuplicateReportNameException', `Report name ${definition.ReportName} already exists`);
+        if (world.cur.ofAccount(caller.accountId).length >= REPORTS_PER_ACCOUNT)
+          throw new AwsError('ReportLimitReachedException', 'The account has reached its limit of report definitions');
+        verifyBucket(world, caller.accountId, definition);
+        world.cur.add(caller.accountId, definition, Tags);
+        return {};
+      },
+    ),
+
+    DescribeReportDefinitions: inUsEast1<{ MaxResults?: number; NextToken?: string }>(
+      'read',
+      () => [{ action: 'cur:DescribeReportDefinitions' }],
+      ({ MaxResults = 5, NextToken = '0' }, { world, caller }) => {
+        if (MaxResults !== 5 || !/^\d+$/.test(NextToken))
+          throw new AwsError(
+            'ValidationException',
+            "1 validation error detected: Value at 'maxResults' failed to satisfy constraint: Member must have value between 5 and 5",
+          );
+        const all = world.cur.ofAccount(caller.accountId);
+        const end = Number(NextToken) + MaxResults;
+        return {
+          ReportDefinitions: all
+            .slice(Number(NextToken), end)
+            .map(({ definition, status }) => ({ ...definition, ReportStatus: status })),
+          ...(end < all.length && { NextToken: String(end) }),
+        };
+      },
+    ),
+
+    ModifyReportDefinition: inUsEast1<ByName & PutReport>(
+      'write',
+      ({ ReportName }) => [{ action: 'cur:ModifyReportDefinition', report: ReportName ?? '' }],
+      (input, cx) => {
+        const report = existing(input, cx);
+        const definition = checkedDefinition(input.ReportDefinition);
+        if (definition.ReportName !== report.definition.ReportName) throw new AwsError('ValidationException', '');
+        verifyBucket(cx.world, cx.caller.accountId, definition);
+        report.definition = definition;
+        return {};
+      },
+    ),
+
+    DeleteReportDefinition: inUsEast1<ByName>(
+      'write',
+      ({ ReportName }) => [{ action: 'cur:DeleteReportDefinition', report: ReportName ?? '' }],
+      (input, cx) => {
+        cx.world.cur.remove(existing(input, cx));
+        return { ResponseMessage: 'Report deleted' };
+      },
+    ),
+
+    TagResource: inUsEast1<ByName & { Tags?: Tag[] }>(
+      'write',
+      ({ ReportName }) => [{ action: 'cur:TagResource', report: ReportName ?? '' }],
+      (input, cx) => {
+        const report = existing(input, cx, 'ResourceNotFoundException');
+        const added = input.Tags ?? [];
+        report.tags = [...report.tags.filter(({ Key }) => !added.some((tag) => tag.Key === Key)), ...added];
+        return {};
+      },
+    ),
+
+    UntagResource: inUsEast1<ByName & { TagKeys?: string[] }>(
+      'write',
+      ({ ReportName }) => [{ action: 'cur:UntagResource', report: ReportName ?? '' }],
+      (input, cx) => {
+        const report = existing(input, cx, 'ResourceNotFoundException');
+        report.tags = report.tags.filter(({ Key }) => !input.TagKeys?.includes(Key));
+        return {};
+      },
+    ),
+
+    ListTagsForResource: inUsEast1<ByName>(
+      'read',
+      ({ ReportName }) => [{ action: 'cur:ListTagsForResource', report: ReportName ?? '' }],
+      (input, cx) => ({ Tags: existing(input, cx, 'ResourceNotFoundException').tags }),
+    ),
+  },
+};

@@ -1,0 +1,11 @@
+import * as sdk from '@aws-sdk/client-glue';
+import type { Service } from '../../service.ts';
+import { catalogOperations } from './catalog.ts';
+import { crawlerOperations } from './crawlers.ts';
+import { tagOperations } from './tags.ts';
+
+export const glueService: Service = {
+  signingName: 'glue',
+  sdk,
+  operations: { ...catalogOperations, ...crawlerOperations, ...tagOperations },
+};
