@@ -109,9 +109,6 @@ export async function putNotifications(
   );
 }
 
-/** Undefined if there are none: S3 takes no empty list. */
-function joined<T>(some: readonly T[] = [], others: readonly T[] = []): T[] | undefined {
-  const all = [...some, ...others];
 function joined<Item>(present: readonly Item[] = [], added: readonly Item[] = []): Item[] | undefined {
   const all = [...present, ...added];
   return all.length > 0 ? all : undefined;

@@ -9,7 +9,7 @@ import { readWindow } from '../targets/admin-windows.ts';
 import { clusterAccount } from '../targets/provisioner-accounts.ts';
 import { endRun, isAtWork, isCancelling } from './end.ts';
 import { releaseLock } from './lock.ts';
-import { announce, hasNews } from './publish-events.ts';
+import { hasUnpublishedEvents, publishEvents } from './publish-events.ts';
 
 /** Why an execution ended early, as seen from outside the steps. */
 export interface Failure {
@@ -29,7 +29,7 @@ export async function closeRun(run: AnyRun, failure?: Failure): Promise<void> {
     // The run must end even if the cluster does not answer.
     const ended = await setEnd(run, failure);
     await releaseLock(run);
-    if (ended && hasNews(ended)) await announce(ended);
+    if (ended && hasUnpublishedEvents(ended)) await publishEvents(ended);
   }
 }
 

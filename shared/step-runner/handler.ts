@@ -11,7 +11,7 @@ import { targetId } from '../model/target.ts';
 import { iso, now } from '../platform/clock.ts';
 import { log, type LogFields } from '../platform/logger.ts';
 import { settleCancel } from '../runs/end.ts';
-import { announce, hasNews } from '../runs/publish-events.ts';
+import { hasUnpublishedEvents, publishEvents } from '../runs/publish-events.ts';
 import type { Step, Wait } from '../step/contract.ts';
 import { queueWait } from '../step/plans.ts';
 import { type Lease, releaseLease, takeLease } from '../table/lease.ts';
@@ -76,7 +76,7 @@ async function runStep(
     return await takeStep(step, runId, store, context);
   } finally {
     const run = store.run && ((await endIfCancelled(store.run)) ?? store.run);
-    if (run && hasNews(run)) await announce(run);
+    if (run && hasUnpublishedEvents(run)) await publishEvents(run);
   }
 }
 
