@@ -35,7 +35,7 @@ import {
   type Situation,
   type StepContext,
 } from '../../shared/step/contract.ts';
-import { firstOf, queueWait, type Rule, waitFor } from '../../shared/step/plans.ts';
+import { firstOf, queueWait, type Rule, waitFor } from '../../shared/step/plan-builders.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 import { type AdminWindow, readWindow } from '../../shared/targets/admin-windows.ts';
 

@@ -14,10 +14,10 @@ import { clusterArnOf, targetOf } from '../../shared/model/target.ts';
 import type { RunSummary } from '../../shared/runs/run-item.ts';
 import { listRuns, readRun, type RunPage } from '../../shared/runs/run-table.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
-import { waitFor } from '../../shared/step/plans.ts';
+import { waitFor } from '../../shared/step/plan-builders.ts';
 import { Findings, type Problem, refusalOf } from '../../shared/step/problem-list.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import { listTargetPayers, type TargetPayer } from '../../shared/targets/target-payers.ts';
+import { listTargetPayers, type TargetPayer } from '../../shared/targets/payers-of-target.ts';
 import { readTargetSettings, type TargetSettings } from '../../shared/targets/target-settings.ts';
 
 interface Observation {

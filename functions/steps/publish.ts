@@ -11,7 +11,7 @@ import {
   renderEntry,
 } from '../../shared/integration-file/merge.ts';
 import { listPods, type Pod } from '../../shared/kubernetes/pods.ts';
-import { knownAfter } from '../../shared/model/known-after.ts';
+import { knownAfter } from '../../shared/model/dry-run-placeholder.ts';
 import type { OnboardingRequest } from '../../shared/model/onboarding-request.ts';
 import { outputOf, podRoleOf, type RunRecord } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
@@ -38,9 +38,14 @@ import {
   writeFile,
 } from '../../shared/publication/write-file.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
-import { changesOrReady, queueWait, waitFor } from '../../shared/step/plans.ts';
+import { changesOrReady, queueWait, waitFor } from '../../shared/step/plan-builders.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import { listTargetPayers, markProven, markPublished, type TargetPayer } from '../../shared/targets/target-payers.ts';
+import {
+  listTargetPayers,
+  markProven,
+  markPublished,
+  type TargetPayer,
+} from '../../shared/targets/payers-of-target.ts';
 import { readTargetSettings } from '../../shared/targets/target-settings.ts';
 
 interface Input extends OwnEntry {

@@ -29,7 +29,7 @@ import {
   type StepContext,
   type Wait,
 } from '../../shared/step/contract.ts';
-import { changesOrReady, queueWait, waitFor } from '../../shared/step/plans.ts';
+import { changesOrReady, queueWait, waitFor } from '../../shared/step/plan-builders.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 import { type AdminWindow, readWindow } from '../../shared/targets/admin-windows.ts';
 import {
@@ -37,7 +37,7 @@ import {
   listTargetPayers,
   needsTarget,
   type TargetPayer,
-} from '../../shared/targets/target-payers.ts';
+} from '../../shared/targets/payers-of-target.ts';
 import { deleteTargetSettings, listOtherTargets, readTargetSettings } from '../../shared/targets/target-settings.ts';
 
 interface Input {

@@ -22,9 +22,9 @@ import {
   writeFile,
 } from '../../shared/publication/write-file.ts';
 import { defineStep, type Plan, type Situation } from '../../shared/step/contract.ts';
-import { changesOrReady, waitFor } from '../../shared/step/plans.ts';
+import { changesOrReady, waitFor } from '../../shared/step/plan-builders.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import { listTargetPayers, markRemoving, type TargetPayer } from '../../shared/targets/target-payers.ts';
+import { listTargetPayers, markRemoving, type TargetPayer } from '../../shared/targets/payers-of-target.ts';
 import { readTargetSettings } from '../../shared/targets/target-settings.ts';
 
 interface Observation extends SecretObservation {

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { ProblemDocument, problemStatus } from '../errors/problem.ts';
+import { ProblemDocument, problemStatus } from '../errors/request-refusal.ts';
 import type { ObjectSchema, Route } from '../http/route.ts';
 import { RunEvent } from '../model/run-event.ts';
 import { exampleEvent } from '../model/run-event-example.ts';

@@ -1,6 +1,6 @@
 import type * as z from 'zod';
-import type { RequestRefusalCode } from '../errors/problem.ts';
-import type { Rights } from '../model/rights.ts';
+import type { RequestRefusalCode } from '../errors/request-refusal.ts';
+import type { Rights } from '../model/function-rights.ts';
 
 export type ObjectSchema = z.ZodObject<Record<string, z.ZodType>>;
 

@@ -7,7 +7,7 @@ import {
   type MergeOptions,
   removeEntries,
 } from '../integration-file/merge.ts';
-import type { TargetPayer } from '../targets/target-payers.ts';
+import type { TargetPayer } from '../targets/payers-of-target.ts';
 import type { Refusal } from './integration-secret.ts';
 
 /** The payer of the run. */

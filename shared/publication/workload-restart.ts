@@ -2,7 +2,7 @@ import type { KubernetesObject } from '../kubernetes/client.ts';
 import { hasCredentials, type Pod } from '../kubernetes/pods.ts';
 import type { Outputs } from '../model/step-outputs.ts';
 import type { Wait } from '../step/contract.ts';
-import { queueWait } from '../step/plans.ts';
+import { queueWait } from '../step/plan-builders.ts';
 import { changedAtOf, type Secret } from './integration-secret.ts';
 
 /** A Deployment or StatefulSet, as far as a restart is concerned. */

@@ -4,7 +4,7 @@ import type { RunKind } from '../model/step-names.ts';
 import type { Target } from '../model/target.ts';
 import { iso, now } from '../platform/clock.ts';
 import type { Outcome, StepContext } from '../step/contract.ts';
-import { markPublished, type TargetPayer } from '../targets/target-payers.ts';
+import { markPublished, type TargetPayer } from '../targets/payers-of-target.ts';
 import type { Publication } from './desired-file.ts';
 import {
   fileName,

@@ -7,9 +7,9 @@ import { clusterArnOf } from '../model/target.ts';
 import { log } from '../platform/logger.ts';
 import { readWindow } from '../targets/admin-windows.ts';
 import { clusterAccount } from '../targets/provisioner-accounts.ts';
-import { endRun, isAtWork, isCancelling } from './end.ts';
-import { releaseLock } from './lock.ts';
+import { releaseLock } from './payer-target-lock.ts';
 import { hasUnpublishedEvents, publishEvents } from './publish-events.ts';
+import { endRun, isAtWork, isCancelling } from './record-end.ts';
 
 /** Why an execution ended early, as seen from outside the steps. */
 export interface Failure {

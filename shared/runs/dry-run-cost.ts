@@ -1,5 +1,5 @@
+import { assumptions, prices } from '../model/aws-prices.ts';
 import type { CostLine, PlannedCost } from '../model/plan-schemas.ts';
-import { assumptions, prices } from '../model/prices.ts';
 import type { AnyRun, RunRecord } from '../model/run.ts';
 import type { StepName } from '../model/step-names.ts';
 import { parseOutput } from '../model/step-outputs.ts';

@@ -1,5 +1,5 @@
 import { RetryableError } from '../errors/errors.ts';
-import { RequestRefusal } from '../errors/problem.ts';
+import { RequestRefusal } from '../errors/request-refusal.ts';
 import type { AnyRun } from '../model/run.ts';
 import { runEvent } from '../model/run-event.ts';
 import { endedStatuses, type StepRecord } from '../model/run-schemas.ts';
@@ -7,8 +7,8 @@ import type { StepName } from '../model/step-names.ts';
 import { parseOutput } from '../model/step-outputs.ts';
 import { iso, now } from '../platform/clock.ts';
 import { allOf, equals } from '../table/expressions.ts';
-import { isCancelling } from './end.ts';
-import { readRival } from './lock.ts';
+import { readRival } from './payer-target-lock.ts';
+import { isCancelling } from './record-end.ts';
 import { readRun } from './run-table.ts';
 import { statusWrites, updateRun } from './run-table-update.ts';
 import { completeStart, runActive } from './start.ts';

@@ -1,8 +1,8 @@
 import * as z from 'zod';
-import { runLink } from '../model/links.ts';
 import { OffboardingRequest, OnboardingRequest } from '../model/onboarding-request.ts';
 import { RunPlan } from '../model/plan-schemas.ts';
 import { type AnyRun, skips } from '../model/run.ts';
+import { runLink } from '../model/run-link.ts';
 import {
   Change,
   endedStatuses,

@@ -1,9 +1,9 @@
-import type { RunRecord } from './run.ts';
-import { onboardingStepNames, type StepName } from './step-names.ts';
-import { type Outputs, parseOutput } from './step-outputs.ts';
+import type { RunRecord } from '../model/run.ts';
+import { onboardingStepNames, type StepName } from '../model/step-names.ts';
+import { type Outputs, parseOutput } from '../model/step-outputs.ts';
 
 /** The outputs that a run has so far; collects the steps whose output was requested and is missing. */
-export class KnownOutputs {
+export class OutputsSoFar {
   readonly #run: RunRecord;
   readonly #missing = new Set<StepName>();
 
