@@ -113,7 +113,7 @@ function recollect(
   };
 }
 
-/** What a step has left, if it got that far and an older release's output can still be read. */
+/** What a step has left, if it got that far and its output can be read. */
 function outputIn<Name extends 'cur-report' | 'report-choice' | 'athena-results' | 'publish' | 'discovery'>(
   run: RunRecord | undefined,
   name: Name,
