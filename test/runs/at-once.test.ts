@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { grantPolicyName, payerRoleName, podRoleName } from '../../shared/aws/names.ts';
-import type { Run } from '../../shared/runs/view.ts';
+import type { Run } from '../../shared/runs/api-view.ts';
 import { type Cluster, entriesOf, RunHarness } from '../support/run-harness.ts';
 import { clusterArn, clusters, exampleRequest, foreignFile, readSecret } from '../support/scenario.ts';
 import { seedRandom } from '../support/seeded-random.ts';

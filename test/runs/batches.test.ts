@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Batch } from '../../shared/batches/view.ts';
+import type { Batch } from '../../shared/batches/api-view.ts';
 import { runsOfBatch, untilBatchRests } from '../support/fleet-run.ts';
 import { entriesOf, RunHarness, stepOf } from '../support/run-harness.ts';
 import { clusters, exampleRequest } from '../support/scenario.ts';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Run } from '../../shared/runs/view.ts';
+import type { Run } from '../../shared/runs/api-view.ts';
 import { minutesOf, RunHarness, stepOf } from '../support/run-harness.ts';
 import { clusters, exampleRequest, readSecret } from '../support/scenario.ts';
 

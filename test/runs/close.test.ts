@@ -4,8 +4,8 @@ import { type KnownError, RetryableError, TerminalError, UserError } from '../..
 import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
 import { runErrorOf } from '../../shared/model/run-schemas.ts';
 import type { StepName } from '../../shared/model/step-names.ts';
-import { endRun } from '../../shared/runs/end.ts';
-import { takeLock } from '../../shared/runs/lock.ts';
+import { takeLock } from '../../shared/runs/payer-target-lock.ts';
+import { endRun } from '../../shared/runs/record-end.ts';
 import { StepStore } from '../../shared/step-runner/step-record.ts';
 import { listOpenWindows } from '../../shared/targets/admin-windows.ts';
 import { AccessHarness } from '../support/access-harness.ts';

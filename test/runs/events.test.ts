@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { detailTypes, eventSource, RunEvent } from '../../shared/model/run-event.ts';
 import { endedStatuses } from '../../shared/model/run-schemas.ts';
-import type { Run } from '../../shared/runs/view.ts';
+import type { Run } from '../../shared/runs/api-view.ts';
 import type { BusEvent } from '../sandbox/index.ts';
 import { eventBusArn } from '../support/deployed-sandbox.ts';
 import { RunHarness, stepOf } from '../support/run-harness.ts';

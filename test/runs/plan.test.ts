@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { Batch } from '../../shared/batches/api-view.ts';
 import type { BatchRequestInput } from '../../shared/batches/request.ts';
-import type { Batch } from '../../shared/batches/view.ts';
 import { defaultNames } from '../../shared/cluster/provisioner-role.ts';
-import type { Run } from '../../shared/runs/view.ts';
+import type { Run } from '../../shared/runs/api-view.ts';
 import { costOf } from '../bench/cost.ts';
 import { applyManifest, createAccessEntry } from '../support/cluster-owner.ts';
 import { runsOfBatch, untilBatchRests } from '../support/fleet-run.ts';

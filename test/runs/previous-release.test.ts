@@ -7,7 +7,7 @@ import { hubClient } from '../../shared/aws/clients.ts';
 import { OffboardingRequest } from '../../shared/model/onboarding-request.ts';
 import { RunEvent } from '../../shared/model/run-event.ts';
 import { newRunId } from '../../shared/model/run-id.ts';
-import { takeLock } from '../../shared/runs/lock.ts';
+import { takeLock } from '../../shared/runs/payer-target-lock.ts';
 import { createRun, readRun } from '../../shared/runs/run-table.ts';
 import type { Execution } from '../sandbox/index.ts';
 import { eventBusArn, hubAccountId, hubRegion, tableName } from '../support/deployed-sandbox.ts';

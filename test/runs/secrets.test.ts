@@ -1,7 +1,7 @@
 import { GetExecutionHistoryCommand, SFNClient } from '@aws-sdk/client-sfn';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { newClient } from '../../shared/aws/clients.ts';
-import type { Run } from '../../shared/runs/view.ts';
+import type { Run } from '../../shared/runs/api-view.ts';
 import { hubAccountId, hubRegion } from '../support/deployed-sandbox.ts';
 import { putFile, RunHarness } from '../support/run-harness.ts';
 import { clusters, exampleRequest, foreignFile, plantedSecrets, readSecret } from '../support/scenario.ts';

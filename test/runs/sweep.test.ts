@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { sweep } from '../../functions/sweep.ts';
 import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
-import { takeLock } from '../../shared/runs/lock.ts';
+import { takeLock } from '../../shared/runs/payer-target-lock.ts';
 import { readRun } from '../../shared/runs/run-table.ts';
 import { HubServices } from '../support/hub-services.ts';
 import { logLines } from '../support/log-lines.ts';

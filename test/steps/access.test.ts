@@ -3,7 +3,7 @@ import type { PolicyDocument } from '../../shared/aws/policy-document.ts';
 import { podRoleOf, type RunRecord } from '../../shared/model/run.ts';
 import { readRun } from '../../shared/runs/run-table.ts';
 import { listOpenWindows } from '../../shared/targets/admin-windows.ts';
-import { markGranted, markRemoving, markUnloaded } from '../../shared/targets/target-payers.ts';
+import { markGranted, markRemoving, markUnloaded } from '../../shared/targets/payers-of-target.ts';
 import { readTargetSettings } from '../../shared/targets/target-settings.ts';
 import { AccessHarness, type AccessStep, clusterAccountId, payerAccountId, region } from '../support/access-harness.ts';
 import type { StepOutcome } from '../support/take-step.ts';

@@ -11,7 +11,7 @@ import { type Target, targetOf } from '../../shared/model/target.ts';
 import { now } from '../../shared/platform/clock.ts';
 import { readRun } from '../../shared/runs/run-table.ts';
 import { listOpenWindows } from '../../shared/targets/admin-windows.ts';
-import { deleteTargetPayer, listTargetPayers, markRemoving } from '../../shared/targets/target-payers.ts';
+import { deleteTargetPayer, listTargetPayers, markRemoving } from '../../shared/targets/payers-of-target.ts';
 import { readTargetSettings } from '../../shared/targets/target-settings.ts';
 import { crashAfterWrite, SettlingValue, shownTrust, typeOfKind } from '../sandbox/index.ts';
 import { AccessHarness, clusterAccountId, payerAccountId } from '../support/access-harness.ts';

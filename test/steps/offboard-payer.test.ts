@@ -23,7 +23,7 @@ import { clusterArnOf } from '../../shared/model/target.ts';
 import { createRun, readRun } from '../../shared/runs/run-table.ts';
 import type { StepAnswer } from '../../shared/step-runner/handler.ts';
 import { documentClient } from '../../shared/table/document-table.ts';
-import { deletePayerTarget, listPayerTargets, markPayerTargetRemoving } from '../../shared/targets/payer-targets.ts';
+import { deletePayerTarget, listPayerTargets, markPayerTargetRemoving } from '../../shared/targets/targets-of-payer.ts';
 import { crashAfterWrite, type FaultRule, shownTrust } from '../sandbox/index.ts';
 import { tableName } from '../support/deployed-sandbox.ts';
 import { knownErrorOf, PayerHarness } from '../support/payer-harness.ts';

@@ -5,7 +5,7 @@ import { maxPayersPerTarget } from '../../shared/access/grant-policy.ts';
 import type { RunError } from '../../shared/model/run-schemas.ts';
 import { targetId } from '../../shared/model/target.ts';
 import { targetOf } from '../../shared/model/target.ts';
-import type { TargetPayer } from '../../shared/targets/target-payers.ts';
+import type { TargetPayer } from '../../shared/targets/payers-of-target.ts';
 import type { NewCluster } from '../sandbox/index.ts';
 import { tableName } from '../support/deployed-sandbox.ts';
 import { clusterArn, clusters } from '../support/scenario.ts';

@@ -5,7 +5,7 @@ import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { targetId } from '../../shared/model/target.ts';
 import { takeLease } from '../../shared/table/lease.ts';
-import { markRemoving } from '../../shared/targets/target-payers.ts';
+import { markRemoving } from '../../shared/targets/payers-of-target.ts';
 import { type JsonMember, scanJson } from '../../shared/text/json-text.ts';
 import { tableName } from '../support/deployed-sandbox.ts';
 import { spacedJson } from '../support/json-arbitrary.ts';

@@ -5,7 +5,7 @@ import { targetId } from '../../shared/model/target.ts';
 import { readSettings } from '../../shared/platform/settings.ts';
 import { readRun } from '../../shared/runs/run-table.ts';
 import { takeLease } from '../../shared/table/lease.ts';
-import { listTargetPayers, markRemoving } from '../../shared/targets/target-payers.ts';
+import { listTargetPayers, markRemoving } from '../../shared/targets/payers-of-target.ts';
 import { fixTargetSettings } from '../../shared/targets/target-settings.ts';
 import { measurePublication } from '../bench/publication.ts';
 import type { KubecostGeneration } from '../sandbox/index.ts';

@@ -1,7 +1,12 @@
 /** The first step of an offboarding: it removes the entry; then the consumer unloads it. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readRun } from '../../shared/runs/run-table.ts';
-import { deleteTargetPayer, listTargetPayers, markRemoving, markUnloaded } from '../../shared/targets/target-payers.ts';
+import {
+  deleteTargetPayer,
+  listTargetPayers,
+  markRemoving,
+  markUnloaded,
+} from '../../shared/targets/payers-of-target.ts';
 import { connectionStatuses, type KubecostGeneration } from '../sandbox/index.ts';
 import { keyOf, PublicationHarness } from '../support/publication-harness.ts';
 import type { StepOutcome } from '../support/take-step.ts';

@@ -6,9 +6,9 @@ import { payerRolesGrant } from '../../shared/access/grant-policy.ts';
 import { payerTrust } from '../../shared/access/payer-trust.ts';
 import { policyCharacters, type PolicyDocument, policyOf } from '../../shared/aws/policy-document.ts';
 import type { Situation } from '../../shared/step/contract.ts';
-import type { PayerTarget } from '../../shared/targets/payer-targets.ts';
-import type { TargetPayer } from '../../shared/targets/target-payers.ts';
+import type { TargetPayer } from '../../shared/targets/payers-of-target.ts';
 import type { TargetSettings } from '../../shared/targets/target-settings.ts';
+import type { PayerTarget } from '../../shared/targets/targets-of-payer.ts';
 
 const situation = { run: { request: { dryRun: false } } } as Situation;
 const cluster = '222233334444';
