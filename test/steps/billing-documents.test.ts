@@ -54,7 +54,7 @@ describe('generated documents', () => {
 });
 
 describe('the payer role’s data policy', () => {
-  it('fits into a session policy even with keys and paths', () => {
+  it('fits into a session policy with KMS keys and a results path', () => {
     expect(JSON.stringify(dataPolicy(encrypted)).length).toBeLessThan(2048);
   });
 

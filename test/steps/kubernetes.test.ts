@@ -56,7 +56,7 @@ describe('the Kubernetes client', () => {
     expect(await client.get(`${path}/one`)).toBeUndefined();
   });
 
-  it('reports the cause of an error', async () => {
+  it('reports the error name that the API server gives', async () => {
     const client = connect();
     const made = await client.create<Named>(path, secret('two'));
     await client.patch(`${path}/two`, { metadata: { labels: { touched: 'yes' } } });
@@ -77,7 +77,7 @@ describe('the Kubernetes client', () => {
 describe('errors of the API server', () => {
   const classified = (status: number, body = '') => classify(kubernetesError('GET /x', status, body));
 
-  it('are classified by their status and reason', () => {
+  it('are classified by their status', () => {
     expect(classified(403)).toMatchObject({ name: 'UserError', code: 'cluster-rights-missing' });
     expect(classified(401)).toMatchObject({ name: 'RetryableError', code: 'cluster-rights-missing' });
     expect(classified(429)).toMatchObject({ name: 'RetryableError', code: 'throttled' });

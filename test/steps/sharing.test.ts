@@ -1,4 +1,4 @@
-/** Many simultaneous runs that takeSharedSteps a payer's role or a target's policies. */
+/** Many simultaneous runs that share a payer's role or a target's policies. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { podIdentityTrust } from '../../shared/access/pod-trust.ts';
 import { payerRoleName, podRoleName } from '../../shared/aws/names.ts';
