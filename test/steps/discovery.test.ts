@@ -23,7 +23,7 @@ const service = (name: string, ports: number[], selector: Record<string, string>
   spec: { selector, ports: ports.map((port) => ({ port })) },
 });
 
-/** The charts' own, for a release called `kubecost` or `opencost`. */
+/** The services of the charts, for a release called `kubecost` or `opencost`. */
 const services: Record<KubecostGeneration, Service[]> = {
   '1.x': [service('kubecost-cost-analyzer', [9003, 9090], { app: 'cost-analyzer' })],
   '2.x': [
@@ -56,7 +56,7 @@ function readersOf(...installations: KubecostInstallation[]) {
   return costReaders(found, 'cloud-integration');
 }
 
-/** One workload of an installation, otherwise than its chart makes it. */
+/** The workloads of an installation, after a change to one of them. */
 function changed(
   generation: KubecostGeneration,
   name: string,
@@ -220,7 +220,7 @@ describe('the service account', () => {
   });
 });
 
-describe('what is installed and cannot be served', () => {
+describe('discovery of unsupported installations', () => {
   const withImage = (generation: KubecostGeneration, image: string) =>
     costReaders(
       changed(generation, generation === 'opencost' ? 'opencost' : 'kubecost-cost-analyzer', ({ metadata, spec }) => {
@@ -251,7 +251,7 @@ describe('what is installed and cannot be served', () => {
     ['2.x', 'prod-2.2.0', 'ready'],
     ['2.x', 'prod-2.10.0', 'ready'],
     ['2.x', 'latest', 'ready'],
-  ] as const)('Kubecost %s by the image tag %s with Pod Identity: %s', (generation, tag, kind) => {
+  ] as const)('with Pod Identity, Kubecost %s and image tag %s: %s', (generation, tag, kind) => {
     const readers = withImage(generation, `gcr.io/kubecost1/cost-model:${tag}`);
     expect(plan(readers, { identityMode: 'pod-identity' })).toMatchObject({
       kind,

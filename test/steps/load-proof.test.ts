@@ -10,7 +10,7 @@ import type { StepOutcome } from '../support/take-step.ts';
 
 let access: AccessHarness;
 let published: string;
-/** What the consumer answers and writes, set by each test; asked paths are kept. */
+/** The consumer's responses and log, which each test sets; requested paths are recorded. */
 let answer: () => KubernetesAnswer;
 let log: string;
 let asked: string[];
@@ -57,7 +57,7 @@ function told(connectionStatus: string, ...others: object[]): KubernetesAnswer {
   return { status: 200, body: JSON.stringify({ code: 200, data: [...others, own] }) };
 }
 
-/** What the billing branch leaves, and what a test wants different. */
+/** The outputs of the billing branch. */
 const billing = {
   'cur-report': {
     reportName: 'kubecost_cur',
@@ -80,7 +80,7 @@ const billing = {
 
 type Outcomes = { [Name in StepName]?: object };
 
-/** A run where the first one stands after publish. */
+/** A run with the outputs of the published run, with some of them changed. */
 async function runFrom(different: Outcomes = {}, request: Partial<OnboardingRequestInput> = {}): Promise<string> {
   const runId = await access.newRun(request);
   const steps = (await readRun(published))?.steps ?? {};
