@@ -70,28 +70,28 @@ describe('the consumer’s status', () => {
     expect(verdictOf({ connectionStatus })).toMatchObject({ lastsSeconds });
   });
 
-  it('tells from which day on the bill is covered', () => {
+  it('gives the first day of the covered bill', () => {
     expect(verdictOf({})).toEqual({ verdict: 'proven', dataSince: '2026-02-01' });
     expect(verdictOf({ coverage: undefined })).toEqual({ verdict: 'proven', dataSince: null });
   });
 
-  it('of an entry that failed to load is final, whatever else it says', () => {
+  it('of an entry that failed to load is final', () => {
     const decision = verdictOf({ connectionStatus: '', valid: false, active: false });
     expect(decision).toMatchObject({ code: 'consumer-refuses-entry', lastsSeconds: 0 });
   });
 
-  it('of an integration that somebody switched off is no success', () => {
+  it('of a switched-off integration is no success', () => {
     expect(verdictOf({ active: false })).toMatchObject({ code: 'consumer-not-reading' });
   });
 
   it.each([
     ['table', { ...integration().config, table: 'old_cur' }],
     ['role', { ...integration().config, authorizer: { roleARN: 'arn:aws:iam::111122223333:role/by-hand' } }],
-  ])('of an entry that the file no longer holds is not taken for the new one’s: another %s', (_, config) => {
+  ])('of an older entry is not used for the new one: another %s', (_, config) => {
     expect(verdictOf({ config })).toMatchObject({ code: 'consumer-not-reading' });
   });
 
-  it('takes an older release’s word, which shows no configuration', () => {
+  it('accepts the status of an older release without configuration', () => {
     expect(verdictOf({ config: undefined })).toMatchObject({ verdict: 'proven' });
   });
 
@@ -107,24 +107,24 @@ describe('the consumer’s status', () => {
     });
   });
 
-  it('takes the file’s integration where the settings page has one of the same key', () => {
-    const told = tell(
+  it('prefers the file’s integration to the settings page’s', () => {
+    const reported = tell(
       integration({ source: 'configController', connectionStatus: 'Failed Connection' }),
       integration(),
     );
-    expect(told?.decision.verdict).toBe('proven');
+    expect(reported?.decision.verdict).toBe('proven');
   });
 
-  it('of older releases is null where nothing is configured', () => {
-    const told = readStatus('{"code":200,"data":null}', entry);
-    expect(told).toMatchObject({ status: null, decision: { verdict: 'failing' } });
+  it('of older releases is null if nothing is configured', () => {
+    const reported = readStatus('{"code":200,"data":null}', entry);
+    expect(reported).toMatchObject({ status: null, decision: { verdict: 'failing' } });
   });
 
   it.each(['<html>Sign in</html>', '{"code":500}', '', 'null'])('is not read into %j', (body) => {
     expect(readStatus(body, entry)).toBeUndefined();
   });
 
-  it('never repeats another integration’s data', () => {
+  it('never contains data of another integration', () => {
     const other = integration({ key: 'x/s3://y', config: { secret: 'REDACTED-but-foreign' } });
     expect(JSON.stringify(tell(other, integration({ connectionStatus: 'Failed Connection' })))).not.toContain(
       'foreign',

@@ -43,14 +43,14 @@ function pod(name: string, fields: PodFields = {}): Pod {
 }
 
 describe('a rollout', () => {
-  it('is over when the newest pods are ready and no older one is left', () => {
+  it('is over when all newest pods are ready', () => {
     expect(rolloutOf(reader, workload(), [pod('a')])).toMatchObject({
       state: 'ready',
       pods: [{ metadata: { name: 'a' } }],
     });
   });
 
-  it('does not mind pods that are ending', () => {
+  it('ignores pods that are ending', () => {
     const pods = [pod('old', { hash: 'old', ending: true }), pod('new')];
     expect(rolloutOf(reader, workload(), pods)).toMatchObject({
       state: 'ready',
@@ -94,13 +94,13 @@ describe('a rollout', () => {
     expect(rolloutOf(reader, workload({ ...settled, readyReplicas: 0 }), pods).state).toBe('rolling');
   });
 
-  it('is not judged by what an older pod suffers from', () => {
+  it('ignores the failures of older pods', () => {
     const waiting = { reason: 'CrashLoopBackOff' };
     const old = pod('old', { hash: 'old', born: '2026-03-01T11:00:00Z', ready: false, waiting });
     expect(rolloutOf(reader, workload({ ...settled, replicas: 2 }), [old, pod('new')]).state).toBe('rolling');
   });
 
-  it('has failed once its deadline is exceeded, in the controller’s words', () => {
+  it('has failed once its deadline is exceeded', () => {
     const message = 'ReplicaSet "kubecost-cloud-cost-1" has timed out progressing.';
     const conditions = [{ type: 'Progressing', status: 'False', reason: 'ProgressDeadlineExceeded', message }];
     const rollout = rolloutOf(reader, workload({ ...settled, readyReplicas: 0, conditions }), []);
