@@ -132,7 +132,7 @@ describe('the close function', () => {
     expect(await hub.items('lock#')).toEqual([]);
   });
 
-  it('records the failed step’s error after an EventBridge event alone', async () => {
+  it('records the failed step’s error after an event of EventBridge', async () => {
     const runId = await startedRun();
     const bug = new TerminalError('unexpected', 'TypeError: a bug');
     await stepEnds(runId, 'grant', bug);

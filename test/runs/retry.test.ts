@@ -121,8 +121,8 @@ describe('a retry', () => {
     const { kubernetes } = cluster;
     const payer = accountAt('payer', 43);
     seedPayerWithTable(sandbox.world, payer);
-    const alone = await onboard(cluster, payer, { report: { mode: 'adopt' } });
-    expect(alone).toMatchObject({ status: 'succeeded', evidence: { level: 'query' } });
+    const withoutKubecost = await onboard(cluster, payer, { report: { mode: 'adopt' } });
+    expect(withoutKubecost).toMatchObject({ status: 'succeeded', evidence: { level: 'query' } });
 
     kubernetes.installKubecost({ generation: '3.x', release: 'late' });
     const { onProxy, onLog } = kubernetes.workloads;
@@ -133,7 +133,7 @@ describe('a retry', () => {
       const text = typeof body === 'string' ? body : JSON.stringify(body);
       return { ...rest, body: text.replace('Connection Successful', 'No Connection') };
     };
-    const busy = await retry(alone);
+    const busy = await retry(withoutKubecost);
     expect(busy.run).toMatchObject({ attempt: 2, status: 'succeeded', evidence: { level: 'query' } });
     expect(busy.called[0]).toBe('discovery');
     for (const finished of ['curBucket', 'smokeQuery']) expect(busy.called).not.toContain(finished);

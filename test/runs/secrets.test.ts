@@ -34,7 +34,7 @@ beforeAll(async () => {
   runs.push(await runHarness.onboard('new-irsa'));
   runs.push(await runHarness.onboard('take-over-hand-made'));
   const whole = readSecret(runHarness.stepHarness.world, finops) ?? '';
-  // An error must not quote a refused file. The last two are broken directly beside a secret.
+  // An error must not quote a refused file. The last two are broken directly before or after a secret.
   const broken = [
     foreignFile.replace('"aws"', '"aws":[],"aws"'),
     foreignFile.replace(`${plantedSecrets.azureKey}"`, plantedSecrets.azureKey),

@@ -167,7 +167,7 @@ describe('discovery of what is installed', () => {
     expect(costReaders(listed, 'cloud-integration')).toMatchObject([{ installation: 'kubecost-3' }]);
   });
 
-  it('does not take an agent for an installation', () => {
+  it('does not treat an agent as an installation', () => {
     const agent = kubecostObjects({ generation: '2.x-statefulset' }).filter(
       ({ metadata }) => metadata.name === 'kubecost-cost-analyzer',
     );
@@ -189,14 +189,14 @@ describe('discovery of what is installed', () => {
 });
 
 describe('the service account', () => {
-  it('is the tutorial’s if nothing is installed', () => {
+  it('has the tutorial’s name if nothing is installed', () => {
     expect(plan([])).toMatchObject({
       kind: 'ready',
       output: { installation: 'none', workload: null, mount: null, serviceAccount: 'kubecost-serviceaccount' },
     });
   });
 
-  it.each([undefined, 'cost-reader'])('is the workload’s own, requested or not (%s)', (name) => {
+  it.each([undefined, 'cost-reader'])('is the workload’s own, with or without a requested name (%s)', (name) => {
     const readers = readersOf({ generation: '3.x', ...(name !== undefined && { serviceAccount: name }) });
     expect(plan(readers)).toMatchObject({ kind: 'ready', output: { serviceAccount: name ?? 'kubecost' } });
     expect(plan(readers, {}, { fixedServiceAccount: 'another' })).toMatchObject({

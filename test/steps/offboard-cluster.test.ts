@@ -190,7 +190,7 @@ describe('offboarding the last payer of a cluster', () => {
     expect(await listOpenWindows()).toEqual([]);
   });
 
-  it('keeps what a policy denies to delete and closes the window', async () => {
+  it('keeps objects that a policy protects, and closes the window', async () => {
     await onboard();
     access.cluster.kubernetes.admission.rules.push({ kind: 'Role', operation: 'DELETE', message: 'Roles stay' });
     const { output } = (await offboard())['remove-access'];
@@ -206,7 +206,7 @@ describe('offboarding the last payer of a cluster', () => {
     ['is deleted with its copy if it is empty', '{"aws": []}', false],
     ['stays if others have added entries', '{"azure": [{"azureStorageAccount": "theirs"}]}', true],
     ['stays if its content cannot be parsed', '{"aws": [', true],
-  ])('a secret of ours that nobody mounts %s', async (_, text, stays) => {
+  ])('ensures that our unmounted secret %s', async (_, text, stays) => {
     await onboard();
     for (const name of ['cloud-integration', 'cloud-integration-previous'])
       access.putFile(text, { labels: ownerLabels({ deploymentId: 'sandbox' }) }, 'kubecost', name);

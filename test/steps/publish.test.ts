@@ -113,7 +113,7 @@ describe('payers of one target', () => {
     expect(world.keys()).toEqual([keyOf(one), keyOf(two)]);
   });
 
-  it('never own a hand-made entry with a requested key', async () => {
+  it('do not claim a hand-made entry with their key', async () => {
     world.access.putFile(JSON.stringify({ aws: [legacyEntry(one, { athenaTable: 'by_hand' })] }));
     for (let attempt = 0; attempt < 2; attempt++)
       expect((await world.publish(one)).error).toMatchObject({ code: 'entry-not-ours' });
@@ -178,9 +178,9 @@ describe('the secret', () => {
     world.access.putFile(before);
     const run = await world.newRun(one);
     const { calls } = world.access.world;
-    let looks = 0;
+    let reads = 0;
     calls.push = (...records) => {
-      if (records.some(({ operation }) => operation === 'GET secrets') && ++looks === 2)
+      if (records.some(({ operation }) => operation === 'GET secrets') && ++reads === 2)
         world.access.putFile('{"aws":[]}', { labels: ownerLabels(readSettings()) }, 'kubecost', kept);
       return Array.prototype.push.apply(calls, records);
     };
@@ -206,8 +206,8 @@ describe('the secret', () => {
   });
 
   it.each([
-    ['a file that is to be made', undefined],
-    ['a file that is there', '{"aws":[]}'],
+    ['a new secret', undefined],
+    ['an existing secret', '{"aws":[]}'],
   ])('is checked before the wait for the bill: %s', async (_, file) => {
     if (file !== undefined) world.access.putFile(file);
     kubernetes().admission.rules.push({ kind: 'Secret', name: 'cloud-integration', message: 'not from here' });
