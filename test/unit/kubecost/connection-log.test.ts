@@ -18,7 +18,7 @@ const failed = (window: string, why: string, of = key) =>
   `2026-03-02T11:02:33.000Z ERR CloudCost[${of}]: ingestor: build failed for window ${window}: GetCloudCost: ${why}`;
 const decide = (...lines: string[]) => decideFromLog(readLog(lines.join('\n'), key));
 
-/** What is to be ignored: no integration is named, or it is of the store, not of the query. */
+/** Errors to ignore: they name no integration, or concern the store, not the query. */
 const harmless = [
   '2026-03-02T11:02:31.499Z ERR MultiCloudConfig: error converting AWS config Configurations: Insert: failed to insert config of type: <nil>',
   '2023-05-24T19:41:31.630Z ERR Failed to lookup reserved instance data: no reservation data available in Athena',
@@ -65,8 +65,8 @@ describe('the consumer’s log', () => {
   it.each([
     ['nothing about the key', [done(february, '444455556666/s3://results')]],
     ['only a longer key', [done(february, `${key}-2`), created.replace(key, `${key}-2`)]],
-    ['that it was taken down again', [created, done(february), deleted]],
-    ['that the file is rejected', [created, done(february), rejected]],
+    ['the deletion of the integration', [created, done(february), deleted]],
+    ['the rejection of the file', [created, done(february), rejected]],
   ])('with %s waits three minutes for the entry', (_, lines) => {
     expect(decide(...lines)).toMatchObject({ code: 'consumer-not-reading', lastsSeconds: 180 });
   });
@@ -112,7 +112,7 @@ describe('the consumer’s log', () => {
     expect(decide(created, failed(february, words))).toMatchObject({ code, lastsSeconds: 300 });
   });
 
-  it('quotes no line about another integration', () => {
+  it('does not quote a line about another integration', () => {
     const foreign = failed(february, 'secret-of-others', 'sub/azure-container');
     expect(JSON.stringify(decide(foreign, created, failed(february, 'WorkGroup is not found.')))).not.toContain(
       'others',

@@ -59,11 +59,11 @@ describe('a rollout', () => {
   });
 
   it.each([
-    ['the template has not been noticed', workload({ ...settled, observedGeneration: 2 }), [pod('a')]],
+    ['the controller has not observed the template', workload({ ...settled, observedGeneration: 2 }), [pod('a')]],
     ['an older pod is still there', workload({ ...settled, replicas: 2 }), [pod('a')]],
-    ['no new pod is there yet', workload({ ...settled, updatedReplicas: 0 }), [pod('a')]],
+    ['no new pod exists yet', workload({ ...settled, updatedReplicas: 0 }), [pod('a')]],
     ['the new pod is not ready', workload({ ...settled, readyReplicas: 0 }), [pod('a', { ready: false })]],
-    ['it has been scaled to nothing', workload(settled, { replicas: 0 }), []],
+    ['it has been scaled to zero', workload(settled, { replicas: 0 }), []],
     ['the workload is gone', undefined, []],
     ['there is no status yet', workload({}), []],
   ])('goes on while %s', (_, object, pods) => {
