@@ -9,7 +9,7 @@ import { parseRoleArn } from '../aws/role.ts';
 import type { Change } from '../model/run-schemas.ts';
 import { type Target, targetId } from '../model/target.ts';
 import type { RemovalDecision } from '../step/removal-decision.ts';
-import { needsTarget, type TargetPayer } from '../targets/target-payers.ts';
+import { needsTarget, type TargetPayer } from '../targets/payers-of-target.ts';
 
 export interface DepartingPod extends PodIdentity {
   payerAccountId: string;
