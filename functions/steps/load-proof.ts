@@ -54,18 +54,17 @@ function readReport(
   });
 }
 
-/** Walks the chain again where it could not be walked before, and where it may be the reason why the connection fails. */
+/** Assumes the roles of the chain again if that was not possible before, or if the chain may be the reason why the connection fails. */
 async function walkAgain(
   cx: Context,
   { chain }: LoadInput,
   { decision }: StatusReport,
   lasted: number,
 ): Promise<LoadObservation['chain']> {
-  const { verdict } = decision;
   const isUseful =
-    verdict === 'proven'
+    decision.verdict === 'proven'
       ? chain === 'documents'
-      : verdict === 'failing' && decision.code === 'connection-failed' && lasted >= decision.lastsSeconds;
+      : decision.verdict === 'failing' && decision.code === 'connection-failed' && lasted >= decision.lastsSeconds;
   if (!isUseful) return undefined;
   const walked = await walkPodChain(cx);
   if ('refused' in walked) return { proven: false, refused: { code: walked.refused, detail: walked.detail } };
