@@ -1,10 +1,10 @@
 import * as fc from 'fast-check';
 import { useInProcessHttp } from './in-process-http.ts';
 import { muteLogs } from './mute-logs.ts';
-import { seedChanceOfProcess } from './seeded-chance.ts';
+import { seedProcess } from './seeded-random.ts';
 
 useInProcessHttp();
-seedChanceOfProcess();
+seedProcess();
 
 // Tests that read log lines use log-lines.ts.
 muteLogs();

@@ -50,12 +50,12 @@ describe('the consumer’s log', () => {
     expect(decide(...lines)).toMatchObject({ verdict: 'failing', code: 'connection-failed' });
   });
 
-  it('replaces a window’s result by its second try', () => {
+  it('proves the query when a second try of a window succeeds', () => {
     const first = [created, building(february), failed(february, 'AccessDenied'), done(february)];
     expect(decide(...first, building(february), done(february))).toMatchObject({ verdict: 'proven' });
   });
 
-  it('replaces an earlier failure by a later window’s success', () => {
+  it('proves the query when a later window succeeds after a failure', () => {
     const denied = 'AssumeRole, api error AccessDenied';
     expect(decide(created, failed(february, denied), done(february), done(earlier))).toMatchObject({
       verdict: 'proven',
@@ -67,11 +67,11 @@ describe('the consumer’s log', () => {
     ['only a longer key', [done(february, `${key}-2`), created.replace(key, `${key}-2`)]],
     ['the deletion of the integration', [created, done(february), deleted]],
     ['the rejection of the file', [created, done(february), rejected]],
-  ])('with %s waits three minutes for the entry', (_, lines) => {
+  ])('with %s fails only after three minutes', (_, lines) => {
     expect(decide(...lines)).toMatchObject({ code: 'consumer-not-reading', lastsSeconds: 180 });
   });
 
-  it('ignores a rejected file after the integration is created', () => {
+  it('does not fail for a file rejected before the integration’s creation', () => {
     expect(decide(rejected, created)).toMatchObject({ verdict: 'pending' });
   });
 
