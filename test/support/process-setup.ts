@@ -1,9 +1,13 @@
 import * as fc from 'fast-check';
+import { useDirectTable } from './direct-table.ts';
 import { useInProcessHttp } from './in-process-http.ts';
 import { muteLogs } from './mute-logs.ts';
+import { useNominalSignatures } from './nominal-signature.ts';
 import { seedProcess } from './seeded-random.ts';
 
 useInProcessHttp();
+useDirectTable();
+useNominalSignatures();
 seedProcess();
 
 // Tests that read log lines use log-lines.ts.

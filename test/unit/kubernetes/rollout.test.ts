@@ -43,7 +43,7 @@ function pod(name: string, fields: PodFields = {}): Pod {
 }
 
 describe('a rollout', () => {
-  it('is complete when the new pods are ready and alone', () => {
+  it('is over when all newest pods are ready', () => {
     expect(rolloutOf(reader, workload(), [pod('a')])).toMatchObject({
       state: 'ready',
       pods: [{ metadata: { name: 'a' } }],
@@ -94,13 +94,13 @@ describe('a rollout', () => {
     expect(rolloutOf(reader, workload({ ...settled, readyReplicas: 0 }), pods).state).toBe('rolling');
   });
 
-  it('does not fail because of an older pod', () => {
+  it('ignores the failures of older pods', () => {
     const waiting = { reason: 'CrashLoopBackOff' };
     const old = pod('old', { hash: 'old', born: '2026-03-01T11:00:00Z', ready: false, waiting });
     expect(rolloutOf(reader, workload({ ...settled, replicas: 2 }), [old, pod('new')]).state).toBe('rolling');
   });
 
-  it('fails with the controller’s message after its deadline', () => {
+  it('has failed once its deadline is exceeded', () => {
     const message = 'ReplicaSet "kubecost-cloud-cost-1" has timed out progressing.';
     const conditions = [{ type: 'Progressing', status: 'False', reason: 'ProgressDeadlineExceeded', message }];
     const rollout = rolloutOf(reader, workload({ ...settled, readyReplicas: 0, conditions }), []);

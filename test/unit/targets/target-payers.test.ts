@@ -2,9 +2,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { IntegrationEntry } from '../../../shared/integration-file/merge.ts';
 import {
   type AdminWindow,
+  deleteWindowMark,
   listOpenWindows,
   markWindowOpen,
-  markWindowShut,
   readWindow,
 } from '../../../shared/targets/admin-windows.ts';
 import { addPayerTarget, listPayerTargets } from '../../../shared/targets/payer-targets.ts';
@@ -221,9 +221,9 @@ describe('the mark of an admin window', () => {
     await markWindowOpen(clusterArn, window);
     expect(await readWindow(clusterArn)).toMatchObject(window);
     expect(await listOpenWindows()).toMatchObject([{ ...window, clusterArn }]);
-    await markWindowShut(clusterArn, 'another');
+    await deleteWindowMark(clusterArn, 'another');
     expect(await readWindow(clusterArn), 'another run’s mark stays').toMatchObject(window);
-    await markWindowShut(clusterArn, 'a');
+    await deleteWindowMark(clusterArn, 'a');
     expect(await readWindow(clusterArn)).toBeUndefined();
     expect(await listOpenWindows()).toEqual([]);
   });

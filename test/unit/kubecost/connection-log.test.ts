@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decideFromLog, readLog } from '../../../shared/kubecost/consumer-log.ts';
+import { decideFromLog, readLog } from '../../../shared/kubecost/connection-log.ts';
 
 const key = '111122223333/s3://results';
 const february = '[2026-02-23T00:00:00+0000, 2026-03-02T00:00:00+0000)';
@@ -27,12 +27,12 @@ const harmless = [
 ];
 
 describe('the consumer’s log', () => {
-  it('proves the query after the first window, with its first day', () => {
+  it('proves the query once a window is built, with its first day', () => {
     const lines = [created, building(february), done(february), building(earlier), done(earlier)];
     expect(decide(...lines)).toEqual({ verdict: 'proven', dataSince: '2026-02-16' });
   });
 
-  it('of Kubecost up to 1.104 proves the query by its build coverage', () => {
+  it('of Kubecost up to 1.104 proves the query by its coverage', () => {
     const lines = [
       created,
       `2023-05-24T19:41:50.528Z INF ETL: CloudUsage[${key}]: Build[XPQMa]: coverage [2023-05-18T00:00:00+0000, 2023-05-25T00:00:00+0000) (7.7 complete)`,
@@ -40,22 +40,22 @@ describe('the consumer’s log', () => {
     expect(decide(...lines)).toEqual({ verdict: 'proven', dataSince: '2023-05-18' });
   });
 
-  it('does not fail because of errors unrelated to our entry', () => {
+  it('ignores log errors unrelated to our entry', () => {
     expect(decide(...harmless, created, building(february), done(february))).toMatchObject({ verdict: 'proven' });
     expect(decide(created, ...harmless)).toMatchObject({ verdict: 'pending' });
   });
 
-  it('proves nothing by the completion line after a failed window', () => {
+  it('does not count the end of a failed window as success', () => {
     const lines = [created, building(february), failed(february, 'WorkGroup is not found.'), done(february)];
     expect(decide(...lines)).toMatchObject({ verdict: 'failing', code: 'connection-failed' });
   });
 
-  it('proves the query when a second try of a window succeeds', () => {
+  it('counts the second try of a window, not the first', () => {
     const first = [created, building(february), failed(february, 'AccessDenied'), done(february)];
     expect(decide(...first, building(february), done(february))).toMatchObject({ verdict: 'proven' });
   });
 
-  it('proves the query when a later window succeeds after a failure', () => {
+  it('counts a later success, not an earlier failure', () => {
     const denied = 'AssumeRole, api error AccessDenied';
     expect(decide(created, failed(february, denied), done(february), done(earlier))).toMatchObject({
       verdict: 'proven',
@@ -71,7 +71,7 @@ describe('the consumer’s log', () => {
     expect(decide(...lines)).toMatchObject({ code: 'consumer-not-reading', lastsSeconds: 180 });
   });
 
-  it('does not fail for a file rejected before the integration’s creation', () => {
+  it('ignores a rejected file once the integration is created', () => {
     expect(decide(rejected, created)).toMatchObject({ verdict: 'pending' });
   });
 
