@@ -15,13 +15,13 @@ import { stopExecution } from '../shared/runs/step-functions-execution.ts';
 import { failUnreadableRun, tryReadRun } from '../shared/runs/unreadable-run.ts';
 import { listOpenWindows } from '../shared/targets/admin-windows.ts';
 
-/** Longer than any invocation, so that nothing still under way is swept. */
+/** Longer than any invocation, so that the sweeper does not repeat the work of an active one. */
 const leftBehindMs = 10 * 60_000;
 
-/** All batches together; runs come first, and the function has a minute. */
+/** Time limit for all batches together. Runs come first, and the function has a minute. */
 const batchesMs = 30_000;
 
-/** Every five minutes: closes administrator's windows that a crash left open, and looks after the runs and the batches that are pending. */
+/** Runs every five minutes. Closes administrator's windows that a crash left open, and continues pending runs and batches. */
 export async function sweep(): Promise<void> {
   for (const window of await listOpenWindows()) {
     if (!isStaleWindow(window, now())) continue;
@@ -36,11 +36,11 @@ export async function sweep(): Promise<void> {
   const untilMs = now() + batchesMs;
   for (const batchId of await listOpenBatchIds())
     await attempt('batch dispatched', { batchId, step: 'sweep' }, () => dispatch(batchId, untilMs));
-  // Last, and only while the bus answers: news can wait.
+  // Events come last, and only while the bus answers, because they can wait.
   for (const run of unpublished) if (!(await publishEvents(run))) return;
 }
 
-/** Undefined if the run is gone, or cannot be read; such a run fails, and the others are swept. */
+/** Undefined if the run does not exist or cannot be read. A run that cannot be read fails, so that the others are still swept. */
 async function readPending(runId: string): Promise<AnyRun | undefined> {
   const read = await tryReadRun(runId);
   if ('run' in read) return read.run;
@@ -50,7 +50,7 @@ async function readPending(runId: string): Promise<AnyRun | undefined> {
   return undefined;
 }
 
-/** What a crash left out: the stop and the end of a cancelled run, the start of a queued one. False if it was neither. */
+/** Does what a crash left out: stops and ends a cancelled run, or starts a queued run. Returns false for any other run. */
 async function lookAfter(run: AnyRun): Promise<boolean> {
   const fields = { runId: run.runId, step: 'sweep' };
   if (isCancelling(run)) {
@@ -60,13 +60,13 @@ async function lookAfter(run: AnyRun): Promise<boolean> {
     });
     return true;
   }
-  // A retried run was created long ago: its start is repeated at once, which is as good.
+  // A retried run was created long ago, so its start is repeated at once, which does no harm.
   if (run.status !== 'queued' || now() - Date.parse(run.createdAt) < leftBehindMs) return false;
   await attempt('queued run started', fields, () => completeStart(run));
   return true;
 }
 
-/** One that cannot be swept now must not keep the others waiting. */
+/** One failure must not keep the other runs and batches waiting. */
 async function attempt(what: string, fields: LogFields, work: () => Promise<unknown>): Promise<void> {
   try {
     await work();

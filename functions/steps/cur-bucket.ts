@@ -34,7 +34,7 @@ interface Input {
 
 export const curBucket = defineStep<'cur-bucket', Input, BucketObservation, BucketChange>({
   name: 'cur-bucket',
-  summary: 'Makes the bucket AWS delivers the report to, or verifies the adopted one without changing it',
+  summary: 'Creates the bucket that AWS delivers the report to, or checks an adopted bucket without changing it',
   permissions: { payer: [curBucketPermissions.manage] },
   lease: 'payer',
 

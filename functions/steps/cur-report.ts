@@ -28,7 +28,7 @@ const policySeconds = 10;
 
 type Change = StepChange & { action: 'create-report' };
 
-/** `rejectedAt`: when AWS last did not see its permission on the bucket, milliseconds since the epoch. */
+/** `rejectedAt`: when AWS last rejected the report because it did not see its permission on the bucket, milliseconds since the epoch. */
 const Notes = z.object({ rejectedAt: z.number().optional() });
 type Notes = z.infer<typeof Notes>;
 

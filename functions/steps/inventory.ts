@@ -15,7 +15,7 @@ import type { RunSummary } from '../../shared/runs/run-item.ts';
 import { listRuns, readRun, type RunPage } from '../../shared/runs/run-table.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
 import { waitFor } from '../../shared/step/plan-builders.ts';
-import { Findings, type Problem, refusalOf } from '../../shared/step/problem-list.ts';
+import { asOneProblem, type Problem, ProblemList } from '../../shared/step/problem-list.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 import { listTargetPayers, type TargetPayer } from '../../shared/targets/payers-of-target.ts';
 import { readTargetSettings, type TargetSettings } from '../../shared/targets/target-settings.ts';
@@ -48,7 +48,7 @@ export const inventory = defineStep<'inventory', OffboardingRequest, Observation
   input: ({ run }) => run.request,
 
   async observe(cx, request) {
-    const findings = new Findings();
+    const findings = new ProblemList();
     const target = targetOf(request);
     const [, cluster, settings, payers, onboarding] = await Promise.all([
       findings.enter(cx.payer, () => Promise.resolve()),
@@ -65,7 +65,7 @@ export const inventory = defineStep<'inventory', OffboardingRequest, Observation
     const output = { cluster: cluster ?? null, ...recordedFacts(request, known) };
     const again = cluster && !request.dryRun ? untilReachable(problems, cluster.endpoint, now - since) : undefined;
     if (again) return waitFor(again, output);
-    const refused = refusalOf(problems);
+    const refused = asOneProblem(problems);
     if (!refused) return { kind: 'ready', output };
     return { kind: 'refuse', ...refused, all: problems, ...(cluster !== undefined && { expected: output }) };
   },
@@ -75,7 +75,7 @@ export const inventory = defineStep<'inventory', OffboardingRequest, Observation
 async function readCluster(
   cx: StepContext<'offboarding'>,
   request: OffboardingRequest,
-  findings: Findings,
+  findings: ProblemList,
 ): Promise<Observation['cluster']> {
   const cluster = await findCluster(cx.cluster, request.cluster, findings);
   if (cluster === undefined) return undefined;

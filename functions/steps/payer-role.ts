@@ -33,7 +33,7 @@ interface Observation {
 /** The role that the pods assume. A payer's targets share it, so its trust policy is the union of what they need. */
 export const payerRole = defineStep({
   name: 'payer-role',
-  summary: 'Makes the role in the payer account that the pods assume, and has it trust exactly their roles.',
+  summary: 'Creates the role in the payer account that the pods assume; it trusts exactly the pods’ roles.',
   lease: 'payer',
   permissions: { table: ['Query', 'UpdateItem'], payer: [payerRolePermissions.complete] },
 

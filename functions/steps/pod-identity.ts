@@ -79,7 +79,7 @@ export const podIdentity = defineStep({
     const changes: PodChange[] = podRoleChanges(role, podRoleArn, podIdentityTrust(input));
     const youngMs = role ? role.createdAt + roleVisibleMs - now : 0;
     if (!association && changes.length === 0 && youngMs > 0) return waitForRole(output, youngMs);
-    // A new role comes first, in a round of its own; a dry run shows both.
+    // A new role is created before the association, in a round of its own; a dry run shows both changes.
     if (association || role || run.request.dryRun) {
       const place = `${input.clusterArn} ${serviceAccountOf(input)}`;
       changes.push(...associationChanges(association, place, podRoleArn));

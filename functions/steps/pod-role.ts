@@ -128,7 +128,7 @@ function roleProblem(input: Input, { roleArn, role, serviceAccount }: Observatio
   if (admitsPod(role.trust, trustFor(input)))
     return { code: 'pod-role-not-ours', detail: `${role.arn} would be the role of ${account}` };
   const trusted = subjectsIn(role.trust).join(', ') || 'no service account';
-  const detail = `${role.arn} trusts ${trusted}, the pod is ${subjectOf(input)}`;
+  const detail = `${role.arn} trusts ${trusted}, but the pod runs as ${subjectOf(input)}`;
   return { code: 'service-account-subject-mismatch', detail };
 }
 

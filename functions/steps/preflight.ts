@@ -18,7 +18,7 @@ import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { clusterArnOf, targetOf } from '../../shared/model/target.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
 import { waitFor } from '../../shared/step/plan-builders.ts';
-import { Findings, type Problem, refusalOf } from '../../shared/step/problem-list.ts';
+import { asOneProblem, type Problem, ProblemList } from '../../shared/step/problem-list.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 import { listTargetPayers } from '../../shared/targets/payers-of-target.ts';
 
@@ -62,7 +62,7 @@ export const preflight = defineStep<'preflight', OnboardingRequest, Observation>
   input: ({ run }) => run.request,
 
   async observe(cx, request) {
-    const findings = new Findings();
+    const findings = new ProblemList();
     const [payer, cluster, payers] = await Promise.all([
       findings.enter(cx.payer, () => checkPayer(cx, request, findings)),
       findings.enter(cx.cluster, () => checkCluster(cx, request, findings)),
@@ -81,7 +81,7 @@ export const preflight = defineStep<'preflight', OnboardingRequest, Observation>
   plan({ dryRun }, { problems, warnings, payer, cluster, payers }, { now, since }): Plan<never, Output> {
     const again = cluster && !dryRun ? untilReachable(problems, cluster.endpoint, now - since) : undefined;
     if (again && cluster) return waitFor(again, { ...cluster, ...payer });
-    const refused = refusalOf(problems);
+    const refused = asOneProblem(problems);
     const quotas = [
       { quota: 'payers that the cluster’s pod can read', used: payers, adds: 1, limit: maxPayersPerTarget },
     ];
@@ -104,7 +104,7 @@ function leavesCluster({ code }: Problem): boolean {
 }
 
 /** The pod's policies name a limited number of payers; those being removed do not count. */
-async function checkRoom(request: OnboardingRequest, findings: Findings): Promise<number> {
+async function checkRoom(request: OnboardingRequest, findings: ProblemList): Promise<number> {
   const target = targetOf(request);
   const others = (await listTargetPayers(target)).filter(
     ({ state, payerAccountId }) => state !== 'removing' && payerAccountId !== request.payerAccountId,
@@ -114,7 +114,7 @@ async function checkRoom(request: OnboardingRequest, findings: Findings): Promis
   return others.length;
 }
 
-async function checkPayer(cx: StepContext, request: OnboardingRequest, findings: Findings): Promise<PayerFacts> {
+async function checkPayer(cx: StepContext, request: OnboardingRequest, findings: ProblemList): Promise<PayerFacts> {
   const { payerAccountId, report, allowMemberAccount } = request;
   const [organization, , account, lake] = await Promise.all([
     findings.look(() => organizationRole(cx, payerAccountId)),
@@ -149,7 +149,7 @@ async function organizationRole(cx: StepContext, accountId: string): Promise<Pay
 async function checkCluster(
   cx: StepContext,
   request: OnboardingRequest,
-  findings: Findings,
+  findings: ProblemList,
 ): Promise<ClusterFacts | undefined> {
   const { cluster: wanted, kubecost, identity } = request;
   if (!cx.deployment.allowedNamespaces.includes(kubecost.namespace))

@@ -32,12 +32,12 @@ interface Input extends DepartingPod, AssociationPlace {
 }
 
 /**
- * Takes the role from the service account once the last payer that uses it departs. The table and the role's own policies tell which
+ * Removes the role from the service account when the last payer that uses it is offboarded. The table and the role's policies show which
  * payers still use it.
  */
 export const removePodRole = defineStep({
   name: 'remove-pod-role',
-  summary: 'Takes the pods’ role away with the last payer that needs it: association or annotation, then the role.',
+  summary: 'Removes the association or annotation and then the pods’ role, with the last payer that needs the role.',
   lease: 'target',
   permissions: {
     table: ['GetItem', 'Query', 'UpdateItem'],

@@ -69,20 +69,20 @@ export async function assumeRoleForPodIdentity(
   });
 }
 
-/** No way leads from the hub's network to the service, and none will in a minute. */
+/** The hub's network does not reach the service, and this does not change within a minute. */
 function unlessUnreachable(error: unknown): never {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   if (!['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND'].includes(code)) throw error;
   throw new EksAuthError('Unreachable', `EKS Auth cannot be reached: ${code}`, 0);
 }
 
-/** As the SDK's clients find theirs: no client for this service is among our dependencies. */
+/** Finds the endpoint as the SDK's clients do, because our dependencies have no client for this service. */
 function endpointOf(region: string): URL {
   const { AWS_ENDPOINT_URL_EKS_AUTH, AWS_ENDPOINT_URL } = process.env;
   return new URL(AWS_ENDPOINT_URL_EKS_AUTH ?? AWS_ENDPOINT_URL ?? `https://eks-auth.${region}.api.aws`);
 }
 
-/** Whatever else stands between us and the service may answer with something that is no JSON. */
+/** A proxy between us and the service may answer with text that is not JSON. */
 async function readAnswer(body: unknown): Promise<Answer> {
   if (!(body instanceof Readable)) return {};
   const received = await text(body);

@@ -50,7 +50,7 @@ export interface AssociationPlace {
 
 const absent = ['ResourceNotFoundException', 'NotFoundException'];
 
-/** A service account has one at most. Undefined also if the cluster itself is gone. */
+/** A service account has one at most. Undefined also if the cluster does not exist. */
 export async function findAssociation(
   account: TargetAccount,
   { clusterName, region, namespace, serviceAccount }: AssociationPlace,

@@ -24,7 +24,7 @@ export function toIdentity(credentials: Credentials | undefined): AwsCredentialI
   };
 }
 
-/** Role chaining caps sessions at one hour; 900 s, the least STS gives, outlives any invocation. */
+/** Role chaining limits sessions to one hour. 900 s, the minimum of STS, is longer than any invocation. */
 async function assumeRole(sts: STSClient, { roleArn, externalId, sessionName, policy }: AssumeRole) {
   const answer = await sts.send(
     new AssumeRoleCommand({
@@ -38,7 +38,7 @@ async function assumeRole(sts: STSClient, { roleArn, externalId, sessionName, po
   return { identity: toIdentity(answer.Credentials), arn: answer.AssumedRoleUser?.Arn ?? '' };
 }
 
-/** An account we enter by its provisioner role: one session per invocation, named after the run, clients made on demand. */
+/** An account that we access through its provisioner role. Each invocation has one session, named after the run. */
 export class TargetAccount {
   readonly accountId: string;
   readonly provisionerArn: string;

@@ -66,7 +66,7 @@ interface Wanted {
   report: Place;
   templateKey: string;
   kmsKeyArn: string | null;
-  /** Why an earlier attempt gave AWS's template up. */
+  /** Why an earlier attempt used our own template instead of AWS's. */
   givenUp: string | undefined;
   /** True in a dry run: the template is assumed to be deployable if AWS has not delivered it yet. */
   isDryRun: boolean;
@@ -111,7 +111,7 @@ function obstacleTo({ template, reservable, notifications }: TemplateConditions,
   const retired = runtimes.find(isRetiredRuntime);
   if (retired) return `Lambda creates no functions on ${retired} any more`;
   if (reservedConcurrency > reservable)
-    return `AWS’s template reserves ${reservedConcurrency} Lambda executions and the account can spare ${Math.max(0, reservable)}`;
+    return `AWS’s template reserves ${reservedConcurrency} Lambda executions, but the account can reserve only ${Math.max(0, reservable)}`;
   const blocked = overlapping(othersAmong(notifications), dataPath(report));
   if (blocked.length === 0) return undefined;
   return `S3 would refuse the bucket’s notification ${blocked.join(', ')} beside the one of AWS’s template`;

@@ -5,7 +5,7 @@ import { absentIf } from '../errors/errors.ts';
 import { probeEndpoint } from '../kubernetes/client.ts';
 import type { Settings } from '../platform/settings.ts';
 import type { Permission, Wait } from '../step/contract.ts';
-import type { Findings, Problem } from '../step/problem-list.ts';
+import type { Problem, ProblemList } from '../step/problem-list.ts';
 
 export const describeClusterPermission: Permission = {
   actions: ['eks:DescribeCluster'],
@@ -21,7 +21,7 @@ export const describeAddonPermission: Permission = {
 export async function findCluster(
   account: TargetAccount,
   { region, name }: { region: string; name: string },
-  findings: Findings,
+  findings: ProblemList,
 ): Promise<Cluster | 'gone' | undefined> {
   return findings.look(async () => {
     const answer = await absentIf(['ResourceNotFoundException'], () =>
@@ -45,7 +45,7 @@ export async function hasPodIdentityAgent(
   account: TargetAccount,
   { region, name }: { region: string; name: string },
   { computeConfig }: Cluster,
-  findings: Findings,
+  findings: ProblemList,
 ): Promise<boolean> {
   if (computeConfig?.enabled === true) return true;
   const addon = { clusterName: name, addonName: 'eks-pod-identity-agent' };
@@ -62,7 +62,7 @@ export async function checkUsable(
   { allowedHostSuffixes, inVpc }: Pick<Settings, 'allowedHostSuffixes' | 'inVpc'>,
   cluster: Cluster,
   arn: string,
-  findings: Findings,
+  findings: ProblemList,
 ): Promise<void> {
   const { status, accessConfig, resourcesVpcConfig: network, endpoint, certificateAuthority } = cluster;
   if (status !== 'ACTIVE') {

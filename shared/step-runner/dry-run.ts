@@ -20,16 +20,16 @@ export interface Preview {
   quotas: Quota[];
 }
 
-/** Access has not been granted yet. What the step cannot see is no refusal. */
+/** Access has not been granted yet. A step that cannot read its resources does not refuse. */
 const accessDeniedCodes: readonly ErrorCode[] = ['payer-access-denied', 'cluster-access-denied'];
 
 /**
- * Observes and plans, and writes nothing. A refusal does not end a dry run: the next steps go on from the expected output.
+ * Observes and plans, and writes nothing. A refusal does not end a dry run: the next steps continue from the expected output.
  * @throws RetryableError
  */
 export async function preview(step: Step, cx: StepContext<RunKind>): Promise<Preview> {
   if (step.proof)
-    return previewWith('planned', ['a dry run leaves this check out: it needs what the earlier steps create']);
+    return previewWith('planned', ['a dry run skips this check, because it needs resources that earlier steps create']);
   try {
     const input = step.input(cx);
     const plan = step.plan(input, await step.observe(cx, input), cx);

@@ -32,9 +32,9 @@ export class StepStore {
   }
 
   /**
-   * Counts the invocation and reads the run it belongs to. A step that had ended, or that an earlier attempt left, starts anew.
-   * @param busyUntil when this invocation is over at the latest, milliseconds since the epoch
-   * @throws TerminalError stale-attempt, also once the run is to be cancelled
+   * Counts the invocation and reads the run it belongs to. A step that has ended, or that an earlier attempt left, starts again.
+   * @param busyUntil latest end of this invocation, milliseconds since the epoch
+   * @throws TerminalError stale-attempt, also after a cancel request
    */
   async begin(busyUntil: number): Promise<AnyRun> {
     const at = iso(now());
@@ -76,7 +76,7 @@ export class StepStore {
     await this.#update([{ at: this.#at('memo'), to: notes }]);
   }
 
-  /** Ends or parks the step: everything but what earlier invocations wrote (start, invocations, changes, notes). */
+  /** Records the end or the wait of the step. What earlier invocations wrote (start, invocations, changes, notes) stays. */
   async finish({ status, waiting, warnings, output, error, preview }: StepEnd, planned?: Change[]): Promise<AnyRun> {
     const at = iso(now());
     const ended = status !== 'waiting' && status !== 'running';

@@ -1,18 +1,18 @@
 /** A place in an item: an attribute, or the names that lead to a part of one, as `['steps', 'publish', 'status']`. */
 export type AttributePath = string | readonly string[];
 
-/** One part of an update. DynamoDB leaves every attribute alone that no write names. */
+/** One part of an update. DynamoDB keeps every attribute that no write names. */
 export type Write =
-  /** Undefined removes what stands there. */
+  /** Undefined removes the value. */
   | { at: AttributePath; to: unknown }
   | { at: AttributePath; ifAbsent: unknown }
-  /** Counts from zero where nothing stands. */
+  /** A missing number counts as zero. */
   | { at: AttributePath; plus: number }
   | { at: AttributePath; append: readonly unknown[] }
   /** Adds to a set of strings; an attribute of the item only (API reference, UpdateItem, "ADD"). */
   | { at: string; include: ReadonlySet<string> };
 
-/** What must hold for a write to happen. */
+/** The condition of a write. */
 export type Condition = (terms: Terms) => string;
 
 /** The names and values of one command. DynamoDB reserves many names (status, error, output), so each gets an alias. */
@@ -78,7 +78,7 @@ export function equals(at: AttributePath, value: unknown): Condition {
   return (terms) => `${terms.path(at)} = ${terms.value(value)}`;
 }
 
-/** Holds also where nothing stands. */
+/** Also true if the value is missing. */
 export function differs(at: AttributePath, value: unknown): Condition {
   return (terms) => `${terms.path(at)} <> ${terms.value(value)}`;
 }

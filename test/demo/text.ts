@@ -1,4 +1,5 @@
 import type { Run } from '../../shared/runs/api-view.ts';
+import { sentenceOf } from '../../shared/step/change-sentence.ts';
 
 type StepView = Run['steps'][number];
 
@@ -33,10 +34,10 @@ function describe(step: StepView): string {
   if (step.error) return `${step.status}: ${step.error.code}: ${step.error.message}`;
   if (step.waiting) return `waits for ${step.waiting.for}`;
   if (step.status !== 'succeeded') return step.status;
-  const word = step.output?.connectionStatus;
-  if (typeof word === 'string') return `Kubecost says: ${word}`;
-  const changes = step.changes.map(
-    (change) => `${change.do} ${shortened(change.resource)}${change.note ? ` (${change.note})` : ''}`,
+  const status = step.output?.connectionStatus;
+  if (typeof status === 'string') return `Kubecost reports: ${status}`;
+  const changes = step.changes.map(({ do: action, resource, note }) =>
+    sentenceOf({ action, resource: shortened(resource), note }),
   );
   return changes.length === 0 ? 'nothing to change' : changes.join(', ');
 }

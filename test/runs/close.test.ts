@@ -127,7 +127,7 @@ describe('the close function', () => {
     expect((await storedRun(runId)).error).toMatchObject({
       code: 'execution-stopped',
       step: null,
-      message: 'the execution ended ABORTED',
+      message: 'the execution ended with the status ABORTED',
     });
     expect(await hub.items('lock#')).toEqual([]);
   });

@@ -117,7 +117,7 @@ describe('report-choice', () => {
         'its format is textORcsv, not Parquet',
         'its name, which becomes the name of its table, does not begin with a letter',
       ],
-      remedies: [expect.stringContaining('let a new report be created') as string],
+      remedies: [expect.stringContaining('create a new report beside it') as string],
     });
     expect(elsewhere).toMatchObject({
       usable: false,

@@ -68,7 +68,7 @@ describe('the crawler stack', () => {
       (payer) => {
         billing.world.lambda.setConcurrency(payer, region, 10);
       },
-      'can spare 0',
+      'the account can reserve only 0',
     ],
     [
       'AWS’s template has a retired runtime',

@@ -375,7 +375,7 @@ describe('offboarding a payer whose resources others use', () => {
     expect(trustOf(payer)).toContain(otherPod);
     expect(trustOf(payer)).not.toContain(podRoleArn);
     expect(accountOf(payer).stacks).toEqual([crawlerStackName('kubecost_cur')]);
-    expect(await run.reasons()).toContain(`the payer role’s trust still names ${otherPod}`);
+    expect(await run.reasons()).toContain(`the payer role’s trust policy still names ${otherPod}`);
   });
 
   it.each<[OffboardingRequestInput['purge'] & object, string]>([

@@ -325,7 +325,7 @@ describe('a dry run', () => {
     expect(await invoke(sample)).toEqual(planned);
     const { status, changes, warnings } = (await record()) ?? {};
     expect({ status, changes }).toEqual({ status: 'planned', changes: [] });
-    expect(warnings?.join()).toContain('a dry run leaves this check out');
+    expect(warnings?.join()).toContain('a dry run skips this check');
   });
 
   it('records a refusal and continues with the expected output', async () => {
@@ -539,7 +539,7 @@ describe('a step under a lease', () => {
     hub.crash(undefined);
     expect((await record())?.status).toBe('succeeded');
     expect(lines()).toContainEqual(
-      expect.objectContaining({ message: 'lease not given back', scope, step: 'payer-policy' }),
+      expect.objectContaining({ message: 'lease not released', scope, step: 'payer-policy' }),
     );
   });
 
