@@ -7,11 +7,11 @@ import type { AnyRun } from '../shared/model/run.ts';
 import { now } from '../shared/platform/clock.ts';
 import { log, type LogFields } from '../shared/platform/logger.ts';
 import { closeRun } from '../shared/runs/close.ts';
-import { isCancelling } from '../shared/runs/end.ts';
-import { stopExecution } from '../shared/runs/execution.ts';
-import { announce, isOverdue } from '../shared/runs/publish-events.ts';
+import { isOverdue, publishEvents } from '../shared/runs/publish-events.ts';
+import { isCancelling } from '../shared/runs/record-end.ts';
 import { listPendingRunIds } from '../shared/runs/run-table.ts';
 import { completeStart } from '../shared/runs/start.ts';
+import { stopExecution } from '../shared/runs/step-functions-execution.ts';
 import { failUnreadableRun, tryReadRun } from '../shared/runs/unreadable-run.ts';
 import { listOpenWindows } from '../shared/targets/admin-windows.ts';
 
@@ -28,16 +28,16 @@ export async function sweep(): Promise<void> {
     const fields = { runId: window.runId, step: 'sweep', cluster: window.clusterArn };
     await attempt('admin window closed', fields, () => closeLeftWindow(window.clusterArn, window));
   }
-  const untold: AnyRun[] = [];
+  const unpublished: AnyRun[] = [];
   for (const runId of await listPendingRunIds()) {
     const run = await readPending(runId);
-    if (run && !(await lookAfter(run)) && isOverdue(run)) untold.push(run);
+    if (run && !(await lookAfter(run)) && isOverdue(run)) unpublished.push(run);
   }
   const untilMs = now() + batchesMs;
   for (const batchId of await listOpenBatchIds())
     await attempt('batch dispatched', { batchId, step: 'sweep' }, () => dispatch(batchId, untilMs));
   // Last, and only while the bus answers: news can wait.
-  for (const run of untold) if (!(await announce(run))) return;
+  for (const run of unpublished) if (!(await publishEvents(run))) return;
 }
 
 /** Undefined if the run is gone, or cannot be read; such a run fails, and the others are swept. */

@@ -20,7 +20,7 @@ function accessStates(options: ChainOptions = {}): States {
   };
 }
 
-/** Executions of releases before 0.3 carry no `from`. */
+/** `from` is absent in an execution that an operator starts by hand. */
 const fromChoice = (from: StepName, Next: string) => ({
   And: [
     { Variable: '$.from', IsPresent: true },

@@ -17,10 +17,10 @@ import {
   withFile,
 } from '../../shared/publication/integration-secret.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
-import { waitFor } from '../../shared/step/plans.ts';
+import { waitFor } from '../../shared/step/plan-builders.ts';
 import type { Problem } from '../../shared/step/problem-list.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import { listTargetPayers } from '../../shared/targets/target-payers.ts';
+import { listTargetPayers } from '../../shared/targets/payers-of-target.ts';
 
 type Output = Outputs['chain-proof'];
 

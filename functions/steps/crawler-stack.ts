@@ -31,7 +31,7 @@ import {
   snapshot,
 } from '../../shared/billing/notification-snapshot.ts';
 import { findReportTables, type ReportTable } from '../../shared/billing/report-table.ts';
-import { knownAfter } from '../../shared/model/known-after.ts';
+import { knownAfter } from '../../shared/model/dry-run-placeholder.ts';
 import type { OnboardingRequest } from '../../shared/model/onboarding-request.ts';
 import { outputOf } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
@@ -42,7 +42,7 @@ import {
   type StepChange,
   type StepContext,
 } from '../../shared/step/contract.ts';
-import { waitFor } from '../../shared/step/plans.ts';
+import { waitFor } from '../../shared/step/plan-builders.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 type Output = Outputs['crawler-stack'];

@@ -16,10 +16,10 @@ import { outputOf, podRoleOf } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { type Target, targetId, targetOf } from '../../shared/model/target.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
-import { changesOrReady, queueWait, waitFor } from '../../shared/step/plans.ts';
+import { changesOrReady, queueWait, waitFor } from '../../shared/step/plan-builders.ts';
 import type { Problem } from '../../shared/step/problem-list.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import { listTargetPayers, markGranted, needsTarget, type TargetPayer } from '../../shared/targets/target-payers.ts';
+import { listTargetPayers, markGranted, needsTarget, type TargetPayer } from '../../shared/targets/payers-of-target.ts';
 import {
   fixTargetSettings,
   moveServiceAccount,

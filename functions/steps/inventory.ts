@@ -8,16 +8,16 @@ import {
 } from '../../shared/cluster/cluster-check.ts';
 import { type OffboardingRequest, OnboardingRequest } from '../../shared/model/onboarding-request.ts';
 import type { RunRecord } from '../../shared/model/run.ts';
-import { type Outputs, outputs } from '../../shared/model/step-outputs.ts';
+import { type Outputs, parseOutput } from '../../shared/model/step-outputs.ts';
 import { targetId } from '../../shared/model/target.ts';
 import { clusterArnOf, targetOf } from '../../shared/model/target.ts';
 import type { RunSummary } from '../../shared/runs/run-item.ts';
 import { listRuns, readRun, type RunPage } from '../../shared/runs/run-table.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
-import { waitFor } from '../../shared/step/plans.ts';
+import { waitFor } from '../../shared/step/plan-builders.ts';
 import { Findings, type Problem, refusalOf } from '../../shared/step/problem-list.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import { listTargetPayers, type TargetPayer } from '../../shared/targets/target-payers.ts';
+import { listTargetPayers, type TargetPayer } from '../../shared/targets/payers-of-target.ts';
 import { readTargetSettings, type TargetSettings } from '../../shared/targets/target-settings.ts';
 
 interface Observation {
@@ -118,7 +118,7 @@ function outputIn<Name extends 'cur-report' | 'report-choice' | 'athena-results'
   run: RunRecord | undefined,
   name: Name,
 ): Outputs[Name] | undefined {
-  return outputs[name].safeParse(run?.steps[name]?.output).data as Outputs[Name] | undefined;
+  return parseOutput(name, run?.steps[name]?.output);
 }
 
 async function findOnboarding(request: OffboardingRequest): Promise<RunRecord | undefined> {

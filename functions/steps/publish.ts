@@ -3,7 +3,7 @@ import { unlessHidden } from '../../shared/cluster/connection.ts';
 import { rules } from '../../shared/cluster/provisioner-role.ts';
 import { entryKey, entryOf } from '../../shared/integration-file/merge.ts';
 import { listPods, type Pod } from '../../shared/kubernetes/pods.ts';
-import { knownAfter } from '../../shared/model/known-after.ts';
+import { knownAfter } from '../../shared/model/dry-run-placeholder.ts';
 import type { OnboardingRequest } from '../../shared/model/onboarding-request.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { type Target, targetOf } from '../../shared/model/target.ts';
@@ -30,9 +30,9 @@ import {
   roleRequirements,
 } from '../../shared/publication/workload-restart.ts';
 import { defineStep, type Plan, type Situation, type StepContext } from '../../shared/step/contract.ts';
-import { firstOf, queueWait, type Rule } from '../../shared/step/plans.ts';
+import { firstOf, queueWait, type Rule } from '../../shared/step/plan-builders.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import { isPublished, listTargetPayers, markProven, markPublished } from '../../shared/targets/target-payers.ts';
+import { isPublished, listTargetPayers, markProven, markPublished } from '../../shared/targets/payers-of-target.ts';
 import { readTargetSettings } from '../../shared/targets/target-settings.ts';
 
 interface Input extends OwnEntry {

@@ -26,10 +26,10 @@ import { readNamespace } from '../../shared/offboarding/namespace-decisions.ts';
 import { listNeighbours } from '../../shared/offboarding/neighbour-targets.ts';
 import { removalOf } from '../../shared/offboarding/removal-output.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
-import { changesOrReady } from '../../shared/step/plans.ts';
+import { changesOrReady } from '../../shared/step/plan-builders.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 import { readWindow } from '../../shared/targets/admin-windows.ts';
-import { deleteTargetPayer, listTargetPayers, type TargetPayer } from '../../shared/targets/target-payers.ts';
+import { deleteTargetPayer, listTargetPayers, type TargetPayer } from '../../shared/targets/payers-of-target.ts';
 import { deleteTargetSettings, readTargetSettings } from '../../shared/targets/target-settings.ts';
 
 interface Input {

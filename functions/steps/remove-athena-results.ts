@@ -31,7 +31,7 @@ import {
 } from '../../shared/offboarding/payer-usage.ts';
 import { removalOf } from '../../shared/offboarding/removal-output.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
-import { changesOrReady, waitFor } from '../../shared/step/plans.ts';
+import { changesOrReady, waitFor } from '../../shared/step/plan-builders.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 type Output = Outputs['remove-athena-results'];

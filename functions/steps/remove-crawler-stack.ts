@@ -43,7 +43,7 @@ import {
   type StepChange,
   type StepContext,
 } from '../../shared/step/contract.ts';
-import { waitFor } from '../../shared/step/plans.ts';
+import { waitFor } from '../../shared/step/plan-builders.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 type Output = Outputs['remove-crawler-stack'];

@@ -25,7 +25,7 @@ import { keepsOldFile, type RestartChange, restartWorkload } from '../../shared/
 import { defineStep, type Plan, type Situation } from '../../shared/step/contract.ts';
 import type { Problem } from '../../shared/step/problem-list.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import { listTargetPayers, markRemoving, type TargetPayer } from '../../shared/targets/target-payers.ts';
+import { listTargetPayers, markRemoving, type TargetPayer } from '../../shared/targets/payers-of-target.ts';
 import { readTargetSettings } from '../../shared/targets/target-settings.ts';
 
 interface Observation extends SecretObservation {

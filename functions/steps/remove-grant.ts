@@ -16,7 +16,7 @@ import { type Target, targetOf } from '../../shared/model/target.ts';
 import { removalPlan } from '../../shared/offboarding/removal-output.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import { listServiceAccountPayers, needsTarget, type TargetPayer } from '../../shared/targets/target-payers.ts';
+import { listServiceAccountPayers, needsTarget, type TargetPayer } from '../../shared/targets/payers-of-target.ts';
 
 interface Input {
   target: Target;

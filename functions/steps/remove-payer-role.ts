@@ -18,9 +18,9 @@ import {
 } from '../../shared/offboarding/payer-usage.ts';
 import { removalOf } from '../../shared/offboarding/removal-output.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
-import { changesOrReady } from '../../shared/step/plans.ts';
+import { changesOrReady } from '../../shared/step/plan-builders.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import { markPayerTargetRemoving } from '../../shared/targets/payer-targets.ts';
+import { markPayerTargetRemoving } from '../../shared/targets/targets-of-payer.ts';
 
 interface Input extends Leaving {
   purge: boolean;

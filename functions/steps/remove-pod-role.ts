@@ -21,8 +21,8 @@ import { decidePodRoles, type DepartingPod, type PodRoleUse } from '../../shared
 import { removalPlan } from '../../shared/offboarding/removal-output.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import { listPayerTargets } from '../../shared/targets/payer-targets.ts';
-import { listServiceAccountPayers, markUnloaded } from '../../shared/targets/target-payers.ts';
+import { listServiceAccountPayers, markUnloaded } from '../../shared/targets/payers-of-target.ts';
+import { listPayerTargets } from '../../shared/targets/targets-of-payer.ts';
 
 interface Input extends DepartingPod, AssociationPlace {
   target: Target;

@@ -30,10 +30,10 @@ import {
 } from '../../shared/offboarding/payer-usage.ts';
 import { removalOf } from '../../shared/offboarding/removal-output.ts';
 import { defineStep, type Plan, type StepChange } from '../../shared/step/contract.ts';
-import { changesOrReady, waitFor } from '../../shared/step/plans.ts';
+import { changesOrReady, waitFor } from '../../shared/step/plan-builders.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import { deletePayerTarget } from '../../shared/targets/payer-targets.ts';
 import { markReportPurged } from '../../shared/targets/purged-reports.ts';
+import { deletePayerTarget } from '../../shared/targets/targets-of-payer.ts';
 
 type Output = Outputs['remove-report'];
 type Place = NonNullable<Outputs['inventory']['report']>;

@@ -17,8 +17,8 @@ import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { type Target, targetOf } from '../../shared/model/target.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import { claimPayer } from '../../shared/targets/payer-targets.ts';
 import { listPurgedReports } from '../../shared/targets/purged-reports.ts';
+import { claimPayer } from '../../shared/targets/targets-of-payer.ts';
 
 interface Input {
   payerAccountId: string;

@@ -9,7 +9,7 @@ import { listSecretReaders, mayReadSecret, type SecretReader } from '../../share
 import { holdersOfOldFile } from '../../shared/publication/workload-restart.ts';
 import { closelyMs, watchedInVain, watchWait } from '../../shared/publication/workload-watch.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
-import { waitFor } from '../../shared/step/plans.ts';
+import { waitFor } from '../../shared/step/plan-builders.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 interface Observation {

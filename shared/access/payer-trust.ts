@@ -10,7 +10,7 @@ import {
 import { parseRoleArn } from '../aws/role.ts';
 import { trusts } from '../aws/trust-policy.ts';
 import { type Target, targetId } from '../model/target.ts';
-import type { PayerTarget } from '../targets/payer-targets.ts';
+import type { PayerTarget } from '../targets/targets-of-payer.ts';
 import { assumeActions } from './pod-trust.ts';
 
 /** Characters of a trust policy in an account that has not asked for more (IAM quota "Role trust policy length"). */

@@ -1,6 +1,9 @@
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { HttpRequest } from '@smithy/core/protocols';
 import { SignatureV4 } from '@smithy/signature-v4';
 import type { AwsCredentialIdentity } from '@smithy/types';
+import * as z from 'zod';
 import { now } from '../platform/clock.ts';
 import { Sha256 } from '../platform/sha256.ts';
 import { httpHandler } from './clients.ts';
@@ -18,10 +21,13 @@ class EksAuthError extends Error {
 }
 
 /** The fields we read of AssumeRoleForPodIdentity's answer; `expiration` in seconds since the epoch. */
-interface Answer {
-  credentials?: { accessKeyId: string; secretAccessKey: string; sessionToken: string; expiration: number };
-  message?: string;
-}
+const Answer = z.object({
+  credentials: z
+    .object({ accessKeyId: z.string(), secretAccessKey: z.string(), sessionToken: z.string(), expiration: z.number() })
+    .optional(),
+  message: z.string().optional(),
+});
+type Answer = z.infer<typeof Answer>;
 
 /**
  * EKS Auth's AssumeRoleForPodIdentity: what the Pod Identity agent of a node calls for a pod (EKS API reference, "Amazon EKS Auth").
@@ -49,7 +55,7 @@ export async function assumeRoleForPodIdentity(
     { signingDate: new Date(now()) },
   );
   const { response } = await httpHandler.handle(new HttpRequest(request)).catch(unlessUnreachable);
-  const answer = await readAnswer(response.body as AsyncIterable<Buffer>);
+  const answer = await readAnswer(response.body);
   if (response.statusCode >= 300) {
     const [type = ''] = (response.headers['x-amzn-errortype'] ?? '').split(':');
     throw new EksAuthError(type || `Http${response.statusCode}`, answer.message ?? '', response.statusCode);
@@ -77,11 +83,11 @@ function endpointOf(region: string): URL {
 }
 
 /** Whatever else stands between us and the service may answer with something that is no JSON. */
-async function readAnswer(body: AsyncIterable<Buffer>): Promise<Answer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of body) chunks.push(chunk);
+async function readAnswer(body: unknown): Promise<Answer> {
+  if (!(body instanceof Readable)) return {};
+  const received = await text(body);
   try {
-    return JSON.parse(Buffer.concat(chunks).toString()) as Answer;
+    return Answer.parse(JSON.parse(received));
   } catch {
     return {};
   }

@@ -2,7 +2,7 @@ import { AssumeRoleCommand, type Credentials, STSClient } from '@aws-sdk/client-
 import type { AwsCredentialIdentity } from '@smithy/types';
 import type { ErrorCode } from '../errors/catalogue.ts';
 import { isAwsError, TerminalError, UserError } from '../errors/errors.ts';
-import { type ClientConstructor, hubClient, newClient } from './clients.ts';
+import { ClientCache, type ClientConstructor, hubClient, newClient } from './clients.ts';
 
 export interface AssumeRole {
   roleArn: string;
@@ -44,7 +44,7 @@ export class TargetAccount {
   readonly provisionerArn: string;
   readonly #role: AssumeRole;
   readonly #deniedCode: ErrorCode;
-  readonly #clients = new Map<unknown, Map<string, unknown>>();
+  readonly #clients = new ClientCache();
   #session: Promise<AwsCredentialIdentity> | undefined;
 
   constructor(accountId: string, role: AssumeRole, deniedCode: 'payer-access-denied' | 'cluster-access-denied') {
@@ -66,14 +66,7 @@ export class TargetAccount {
   }
 
   client<Client>(Constructor: ClientConstructor<Client>, region: string): Client {
-    const byRegion = this.#clients.get(Constructor) ?? new Map<string, unknown>();
-    this.#clients.set(Constructor, byRegion);
-    if (!byRegion.has(region))
-      byRegion.set(
-        region,
-        newClient(Constructor, region, () => this.credentials()),
-      );
-    return byRegion.get(region) as Client;
+    return this.#clients.get(Constructor, region, () => newClient(Constructor, region, () => this.credentials()));
   }
 
   async #enter(role: AssumeRole): Promise<AwsCredentialIdentity> {

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { TerminalError } from '../errors/errors.ts';
-import { RequestRefusal } from '../errors/problem.ts';
+import { RequestRefusal } from '../errors/request-refusal.ts';
 import type { OnboardingRequest } from '../model/onboarding-request.ts';
 import { isRunId } from '../model/run-id.ts';
 import type { RunStatus } from '../model/run-schemas.ts';

@@ -1,5 +1,5 @@
 import { classify, RetryableError } from '../errors/errors.ts';
-import { RequestRefusal } from '../errors/problem.ts';
+import { RequestRefusal } from '../errors/request-refusal.ts';
 import { newRunId } from '../model/run-id.ts';
 import { iso, now } from '../platform/clock.ts';
 import { log } from '../platform/logger.ts';

@@ -3,7 +3,7 @@ import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { type Notifications, othersAmong, overlapping, readNotifications } from '../aws/bucket-notifications.ts';
 import type { TargetAccount } from '../aws/target-account.ts';
 import { absentIf } from '../errors/errors.ts';
-import { knownAfter } from '../model/known-after.ts';
+import { knownAfter } from '../model/dry-run-placeholder.ts';
 import type { OnboardingRequest } from '../model/onboarding-request.ts';
 import type { Quota } from '../model/run-schemas.ts';
 import type { Problem } from '../step/problem-list.ts';

@@ -4,7 +4,7 @@ import { objectOwnership, ownerLabels } from '../kubernetes/ownership-labels.ts'
 import type { RunRecord } from '../model/run.ts';
 import type { Outputs } from '../model/step-outputs.ts';
 import type { KubernetesRule, Plan, Situation } from '../step/contract.ts';
-import { changesOrReady, firstOf, type Rule } from '../step/plans.ts';
+import { changesOrReady, firstOf, type Rule } from '../step/plan-builders.ts';
 import type { AdminWindow } from '../targets/admin-windows.ts';
 import type { AccessEntry } from './access-entry.ts';
 import {

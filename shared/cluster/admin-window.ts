@@ -13,7 +13,7 @@ import type { TargetAccount } from '../aws/target-account.ts';
 import { absentIf, isAwsError, RetryableError, UserError } from '../errors/errors.ts';
 import type { RunKind } from '../model/step-names.ts';
 import type { Applied, Permission, Plan, Situation, StepContext } from '../step/contract.ts';
-import { queueWait, waitFor } from '../step/plans.ts';
+import { queueWait, waitFor } from '../step/plan-builders.ts';
 import { type AdminWindow, deleteWindowMark, markWindowOpen } from '../targets/admin-windows.ts';
 import { clusterAccount } from '../targets/provisioner-accounts.ts';
 import { accessEntryPattern } from './access-entry.ts';

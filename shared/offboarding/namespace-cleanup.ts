@@ -5,7 +5,7 @@ import type { ObjectChange } from '../cluster/namespace-objects.ts';
 import { groupName } from '../cluster/provisioner-role.ts';
 import type { Removal } from '../model/step-outputs.ts';
 import type { Plan, Situation } from '../step/contract.ts';
-import { firstOf, type Rule, waitFor } from '../step/plans.ts';
+import { firstOf, type Rule, waitFor } from '../step/plan-builders.ts';
 import type { AdminWindow } from '../targets/admin-windows.ts';
 import { decideObjects, type OccupiedNamespace, type Place } from './namespace-decisions.ts';
 import type { Neighbour } from './neighbour-targets.ts';

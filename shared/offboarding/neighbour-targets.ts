@@ -1,5 +1,5 @@
 import type { Target } from '../model/target.ts';
-import { listTargetPayers, needsTarget } from '../targets/target-payers.ts';
+import { listTargetPayers, needsTarget } from '../targets/payers-of-target.ts';
 import { listOtherTargets, readTargetSettings } from '../targets/target-settings.ts';
 
 /** Another target of the same cluster that a payer still needs. */

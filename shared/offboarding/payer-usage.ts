@@ -12,7 +12,7 @@ import type { SeenRole } from '../aws/role.ts';
 import { outputOf, type RunRecord } from '../model/run.ts';
 import { targetOf } from '../model/target.ts';
 import type { StepContext } from '../step/contract.ts';
-import { listPayerTargets, type PayerTarget } from '../targets/payer-targets.ts';
+import { listPayerTargets, type PayerTarget } from '../targets/targets-of-payer.ts';
 
 export interface Leaving extends DepartingTarget {
   payerAccountId: string;

@@ -8,7 +8,7 @@ import type { Association } from '../aws/pod-identity-association.ts';
 import { parseRoleArn } from '../aws/role.ts';
 import type { Change } from '../model/run-schemas.ts';
 import { type Target, targetId } from '../model/target.ts';
-import { needsTarget, type TargetPayer } from '../targets/target-payers.ts';
+import { needsTarget, type TargetPayer } from '../targets/payers-of-target.ts';
 import type { RemovalPart } from './removal-output.ts';
 
 export interface DepartingPod extends PodIdentity {

@@ -1,7 +1,7 @@
 import type { Change } from '../model/run-schemas.ts';
 import type { Removal } from '../model/step-outputs.ts';
 import type { Plan, StepChange } from '../step/contract.ts';
-import { changesOrReady } from '../step/plans.ts';
+import { changesOrReady } from '../step/plan-builders.ts';
 
 /** What a removal decides about one resource. */
 export interface RemovalPart<C extends StepChange> {

@@ -8,7 +8,7 @@ import {
   removeEntries,
 } from '../integration-file/merge.ts';
 import type { Problem } from '../step/problem-list.ts';
-import type { TargetPayer } from '../targets/target-payers.ts';
+import type { TargetPayer } from '../targets/payers-of-target.ts';
 
 /** The payer of the run. */
 export interface OwnEntry {

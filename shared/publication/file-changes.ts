@@ -9,15 +9,15 @@ import {
   renderEntry,
 } from '../integration-file/merge.ts';
 import { objectOwnership, ownerLabels } from '../kubernetes/ownership-labels.ts';
-import { knownAfter } from '../model/known-after.ts';
+import { knownAfter } from '../model/dry-run-placeholder.ts';
 import type { RunKind } from '../model/step-names.ts';
 import type { Outputs } from '../model/step-outputs.ts';
 import type { Target } from '../model/target.ts';
 import { iso, now } from '../platform/clock.ts';
 import type { Outcome, Plan, Situation, StepChange, StepContext } from '../step/contract.ts';
-import { changesOrReady, waitFor } from '../step/plans.ts';
+import { changesOrReady, waitFor } from '../step/plan-builders.ts';
 import type { Problem } from '../step/problem-list.ts';
-import { markPublished, type TargetPayer } from '../targets/target-payers.ts';
+import { markPublished, type TargetPayer } from '../targets/payers-of-target.ts';
 import { type DesiredFile, desiredFile, type DesiredFileOptions } from './desired-file.ts';
 import {
   fileName,

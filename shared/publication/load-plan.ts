@@ -7,7 +7,7 @@ import type { Rollout } from '../kubernetes/rollout.ts';
 import type { Outputs } from '../model/step-outputs.ts';
 import type { Target } from '../model/target.ts';
 import type { Plan, Situation } from '../step/contract.ts';
-import { firstOf, type Rule, waitFor } from '../step/plans.ts';
+import { firstOf, type Rule, waitFor } from '../step/plan-builders.ts';
 import type { Problem } from '../step/problem-list.ts';
 import type { DiscoveredReader } from './secret-readers.ts';
 import { watchedInVain, watchWait } from './workload-watch.ts';

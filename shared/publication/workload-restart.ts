@@ -4,7 +4,7 @@ import { podRoleOf, type RunRecord } from '../model/run.ts';
 import type { Outputs } from '../model/step-outputs.ts';
 import { iso, now } from '../platform/clock.ts';
 import type { Wait } from '../step/contract.ts';
-import { queueWait } from '../step/plans.ts';
+import { queueWait } from '../step/plan-builders.ts';
 import { changedAtOf, type Secret } from './integration-secret.ts';
 
 /** A Deployment or StatefulSet, as far as a restart is concerned. */

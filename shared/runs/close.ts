@@ -6,9 +6,9 @@ import { stepNames } from '../model/step-names.ts';
 import { clusterArnOf } from '../model/target.ts';
 import { log } from '../platform/logger.ts';
 import { readWindow } from '../targets/admin-windows.ts';
-import { endRun, isAtWork, isCancelling } from './end.ts';
-import { releaseLock } from './lock.ts';
-import { announce, hasNews } from './publish-events.ts';
+import { releaseLock } from './payer-target-lock.ts';
+import { hasUnpublishedEvents, publishEvents } from './publish-events.ts';
+import { endRun, isAtWork, isCancelling } from './record-end.ts';
 
 /** Why an execution ended early, as seen from outside the steps. */
 export interface Failure {
@@ -28,7 +28,7 @@ export async function closeRun(run: AnyRun, failure?: Failure): Promise<void> {
     // The run must end even if the cluster does not answer.
     const ended = await setEnd(run, failure);
     await releaseLock(run);
-    if (ended && hasNews(ended)) await announce(ended);
+    if (ended && hasUnpublishedEvents(ended)) await publishEvents(ended);
   }
 }
 

@@ -1,14 +1,14 @@
 import { RetryableError } from '../errors/errors.ts';
-import { RequestRefusal } from '../errors/problem.ts';
+import { RequestRefusal } from '../errors/request-refusal.ts';
 import type { AnyRun } from '../model/run.ts';
 import { runEvent } from '../model/run-event.ts';
 import { endedStatuses, type StepRecord } from '../model/run-schemas.ts';
 import type { StepName } from '../model/step-names.ts';
-import { outputs } from '../model/step-outputs.ts';
+import { parseOutput } from '../model/step-outputs.ts';
 import { iso, now } from '../platform/clock.ts';
 import { allOf, equals } from '../table/expressions.ts';
-import { isCancelling } from './end.ts';
-import { readRival } from './lock.ts';
+import { readRival } from './payer-target-lock.ts';
+import { isCancelling } from './record-end.ts';
 import { readRun } from './run-table.ts';
 import { statusWrites, updateRun } from './run-table-update.ts';
 import { completeStart, runActive } from './start.ts';
@@ -61,7 +61,7 @@ function whereFrom(run: AnyRun): StepName | undefined {
       return undefined;
     case 'succeeded': {
       if (run.kind === 'offboarding') throw notRetryable('The offboarding has succeeded. There is nothing to retry.');
-      const verdict = outputs['load-proof'].safeParse(run.steps['load-proof']?.output).data?.verdict;
+      const verdict = parseOutput('load-proof', run.steps['load-proof']?.output)?.verdict;
       if (verdict === 'pending') return 'load-proof';
       // A workload may have been installed since then.
       if (verdict === 'not-installed') return 'discovery';

@@ -1,11 +1,12 @@
 import { RetryableError, TerminalError, UserError } from '../errors/errors.ts';
-import type { RunKind } from '../model/step-names.ts';
+import type { RunKind, StepName } from '../model/step-names.ts';
+import type { Outputs } from '../model/step-outputs.ts';
 import { sentenceOf } from '../step/change-sentence.ts';
 import type { Applied, Plan, Step, StepChange, StepContext, Wait } from '../step/contract.ts';
 import { type Lease, mayWrite } from '../table/lease.ts';
 
 export type StepResult =
-  { status: 'succeeded'; output: object; warnings: string[] } | { status: 'waiting'; wait: Wait };
+  { status: 'succeeded'; output: Outputs[StepName]; warnings: string[] } | { status: 'waiting'; wait: Wait };
 
 /** What the engine needs of an invocation beside what the step gets. */
 export interface EngineContext extends StepContext<RunKind> {
@@ -89,7 +90,7 @@ async function applyOne(
   return outcome;
 }
 
-function succeeded({ output, warnings = [] }: Extract<Plan<StepChange, object>, { kind: 'ready' }>) {
+function succeeded({ output, warnings = [] }: Extract<Plan<StepChange, Outputs[StepName]>, { kind: 'ready' }>) {
   return { status: 'succeeded', output, warnings } as const;
 }
 

@@ -10,10 +10,10 @@ import { targetOf } from '../model/target.ts';
 import { targetId } from '../model/target.ts';
 import { iso, now } from '../platform/clock.ts';
 import { log, type LogFields } from '../platform/logger.ts';
-import { settleCancel } from '../runs/end.ts';
-import { announce, hasNews } from '../runs/publish-events.ts';
+import { hasUnpublishedEvents, publishEvents } from '../runs/publish-events.ts';
+import { settleCancel } from '../runs/record-end.ts';
 import type { Step, Wait } from '../step/contract.ts';
-import { queueWait } from '../step/plans.ts';
+import { queueWait } from '../step/plan-builders.ts';
 import { type Lease, releaseLease, takeLease } from '../table/lease.ts';
 import { alreadyDone, converge, register, type StepResult } from './converge.ts';
 import { type Preview, preview } from './dry-run.ts';
@@ -76,7 +76,7 @@ async function runStep(
     return await takeStep(step, runId, store, context);
   } finally {
     const run = store.run && ((await endIfCancelled(store.run)) ?? store.run);
-    if (run && hasNews(run)) await announce(run);
+    if (run && hasUnpublishedEvents(run)) await publishEvents(run);
   }
 }
 
@@ -133,9 +133,9 @@ async function end(
   result: Exclude<StepResult, { status: 'waiting' }>,
 ): Promise<StepAnswer> {
   const { output, warnings } = result;
-  await store.finish({ status: 'succeeded', output: output as Record<string, unknown>, warnings });
+  await store.finish({ status: 'succeeded', output, warnings });
   log('step ended', { runId: run.runId, step: step.name, status: 'succeeded' });
-  return { status: 'succeeded', seconds: 0, outdated: step.invalidates?.(run, output as never) ?? '' };
+  return { status: 'succeeded', seconds: 0, outdated: step.invalidates?.(run, output) ?? '' };
 }
 
 /** The state machine goes on after any result: a dry run takes every step. */
@@ -150,14 +150,14 @@ async function endPreview(
     {
       status,
       warnings,
-      ...(output && { output: output as Record<string, unknown> }),
+      ...(output && { output }),
       ...(error && { error }),
       preview: { summary: step.summary, refusals, quotas },
     },
     changes,
   );
   log('step ended', { runId: run.runId, step: step.name, status });
-  const outdated = (output && step.invalidates?.(run, output as never)) ?? '';
+  const outdated = (output && step.invalidates?.(run, output)) ?? '';
   // A step that could not say what it needs cannot say it the second time either.
   const isWorthIt = outdated !== '' && run.steps[outdated]?.output !== undefined;
   return { status: 'planned', seconds: 0, outdated: isWorthIt ? outdated : '' };

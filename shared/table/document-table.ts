@@ -13,7 +13,7 @@ import {
 import type * as z from 'zod';
 import { type ClientConfig, hubClient } from '../aws/clients.ts';
 import { readSettings } from '../platform/settings.ts';
-import { type Condition, type Path, Terms, updateExpression, type Write } from './expressions.ts';
+import { type AttributePath, type Condition, Terms, updateExpression, type Write } from './expressions.ts';
 import { type Attributes, parseItem, parseReadable } from './item-schema.ts';
 
 /** The document client as a constructor, so that the pool of hub clients keeps one of it. */
@@ -101,7 +101,7 @@ export interface ItemQuery {
   sort?: { key: string; beginsWith: string } | { key: string; after: string };
   newestFirst?: boolean;
   /** Parts of each item that are read; absent: all that the table or index has. */
-  fields?: readonly Path[];
+  fields?: readonly AttributePath[];
 }
 
 /** Every item of the query but those that cannot be read: for lists that are shown, and for work that goes item by item. */

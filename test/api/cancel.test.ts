@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { close } from '../../functions/close.ts';
 import { sweep } from '../../functions/sweep.ts';
-import { endRun } from '../../shared/runs/end.ts';
-import type { Run } from '../../shared/runs/view.ts';
+import type { Run } from '../../shared/runs/api-view.ts';
+import { endRun } from '../../shared/runs/record-end.ts';
 import { StepStore } from '../../shared/step-runner/step-record.ts';
 import { call } from '../support/api-call.ts';
 import { HubServices } from '../support/hub-services.ts';

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Run } from '../../shared/runs/api-view.ts';
 import { listRuns } from '../../shared/runs/run-table.ts';
 import { completeStart } from '../../shared/runs/start.ts';
-import type { Run } from '../../shared/runs/view.ts';
 import { call } from '../support/api-call.ts';
 import { HubServices } from '../support/hub-services.ts';
 import { smallest } from '../support/stored-runs.ts';

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import * as z from 'zod';
 import { newRunId } from '../../shared/model/run-id.ts';
-import { ListedRun } from '../../shared/runs/view.ts';
+import { ListedRun } from '../../shared/runs/api-view.ts';
 import { documentClient } from '../../shared/table/document-table.ts';
 import { call } from '../support/api-call.ts';
 import { HubServices } from '../support/hub-services.ts';

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { OffboardingRequest, OnboardingRequest } from '../../shared/model/onboarding-request.ts';
 import type { AnyRun, RunRecord } from '../../shared/model/run.ts';
 import { runErrorOf, type StepRecord } from '../../shared/model/run-schemas.ts';
+import { Run, runView } from '../../shared/runs/api-view.ts';
 import { planOf } from '../../shared/runs/dry-run-plan.ts';
-import { Run, runView } from '../../shared/runs/view.ts';
 import { smallest } from '../support/stored-runs.ts';
 
 const at = '2026-03-02T09:00:00.000Z';

@@ -2,10 +2,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { sweep } from '../../functions/sweep.ts';
 import type { AnyRun } from '../../shared/model/run.ts';
 import { runErrorOf } from '../../shared/model/run-schemas.ts';
-import { endRun } from '../../shared/runs/end.ts';
-import { releaseLock, takeLock } from '../../shared/runs/lock.ts';
+import type { Run } from '../../shared/runs/api-view.ts';
+import { releaseLock, takeLock } from '../../shared/runs/payer-target-lock.ts';
+import { endRun } from '../../shared/runs/record-end.ts';
 import { readRun } from '../../shared/runs/run-table.ts';
-import type { Run } from '../../shared/runs/view.ts';
 import { StepStore } from '../../shared/step-runner/step-record.ts';
 import { call } from '../support/api-call.ts';
 import { HubServices } from '../support/hub-services.ts';

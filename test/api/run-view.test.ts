@@ -3,7 +3,7 @@ import { OnboardingRequest } from '../../shared/model/onboarding-request.ts';
 import type { RunRecord } from '../../shared/model/run.ts';
 import type { StepRecord } from '../../shared/model/run-schemas.ts';
 import { onboardingStepNames, type StepName, stepNames } from '../../shared/model/step-names.ts';
-import { Run, runView } from '../../shared/runs/view.ts';
+import { Run, runView } from '../../shared/runs/api-view.ts';
 import { smallest } from '../support/stored-runs.ts';
 
 const started = '2026-03-02T09:00:00.000Z';

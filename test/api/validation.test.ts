@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { ProblemDocument } from '../../shared/errors/problem.ts';
+import type { ProblemDocument } from '../../shared/errors/request-refusal.ts';
 import { type Answer, call } from '../support/api-call.ts';
 import { HubServices } from '../support/hub-services.ts';
 import { smallest } from '../support/stored-runs.ts';

@@ -1,5 +1,5 @@
 import { type Outputs, outputs } from '../../shared/model/step-outputs.ts';
-import type { Run } from '../../shared/runs/view.ts';
+import type { Run } from '../../shared/runs/api-view.ts';
 import type { World } from '../sandbox/index.ts';
 import type { MeasuredRun } from './measure.ts';
 

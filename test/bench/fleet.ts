@@ -1,5 +1,5 @@
 import { parseIntegrationFile } from '../../shared/integration-file/merge.ts';
-import type { Run } from '../../shared/runs/view.ts';
+import type { Run } from '../../shared/runs/api-view.ts';
 import { ApiClient } from '../support/api-client.ts';
 import { type DeployedSandbox, type InvocationRecord, startDeployedSandbox } from '../support/deployed-sandbox.ts';
 import { fleetClusters, fleetRequests, seedFleet } from '../support/fleet.ts';

@@ -1,4 +1,4 @@
-import { assumptions, prices as planned } from '../../shared/model/prices.ts';
+import { assumptions, prices as planned } from '../../shared/model/aws-prices.ts';
 
 export { assumptions };
 

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { maskForeign } from '../../shared/integration-file/merge.ts';
-import type { Run } from '../../shared/runs/view.ts';
+import type { Run } from '../../shared/runs/api-view.ts';
 import { connectionStatuses } from '../sandbox/index.ts';
 import { ApiClient } from '../support/api-client.ts';
 import { startDeployedSandbox } from '../support/deployed-sandbox.ts';

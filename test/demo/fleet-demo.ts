@@ -1,6 +1,6 @@
-import type { Batch } from '../../shared/batches/view.ts';
+import type { Batch } from '../../shared/batches/api-view.ts';
 import { parseIntegrationFile } from '../../shared/integration-file/merge.ts';
-import type { Run } from '../../shared/runs/view.ts';
+import type { Run } from '../../shared/runs/api-view.ts';
 import { connectionStatuses } from '../sandbox/index.ts';
 import { ApiClient } from '../support/api-client.ts';
 import { type DeployedSandbox, startDeployedSandbox } from '../support/deployed-sandbox.ts';

@@ -1,4 +1,4 @@
-import type { Run } from '../../shared/runs/view.ts';
+import type { Run } from '../../shared/runs/api-view.ts';
 
 type StepView = Run['steps'][number];
 

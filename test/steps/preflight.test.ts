@@ -5,7 +5,7 @@ import { maxPayersPerTarget } from '../../shared/access/grant-policy.ts';
 import type { RunError } from '../../shared/model/run-schemas.ts';
 import { targetId } from '../../shared/model/target.ts';
 import { targetOf } from '../../shared/model/target.ts';
-import type { TargetPayer } from '../../shared/targets/target-payers.ts';
+import type { TargetPayer } from '../../shared/targets/payers-of-target.ts';
 import type { NewCluster } from '../sandbox/index.ts';
 import { tableName } from '../support/deployed-sandbox.ts';
 import { clusterArn, clusters } from '../support/scenario.ts';
@@ -25,7 +25,7 @@ describe('preflight', () => {
     await stepHarness.close();
   });
 
-  /** A run for the cluster, or for one more like it. */
+  /** A run for the cluster, or for another cluster like it. */
   async function runFor(cluster: Partial<NewCluster> = {}): Promise<OneRun> {
     if (cluster.name) await stepHarness.world.eks.createCluster({ ...home, ...cluster });
     return stepHarness.begin('new-irsa', { cluster: { ...home, name: cluster.name ?? home.name } });
@@ -38,7 +38,7 @@ describe('preflight', () => {
   }
 
   const inVpc = () => vi.stubEnv('VPC_SUBNET_IDS', 'subnet-1,subnet-2');
-  /** The endpoint answers to those inside; this process is. */
+  /** A private endpoint answers this process, as it answers inside the VPC. */
   const hideEndpoint = () => {
     stepHarness.world.eks.cluster(clusterArn(home)).endpointPublicAccess = false;
   };

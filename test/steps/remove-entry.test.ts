@@ -1,7 +1,12 @@
 /** The first step of an offboarding: it removes the entry; then the consumer unloads it. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readRun } from '../../shared/runs/run-table.ts';
-import { deleteTargetPayer, listTargetPayers, markRemoving, markUnloaded } from '../../shared/targets/target-payers.ts';
+import {
+  deleteTargetPayer,
+  listTargetPayers,
+  markRemoving,
+  markUnloaded,
+} from '../../shared/targets/payers-of-target.ts';
 import { connectionStatuses, type KubecostGeneration } from '../sandbox/index.ts';
 import { keyOf, PublicationHarness } from '../support/publication-harness.ts';
 import type { StepOutcome } from '../support/take-step.ts';
@@ -128,7 +133,7 @@ describe('an offboarding', () => {
 describe('an entry that we must not remove', () => {
   fresh();
 
-  it('stops the run if Helm owns the secret by now', async () => {
+  it('stops the run if Helm now owns the secret', async () => {
     await world.publish(one);
     const text = world.access.file() ?? '';
     world.access.putFile(text, { labels: { 'app.kubernetes.io/managed-by': 'Helm' } });
@@ -252,7 +257,7 @@ describe('the proof that an entry is gone', () => {
     expect((await readRun(offboarding))?.steps['unload-proof']?.changes).toEqual([]);
   });
 
-  it('waits until the owner restarts what still has the entry', async () => {
+  it('waits until the owner restarts pods that still have the entry', async () => {
     await world.publish(one);
     await minutes(10);
     editByHand();

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { OnboardingRequest } from '../../../shared/model/onboarding-request.ts';
-import { endRun } from '../../../shared/runs/end.ts';
+import { endRun } from '../../../shared/runs/record-end.ts';
 import { createRun, deleteQueuedRun, listRuns, readRun, runIndexes } from '../../../shared/runs/run-table.ts';
 import { HubServices } from '../../support/hub-services.ts';
 import { givenRun, smallest, storedRun } from '../../support/stored-runs.ts';

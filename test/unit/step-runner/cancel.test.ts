@@ -2,7 +2,7 @@ import type { Context } from 'aws-lambda';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RetryableError } from '../../../shared/errors/errors.ts';
 import { cancelRun } from '../../../shared/runs/cancel.ts';
-import { takeLock } from '../../../shared/runs/lock.ts';
+import { takeLock } from '../../../shared/runs/payer-target-lock.ts';
 import type { Step } from '../../../shared/step/contract.ts';
 import { stepHandler } from '../../../shared/step-runner/handler.ts';
 import { HubServices } from '../../support/hub-services.ts';

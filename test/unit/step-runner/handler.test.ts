@@ -4,7 +4,7 @@ import { RetryableError, TerminalError, UserError } from '../../../shared/errors
 import type { OnboardingRequestInput } from '../../../shared/model/onboarding-request.ts';
 import { outputOf } from '../../../shared/model/run.ts';
 import type { StepRecord } from '../../../shared/model/run-schemas.ts';
-import { endRun } from '../../../shared/runs/end.ts';
+import { endRun } from '../../../shared/runs/record-end.ts';
 import { readRun } from '../../../shared/runs/run-table.ts';
 import type { Step, Wait } from '../../../shared/step/contract.ts';
 import { type StepAnswer, stepHandler } from '../../../shared/step-runner/handler.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { runErrorOf, type Waiting } from '../../../shared/model/run-schemas.ts';
-import { endRun } from '../../../shared/runs/end.ts';
+import { endRun } from '../../../shared/runs/record-end.ts';
 import { StepStore } from '../../../shared/step-runner/step-record.ts';
 import { HubServices } from '../../support/hub-services.ts';
 import { givenRun, storedRun } from '../../support/stored-runs.ts';

@@ -4,13 +4,13 @@ import type * as z from 'zod';
 import { BatchChunkItem, BatchItem, BatchKeyItem } from '../../../shared/batches/batch-record.ts';
 import { ActiveRun, ShownRun } from '../../../shared/batches/batch-table.ts';
 import { KeyItem } from '../../../shared/runs/idempotency-key.ts';
-import { LockItem } from '../../../shared/runs/lock.ts';
+import { LockItem } from '../../../shared/runs/payer-target-lock.ts';
 import { RunHead, RunItem, RunKeyItem, RunSummaryItem } from '../../../shared/runs/run-item.ts';
 import { AdminWindowItem } from '../../../shared/targets/admin-windows.ts';
-import { PayerTargetItem } from '../../../shared/targets/payer-targets.ts';
+import { TargetPayerItem } from '../../../shared/targets/payers-of-target.ts';
 import { PurgedReportItem } from '../../../shared/targets/purged-reports.ts';
-import { TargetPayerItem } from '../../../shared/targets/target-payers.ts';
 import { ClusterTargetItem, TargetSettingsItem } from '../../../shared/targets/target-settings.ts';
+import { PayerTargetItem } from '../../../shared/targets/targets-of-payer.ts';
 import { releasedItems } from '../../support/released-items.ts';
 
 const indexKeys = [

@@ -7,7 +7,6 @@ import {
   markWindowOpen,
   readWindow,
 } from '../../../shared/targets/admin-windows.ts';
-import { addPayerTarget, listPayerTargets } from '../../../shared/targets/payer-targets.ts';
 import {
   deleteTargetPayer,
   listServiceAccountPayers,
@@ -18,7 +17,7 @@ import {
   markRemoving,
   markUnloaded,
   needsTarget,
-} from '../../../shared/targets/target-payers.ts';
+} from '../../../shared/targets/payers-of-target.ts';
 import {
   deleteTargetSettings,
   fixTargetSettings,
@@ -26,6 +25,7 @@ import {
   moveServiceAccount,
   readTargetSettings,
 } from '../../../shared/targets/target-settings.ts';
+import { addPayerTarget, listPayerTargets } from '../../../shared/targets/targets-of-payer.ts';
 import { HubServices } from '../../support/hub-services.ts';
 
 let hub: HubServices;
