@@ -182,7 +182,7 @@ export function findCluster({ world, caller, region }: CallContext, name = ''): 
   return cluster;
 }
 
-/** Only an ACTIVE cluster accepts changes. */
+/** The cluster, unless it is in creation, in deletion or failed: then it accepts no changes. */
 export function findActiveCluster(cx: CallContext, name = ''): Cluster {
   const cluster = findCluster(cx, name);
   if (cluster.status === 'CREATING' || cluster.status === 'DELETING' || cluster.status === 'FAILED')
