@@ -9,6 +9,14 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     setupFiles: ['test/support/setup.ts'],
     pool: 'forks',
+    // Node loads these once in a process, also where a test loads modules again: they change Node's and the SDK's own functions.
+    server: {
+      deps: {
+        external: [
+          /\/test\/support\/(direct-table|in-process-http|nominal-signature|process-setup|seeded-chance)\.ts$/,
+        ],
+      },
+    },
     maxWorkers: '100%',
     // Loading the SDK's clients, and compiling them until they are fast, costs more than most files' own tests.
     isolate: false,

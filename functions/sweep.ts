@@ -1,7 +1,7 @@
 import middy from '@middy/core';
 import { listOpenBatchIds } from '../shared/batches/batch-table.ts';
 import { dispatch } from '../shared/batches/dispatch.ts';
-import { closeAdminWindow } from '../shared/cluster/admin-window.ts';
+import { closeLeftWindow, isStaleWindow } from '../shared/cluster/admin-window.ts';
 import { classify } from '../shared/errors/errors.ts';
 import type { AnyRun } from '../shared/model/run.ts';
 import { now } from '../shared/platform/clock.ts';
@@ -14,7 +14,6 @@ import { completeStart } from '../shared/runs/start.ts';
 import { stopExecution } from '../shared/runs/step-functions-execution.ts';
 import { failUnreadableRun, tryReadRun } from '../shared/runs/unreadable-run.ts';
 import { listOpenWindows } from '../shared/targets/admin-windows.ts';
-import { clusterAccount } from '../shared/targets/provisioner-accounts.ts';
 
 /** Longer than any invocation, so that nothing still under way is swept. */
 const leftBehindMs = 10 * 60_000;
@@ -22,14 +21,12 @@ const leftBehindMs = 10 * 60_000;
 /** All batches together; runs come first, and the function has a minute. */
 const batchesMs = 30_000;
 
-/** Every five minutes: shuts admin windows that a crash left open, and looks after the runs and the batches that are pending. */
+/** Every five minutes: closes administrator's windows that a crash left open, and looks after the runs and the batches that are pending. */
 export async function sweep(): Promise<void> {
   for (const window of await listOpenWindows()) {
-    if (now() - window.openedAt < leftBehindMs) continue;
+    if (!isStaleWindow(window, now())) continue;
     const fields = { runId: window.runId, step: 'sweep', cluster: window.clusterArn };
-    await attempt('admin window shut', fields, () =>
-      closeAdminWindow(clusterAccount(window.clusterAccountId, window.runId), window.clusterArn, window),
-    );
+    await attempt('admin window closed', fields, () => closeLeftWindow(window.clusterArn, window));
   }
   const unpublished: AnyRun[] = [];
   for (const runId of await listPendingRunIds()) {

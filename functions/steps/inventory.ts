@@ -1,10 +1,10 @@
 import { athenaResultsBucketName } from '../../shared/aws/names.ts';
 import {
   apiServerOf,
+  checkUsable,
   describeClusterPermission,
   findCluster,
-  judgeCluster,
-  untilAnswered,
+  untilReachable,
 } from '../../shared/cluster/cluster-check.ts';
 import { type OffboardingRequest, OnboardingRequest } from '../../shared/model/onboarding-request.ts';
 import type { RunRecord } from '../../shared/model/run.ts';
@@ -22,15 +22,15 @@ import { readTargetSettings, type TargetSettings } from '../../shared/targets/ta
 
 interface Observation {
   problems: Problem[];
-  /** Undefined if we may not look. */
+  /** Undefined if we may not read it. */
   cluster: Outputs['inventory']['cluster'] | undefined;
   settings: TargetSettings | undefined;
   item: TargetPayer | undefined;
-  /** The newest run that told which report it uses, else the newest one. */
+  /** The newest run that has chosen a report, otherwise the newest run. */
   onboarding: RunRecord | undefined;
 }
 
-/** Runs of a payer are few; where a thousand failed ones lie before the one that did something, the request's defaults must do. */
+/** A payer has few runs. If many failed runs are newer than the one that wrote something, the defaults of the request apply. */
 const mostRunsRead = 20;
 
 export const inventory = defineStep<'inventory', OffboardingRequest, Observation>({
@@ -52,7 +52,7 @@ export const inventory = defineStep<'inventory', OffboardingRequest, Observation
     const target = targetOf(request);
     const [, cluster, settings, payers, onboarding] = await Promise.all([
       findings.enter(cx.payer, () => Promise.resolve()),
-      findings.enter(cx.cluster, () => lookAtCluster(cx, request, findings)),
+      findings.enter(cx.cluster, () => readCluster(cx, request, findings)),
       readTargetSettings(target),
       listTargetPayers(target),
       findOnboarding(request),
@@ -62,8 +62,8 @@ export const inventory = defineStep<'inventory', OffboardingRequest, Observation
   },
 
   plan(request, { problems, cluster, ...known }, { now, since }): Plan<never, Outputs['inventory']> {
-    const output = { cluster: cluster ?? null, ...recollect(request, known) };
-    const again = cluster && !request.dryRun ? untilAnswered(problems, cluster.endpoint, now - since) : undefined;
+    const output = { cluster: cluster ?? null, ...recordedFacts(request, known) };
+    const again = cluster && !request.dryRun ? untilReachable(problems, cluster.endpoint, now - since) : undefined;
     if (again) return waitFor(again, output);
     const refused = refusalOf(problems);
     if (!refused) return { kind: 'ready', output };
@@ -71,8 +71,8 @@ export const inventory = defineStep<'inventory', OffboardingRequest, Observation
   },
 });
 
-/** Null if the cluster is gone, undefined if nobody may look. */
-async function lookAtCluster(
+/** Null if the cluster is gone; undefined if we may not read it. */
+async function readCluster(
   cx: StepContext<'offboarding'>,
   request: OffboardingRequest,
   findings: Findings,
@@ -80,12 +80,12 @@ async function lookAtCluster(
   const cluster = await findCluster(cx.cluster, request.cluster, findings);
   if (cluster === undefined) return undefined;
   if (cluster === 'gone') return null;
-  await judgeCluster(cx.deployment, cluster, clusterArnOf(request), findings);
+  await checkUsable(cx.deployment, cluster, clusterArnOf(request), findings);
   return apiServerOf(cluster);
 }
 
-/** What the table and the runs before know; else what a request without any wishes would have made. */
-function recollect(
+/** What the table and earlier runs have recorded; otherwise what a request with defaults would have created. */
+function recordedFacts(
   request: OffboardingRequest,
   { settings, item, onboarding }: Pick<Observation, 'settings' | 'item' | 'onboarding'>,
 ): Omit<Outputs['inventory'], 'cluster'> {
@@ -113,7 +113,7 @@ function recollect(
   };
 }
 
-/** What a step has left, if it got that far and its output can be read. */
+/** The recorded output of a step; undefined if the step has not succeeded or an older release's output cannot be parsed. */
 function outputIn<Name extends 'cur-report' | 'report-choice' | 'athena-results' | 'publish' | 'discovery'>(
   run: RunRecord | undefined,
   name: Name,
@@ -132,7 +132,7 @@ async function findOnboarding(request: OffboardingRequest): Promise<RunRecord | 
   return newest;
 }
 
-/** Newest first; the runs that brought this payer to this target, or tried to. */
+/** The onboardings of this payer for this target, newest first. */
 async function listOnboardings(request: OffboardingRequest): Promise<RunSummary[]> {
   const found: RunSummary[] = [];
   let start: RunPage['next'];

@@ -1,4 +1,3 @@
-import { DescribeAddonCommand, EKSClient } from '@aws-sdk/client-eks';
 import { GetDataLakeSettingsCommand, LakeFormationClient } from '@aws-sdk/client-lakeformation';
 import { GetAccountSettingsCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { DescribeOrganizationCommand, OrganizationsClient } from '@aws-sdk/client-organizations';
@@ -6,10 +5,12 @@ import { maxPayersPerTarget } from '../../shared/access/grant-policy.ts';
 import { listReports, reportPermissions } from '../../shared/billing/report-definition.ts';
 import {
   apiServerOf,
+  checkUsable,
+  describeAddonPermission,
   describeClusterPermission,
   findCluster,
-  judgeCluster,
-  untilAnswered,
+  hasPodIdentityAgent,
+  untilReachable,
 } from '../../shared/cluster/cluster-check.ts';
 import { absentIf } from '../../shared/errors/errors.ts';
 import type { OnboardingRequest } from '../../shared/model/onboarding-request.ts';
@@ -34,7 +35,7 @@ interface Observation {
   payers: number;
 }
 
-/** Where the account cannot be entered: a dry run goes on all the same. */
+/** If the account cannot be entered; a dry run continues. */
 const unknownPayer: PayerFacts = { organization: null, unreservedConcurrency: null, lakeFormationLocked: null };
 
 export const preflight = defineStep<'preflight', OnboardingRequest, Observation>({
@@ -53,13 +54,7 @@ export const preflight = defineStep<'preflight', OnboardingRequest, Observation>
         resources: ['*'],
       },
     ],
-    cluster: [
-      describeClusterPermission,
-      {
-        actions: ['eks:DescribeAddon'],
-        resources: ['arn:${AWS::Partition}:eks:*:${AWS::AccountId}:addon/${Cluster}/*/*'],
-      },
-    ],
+    cluster: [describeClusterPermission, describeAddonPermission],
     // Calls the cluster's API only to learn whether it answers.
     kubernetes: [],
   },
@@ -84,7 +79,7 @@ export const preflight = defineStep<'preflight', OnboardingRequest, Observation>
   },
 
   plan({ dryRun }, { problems, warnings, payer, cluster, payers }, { now, since }): Plan<never, Output> {
-    const again = cluster && !dryRun ? untilAnswered(problems, cluster.endpoint, now - since) : undefined;
+    const again = cluster && !dryRun ? untilReachable(problems, cluster.endpoint, now - since) : undefined;
     if (again && cluster) return waitFor(again, { ...cluster, ...payer });
     const refused = refusalOf(problems);
     const quotas = [
@@ -103,12 +98,12 @@ export const preflight = defineStep<'preflight', OnboardingRequest, Observation>
   },
 });
 
-/** A cluster we should not or could not talk to is no cluster to plan for. */
+/** Nothing is planned for a cluster that we must not or cannot call. */
 function leavesCluster({ code }: Problem): boolean {
   return !code.startsWith('cluster-') && code !== 'namespace-not-allowed';
 }
 
-/** The pod's policies hold so many payers; what is about to go makes room. */
+/** The pod's policies name a limited number of payers; those being removed do not count. */
 async function checkRoom(request: OnboardingRequest, findings: Findings): Promise<number> {
   const target = targetOf(request);
   const others = (await listTargetPayers(target)).filter(
@@ -166,25 +161,15 @@ async function checkCluster(
   const cluster = await findCluster(cx.cluster, wanted, findings);
   if (cluster === 'gone') findings.add('cluster-not-found', clusterArn);
   if (!cluster || cluster === 'gone') return undefined;
-  await judgeCluster(cx.deployment, cluster, clusterArn, findings);
-  const eks = cx.cluster.client(EKSClient, wanted.region);
+  await checkUsable(cx.deployment, cluster, clusterArn, findings);
   const podIdentityAvailable =
-    identity.mode === 'pod-identity' &&
-    (cluster.computeConfig?.enabled === true || (await findings.look(() => agentIsActive(eks, wanted.name))) === true);
+    identity.mode === 'pod-identity' && (await hasPodIdentityAgent(cx.cluster, wanted, cluster, findings));
   return {
     clusterArn,
     clusterVersion: cluster.version ?? '',
     ...apiServerOf(cluster),
     podIdentityAvailable,
   };
-}
-
-/** Auto Mode has the agent built in; elsewhere it is an add-on. One that somebody installed by hand is not seen. */
-async function agentIsActive(eks: EKSClient, clusterName: string): Promise<boolean> {
-  const answer = await absentIf(['ResourceNotFoundException'], () =>
-    eks.send(new DescribeAddonCommand({ clusterName, addonName: 'eks-pod-identity-agent' })),
-  );
-  return answer?.addon?.status === 'ACTIVE';
 }
 
 export const handler = stepHandler(preflight);

@@ -13,6 +13,7 @@ import {
   findAssociation,
 } from '../../shared/aws/pod-identity-association.ts';
 import { parseRoleArn } from '../../shared/aws/role.ts';
+import { accessEntryPermissions } from '../../shared/cluster/access-entry.ts';
 import { outputOf } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { type Target, targetId, targetOf } from '../../shared/model/target.ts';
@@ -44,12 +45,7 @@ export const removePodRole = defineStep({
       associationPermissions.list,
       associationPermissions.describe,
       associationPermissions.remove,
-      {
-        actions: ['eks:DescribeAccessEntry'],
-        resources: [
-          'arn:${AWS::Partition}:eks:*:${AWS::AccountId}:access-entry/${Cluster}/role/${AWS::AccountId}/${ProvisionerName}/*',
-        ],
-      },
+      accessEntryPermissions.read,
       podRolePermissions.readAndRelease,
       podRolePermissions.remove,
       podPolicyPermissions.remove,

@@ -7,6 +7,7 @@ import {
 import type { AwsCredentialIdentity } from '@smithy/types';
 import { newClient } from '../aws/clients.ts';
 import { assumeRoleForPodIdentity } from '../aws/eks-auth.ts';
+import { clusterPattern } from '../aws/names.ts';
 import { toIdentity } from '../aws/target-account.ts';
 import { isAwsError, TerminalError } from '../errors/errors.ts';
 import { listPods, type Pod } from '../kubernetes/pods.ts';
@@ -22,7 +23,7 @@ export type PodChain =
 /** For the first hop of EKS Pod Identity; IRSA's needs no permission. */
 export const podChainPermission: Permission = {
   actions: ['eks-auth:AssumeRoleForPodIdentity'],
-  resources: ['arn:${AWS::Partition}:eks:*:${AWS::AccountId}:cluster/${Cluster}'],
+  resources: [clusterPattern],
 };
 
 /** The shortest lifetime that a TokenRequest accepts. */

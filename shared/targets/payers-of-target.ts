@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { payerRoleName } from '../aws/names.ts';
 import { roleArnOf } from '../aws/role.ts';
-import type { IntegrationEntry } from '../integration-file/entry.ts';
+import { entryKey, type IntegrationEntry } from '../integration-file/entry.ts';
 import type { Target } from '../model/target.ts';
 import { deleteItem, readItems, updateItem } from '../table/document-table.ts';
 import { differs, equals, exists, type Write } from '../table/expressions.ts';
@@ -109,6 +109,13 @@ export async function markProven(
     { at: 'takeOver', to: takeOver },
     { at: 'unloaded', to: undefined },
   ]);
+}
+
+/** True if the item records this entry as published. */
+export function isPublished(item: TargetPayer | undefined, entry: IntegrationEntry): boolean {
+  const stored: Record<string, unknown> = { ...item?.entry };
+  const isSame = Object.entries(entry).every(([field, value]) => stored[field] === value);
+  return item?.state === 'proven' && item.publishedKey === entryKey(entry) && isSame;
 }
 
 /** Records the key under which the entry now stands; does not recreate a deleted item. */

@@ -19,7 +19,7 @@ import { elapsed, progressLines, timelineOf, timelineText } from './text.ts';
 
 const startMs = Date.parse('2026-11-23T08:00:00Z');
 
-/** The main job on examples/: four payers, two clusters, over the API, the state machine and the handlers that are deployed. */
+/** Onboards the four payers of examples/ at two clusters through the deployed API, state machine and handlers. */
 async function demo(json: boolean): Promise<boolean> {
   const say = json ? () => undefined : (line = '') => void process.stdout.write(`${line}\n`);
   const sandbox = await startDeployedSandbox({ startMs });

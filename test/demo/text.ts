@@ -12,7 +12,7 @@ export function elapsed(fromMs: number, atMs: number): string {
   return `${days}d ${clock}`;
 }
 
-/** What is new in a run since it was last shown: one line for each step that moved. */
+/** The changes of a run since it was last shown: one line for each step with a new status. */
 export function progressLines(before: Run | undefined, after: Run, fromMs: number): string[] {
   const known = new Map(before?.steps.map((step) => [step.name, step]));
   const moved = after.steps.filter(
@@ -78,7 +78,7 @@ export function timelineOf(run: Run): TimelineRow[] {
   });
 }
 
-/** One line a step: when it began, how long it took, and whether that was while AWS prepared the delivery. */
+/** One line for each step: its start, its duration, and whether it ran while AWS prepared the delivery. */
 export function timelineText(rows: readonly TimelineRow[], fromMs: number): string[] {
   return rows
     .toSorted((a, b) => a.startedAt.localeCompare(b.startedAt))

@@ -196,7 +196,7 @@ describe('a dry run', () => {
     ]);
     expect(plan.refusals.map(({ actor }) => actor)).toEqual(['operator', 'caller', 'caller', 'operator']);
     expect(plan.notVisible.find(({ step }) => step === 'discovery')?.why).toBe(
-      'preflight could not tell what this needs',
+      'step preflight could not find what this step needs',
     );
   });
 

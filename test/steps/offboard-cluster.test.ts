@@ -160,7 +160,7 @@ describe('the last payer of a cluster', () => {
     });
   });
 
-  it('leaves the objects that the cluster’s owner applied, with the command that deletes them', async () => {
+  it('keeps objects that the cluster’s owner applied and names the command', async () => {
     await onboard();
     for (const kind of ['Role', 'RoleBinding']) {
       const found = object(kind, groupName);
@@ -175,7 +175,7 @@ describe('the last payer of a cluster', () => {
     expect(access.cluster.accessEntries.size).toBe(0);
   });
 
-  it('keeps what only an administrator may delete where the account does not let us be one', async () => {
+  it('keeps the Role if we may not become administrator', async () => {
     await onboard();
     access.world.faults.push({ service: 'eks', operation: 'AssociateAccessPolicy', kind: 'denied' });
     const { output } = (await offboard())['remove-access'];
@@ -190,7 +190,7 @@ describe('the last payer of a cluster', () => {
     expect(await listOpenWindows()).toEqual([]);
   });
 
-  it('keeps what a policy of the cluster does not let us delete, and is administrator no more', async () => {
+  it('keeps what a policy denies to delete and closes the window', async () => {
     await onboard();
     access.cluster.kubernetes.admission.rules.push({ kind: 'Role', operation: 'DELETE', message: 'Roles stay' });
     const { output } = (await offboard())['remove-access'];
@@ -203,9 +203,9 @@ describe('the last payer of a cluster', () => {
   });
 
   it.each([
-    ['goes with its copy where it is empty, and the namespace too', '{"aws": []}', false],
-    ['stays where others have put entries into it', '{"azure": [{"azureStorageAccount": "theirs"}]}', true],
-    ['stays where nobody can tell what it holds', '{"aws": [', true],
+    ['is deleted with its copy if it is empty', '{"aws": []}', false],
+    ['stays if others have added entries', '{"azure": [{"azureStorageAccount": "theirs"}]}', true],
+    ['stays if its content cannot be parsed', '{"aws": [', true],
   ])('a secret of ours that nobody mounts %s', async (_, text, stays) => {
     await onboard();
     for (const name of ['cloud-integration', 'cloud-integration-previous'])
@@ -262,7 +262,7 @@ describe('a payer that is not the last', () => {
     ]);
   });
 
-  it('keeps what a second secret of the namespace needs, and gives up the rights on its own', async () => {
+  it('keeps what a second secret of the namespace needs', async () => {
     await onboard();
     const kubecost = { secretName: 'second' };
     await onboard({ kubecost });
@@ -282,7 +282,7 @@ describe('a payer that is not the last', () => {
     expect(access.cluster.accessEntries.size).toBe(0);
   });
 
-  it('keeps the way into a cluster whose other namespace needs it', async () => {
+  it('keeps the access entry if another namespace needs it', async () => {
     await onboard();
     const kubecost = { namespace: 'opencost' };
     await onboard({ kubecost });

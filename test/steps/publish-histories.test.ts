@@ -231,7 +231,7 @@ class History {
 
 /** Histories that once ended with another file. */
 const found: Event[][] = [
-  // Whoever came while the workload rested and found its own entry left the leaver's.
+  // A run that found its own entry during the restart interval did not remove the departing payer's.
   [
     { kind: 'publish', payer: faithful },
     { kind: 'publish', payer: payers[0] },
@@ -239,7 +239,7 @@ const found: Event[][] = [
   ],
 ];
 
-it('whatever happens, the file ends with exactly the wanted entries and every foreign byte, and the next publication changes nothing', async () => {
+it('any history ends with the wanted entries and every foreign byte', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(event, { minLength: 3, maxLength: 9 }), async (events) => {
       const history = await History.begin();

@@ -1,11 +1,14 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { ConditionalCheckFailedException, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { GetRoleCommand, IAMClient, ListRolesCommand } from '@aws-sdk/client-iam';
 import { CreateBucketCommand, GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createWorld, errorOf, lambdaTrust, rootOf, serve } from '../sandbox/index.ts';
 import { withSockets } from './in-process-http.ts';
+import { startTable } from './runs-table.ts';
 import { StepHarness, stepsOf } from './step-harness.ts';
 import { worldSnapshot } from './world-snapshot.ts';
 
@@ -24,7 +27,27 @@ async function connectionsOf(work: () => Promise<unknown>): Promise<number> {
 
 describe('HTTP in one process', () => {
   let served: Awaited<ReturnType<typeof serve>>;
+  let table: Awaited<ReturnType<typeof startTable>>;
+  /** Answer or exception, less the metadata of the request. */
+  const askTable = async (command: GetCommand | PutCommand): Promise<object> => {
+    const credentials = { accessKeyId: 'table', secretAccessKey: 'table' };
+    const raw = new DynamoDBClient({ endpoint: table.endpoint, region: 'us-east-1', credentials });
+    const client = DynamoDBDocumentClient.from(raw);
+    const answer = (await client.send(command as GetCommand).catch((error: unknown) => error)) as Error;
+    const { name, message, ...members } = answer;
+    const isRefused = answer instanceof ConditionalCheckFailedException;
+    return { ...members, name, message, isRefused, $metadata: {}, $response: undefined };
+  };
   beforeAll(async () => {
+    table = await startTable('runs');
+    const raw = new DynamoDBClient({
+      endpoint: table.endpoint,
+      region: 'us-east-1',
+      credentials: { accessKeyId: 'table', secretAccessKey: 'table' },
+    });
+    await DynamoDBDocumentClient.from(raw).send(
+      new PutCommand({ TableName: 'runs', Item: { pk: 'a', sk: 'b', list: [1, { two: 2 }], set: new Set(['c']) } }),
+    );
     served = await serve(createWorld());
     served.world.iam.createRole({
       accountId: '111122223333',
@@ -32,7 +55,7 @@ describe('HTTP in one process', () => {
       trust: lambdaTrust,
     });
   });
-  afterAll(() => served.close());
+  afterAll(() => Promise.all([served.close(), table.close()]));
 
   it.each([
     [
@@ -66,6 +89,23 @@ describe('HTTP in one process', () => {
         const { Body, ContentLength } = await s3.send(new GetObjectCommand({ Bucket, Key: 'a/b c' }));
         return { text: await Body?.transformToString(), ContentLength };
       },
+    ],
+    ['an item of the table', () => askTable(new GetCommand({ TableName: 'runs', Key: { pk: 'a', sk: 'b' } }))],
+    [
+      'a condition of the table that does not hold',
+      () =>
+        askTable(
+          new PutCommand({
+            TableName: 'runs',
+            Item: { pk: 'a', sk: 'b', list: [1, 'zwei'] },
+            ConditionExpression: 'attribute_exists(pk) AND sk <> :sk',
+            ExpressionAttributeValues: { ':sk': 'b' },
+          }),
+        ),
+    ],
+    [
+      'an operation that the table refuses',
+      () => askTable(new GetCommand({ TableName: 'absent', Key: { pk: 'a', sk: 'b' } })),
     ],
   ])('gives %s as a socket does', async (_, ask) => {
     let [direct, wire]: unknown[] = [];

@@ -38,6 +38,33 @@ export async function withSockets<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Whether a request there reaches a server of this process without a socket. */
+export function isServedHere(hostname: string, port: unknown): boolean {
+  return serverAt(hostname, port) !== undefined;
+}
+
+/**
+ * Posts to a server of this process. Undefined if none listens there, or sockets are to be used; answers undefined where the server
+ * breaks the connection.
+ */
+export function postInProcess(
+  url: URL,
+  headers: Record<string, string>,
+  body: string,
+): Promise<{ status: number; text: string } | undefined> | undefined {
+  const server = serverAt(url.hostname, url.port);
+  if (!server) return undefined;
+  return new Promise((resolve) => {
+    const request = new Request(server, 'POST', url.pathname, { host: url.host, ...headers }, (answer) => {
+      resolve({ status: answer.statusCode, text: answer.content.toString() });
+    });
+    request.once('error', () => {
+      resolve(undefined);
+    });
+    request.end(body);
+  });
+}
+
 type Server = http.Server | https.Server;
 type Headers = Record<string, string | string[] | undefined>;
 type OnResponse = (response: Answer) => void;

@@ -1,9 +1,13 @@
 import * as fc from 'fast-check';
+import { useDirectTable } from './direct-table.ts';
 import { useInProcessHttp } from './in-process-http.ts';
 import { muteLogs } from './mute-logs.ts';
+import { useNominalSignatures } from './nominal-signature.ts';
 import { seedChanceOfProcess } from './seeded-chance.ts';
 
 useInProcessHttp();
+useDirectTable();
+useNominalSignatures();
 seedChanceOfProcess();
 
 // Tests that read log lines use log-lines.ts.

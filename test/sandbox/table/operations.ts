@@ -114,7 +114,7 @@ function getItem(table: Table, input: Input): object {
   const item = table.get(keyOf(table, input));
   return {
     ...(item && { Item: projection ? project(item, projection) : item }),
-    ...consumed(input, readUnits(item ? sizeOfItem(item) : 0, input)),
+    ...consumed(input, () => readUnits(item ? sizeOfItem(item) : 0, input)),
   };
 }
 
@@ -125,7 +125,7 @@ function putItem(table: Table, input: Input): object {
   checkCondition(condition, before, placeholders, input);
   if (sizeOfItem(item) > maxItemBytes) throw invalid('Item size has exceeded the maximum allowed size');
   table.put(item);
-  return { ...attributes(input, before, item), ...consumed(input, writeUnits(before, item)) };
+  return { ...attributes(input, before, item), ...consumed(input, () => writeUnits(before, item)) };
 }
 
 function updateItem(table: Table, input: Input): object {
@@ -143,7 +143,7 @@ function updateItem(table: Table, input: Input): object {
   const item = applyUpdate(before ?? key, actions, placeholders);
   if (sizeOfItem(item) > maxItemBytes) throw invalid('Item size to update has exceeded the maximum allowed size');
   table.put(item);
-  return { ...attributes(input, before, item), ...consumed(input, writeUnits(before, item)) };
+  return { ...attributes(input, before, item), ...consumed(input, () => writeUnits(before, item)) };
 }
 
 function deleteItem(table: Table, input: Input): object {
@@ -152,7 +152,7 @@ function deleteItem(table: Table, input: Input): object {
   const before = table.get(key);
   checkCondition(condition, before, placeholders, input);
   table.delete(key);
-  return { ...attributes(input, before, undefined), ...consumed(input, writeUnits(before)) };
+  return { ...attributes(input, before, undefined), ...consumed(input, () => writeUnits(before)) };
 }
 
 function batchWriteItem(table: Table, { RequestItems = {} }: Input): object {
@@ -211,7 +211,7 @@ function pageOf(
     Count: items.length,
     ScannedCount: count,
     ...(isCut && last && { LastEvaluatedKey: project(last, keys) }),
-    ...consumed(input, readUnits(size, input)),
+    ...consumed(input, () => readUnits(size, input)),
   };
 }
 
@@ -349,6 +349,6 @@ function writeUnits(...items: (Item | undefined)[]): number {
   return Math.max(1, ...items.map((item) => Math.ceil(sizeOfItem(item ?? {}) / writeUnit)));
 }
 
-function consumed({ TableName, ReturnConsumedCapacity: asked = 'NONE' }: Input, units: number): object {
-  return asked === 'NONE' ? {} : { ConsumedCapacity: { TableName, CapacityUnits: units } };
+function consumed({ TableName, ReturnConsumedCapacity: asked = 'NONE' }: Input, units: () => number): object {
+  return asked === 'NONE' ? {} : { ConsumedCapacity: { TableName, CapacityUnits: units() } };
 }

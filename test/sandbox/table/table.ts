@@ -18,11 +18,21 @@ export interface TableDefinition {
   }[];
 }
 
-export interface Entry {
+class Entry {
   /** Text of the table's own key, unique. */
-  id: string;
-  item: Item;
-  size: number;
+  readonly id: string;
+  readonly item: Item;
+  #size: number | undefined;
+
+  constructor(id: string, item: Item) {
+    this.id = id;
+    this.item = item;
+  }
+
+  /** Bytes. Items are written more often than they are read in pages. */
+  get size(): number {
+    return (this.#size ??= sizeOfItem(this.item));
+  }
 }
 
 /** The items of one partition of the table or of an index, in the order of their sort key. */
@@ -88,8 +98,7 @@ export class Index {
     const key = this.#partitionOf(item);
     const partition = this.#partitions.get(key) ?? new Partition();
     this.#partitions.set(key, partition);
-    const projected = this.#project(item);
-    partition.set({ id, item: projected, size: sizeOfItem(projected) });
+    partition.set(new Entry(id, this.#project(item)));
   }
 
   delete(item: Item, id: string): void {
