@@ -78,7 +78,7 @@ describe('cluster-access', () => {
     expect(world.cluster.accessEntries.get(principalArn)?.groups).toEqual(['kubecost-payer-onboarding']);
   });
 
-  it('changes nothing the second time', async () => {
+  it('changes nothing in a second run', async () => {
     await take();
     const before = world.writes().length;
     expect(await take()).toMatchObject({ status: 'succeeded', done: [] });

@@ -23,7 +23,7 @@ const service = (name: string, ports: number[], selector: Record<string, string>
   spec: { selector, ports: ports.map((port) => ({ port })) },
 });
 
-/** The charts' own, for a release called `kubecost` or `opencost`. */
+/** The services of the charts, for a release called `kubecost` or `opencost`. */
 const services: Record<KubecostGeneration, Service[]> = {
   '1.x': [service('kubecost-cost-analyzer', [9003, 9090], { app: 'cost-analyzer' })],
   '2.x': [
@@ -56,7 +56,7 @@ function readersOf(...installations: KubecostInstallation[]) {
   return costReaders(found, 'cloud-integration');
 }
 
-/** One workload of an installation, otherwise than its chart makes it. */
+/** The workloads of an installation, after a change to one of them. */
 function changed(
   generation: KubecostGeneration,
   name: string,
@@ -167,7 +167,7 @@ describe('discovery of what is installed', () => {
     expect(costReaders(listed, 'cloud-integration')).toMatchObject([{ installation: 'kubecost-3' }]);
   });
 
-  it('does not take an agent for an installation', () => {
+  it('does not treat an agent as an installation', () => {
     const agent = kubecostObjects({ generation: '2.x-statefulset' }).filter(
       ({ metadata }) => metadata.name === 'kubecost-cost-analyzer',
     );
@@ -189,14 +189,14 @@ describe('discovery of what is installed', () => {
 });
 
 describe('the service account', () => {
-  it('is the tutorial’s if nothing is installed', () => {
+  it('has the tutorial’s name if nothing is installed', () => {
     expect(plan([])).toMatchObject({
       kind: 'ready',
       output: { installation: 'none', workload: null, mount: null, serviceAccount: 'kubecost-serviceaccount' },
     });
   });
 
-  it.each([undefined, 'cost-reader'])('is the workload’s own, requested or not (%s)', (name) => {
+  it.each([undefined, 'cost-reader'])('is the workload’s own, with or without a requested name (%s)', (name) => {
     const readers = readersOf({ generation: '3.x', ...(name !== undefined && { serviceAccount: name }) });
     expect(plan(readers)).toMatchObject({ kind: 'ready', output: { serviceAccount: name ?? 'kubecost' } });
     expect(plan(readers, {}, { fixedServiceAccount: 'another' })).toMatchObject({
@@ -220,7 +220,7 @@ describe('the service account', () => {
   });
 });
 
-describe('what is installed and cannot be served', () => {
+describe('discovery of unsupported installations', () => {
   const withImage = (generation: KubecostGeneration, image: string) =>
     costReaders(
       changed(generation, generation === 'opencost' ? 'opencost' : 'kubecost-cost-analyzer', ({ metadata, spec }) => {
@@ -251,7 +251,7 @@ describe('what is installed and cannot be served', () => {
     ['2.x', 'prod-2.2.0', 'ready'],
     ['2.x', 'prod-2.10.0', 'ready'],
     ['2.x', 'latest', 'ready'],
-  ] as const)('Kubecost %s by the image tag %s with Pod Identity: %s', (generation, tag, kind) => {
+  ] as const)('with Pod Identity, Kubecost %s and image tag %s: %s', (generation, tag, kind) => {
     const readers = withImage(generation, `gcr.io/kubecost1/cost-model:${tag}`);
     expect(plan(readers, { identityMode: 'pod-identity' })).toMatchObject({
       kind,

@@ -65,7 +65,7 @@ describe('the Kubernetes client', () => {
     expect(await nameOf(connect('nobody').get(`${path}/two`))).toBe('Unauthorized');
   });
 
-  it('trusts the cluster’s own authority only', async () => {
+  it('trusts only the cluster’s own certificate authority', async () => {
     const { endpoint } = cluster;
     await expect(connect('admin', authority(other)).get(`${path}/two`)).rejects.toThrow(/certificate/);
     expect(await probeEndpoint(endpoint, authority())).toBeUndefined();
@@ -94,7 +94,7 @@ describe('errors of the API server', () => {
 describe('the cluster token', () => {
   const credentials = { accessKeyId: 'AKIAEXAMPLE', secretAccessKey: 'x', sessionToken: 'a/b+c=='.repeat(40) };
 
-  it('is a presigned GetCallerIdentity that names the cluster', async () => {
+  it('is a presigned GetCallerIdentity request that names the cluster', async () => {
     const token = await eksToken({ name: 'finops', region: 'eu-west-1' }, credentials);
     expect(token).toMatch(/^k8s-aws-v1\.[\w-]+$/);
     const url = new URL(Buffer.from(token.slice('k8s-aws-v1.'.length), 'base64url').toString());

@@ -10,7 +10,7 @@ import type { StepOutcome } from '../support/take-step.ts';
 
 let access: AccessHarness;
 let published: string;
-/** What the consumer answers and writes, set by each test; asked paths are kept. */
+/** The consumer's responses and log, which each test sets; requested paths are recorded. */
 let answer: () => KubernetesAnswer;
 let log: string;
 let asked: string[];
@@ -43,7 +43,7 @@ const key = '111122223333/s3://kubecost-athena-results-111122223333-us-east-1';
 const window = '[2026-11-03T00:00:00+0000, 2026-11-10T00:00:00+0000)';
 const created = `INF CloudCost: IngestionManager: creating integration with key: ${key}`;
 const built = `INF CloudCost[${key}]: ingestor: build[NLzAH]:  ${window} in 18.377s`;
-const failed = (words: string) => `ERR CloudCost[${key}]: ingestor: build failed for window ${window}: ${words}`;
+const failed = (text: string) => `ERR CloudCost[${key}]: ingestor: build failed for window ${window}: ${text}`;
 
 function reported(connectionStatus: string, ...others: object[]): KubernetesAnswer {
   const own = {
@@ -57,7 +57,7 @@ function reported(connectionStatus: string, ...others: object[]): KubernetesAnsw
   return { status: 200, body: JSON.stringify({ code: 200, data: [...others, own] }) };
 }
 
-/** What the billing branch leaves, and what a test wants different. */
+/** The outputs of the billing branch. */
 const billing = {
   'cur-report': {
     reportName: 'kubecost_cur',
@@ -80,7 +80,7 @@ const billing = {
 
 type Outcomes = { [Name in StepName]?: object };
 
-/** A run where the first one stands after publish. */
+/** A run with the outputs of the published run, with some of them changed. */
 async function runFrom(different: Outcomes = {}, request: Partial<OnboardingRequestInput> = {}): Promise<string> {
   const runId = await access.newRun(request);
   const steps = (await readRun(published))?.steps ?? {};
@@ -118,20 +118,20 @@ describe('the load proof', () => {
   });
 
   it('waits for the first query', async () => {
-    let looks = 0;
-    answer = () => reported(looks++ < 3 ? 'No Connection' : 'Connection Successful');
+    let reads = 0;
+    answer = () => reported(reads++ < 3 ? 'No Connection' : 'Connection Successful');
     const { output, seconds } = await prove();
     expect(output.verdict).toBe('proven');
     expect(seconds).toBe(45);
   });
 
   it('accepts failures until the credentials are effective', async () => {
-    let looks = 0;
-    answer = () => reported(looks++ < 10 ? 'Failed Connection' : 'Connection Successful');
+    let reads = 0;
+    answer = () => reported(reads++ < 10 ? 'Failed Connection' : 'Connection Successful');
     expect((await prove()).output.verdict).toBe('proven');
   });
 
-  it('names the cause from the log when the connection has failed for five minutes', async () => {
+  it('names the cause from the log after five minutes of failures', async () => {
     answer = () => reported('Failed Connection');
     log = [created, failed('Unable to verify/create output bucket')].join('\n');
     const { error, seconds } = await prove();
@@ -204,9 +204,9 @@ describe('the load proof', () => {
     ['blocked', 503],
     ['answered by a login page', 401],
     ['answered by a redirect', 302],
-    ['broken on the way', 502],
+    ['answered by a gateway error', 502],
     ['without its service', 404],
-  ])('reads the log if the proxy is %s', async (_, status) => {
+  ])('reads the log if the proxy request is %s', async (_, status) => {
     answer = () => ({ status, body: 'no' });
     log = [created, built].join('\n');
     const { output, record } = await prove();
@@ -267,7 +267,7 @@ describe('the file in the cluster', () => {
     expect(error).toMatchObject({ code: 'entry-lost', actor: 'cluster owner' });
   });
 
-  it('must be one that the consumer accepts', async () => {
+  it('must be valid for the consumer', async () => {
     const text = access.file() ?? '';
     access.putFile('{"aws":[],}');
     const { error } = await prove();
@@ -306,7 +306,7 @@ describe('the workload', () => {
   it.each([
     ['crashes', 'crashingImages', 'consumer-crashes', /container cloud-cost: CrashLoopBackOff/],
     ['cannot be pulled', 'missingImages', 'rollout-failed', /ImagePull/],
-  ] as const)('that %s ends the run with the pod’s message', async (_, images, code, words) => {
+  ] as const)('that %s ends the run with the pod’s message', async (_, images, code, text) => {
     const { kubelet } = access.cluster.kubernetes;
     const [image] = deployment().spec.template.spec.containers.map((container) => container.image);
     const set = (value = '') => {
@@ -320,7 +320,7 @@ describe('the workload', () => {
     kubelet[images].clear();
     set(image);
     expect(error).toMatchObject({ code, actor: 'cluster owner' });
-    expect(error?.message).toMatch(words);
+    expect(error?.message).toMatch(text);
     expect((await prove()).output.verdict).toBe('proven');
   });
 

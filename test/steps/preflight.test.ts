@@ -25,7 +25,7 @@ describe('preflight', () => {
     await stepHarness.close();
   });
 
-  /** A run for the cluster, or for one more like it. */
+  /** A run for the cluster, or for another cluster like it. */
   async function runFor(cluster: Partial<NewCluster> = {}): Promise<OneRun> {
     if (cluster.name) await stepHarness.world.eks.createCluster({ ...home, ...cluster });
     return stepHarness.begin('new-irsa', { cluster: { ...home, name: cluster.name ?? home.name } });
@@ -38,7 +38,7 @@ describe('preflight', () => {
   }
 
   const inVpc = () => vi.stubEnv('VPC_SUBNET_IDS', 'subnet-1,subnet-2');
-  /** The endpoint answers to those inside; this process is. */
+  /** A private endpoint answers this process, as it answers inside the VPC. */
   const hideEndpoint = () => {
     stepHarness.world.eks.cluster(clusterArn(home)).endpointPublicAccess = false;
   };

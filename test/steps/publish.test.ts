@@ -1,4 +1,4 @@
-/** What many payers share in one cluster: the secret, and the pods that read it. */
+/** The shared resources of many payers in one cluster: the secret, and the pods that read it. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ownerLabels } from '../../shared/kubernetes/ownership-labels.ts';
 import { targetId } from '../../shared/model/target.ts';
@@ -113,7 +113,7 @@ describe('payers of one target', () => {
     expect(world.keys()).toEqual([keyOf(one), keyOf(two)]);
   });
 
-  it('never own a hand-made entry with a requested key', async () => {
+  it('do not claim a hand-made entry with their key', async () => {
     world.access.putFile(JSON.stringify({ aws: [legacyEntry(one, { athenaTable: 'by_hand' })] }));
     for (let attempt = 0; attempt < 2; attempt++)
       expect((await world.publish(one)).error).toMatchObject({ code: 'entry-not-ours' });
@@ -178,9 +178,9 @@ describe('the secret', () => {
     world.access.putFile(before);
     const run = await world.newRun(one);
     const { calls } = world.access.world;
-    let looks = 0;
+    let reads = 0;
     calls.push = (...records) => {
-      if (records.some(({ operation }) => operation === 'GET secrets') && ++looks === 2)
+      if (records.some(({ operation }) => operation === 'GET secrets') && ++reads === 2)
         world.access.putFile('{"aws":[]}', { labels: ownerLabels(readSettings()) }, 'kubecost', kept);
       return Array.prototype.push.apply(calls, records);
     };
@@ -206,8 +206,8 @@ describe('the secret', () => {
   });
 
   it.each([
-    ['a file that is to be made', undefined],
-    ['a file that is there', '{"aws":[]}'],
+    ['a new secret', undefined],
+    ['an existing secret', '{"aws":[]}'],
   ])('is checked before the wait for the bill: %s', async (_, file) => {
     if (file !== undefined) world.access.putFile(file);
     kubernetes().admission.rules.push({ kind: 'Secret', name: 'cloud-integration', message: 'not from here' });
@@ -226,7 +226,7 @@ describe('the secret', () => {
   });
 });
 
-describe('a secret that is left to its owner', () => {
+describe('a secret that its owner writes', () => {
   fresh();
   const artifacts = { kubecost: { publish: 'artifacts' } } as const;
 
@@ -263,7 +263,7 @@ describe('a secret that is left to its owner', () => {
     world.access.putFile(file, helm);
     kubernetes().admission.rules.push({ kind: 'Secret', message: 'not from here' });
     const { error } = await world.access.take(await world.newRun(one, artifacts), 'chain-proof');
-    // These runs have no roles in AWS to walk over: the chain is not what is asked here.
+    // These runs have no roles in AWS, because the chain is not tested here.
     if (code === undefined) expect(error?.code).not.toMatch(/^secret/);
     else expect(error).toMatchObject({ code });
   });
@@ -338,7 +338,7 @@ describe('the workload', () => {
   });
 });
 
-/** The bench takes 200 runs; so many take too long here. */
+/** The benchmark starts 200 runs, which would take too long here. */
 it.each([
   ['in the same moment', 60, 0],
   ['within two minutes', 24, 120],
@@ -351,7 +351,7 @@ it.each([
     expect(measured.secretWrites + measured.previousWrites).toBeLessThanOrEqual(40);
     expect(measured.rolls).toBeLessThanOrEqual(10);
     expect(measured.rolls, 'the workload rests between two restarts').toBeLessThanOrEqual(2 + spreadSeconds / 300);
-    // Fewer than one each: they meet.
+    // Runs share writes, so there are fewer writes than runs.
     expect(measured.secretWrites).toBeLessThanOrEqual(runs / 2);
   },
   120_000,

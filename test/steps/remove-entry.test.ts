@@ -133,7 +133,7 @@ describe('an offboarding', () => {
 describe('an entry that we must not remove', () => {
   fresh();
 
-  it('stops the run if Helm owns the secret by now', async () => {
+  it('stops the run if Helm now owns the secret', async () => {
     await world.publish(one);
     const text = world.access.file() ?? '';
     world.access.putFile(text, { labels: { 'app.kubernetes.io/managed-by': 'Helm' } });
@@ -257,7 +257,7 @@ describe('the proof that an entry is gone', () => {
     expect((await readRun(offboarding))?.steps['unload-proof']?.changes).toEqual([]);
   });
 
-  it('waits until the owner restarts what still has the entry', async () => {
+  it('waits until the owner restarts pods that still have the entry', async () => {
     await world.publish(one);
     await minutes(10);
     editByHand();
