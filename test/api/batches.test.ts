@@ -394,8 +394,8 @@ describe('a batch', () => {
 
   it.each(['starts', 'retries'])('continues after a crash of a dispatch that %s', async (what) => {
     // Writes in order: lease, run, lock, execution, batch, lease.
-    const deaths = [1, 2, 3, 4, 5, 6].flatMap((atWrite) => [true, false].map((applied) => ({ atWrite, applied })));
-    const size = 1 + deaths.length;
+    const crashes = [1, 2, 3, 4, 5, 6].flatMap((atWrite) => [true, false].map((applied) => ({ atWrite, applied })));
+    const size = 1 + crashes.length;
     const batchId = await started(size, { concurrency: 1, failureTolerance: '100%' });
     if (what === 'retries') {
       await play(
@@ -405,9 +405,9 @@ describe('a batch', () => {
       minutes(10);
       await control(batchId, 'retry');
     }
-    for (const death of deaths) {
+    for (const crash of crashes) {
       await end(await active(batchId), 'succeeded');
-      hub.crash(death);
+      hub.crash(crash);
       await expect(wake(batchId)).rejects.toThrow('the function died');
       hub.crash(undefined);
       vi.setSystemTime(Date.now() + 11 * 60_000);
@@ -684,7 +684,7 @@ describe('GET /v1/batches/{batchId}', () => {
     expect(percents).toEqual([50, 50, 50, 50, 52, 70, 97]);
   });
 
-  it('measures from the start of the current attempt', async () => {
+  it('measures progress from the start of the current attempt', async () => {
     const batchId = await started(1);
     const [run] = await active(batchId);
     await new StepStore(run?.runId ?? '', 1, 'preflight').begin(Date.now());

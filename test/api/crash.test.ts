@@ -41,7 +41,7 @@ describe('a start that crashes at a write', () => {
     }
   }
 
-  it('is completed by a repeat without a key once the lock was taken', async () => {
+  it('is completed by a repeat without a key after taking the lock', async () => {
     hub.crash({ atWrite: 3, applied: false });
     await post({});
     hub.crash(undefined);
@@ -62,7 +62,7 @@ describe('a start that crashes at a write', () => {
     expect([...hub.executions.keys()]).toEqual([`${left?.runId ?? ''}-1`]);
   });
 
-  it('fails if another run was started meanwhile', async () => {
+  it('is deleted if another run was started meanwhile', async () => {
     hub.crash({ atWrite: 1, applied: true });
     await post({});
     hub.crash(undefined);

@@ -57,7 +57,7 @@ describe('the OpenAPI document', () => {
 });
 
 describe('GET /docs', () => {
-  it('is one page without external assets, with every error’s anchor', async () => {
+  it('is one page without scripts or assets, with all error anchors', async () => {
     const { status, body } = await call('GET', '/docs');
     expect(status).toBe(200);
     const html = String(body);

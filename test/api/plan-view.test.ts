@@ -71,7 +71,7 @@ describe('the plan of a run', () => {
     const quota = { quota: 'policies', used: 9, adds: 1, limit: 10 };
     const plan = planOf(
       onboarding({
-        publish: previewed({ status: 'not-visible', warnings: ['not let in', 'yet'] }),
+        publish: previewed({ status: 'not-visible', warnings: ['no access', 'yet'] }),
         'cur-bucket': previewed({
           status: 'failed',
           error: refusal,
@@ -80,7 +80,7 @@ describe('the plan of a run', () => {
       }),
     );
     expect(plan).toMatchObject({ refusals: [refusal], quotas: [quota] });
-    expect(plan?.notVisible).toEqual([{ step: 'publish', willCheck: 'Looks at something.', why: 'not let in; yet' }]);
+    expect(plan?.notVisible).toEqual([{ step: 'publish', willCheck: 'Looks at something.', why: 'no access; yet' }]);
   });
 
   it('costs more for a new report than for an existing one', () => {

@@ -19,8 +19,8 @@ const path = '/v1/onboardings';
 const errorsOf = ({ body }: Answer) => (body as ProblemDocument).errors ?? [];
 const pointersOf = (answer: Answer) => errorsOf(answer).map(({ pointer }) => pointer);
 
-describe('a bad body', () => {
-  it('is answered with all problems and their JSON pointers', async () => {
+describe('a request body', () => {
+  it('with problems is answered with all of their JSON pointers', async () => {
     const answer = await call('POST', path, {
       body: {
         payerAccountId: 111122223333,
@@ -63,14 +63,14 @@ describe('a bad body', () => {
     ['half an object', '{"payerAccountId":'],
     ['a comment', '{} // done'],
     ['invalid UTF-8', Buffer.from([0x22, 0xff, 0x22])],
-  ])('that is not JSON is a 400: %s', async (_, body) => {
+  ])('that is no JSON is answered with 400: %s', async (_, body) => {
     const raw = typeof body === 'string' ? { text: body } : { text: body.toString('base64'), base64: true };
     const answer = await call('POST', path, raw);
     expect(answer.status).toBe(400);
     expect(errorsOf(answer)).toEqual([{ pointer: '', detail: expect.stringMatching(/^is not JSON/) as string }]);
   });
 
-  it.each(['null', '7', '"text"', '[]'])('that is not an object is answered with 400: %s', async (text) => {
+  it.each(['null', '7', '"text"', '[]'])('that is no object is answered with 400: %s', async (text) => {
     expect(pointersOf(await call('POST', path, { text }))).toEqual(['']);
   });
 
@@ -84,7 +84,7 @@ describe('a bad body', () => {
     expect((await call('POST', path, { text: ' '.repeat(65_537) })).status).toBe(413);
   });
 
-  it('has its other problems reported if it is base64', async () => {
+  it('in base64 from API Gateway is accepted', async () => {
     const text = Buffer.from(JSON.stringify(smallest)).toString('base64');
     const headers = { 'content-type': 'Application/JSON; charset=utf-8' };
     expect((await call('POST', path, { text, base64: true, headers })).status).toBe(202);

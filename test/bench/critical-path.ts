@@ -6,7 +6,7 @@ import type { MeasuredRun } from './measure.ts';
 const second = 1000;
 
 /**
- * Seconds that AWS itself needs between the first delivery and a proven secret: the crawler's stack and the crawl, the new
+ * The time that AWS itself needs between the first delivery and a proven secret: the crawler's stack and the crawl, the new
  * policy's propagation, and the parallel smoke queries. Undefined for runs whose report existed before.
  */
 export function delaysAfterDelivery(world: World, run: Run): MeasuredRun['waiting'] {

@@ -56,7 +56,7 @@ const secretName = 'cloud-integration';
 const throttled = 'injected:throttle';
 
 /** Routes of the API that only read. */
-const looks = ['getBatch', 'getRun', 'listRuns'];
+const readingRoutes = ['getBatch', 'getRun', 'listRuns'];
 
 /** Runs this number of payers as one batch while every 20th call to an account is throttled and while others use the API. */
 export async function measureFleet(payers: number): Promise<MeasuredFleet> {
@@ -124,7 +124,7 @@ function perPayer({ world, invocations }: DeployedSandbox, runs: readonly Run[])
   const usages = new Map(runs.map(({ runId }) => [runId, nothing()]));
   const shared = nothing();
   const usageOf = ({ runId, functionKey }: Pick<InvocationRecord, 'runId' | 'functionKey'>) =>
-    runId === undefined ? (looks.includes(functionKey) ? undefined : shared) : usages.get(runId);
+    runId === undefined ? (readingRoutes.includes(functionKey) ? undefined : shared) : usages.get(runId);
   for (const invocation of invocations) {
     const usage = usageOf(invocation);
     if (!usage) continue;

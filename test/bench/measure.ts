@@ -28,7 +28,7 @@ export interface MeasuredRun {
   scheduledCrawls: number;
   /** Reports that the run created. */
   reports: number;
-  /** Seconds from the request to the write of the secret; absent if no write was needed. */
+  /** Minutes from the request to the write of the secret; absent if no write was needed. */
   secretAfterMinutes?: number;
   waiting?: { lagMinutes: number; toSecretSeconds: number; criticalPathSeconds: number; ratio: number };
   wallMs: number;

@@ -94,7 +94,7 @@ function reportRun(run: Run, say: (line?: string) => void): void {
       `  secret ${secret.name} at resourceVersion ${secret.resourceVersion}, beside ${secret.otherKeys.length} other entries`,
     );
   }
-  say('  timeline (==== the wait for AWS, || beside it):');
+  say('  timeline (==== the wait for AWS, || at the same time):');
   timelineText(timelineOf(run), startMs).forEach(say);
 }
 

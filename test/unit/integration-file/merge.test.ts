@@ -128,7 +128,7 @@ describe('an entry that exists already', () => {
     ['legacy', legacyFile({})],
     ['configurations', configurationsFile({ catalog: 'AwsDataCatalog', x_owner: 'finops' })],
     ['legacy with other empty fields', legacyFile({ serviceKeyName: '', serviceKeySecret: null, athenaWorkgroup: '' })],
-  ])('with the same content stays as it is: %s', (_, text) => {
+  ])('with the same content is not changed: %s', (_, text) => {
     expect(mergeEntries(text, [payer], auto)).toEqual({ kind: 'unchanged', text });
   });
 
@@ -236,7 +236,7 @@ describe('files that must not be changed', () => {
     ['{"aws":{"athena":[null]}}', '/aws/athena/0 must be an object: the consumer crashes'],
     [`{"aws":[${own}],"gcp":[{"projectID":5}]}`, '/gcp/0/projectID must be a string'],
     ['{"azure":{"storage":[{"subscriptionID":"s"}]}}', '/azure/storage/0 has no account'],
-  ])('are neither merged into nor removed from: %j', (text, detail) => {
+  ])('are refused for a merge and a removal: %j', (text, detail) => {
     const refusal = { kind: 'refused', code: 'secret-unparsable', detail };
     expect(mergeEntries(text, [payer], takeOver)).toEqual(refusal);
     expect(removeEntries(text, new Set([key]))).toEqual(refusal);

@@ -267,7 +267,7 @@ describe('a rejected file', () => {
       '/gcp/bigQuery/0/authorizer/key',
       'must be an object',
     ],
-  ])('name the place: %s', (_, document, path, problem) => {
+  ])('gives the path of its problem: %s', (_, document, path, problem) => {
     const result = parse(document);
     expect(result).toMatchObject({ accepted: false, path });
     expect(!result.accepted && result.problem).toContain(problem);
@@ -280,7 +280,7 @@ describe('a rejected file', () => {
     ['azure', 'storage', storage],
     ['alibaba', 'boa', boa],
     ['oci', 'usageApi', usageApi],
-  ])('lack any one key of %s.%s', (provider, list, entry) => {
+  ])('is one that lacks any one key of %s.%s', (provider, list, entry) => {
     for (const key of Object.keys(entry)) {
       const result = parse({ [provider]: { [list]: [entry, less(entry, key)] } });
       // The second attempt, in legacy format, ignores oci, so no entry of oci is lost.
@@ -389,7 +389,7 @@ describe('an invalid entry', () => {
       { aws: { athena: [athena, athena] } },
       ['111122223333/s3://results', '111122223333/s3://results'],
     ],
-  ])('leave the others alone: %s', (_, document, integrations) => {
+  ])('does not affect other entries: %s', (_, document, integrations) => {
     expect(loaded(document)).toEqual(integrations);
   });
 

@@ -67,7 +67,7 @@ describe('the consumer’s log', () => {
     ['only a longer key', [done(february, `${key}-2`), created.replace(key, `${key}-2`)]],
     ['the deletion of the integration', [created, done(february), deleted]],
     ['the rejection of the file', [created, done(february), rejected]],
-  ])('with %s waits three minutes for the entry', (_, lines) => {
+  ])('with %s fails only after three minutes', (_, lines) => {
     expect(decide(...lines)).toMatchObject({ code: 'consumer-not-reading', lastsSeconds: 180 });
   });
 

@@ -70,7 +70,7 @@ describe('the consumer’s status', () => {
     expect(decisionOf({ connectionStatus })).toMatchObject({ lastsSeconds });
   });
 
-  it('gives the first day of the covered bill', () => {
+  it('contains the first day with data', () => {
     expect(decisionOf({})).toEqual({ verdict: 'proven', dataSince: '2026-02-01' });
     expect(decisionOf({ coverage: undefined })).toEqual({ verdict: 'proven', dataSince: null });
   });
@@ -80,18 +80,18 @@ describe('the consumer’s status', () => {
     expect(decision).toMatchObject({ code: 'consumer-refuses-entry', lastsSeconds: 0 });
   });
 
-  it('of a switched-off integration is no success', () => {
+  it('of an inactive integration is no success', () => {
     expect(decisionOf({ active: false })).toMatchObject({ code: 'consumer-not-reading' });
   });
 
   it.each([
     ['table', { ...integration().config, table: 'old_cur' }],
     ['role', { ...integration().config, authorizer: { roleARN: 'arn:aws:iam::111122223333:role/by-hand' } }],
-  ])('of an older entry is not used for the new one: another %s', (_, config) => {
+  ])('of an integration with another %s is not that of our entry', (_, config) => {
     expect(decisionOf({ config })).toMatchObject({ code: 'consumer-not-reading' });
   });
 
-  it('accepts the status of an older release without configuration', () => {
+  it('of an older release is accepted without a configuration', () => {
     expect(decisionOf({ config: undefined })).toMatchObject({ verdict: 'proven' });
   });
 
@@ -107,24 +107,24 @@ describe('the consumer’s status', () => {
     });
   });
 
-  it('prefers the file’s integration to the settings page’s', () => {
-    const reported = read(
+  it('of the file’s integration overrides that of the settings page', () => {
+    const result = read(
       integration({ source: 'configController', connectionStatus: 'Failed Connection' }),
       integration(),
     );
-    expect(reported?.decision.verdict).toBe('proven');
+    expect(result?.decision.verdict).toBe('proven');
   });
 
   it('of older releases is null if nothing is configured', () => {
-    const reported = readStatus('{"code":200,"data":null}', entry);
-    expect(reported).toMatchObject({ status: null, decision: { verdict: 'failing' } });
+    const result = readStatus('{"code":200,"data":null}', entry);
+    expect(result).toMatchObject({ status: null, decision: { verdict: 'failing' } });
   });
 
   it.each(['<html>Sign in</html>', '{"code":500}', '', 'null'])('is undefined for the body %j', (body) => {
     expect(readStatus(body, entry)).toBeUndefined();
   });
 
-  it('never contains data of another integration', () => {
+  it('does not contain another integration’s data', () => {
     const other = integration({ key: 'x/s3://y', config: { secret: 'REDACTED-but-foreign' } });
     expect(JSON.stringify(read(other, integration({ connectionStatus: 'Failed Connection' })))).not.toContain(
       'foreign',

@@ -66,7 +66,7 @@ describe('a rollout', () => {
     ['it has been scaled to zero', workload(settled, { replicas: 0 }), []],
     ['the workload is gone', undefined, []],
     ['there is no status yet', workload({}), []],
-  ])('goes on while %s', (_, object, pods) => {
+  ])('continues while %s', (_, object, pods) => {
     expect(rolloutOf(reader, object, pods).state).toBe('rolling');
   });
 
@@ -77,7 +77,7 @@ describe('a rollout', () => {
     ['ErrImagePull', 'cloud-cost', 'rollout-failed'],
     ['CreateContainerConfigError', 'cloud-cost', 'rollout-failed'],
     ['RunContainerError', 'cloud-cost', 'rollout-failed'],
-  ])('has failed with %s of %s', (reason, container, code) => {
+  ])('fails with %s of %s', (reason, container, code) => {
     const message = 'secret "cloud-integration" not found';
     const pods = [pod('a', { ready: false, waiting: { reason, message }, container })];
     const rollout = rolloutOf(reader, workload({ ...settled, readyReplicas: 0 }), pods);

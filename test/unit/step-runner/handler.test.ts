@@ -235,7 +235,7 @@ describe('a step that fails', () => {
     ['TerminalError', awsError('ValidationException')],
     ['TerminalError', new TypeError('a bug')],
     ['TerminalError', new TerminalError('unexpected', 'odd')],
-  ])('leaves the function under a name the state machine knows: %s', async (name, thrown) => {
+  ])('throws an error that the state machine handles: %s', async (name, thrown) => {
     const sample = new SampleStep();
     sample.beforeLook = () => {
       throw thrown;

@@ -117,7 +117,7 @@ describe('the settings of a target', () => {
     await moveServiceAccount(target, 'one', 'two');
     await moveServiceAccount(target, 'one', 'two');
     const retryable = { name: 'RetryableError' };
-    await expect(moveServiceAccount(target, 'one', 'three'), 'from a stale look').rejects.toMatchObject(retryable);
+    await expect(moveServiceAccount(target, 'one', 'three'), 'after a stale read').rejects.toMatchObject(retryable);
     expect(await readTargetSettings(target)).toMatchObject({ identityMode: 'irsa', serviceAccount: 'two' });
     const other = { ...target, secretName: 'other' };
     await expect(moveServiceAccount(other, 'one', 'two'), 'never fixed').rejects.toMatchObject(retryable);
