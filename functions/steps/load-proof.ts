@@ -61,11 +61,10 @@ async function walkAgain(
   { decision }: StatusReport,
   lasted: number,
 ): Promise<LoadObservation['chain']> {
-  const { verdict } = decision;
   const isUseful =
-    verdict === 'proven'
+    decision.verdict === 'proven'
       ? chain === 'documents'
-      : verdict === 'failing' && decision.code === 'connection-failed' && lasted >= decision.lastsSeconds;
+      : decision.verdict === 'failing' && decision.code === 'connection-failed' && lasted >= decision.lastsSeconds;
   if (!isUseful) return undefined;
   const walked = await walkPodChain(cx);
   if ('refused' in walked) return { proven: false, refused: { code: walked.refused, detail: walked.detail } };
