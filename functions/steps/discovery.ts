@@ -18,7 +18,7 @@ interface Input {
 }
 
 interface Observation {
-  /** The cluster does not let us read yet: only in a dry run. */
+  /** The cluster denies us access, which happens only in a dry run. */
   hidden: boolean;
   readers: CostReader[];
   /** Workloads that do not read the bill, because another cluster does. */

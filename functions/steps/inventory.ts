@@ -35,7 +35,7 @@ const mostRunsRead = 20;
 
 export const inventory = defineStep<'inventory', OffboardingRequest, Observation>({
   name: 'inventory',
-  summary: 'Finds out what brought the payer to this cluster, and whether both accounts can still be entered',
+  summary: 'Reads the onboarding of the payer to this cluster, and checks our access to both accounts',
   permissions: {
     table: ['GetItem', 'Query'],
     indexes: true,
@@ -71,7 +71,7 @@ export const inventory = defineStep<'inventory', OffboardingRequest, Observation
   },
 });
 
-/** Null if the cluster is gone; undefined if we may not read it. */
+/** Null if the cluster does not exist; undefined if we may not read it. */
 async function readCluster(
   cx: StepContext<'offboarding'>,
   request: OffboardingRequest,

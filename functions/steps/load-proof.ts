@@ -54,7 +54,7 @@ function readReport(
   });
 }
 
-/** Walks the chain again where it could not be walked before, and where it may be the reason why the connection fails. */
+/** Assumes the roles of the chain again if that was not possible before, or if the chain may be the reason why the connection fails. */
 async function walkAgain(
   cx: Context,
   { chain }: LoadInput,

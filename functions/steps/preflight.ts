@@ -40,7 +40,7 @@ const unknownPayer: PayerFacts = { organization: null, unreservedConcurrency: nu
 
 export const preflight = defineStep<'preflight', OnboardingRequest, Observation>({
   name: 'preflight',
-  summary: 'Checks both accounts, billing access and the cluster, and names everything that stands in the way',
+  summary: 'Checks both accounts, billing access and the cluster, and names every problem',
   permissions: {
     table: ['Query'],
     payer: [

@@ -44,7 +44,7 @@ interface Input extends OwnEntry {
 }
 
 interface Observation extends SecretObservation {
-  /** The cluster does not let us read yet: only in a dry run. */
+  /** The cluster denies us access, which happens only in a dry run. */
   hidden?: boolean;
   workload?: Restartable | undefined;
   pods: Pod[];

@@ -53,7 +53,7 @@ interface Observation extends SeenNamespace {
 
 type Change = NamespaceChange | { action: 'delete-access-entry' | 'forget-payer' | 'forget-target'; resource: string };
 
-/** Why our access entry stays; undefined where it is to be deleted. */
+/** Why our access entry stays; undefined if it is to be deleted. */
 function whyEntryStays({ neighbours, rolesElsewhere = [], entry }: Observation, { found }: CleanupNotes) {
   const [neighbour] = neighbours;
   if (neighbour) return `${targetId(neighbour)} still needs it`;

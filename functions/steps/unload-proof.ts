@@ -13,7 +13,7 @@ import { waitFor } from '../../shared/step/plan-builders.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 interface Observation {
-  /** The cluster no longer exists, or does not let us read. */
+  /** The cluster no longer exists, or denies us access. */
   isHidden: boolean;
   /** The file holds the entry again. */
   isBack: boolean;
@@ -23,7 +23,7 @@ interface Observation {
 interface Watched extends Pick<SecretReader, 'workload' | 'mount'> {
   /** Names of the pods that will never see the file as it is. */
   stale: string[];
-  /** Whether it is to have pods, and whether one of them is ready. */
+  /** Whether it should have pods, and whether one of them is ready. */
   wantsPods: boolean;
   isReady: boolean;
   /** Keys of the payer that the workload has loaded and that the file no longer has; undefined if its status cannot be read. */

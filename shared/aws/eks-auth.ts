@@ -32,8 +32,8 @@ type Answer = z.infer<typeof Answer>;
 /**
  * EKS Auth's AssumeRoleForPodIdentity: what the Pod Identity agent of a node calls for a pod (EKS API reference, "Amazon EKS Auth").
  * @param token of the pod's service account, bound to the pod, for the audience `pods.eks.amazonaws.com`
- * @throws an Error under AWS's name: AccessDeniedException, InvalidTokenException, ResourceNotFoundException, ThrottlingException, ...; under `Unreachable`
- *   where no network leads there
+ * @throws an Error under AWS's name: AccessDeniedException, InvalidTokenException, ResourceNotFoundException, ThrottlingException, ...
+ * @throws an Error under the name `Unreachable` if the network does not reach the service
  */
 export async function assumeRoleForPodIdentity(
   { name, region }: { name: string; region: string },

@@ -36,7 +36,7 @@ export interface AccessInput {
 export interface AccessObservation {
   entry: AccessEntry | undefined;
   window?: AdminWindow | undefined;
-  /** Rights the API server says we lack; `unknown` while it does not know our role. */
+  /** Rights the API server says we lack; `unknown` while it does not recognize our role. */
   missing?: string[] | 'unknown';
   /** False only if we could read it without being administrator. */
   namespaceExists?: boolean;

@@ -8,7 +8,7 @@ interface Scope {
   rules: KubernetesRule[];
 }
 
-/** Asks the API server, which knows Roles and EKS access policies alike. */
+/** Asks the API server, which evaluates both Roles and EKS access policies. */
 export async function lacks(kubernetes: KubernetesClient, namespace: string, right: Right): Promise<boolean> {
   const [resource, subresource] = right.resource.split('/');
   const review = await kubernetes.create<{ status?: { allowed?: boolean } }>(
@@ -53,7 +53,7 @@ async function missingRight(kubernetes: KubernetesClient, { namespace, rules }: 
   return found ? undefined : `namespace ${namespace}`;
 }
 
-/** The first of the rights that the API server says we lack; `unknown` while it does not know us. */
+/** The first of the rights that the API server says we lack; `unknown` while it does not recognize us. */
 export async function missingRights(kubernetes: KubernetesClient, scope: Scope): Promise<string[] | 'unknown'> {
   try {
     const missing = await missingRight(kubernetes, scope);

@@ -36,7 +36,7 @@ interface OpenWindow<Notes extends object> {
   /** ARN of the cluster. */
   resource: string;
   note: string;
-  /** The step's notes if the account does not let us become administrator. Without them the step fails. */
+  /** The step's notes if the account does not allow us to become administrator. Without them the step fails. */
   notesIfDenied?: Partial<Notes> | undefined;
 }
 
@@ -131,7 +131,7 @@ export function closeLeftWindow(clusterArn: string, window: AdminWindow): Promis
 
 type Entry = Pick<AdminWindow, 'region' | 'clusterName' | 'principalArn'>;
 
-/** Gives the rights up, proves that they are gone, and only then deletes the mark. */
+/** Gives up the rights, proves that they are removed, and only then deletes the mark. */
 async function giveUpWindow(
   account: TargetAccount,
   clusterArn: string,

@@ -162,7 +162,7 @@ export function secretsOf(existing: readonly KubernetesRule[]): string[] {
   return existing.flatMap(({ resources, resourceNames = [] }) => (resources.includes('secrets') ? resourceNames : []));
 }
 
-/** Takes the names of one secret out; a rule that named no other goes, for without names it would cover every secret. */
+/** Removes the names of one secret. A rule without other names is removed too, because without names it would cover every secret. */
 export function withoutSecret(existing: readonly KubernetesRule[], secretName: string): KubernetesRule[] {
   return existing.flatMap((rule) => {
     if (!rule.resources.includes('secrets') || !rule.resourceNames) return [rule];

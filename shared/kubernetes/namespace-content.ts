@@ -6,7 +6,7 @@ import type { KubernetesClient, KubernetesObject } from './client.ts';
 const unasked = new Set(['serviceaccounts/default', 'configmaps/kube-root-ca.crt']);
 const notes = new Set(['events', 'events.events.k8s.io']);
 
-/** Enough to tell an empty namespace, whatever lies in it of ours. */
+/** Enough to recognize a namespace that has no objects but ours. */
 const mostOfAKind = 20;
 
 const ApiGroups = z.object({

@@ -1,6 +1,6 @@
 import type { KubernetesClient, KubernetesObject } from './client.ts';
 
-/** The part of a pod that tells what it runs with, and how it fares. */
+/** The part of a pod that shows its configuration and its state. */
 export interface Pod extends KubernetesObject {
   spec: {
     serviceAccountName?: string;

@@ -2,7 +2,7 @@ import type { ErrorCode } from '../errors/catalogue.ts';
 import type { KubernetesObject } from './client.ts';
 import { isReady, type Pod } from './pods.ts';
 
-/** The part of a Deployment or StatefulSet that tells how far its pods follow its template. */
+/** The part of a Deployment or StatefulSet that shows how many of its pods follow its template. */
 export interface RollingWorkload extends KubernetesObject {
   spec: { replicas?: number };
   status?: {
@@ -36,7 +36,8 @@ const troubles = new Set([
 ]);
 
 /**
- * By the rules of `kubectl rollout status`, plus what the newest pods say: they tell a broken rollout ten minutes before its deadline.
+ * By the rules of `kubectl rollout status`, plus the state of the newest pods, which shows a broken rollout ten minutes before its
+ * deadline.
  * @param name `deployment/<name>` or `statefulset/<name>`
  * @param container the one that reads the file
  * @param pods all of the workload's selector

@@ -74,7 +74,7 @@ const waitForNamespace: CleanupRule = (facts) => {
   return waitFor({ reason, ...times, overdue: 'namespace-stuck' }, removedSoFar(facts));
 };
 
-/** An account that does not let us become administrator keeps what only an administrator may delete. */
+/** An account that does not allow us to become administrator keeps what only an administrator may delete. */
 const becomeAdministrator: CleanupRule = (facts) => {
   const { seen, situation } = facts;
   if (seen.admin) return undefined;

@@ -30,18 +30,17 @@ export interface DesiredFileOptions {
   /** Absent where the payer departs. */
   own?: OwnEntry;
   format: MergeOptions['format'];
-  /** Others' entries that are merged; one is enough to tell whether anything is due. */
+  /** Others' entries that are merged; one is enough to decide whether a write is due. */
   most: number;
 }
 
-/** Each entry is a parse of the whole file, and a function has a minute. The next write goes on. */
+/** Each entry is a parse of the whole file, and a function has a minute. The next write continues. */
 export const mostAtOnce = 200;
 
 /**
- * The file as the target's payers want it: what is proven stands in it, what is removing does not, and all else keeps every byte.
- * A payer that has only just become ready does not trigger a write; the next write includes it.
- * Only what stands under a payer's published key is taken for ours. A payer that does not fit keeps nobody else out: its own run
- * reports it.
+ * The file as the target's payers need it: it has the proven entries and not the removing ones, and everything else keeps every byte. A
+ * payer that has only just become ready does not trigger a write; the next write includes it. Only an entry under a payer's published key
+ * counts as ours. A payer that does not fit does not affect the others: its own run reports it.
  * @param text the file as it is; undefined if there is none
  */
 export function desiredFile(
@@ -75,7 +74,7 @@ export function desiredFile(
   let merged = 0;
   const keys = new Map<string, string>();
   for (const { entry, takeOver, publishedKey } of wanted) {
-    // Its own run has to learn of a format that it did not ask for, also where the entry stands.
+    // Its own run has to fail for a format that it did not ask for, also if the entry exists.
     if (!differing.has(entry) && (entry !== own?.entry || format === 'auto')) {
       keys.set(entry.payerAccountId, entryKey(entry));
       continue;

@@ -42,7 +42,7 @@ export function fileOf(secret: Secret | undefined): { kind: 'decoded'; text: str
   return data === undefined ? undefined : decodeIntegrationFile(Buffer.from(data, 'base64'));
 }
 
-/** Why the file cannot be edited whatever is to be written; undefined if it can. */
+/** Why no edit of the file is possible; undefined if one is. */
 export function unreadable(secret: Secret | undefined): Problem | undefined {
   const file = fileOf(secret);
   const read = file?.kind === 'decoded' ? readFile(file.text) : file;
@@ -76,7 +76,7 @@ export function unwritable(secret: Secret, us: Pick<Owner, 'deploymentId'>): Pro
   return secret.immutable ? { code: 'secret-immutable', detail } : undefined;
 }
 
-/** Prefixes of the labels and annotations by which GitOps tools know their own. */
+/** Prefixes of the labels and annotations by which GitOps tools recognize their own resources. */
 const gitOpsMarks = {
   'argocd.argoproj.io/': 'Argo CD',
   'kustomize.toolkit.fluxcd.io/': 'Flux',
@@ -127,7 +127,7 @@ export function hasMarks({ metadata: { annotations = {} } }: Secret): boolean {
   return Object.keys(annotations).some(isOurMark);
 }
 
-/** The secret without our annotations, as its owner knows it. */
+/** The secret without our annotations, as its owner wrote it. */
 export function withoutMarks(secret: Secret): Secret {
   const others = Object.entries(secret.metadata.annotations ?? {}).filter(([name]) => !isOurMark(name));
   return { ...secret, metadata: { ...secret.metadata, annotations: Object.fromEntries(others) } };
@@ -152,7 +152,7 @@ export function saveSecret(kubernetes: KubernetesClient, secret: Secret): Promis
 
 /**
  * Asks the cluster whether it would take the secret from us, without writing it. A webhook with side effects cannot be asked (Kubernetes,
- * "Dry-run"): then only the write itself will tell.
+ * "Dry-run"): then only the write itself shows it.
  * @throws UserError `secret-rejected`
  */
 export async function rehearse(kubernetes: KubernetesClient, secret: Secret): Promise<void> {

@@ -20,7 +20,7 @@ export interface LoadInput {
   role: { mode: 'irsa' | 'pod-identity'; arn: string };
   /** The level that chain-proof has proven. */
   chain: Outputs['load-proof']['chain'];
-  /** When rows are to be expected, milliseconds since the epoch; undefined if that is unknown. */
+  /** When the first rows are expected, milliseconds since the epoch; undefined if that is unknown. */
   dataDueAt: number | undefined;
   /** When the payer's data was read with the pod's rights, milliseconds since the epoch. */
   provenAt: number | undefined;

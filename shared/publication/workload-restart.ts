@@ -35,9 +35,9 @@ export function roleRequirements(run: RunRecord): Pick<PodRequirements, 'role' |
 }
 
 /**
- * True if a pod keeps an old file or lacks the role, and no restart that mends this is under way. A `subPath` mount is never
- * refreshed (Kubernetes, "Volumes", subPath); a directory is, within about two minutes. Credentials are injected when a pod is
- * created and at no other time.
+ * True if a pod keeps an old file or lacks the role, and no restart that corrects this is active. A `subPath` mount is never refreshed
+ * (Kubernetes, "Volumes", subPath); a directory is, within about two minutes. Credentials are injected when a pod is created and at no
+ * other time.
  */
 export function needsRestart(
   required: PodRequirements,
