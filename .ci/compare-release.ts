@@ -3,15 +3,12 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { parseAllDocuments } from 'yaml';
 
-/** Texts of a release's generated files, and what they became since, by file. */
+/** Generated files that lie elsewhere since the release, and the texts that have changed since then, by file. */
 const renamesFile = 'test/golden/releases/0.3.0/renames.json';
 
 /** Generated documents and goldens whose content a release promises. Markdown pages are prose and not compared. */
 const comparedFiles =
   /^(state-machines\/\w+\.asl|functions\/roles\.json|docs\/openapi\.json|docs\/access\/.*|test\/golden\/(?!releases\/).*)$/;
-
-/** Generated files that lie elsewhere since that release. */
-const moved: Record<string, string> = { 'functions/roles.json': 'functions/deployment/generated/roles.json' };
 
 interface Difference {
   /** JSON pointer, for the reader. */
@@ -59,16 +56,23 @@ if (values.help) {
   process.exit();
 }
 
-const renames = JSON.parse(readFileSync(renamesFile, 'utf8')) as Record<string, Record<string, string>>;
+interface Renames {
+  /** Old path to new path. */
+  files: Record<string, string>;
+  /** Old text to new text, by old path. */
+  texts: Record<string, Record<string, string>>;
+}
+
+const { files, texts } = JSON.parse(readFileSync(renamesFile, 'utf8')) as Renames;
 let unexplained = 0;
 let explained = 0;
 const paths = git('ls-tree', '-r', '--name-only', values.ref)
   .split('\n')
   .filter((path) => comparedFiles.test(path));
 for (const path of paths) {
-  const known = (renames[path] ??= {});
+  const known = (texts[path] ??= {});
   const before = documentOf(path, git('show', `${values.ref}:${path}`));
-  const after = documentOf(path, readFileSync(moved[path] ?? path, 'utf8'));
+  const after = documentOf(path, readFileSync(files[path] ?? path, 'utf8'));
   for (const difference of differences(before, after)) {
     const { at, before: was, after: is } = difference;
     if (typeof was === 'string' && typeof is === 'string') {
@@ -86,8 +90,8 @@ for (const path of paths) {
   }
 }
 if (values.update) {
-  const listed = Object.entries(renames).filter(([, texts]) => Object.keys(texts).length > 0);
-  writeFileSync(renamesFile, `${JSON.stringify(Object.fromEntries(listed), null, 2)}\n`);
+  const changed = Object.entries(texts).filter(([, ofFile]) => Object.keys(ofFile).length > 0);
+  writeFileSync(renamesFile, `${JSON.stringify({ files, texts: Object.fromEntries(changed) }, null, 2)}\n`);
 }
 console.log(
   `${paths.length} files compared with ${values.ref}: ${explained} renamed texts, ${unexplained} other differences`,

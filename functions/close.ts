@@ -6,14 +6,14 @@ import { closeRun, type Failure } from '../shared/runs/close.ts';
 import { readRun } from '../shared/runs/run-table.ts';
 import { failUnreadableRun, tryReadRun } from '../shared/runs/unreadable-run.ts';
 
-/** The state machine's own state at its end; `failure` as Catch leaves it. */
+/** The input of the last state of an execution. Catch sets `failure`. */
 const MachineEvent = z.object({
   runId: z.string(),
   attempt: z.int(),
   failure: z.object({ Error: z.string(), Cause: z.string().default('') }).optional(),
 });
 
-/** EventBridge: an execution ended in a way its own states cannot see (stopped, timed out, history full). */
+/** The event of EventBridge about an execution that was stopped, timed out, or filled its history. Its own last state does not run then. */
 const StatusChangeEvent = z.object({
   detail: z.object({
     status: z.enum(['FAILED', 'TIMED_OUT', 'ABORTED']),
@@ -29,7 +29,7 @@ interface End {
   failure?: Failure;
 }
 
-/** The end of an execution, as its own last state or EventBridge tells it. @throws TerminalError where there is no run */
+/** Ends the run of an execution. The last state of the execution or EventBridge calls it. @throws TerminalError if there is no run */
 export async function close(event: unknown): Promise<{ status: RunStatus }> {
   const { runId, attempt, failure } = readEnd(event);
   const read = await tryReadRun(runId);
@@ -55,11 +55,11 @@ function readEnd(event: unknown): End {
     };
   }
   const { status, input } = StatusChangeEvent.parse(event).detail;
-  const message = `the execution ended ${status}`;
+  const message = `the execution ended with the status ${status}`;
   return { runId: input.runId, attempt: input.attempt, failure: { code: 'execution-stopped', message } };
 }
 
-/** Lambda hands errors on as JSON text, other failures as plain text. */
+/** Lambda returns errors as JSON text and other failures as plain text. */
 function messageOf(cause: string): string {
   try {
     return LambdaFailure.parse(JSON.parse(cause)).errorMessage;

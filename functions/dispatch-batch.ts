@@ -5,10 +5,10 @@ import { dispatch } from '../shared/batches/dispatch.ts';
 import { classify } from '../shared/errors/errors.ts';
 import { now } from '../shared/platform/clock.ts';
 
-/** A transition of a batch's run that leaves its place to another one, from the event bus. */
+/** An event of a run that has ended or waits for hours, so that another run of its batch can take its place. */
 const PlaceLeft = z.object({ detail: z.object({ batchId: z.string() }) });
 
-/** Left for what had begun when the time was up. */
+/** Time for calls that are still active when the dispatch stops. */
 const reserveMs = 15_000;
 
 export const handler = middy()

@@ -1,5 +1,5 @@
 {
-  "Comment": "One payer account out of one cluster: the entry first, the way to its data last. Generated: npm run generate.",
+  "Comment": "Offboards one payer account from one cluster: first its entry, last the access to its data. Generated: npm run generate.",
   "StartAt": "inventory",
   "TimeoutSeconds": 172800,
   "States": {

@@ -1,5 +1,5 @@
 {
-  "Comment": "One payer account, from nothing to a proven cloud-integration entry. Generated: npm run generate.",
+  "Comment": "Onboards one payer account, up to a proven cloud-integration entry. Generated: npm run generate.",
   "StartAt": "where from?",
   "TimeoutSeconds": 1728000,
   "States": {

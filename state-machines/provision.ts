@@ -20,7 +20,7 @@ function accessStates(options: ChainOptions = {}): States {
   };
 }
 
-/** Executions of releases before 0.3 carry no `from`. */
+/** `from` is absent in an execution that an operator starts by hand. */
 const fromChoice = (from: StepName, Next: string) => ({
   And: [
     { Variable: '$.from', IsPresent: true },
@@ -30,7 +30,7 @@ const fromChoice = (from: StepName, Next: string) => ({
 });
 
 /**
- * The whole onboarding as a state machine: input `{runId, attempt, identityMode, from}`, nothing else travels through it.
+ * The whole onboarding as a state machine: input `{runId, attempt, identityMode, from}`, nothing else is in its state.
  *
  *     preparation → billing            → proof → discovery again → publication → close
  *                 → query
@@ -45,7 +45,7 @@ export function provisionDefinition() {
   const accessAgain = stateName('cluster-access', true);
   const discoveryAgain = stateName('discovery', true);
   return {
-    Comment: 'One payer account, from nothing to a proven cloud-integration entry. Generated: npm run generate.',
+    Comment: 'Onboards one payer account, up to a proven cloud-integration entry. Generated: npm run generate.',
     StartAt: 'where from?',
     // Longer than any wait.deadlineHours (14 days) plus everything around it.
     TimeoutSeconds: 20 * 24 * 3600,
@@ -60,7 +60,7 @@ export function provisionDefinition() {
       ...stepStates(
         'discovery',
         { Next: 'prepare' },
-        // Our rights name what they are for: a release with other names needs them widened.
+        // Our rights name their resources, so a Helm release with other names needs wider rights.
         { ...closing, outdated: { 'cluster-access': 'cluster-access' } },
       ),
       prepare: {

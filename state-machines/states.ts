@@ -14,9 +14,9 @@ function functionArn(name: string): string {
 }
 
 /**
- * Minutes of patience for what passes by itself: our RetryableError, an invocation that timed out, and the failures of the
- * Lambda service that AWS asks to retry. In a VPC, a function that nobody called for two weeks has lost its network interface and refuses
- * for about a minute (Lambda guide, "Lambda function states"). Full jitter keeps a fleet of runs from coming back at once.
+ * Retries for minutes what passes by itself: our RetryableError, an invocation that timed out, and the failures of the Lambda service that
+ * AWS asks to retry. In a VPC, a function that nobody called for two weeks has lost its network interface and refuses for about a minute
+ * (Lambda guide, "Lambda function states"). Full jitter keeps many runs from retrying at once.
  */
 const retry = [
   {
@@ -44,21 +44,24 @@ const retry = [
 
 interface StepOptions {
   catch?: string;
-  /** True where the step is taken a second time in one run. */
+  /** True if the step runs a second time in one run. */
   again?: boolean;
-  /** Where to go if the step says that an earlier one has to be taken again. */
+  /** The next state if an earlier step has to run again. */
   outdated?: Partial<Record<StepName, string>>;
 }
 
-/** The step's own state: `again` marks the second time it is taken in one run. */
+/** The step's own state: `again` marks the second time that it runs in one run. */
 export function stateName(name: StepName, again = false): string {
   return again ? `${name} again` : name;
 }
 
-/** A step as three states: do it; look whether it waits; wait and do it again. Waiting is a result, never an error. */
+/**
+ * A step as three states: the task, a choice whether it waits, and the wait before the task runs again. A wait is a result, never an
+ * error.
+ */
 export function stepStates(name: StepName, next: { Next: string } | { End: true }, options: StepOptions = {}): States {
   const state = stateName(name, options.again);
-  const look = `${state} done?`;
+  const check = `${state} done?`;
   const wait = `${state} waits`;
   const after: States[string] = 'Next' in next ? { Type: 'Pass', ...next } : { Type: 'Pass', End: true };
   const done = 'Next' in next ? next.Next : `${state} done`;
@@ -76,9 +79,9 @@ export function stepStates(name: StepName, next: { Next: string } | { End: true 
       TimeoutSeconds: 90,
       Retry: retry,
       ...(options.catch && { Catch: [{ ErrorEquals: ['States.ALL'], ResultPath: '$.failure', Next: options.catch }] }),
-      Next: look,
+      Next: check,
     },
-    [look]: {
+    [check]: {
       Type: 'Choice',
       Choices: [{ Variable: '$.answer.status', StringEquals: 'waiting', Next: wait }, ...outdated],
       Default: done,
@@ -89,7 +92,7 @@ export function stepStates(name: StepName, next: { Next: string } | { End: true 
 }
 
 export interface ChainOptions {
-  /** Where the last step goes; absent: it ends its branch. */
+  /** The state after the last step; absent if the last step ends its branch. */
   last?: string;
   catch?: string;
   again?: boolean;
@@ -102,7 +105,7 @@ export function firstOf(steps: readonly StepName[]): StepName {
   return first;
 }
 
-/** Steps one after the other. */
+/** Steps in sequence. */
 export function chain(names: readonly StepName[], { last, ...options }: ChainOptions = {}): States {
   return Object.fromEntries(
     names.flatMap((name, index) => {
@@ -113,7 +116,7 @@ export function chain(names: readonly StepName[], { last, ...options }: ChainOpt
   );
 }
 
-/** How every machine ends: through `close`, which says whether the run ended well. */
+/** The last states of every machine: `close`, which returns whether the run succeeded. */
 export function closingStates(): States {
   return {
     close: {

@@ -1,9 +1,9 @@
+import { Batch, batchLink, batchView } from '../../shared/batches/api-view.ts';
 import { startBatch } from '../../shared/batches/commands.ts';
 import { BatchRequest } from '../../shared/batches/request.ts';
-import { Batch, batchLink, batchView } from '../../shared/batches/view.ts';
 import { apiHandler } from '../../shared/http/api-handler.ts';
 import type { Route } from '../../shared/http/route.ts';
-import { dispatchRights } from '../../shared/model/rights.ts';
+import { dispatchRights } from '../../shared/model/function-rights.ts';
 import { startHeaders } from './start-contract.ts';
 
 export const route = {

@@ -1,10 +1,10 @@
 import { apiHandler } from '../../shared/http/api-handler.ts';
 import type { Route } from '../../shared/http/route.ts';
-import { runLink } from '../../shared/model/links.ts';
+import { startRights } from '../../shared/model/function-rights.ts';
 import { OffboardingRequest } from '../../shared/model/onboarding-request.ts';
-import { startRights } from '../../shared/model/rights.ts';
+import { runLink } from '../../shared/model/run-link.ts';
+import { runView } from '../../shared/runs/api-view.ts';
 import { startRun } from '../../shared/runs/start.ts';
-import { runView } from '../../shared/runs/view.ts';
 import { startHeaders, startResponses } from './start-contract.ts';
 
 export const route = {

@@ -1,5 +1,4 @@
 import { docsPage } from '../../shared/api-document/docs-page.ts';
-import type { OpenapiDocument } from '../../shared/api-document/openapi-types.ts';
 import { apiHandler } from '../../shared/http/api-handler.ts';
 import type { Route } from '../../shared/http/route.ts';
 
@@ -20,6 +19,6 @@ export const handler = apiHandler(route, async () => {
       'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'",
       'x-content-type-options': 'nosniff',
     },
-    body: docsPage(document as unknown as OpenapiDocument),
+    body: docsPage(document),
   };
 });

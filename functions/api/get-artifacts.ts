@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { Artifacts, artifactsOf } from '../../shared/artifacts/artifacts.ts';
-import { RequestRefusal } from '../../shared/errors/problem.ts';
+import { RequestRefusal } from '../../shared/errors/request-refusal.ts';
 import { apiHandler } from '../../shared/http/api-handler.ts';
 import type { Route } from '../../shared/http/route.ts';
 import { isRunId } from '../../shared/model/run-id.ts';

@@ -1,6 +1,6 @@
 import * as z from 'zod';
+import { Batch, batchView } from '../../shared/batches/api-view.ts';
 import { findBatch } from '../../shared/batches/batch-table.ts';
-import { Batch, batchView } from '../../shared/batches/view.ts';
 import { apiHandler } from '../../shared/http/api-handler.ts';
 import type { Route } from '../../shared/http/route.ts';
 

@@ -1,10 +1,10 @@
 import * as z from 'zod';
-import { RequestRefusal } from '../../shared/errors/problem.ts';
+import { RequestRefusal } from '../../shared/errors/request-refusal.ts';
 import { apiHandler } from '../../shared/http/api-handler.ts';
 import type { Route } from '../../shared/http/route.ts';
 import { isRunId } from '../../shared/model/run-id.ts';
+import { Run, runView } from '../../shared/runs/api-view.ts';
 import { readRun } from '../../shared/runs/run-table.ts';
-import { Run, runView } from '../../shared/runs/view.ts';
 
 export const route = {
   method: 'GET',

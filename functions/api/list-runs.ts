@@ -1,11 +1,11 @@
 import * as z from 'zod';
-import { RequestRefusal } from '../../shared/errors/problem.ts';
+import { RequestRefusal } from '../../shared/errors/request-refusal.ts';
 import { apiHandler } from '../../shared/http/api-handler.ts';
 import type { Route } from '../../shared/http/route.ts';
 import { isRunId } from '../../shared/model/run-id.ts';
 import { runStatuses } from '../../shared/model/run-schemas.ts';
+import { ListedRun, listedRun } from '../../shared/runs/api-view.ts';
 import { listRuns, runIndexes } from '../../shared/runs/run-table.ts';
-import { ListedRun, listedRun } from '../../shared/runs/view.ts';
 
 const filters = ['status', 'payerAccountId', 'cluster', 'batchId'] as const;
 

@@ -1,9 +1,9 @@
 import * as z from 'zod';
+import { Batch, batchLink, batchView } from '../../shared/batches/api-view.ts';
 import { retryBatch } from '../../shared/batches/commands.ts';
-import { Batch, batchLink, batchView } from '../../shared/batches/view.ts';
 import { apiHandler } from '../../shared/http/api-handler.ts';
 import type { Route } from '../../shared/http/route.ts';
-import { dispatchRights } from '../../shared/model/rights.ts';
+import { dispatchRights } from '../../shared/model/function-rights.ts';
 
 export const route = {
   method: 'POST',

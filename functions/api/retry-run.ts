@@ -1,13 +1,13 @@
 import * as z from 'zod';
-import { RequestRefusal } from '../../shared/errors/problem.ts';
+import { RequestRefusal } from '../../shared/errors/request-refusal.ts';
 import { apiHandler } from '../../shared/http/api-handler.ts';
 import type { Route } from '../../shared/http/route.ts';
-import { runLink } from '../../shared/model/links.ts';
-import { startRights } from '../../shared/model/rights.ts';
+import { startRights } from '../../shared/model/function-rights.ts';
 import { isRunId } from '../../shared/model/run-id.ts';
+import { runLink } from '../../shared/model/run-link.ts';
+import { Run, runView } from '../../shared/runs/api-view.ts';
 import { retryRun } from '../../shared/runs/retry.ts';
 import { readRun } from '../../shared/runs/run-table.ts';
-import { Run, runView } from '../../shared/runs/view.ts';
 
 export const route = {
   method: 'POST',

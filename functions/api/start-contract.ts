@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { Run } from '../../shared/runs/view.ts';
+import { Run } from '../../shared/runs/api-view.ts';
 
 /** Headers of every request that starts a run. */
 export const startHeaders = z.object({

@@ -1,4 +1,4 @@
-import { dispatchRights } from '../../shared/model/rights.ts';
+import { dispatchRights } from '../../shared/model/function-rights.ts';
 import { eventSource } from '../../shared/model/run-event.ts';
 import { endedStatuses } from '../../shared/model/run-schemas.ts';
 import type { StepName } from '../../shared/model/step-names.ts';

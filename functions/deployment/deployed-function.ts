@@ -1,5 +1,5 @@
 import type { Route } from '../../shared/http/route.ts';
-import type { Rights } from '../../shared/model/rights.ts';
+import type { Rights } from '../../shared/model/function-rights.ts';
 
 /** A function with what it may do: the source of its block in serverless.yml and of its role. */
 export interface DeployedFunction extends Rights {

@@ -1,5 +1,5 @@
 import type { Route } from '../../shared/http/route.ts';
-import type { TableAction } from '../../shared/model/rights.ts';
+import type { TableAction } from '../../shared/model/function-rights.ts';
 import { stepNames } from '../../shared/model/step-names.ts';
 import type { Step } from '../../shared/step/contract.ts';
 import { functionKey } from '../../state-machines/states.ts';

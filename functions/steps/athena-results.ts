@@ -30,7 +30,7 @@ import {
 import { outputOf } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
-import { changesOrReady } from '../../shared/step/plans.ts';
+import { changesOrReady } from '../../shared/step/plan-builders.ts';
 import type { Problem } from '../../shared/step/problem-list.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
@@ -54,7 +54,7 @@ type Change = BucketChange | WorkgroupChange;
 
 export const athenaResults = defineStep<'athena-results', Input, Observation, Change>({
   name: 'athena-results',
-  summary: 'Gives Athena a place for query results, never in the report’s bucket',
+  summary: 'Sets up the Athena workgroup and the bucket for its results, which is never the report’s bucket',
   permissions: { payer: [resultsBucketPermissions.manage, workgroupPermissions.manage] },
   lease: 'payer',
 
@@ -97,7 +97,7 @@ export const athenaResults = defineStep<'athena-results', Input, Observation, Ch
     const mayBeForeign = results.isNamed || run.request.existing !== 'refuse';
     const notUsable = bucketOwnerProblem(wanted, owned, mayBeForeign);
     if (notUsable) return { kind: 'refuse', ...notUsable };
-    // A bucket of others is used as it is: our expiry would delete their objects.
+    // A bucket that is not ours stays as it is, because our expiry would delete its owner's objects.
     const ofBucket = owned === 'ours' ? settingChanges(wanted, seen.bucket) : [];
     return changesOrReady<Change, Output>([...ofBucket, ...ofWorkgroup], { output });
   },
@@ -114,7 +114,7 @@ export const athenaResults = defineStep<'athena-results', Input, Observation, Ch
   },
 });
 
-/** Why results cannot go to the place; the first reason counts. */
+/** Why results cannot go to the bucket; the first reason counts. */
 function problemOf(
   { curBucket, region, requestedBucket, workgroup: place }: Input,
   { workgroup, location }: Observation,
@@ -126,7 +126,7 @@ function problemOf(
   return (
     workgroupProblem(place, workgroup) ??
     (isInCurBucket
-      ? { code: 'results-in-cur-bucket', detail: `workgroup ${place.name}: ${own ?? `s3://${bucket}`}` }
+      ? { code: 'results-in-cur-bucket', detail: `workgroup ${place.name} would write to ${own ?? `s3://${bucket}`}` }
       : undefined) ??
     (differs ? { code: 'workgroup-location-differs', detail: `workgroup ${place.name} enforces ${own}` } : undefined) ??
     locationProblem({ name: bucket, region }, location)

@@ -17,10 +17,10 @@ import {
   withFile,
 } from '../../shared/publication/integration-secret.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
-import { waitFor } from '../../shared/step/plans.ts';
+import { waitFor } from '../../shared/step/plan-builders.ts';
 import type { Problem } from '../../shared/step/problem-list.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import { listTargetPayers } from '../../shared/targets/target-payers.ts';
+import { listTargetPayers } from '../../shared/targets/payers-of-target.ts';
 
 type Output = Outputs['chain-proof'];
 
@@ -30,11 +30,11 @@ interface Input {
   format: OnboardingRequest['kubecost']['format'];
   mode: OnboardingRequest['kubecost']['publish'];
   takeOver: boolean;
-  /** The entry's key once athena-results has succeeded, which runs in another branch. */
+  /** The key of the entry; undefined until athena-results, which runs in another branch, has succeeded. */
   key: string | undefined;
 }
 
-/** What is known about the file; of its content only keys. */
+/** The format of the file and the keys of foreign entries for the payer, or why the file cannot be used. */
 type File = { format: Output['secretFormat']; foreignPayerKeys: string[] } | { refused: Problem };
 
 interface Observation {
@@ -45,10 +45,10 @@ interface Observation {
 /** IAM changes are visible everywhere within two minutes (terraform-provider-aws uses the same bound). */
 const propagationSeconds = 120;
 
-/** Walks the chain that the pod will walk, and reads the secret as the consumer will: both fail in minutes, not after a day. */
+/** Assumes the roles as the pod will, and reads the secret as the consumer will, so that a problem shows in minutes, not after a day. */
 export const chainProof = defineStep({
   name: 'chain-proof',
-  summary: 'Proves that the pod can reach the payer role and that the secret can take the payer’s entry.',
+  summary: 'Proves that the pod can assume the payer role and that the payer’s entry can be added to the secret.',
   proof: true,
   after: ['pod-role', 'pod-identity', 'payer-role', 'grant'],
   permissions: {
@@ -80,7 +80,7 @@ export const chainProof = defineStep({
     ]);
     const own = payers.find(({ payerAccountId }) => payerAccountId === input.payerAccountId);
     const file = checkFile(secret, input, { owner: cx.owner, publishedKey: own?.publishedKey });
-    if (!('refused' in file)) await askAdmission(cx, secret, input);
+    if (!('refused' in file)) await checkAdmission(cx, secret, input);
     return { chain, file };
   },
 
@@ -99,7 +99,7 @@ export const chainProof = defineStep({
       const code = 'payer-already-integrated';
       if (input.key === undefined && mayStillPropagate)
         return waitFor(propagation('step athena-results to find the key of the payer’s entry', code), expected);
-      const detail = `${input.payerAccountId} is in the file as ${file.foreignPayerKeys.join(', ')}`;
+      const detail = `account ${input.payerAccountId} is already in the file under ${file.foreignPayerKeys.join(', ')}`;
       if (input.key !== undefined && file.foreignPayerKeys.some((key) => key !== input.key))
         return { kind: 'refuse', code, detail };
     }
@@ -113,7 +113,7 @@ function propagation(reason: string, overdue: Problem['code']) {
   return { reason, seconds: 5, deadlineSeconds: propagationSeconds + 60, overdue };
 }
 
-/** Reads the file as the consumer does. The secret's owner matters only if the run will put the payer into it. */
+/** Reads the file as the consumer does. The owner of the secret matters only if the run will write to it. */
 function checkFile(
   secret: Secret | undefined,
   input: Input,
@@ -137,8 +137,8 @@ function checkFile(
   return { format, foreignPayerKeys: integrated.filter((key) => key !== publishedKey) };
 }
 
-/** Asks before the wait whether the cluster's policies let us write the secret: as it is, or with an empty file. */
-async function askAdmission(cx: StepContext, secret: Secret | undefined, { target, mode }: Input): Promise<void> {
+/** Checks before the long wait whether the admission policies of the cluster allow us to write the secret. */
+async function checkAdmission(cx: StepContext, secret: Secret | undefined, { target, mode }: Input): Promise<void> {
   if (mode === 'artifacts' || (secret && unwritable(secret, cx.owner))) return;
   const file = fileOf(secret);
   const text = file?.kind === 'decoded' ? file.text : '{}';

@@ -31,7 +31,7 @@ import {
   snapshot,
 } from '../../shared/billing/notification-snapshot.ts';
 import { findReportTables, type ReportTable } from '../../shared/billing/report-table.ts';
-import { knownAfter } from '../../shared/model/known-after.ts';
+import { knownAfter } from '../../shared/model/dry-run-placeholder.ts';
 import type { OnboardingRequest } from '../../shared/model/onboarding-request.ts';
 import { outputOf } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
@@ -42,7 +42,7 @@ import {
   type StepChange,
   type StepContext,
 } from '../../shared/step/contract.ts';
-import { waitFor } from '../../shared/step/plans.ts';
+import { waitFor } from '../../shared/step/plan-builders.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 type Output = Outputs['crawler-stack'];
@@ -58,7 +58,7 @@ interface Input {
 
 interface Observation extends TemplateConditions {
   found?: CrawlerStack;
-  /** Tables on the report, of any origin; read if there is no stack. */
+  /** Tables on the report's data, also those that no run made; read only if there is no stack. */
   tables: ReportTable[];
   /** Name of their crawler, if it has the usual name. */
   crawler: string | null;
@@ -70,10 +70,10 @@ type Change =
   | RestoreNotifications;
 
 const Notes = z.object({
-  /** True if this attempt has created the stack, so that a failure of the stack is its own. */
+  /** True if this attempt has created the stack. A failure of the stack then belongs to this attempt. */
   creating: z.boolean().optional(),
   deleting: z.boolean().optional(),
-  /** Why a run gave AWS's template up. */
+  /** Why the run uses our own template instead of AWS's. */
   native: z.string().optional(),
   saved: SavedNotifications.optional(),
 });
@@ -86,7 +86,7 @@ const nothing = { tables: [], crawler: null, reservable: 0, notifications: {} };
 
 export const crawlerStack = defineStep<'crawler-stack', Input, Observation, Change, Notes>({
   name: 'crawler-stack',
-  summary: 'Deploys the crawler that makes the report a table: AWS’s template once inspected, or our own stack',
+  summary: 'Deploys the crawler that makes a table of the report, from AWS’s inspected template or from our own',
   permissions: { payer: crawlerStackPermissions },
   lease: 'payer',
   notes: Notes,

@@ -8,11 +8,11 @@ import {
   reportTablePermissions,
   tablesOfReport,
 } from '../../shared/billing/report-table.ts';
-import { isKnown, knownAfter } from '../../shared/model/known-after.ts';
+import { isKnown, knownAfter } from '../../shared/model/dry-run-placeholder.ts';
 import { outputOf } from '../../shared/model/run.ts';
 import type { Outputs, Partition } from '../../shared/model/step-outputs.ts';
 import { defineStep, type Plan, type Situation, type StepChange } from '../../shared/step/contract.ts';
-import { waitFor } from '../../shared/step/plans.ts';
+import { waitFor } from '../../shared/step/plan-builders.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 type Output = Outputs['crawler-table'];
@@ -22,7 +22,7 @@ interface Input {
   report: Outputs['cur-report'];
   stack: Outputs['crawler-stack'];
   newest: Partition;
-  /** When this run's stack step began: a crawl since then counts as this run's. */
+  /** When the step crawler-stack of this run started. A crawl since then counts as a crawl of this run. */
   stackSince: number;
 }
 
@@ -39,7 +39,7 @@ type Change = StepChange & { action: 'start-crawler' };
 const Notes = z.object({
   /** When this step last started the crawler, milliseconds since the epoch. */
   startedAt: z.number().optional(),
-  /** How often it did. */
+  /** Number of those starts. */
   starts: z.number().optional(),
 });
 type Notes = z.infer<typeof Notes>;
@@ -50,7 +50,7 @@ const maxCrawls = 2;
 
 export const crawlerTable = defineStep<'crawler-table', Input, Observation, Change, Notes>({
   name: 'crawler-table',
-  summary: 'Waits for the crawler until the report’s table has its newest month, and reads the table’s name',
+  summary: 'Waits until the crawler has added the newest month to the report’s table, and reads the table’s name',
   permissions: { payer: [reportTablePermissions.read, crawlPermission] },
   notes: Notes,
 
@@ -149,7 +149,7 @@ function planCrawl(
       detail: `crawler ${name}: ${lastFailure}`,
     };
   if (starts >= maxCrawls)
-    return { kind: 'refuse', code: 'table-not-found', detail: `after ${starts} crawls by ${name}: ${missing}` };
+    return { kind: 'refuse', code: 'table-not-found', detail: `${missing} after ${starts} crawls by ${name}` };
   const resource = `arn:aws:glue:${report.region}:${accountId}:crawler/${name}`;
   return {
     kind: 'change',

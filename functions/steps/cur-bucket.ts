@@ -20,7 +20,7 @@ import {
 import { outputOf } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { defineStep, type Plan, type Situation } from '../../shared/step/contract.ts';
-import { changesOrReady } from '../../shared/step/plans.ts';
+import { changesOrReady } from '../../shared/step/plan-builders.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 type Output = Outputs['cur-bucket'];
@@ -34,7 +34,7 @@ interface Input {
 
 export const curBucket = defineStep<'cur-bucket', Input, BucketObservation, BucketChange>({
   name: 'cur-bucket',
-  summary: 'Makes the bucket AWS delivers the report to, or verifies the adopted one without changing it',
+  summary: 'Creates the bucket that AWS delivers the report to, or checks an adopted bucket without changing it',
   permissions: { payer: [curBucketPermissions.manage] },
   lease: 'payer',
 

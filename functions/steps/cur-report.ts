@@ -11,7 +11,7 @@ import {
 import { outputOf } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { defineStep, type Plan, type StepChange } from '../../shared/step/contract.ts';
-import { waitFor } from '../../shared/step/plans.ts';
+import { waitFor } from '../../shared/step/plan-builders.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 type Output = Outputs['cur-report'];
@@ -28,7 +28,7 @@ const policySeconds = 10;
 
 type Change = StepChange & { action: 'create-report' };
 
-/** `rejectedAt`: when AWS last did not see its permission on the bucket, milliseconds since the epoch. */
+/** `rejectedAt`: when AWS last rejected the report because it did not see its permission on the bucket, milliseconds since the epoch. */
 const Notes = z.object({ rejectedAt: z.number().optional() });
 type Notes = z.infer<typeof Notes>;
 

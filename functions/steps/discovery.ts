@@ -18,22 +18,22 @@ interface Input {
 }
 
 interface Observation {
-  /** The cluster does not let us look yet: only in a dry run. */
+  /** The cluster does not let us read yet: only in a dry run. */
   hidden: boolean;
   readers: CostReader[];
-  /** Workloads that leave the bill to another cluster. */
+  /** Workloads that do not read the bill, because another cluster does. */
   agents: string[];
   /** What the target's first run has fixed. */
   fixedServiceAccount?: string | undefined;
 }
 
-/** The tutorial's, where nothing is installed yet. */
+/** The tutorial's, if nothing is installed yet. */
 const defaultServiceAccount = 'kubecost-serviceaccount';
 
 /** Overflows its stack on any cloud-integration.json (opencost#4029): it must never be given one, nor be rolled. */
 const crashingImage = /opencost:v?1\.121\.2(@|$)/;
 
-/** Those that mount the secret, else all; of these the requested service account's, if it has any. */
+/** The readers that mount the secret, otherwise all; of these, the ones of the requested service account if there are any. */
 function candidates(readers: CostReader[], serviceAccount: string | undefined): CostReader[] {
   const mounting = readers.filter(({ mount }) => mount !== null);
   const likely = mounting.length > 0 ? mounting : readers;
@@ -59,8 +59,8 @@ function refusal({ serviceAccount, identityMode }: Input, likely: CostReader[]) 
   return undefined;
 }
 
-/** The service account that the run's identity step has given its role to, if it has been taken. */
-function givenTo({ request, steps }: RunRecord): string | undefined {
+/** The service account that the identity step of the run has given the role; undefined before that step. */
+function serviceAccountWithRole({ request, steps }: RunRecord): string | undefined {
   const name = request.identity.mode === 'irsa' ? 'pod-role' : 'pod-identity';
   return outputs[name].safeParse(steps[name]?.output).data?.serviceAccount;
 }
@@ -86,13 +86,13 @@ export const discovery = defineStep({
   },
 
   async observe(cx, { target }): Promise<Observation> {
-    const [landscape, settings] = await Promise.all([
+    const [found, settings] = await Promise.all([
       unlessHidden(cx, () => readNamespaceWorkloads(cx.kubernetes, target.namespace)),
       readTargetSettings(target),
     ]);
-    const { workloads, services } = landscape === 'hidden' ? { workloads: [], services: [] } : landscape;
+    const { workloads, services } = found === 'hidden' ? { workloads: [], services: [] } : found;
     return {
-      hidden: landscape === 'hidden',
+      hidden: found === 'hidden',
       readers: costReaders({ workloads, services }, target.secretName),
       agents: agents({ workloads, services }),
       fixedServiceAccount: settings?.serviceAccount,
@@ -143,7 +143,7 @@ export const discovery = defineStep({
       !isCovered(covered?.statusServices, statusService)
     )
       return 'cluster-access';
-    const given = givenTo(run);
+    const given = serviceAccountWithRole(run);
     return given !== undefined && given !== serviceAccount ? 'pod-role' : undefined;
   },
 });

@@ -2,11 +2,11 @@ import { curBucketPermissions, readDeliveryObstacle } from '../../shared/billing
 import { type Delivery, readDelivery } from '../../shared/billing/delivery.ts';
 import { deliveryTime, listReports, reportPermissions } from '../../shared/billing/report-definition.ts';
 import { reportRoot } from '../../shared/billing/report-location.ts';
-import { knownAfter } from '../../shared/model/known-after.ts';
+import { knownAfter } from '../../shared/model/dry-run-placeholder.ts';
 import { outputOf, type RunRecord } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
-import { waitFor } from '../../shared/step/plans.ts';
+import { waitFor } from '../../shared/step/plan-builders.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 type Output = Outputs['first-delivery'];
@@ -29,7 +29,7 @@ const hour = 3_600_000;
 
 export const firstDelivery = defineStep<'first-delivery', Input, Observation>({
   name: 'first-delivery',
-  summary: 'Waits until AWS has delivered the template and a whole month’s files',
+  summary: 'Waits until AWS has delivered the crawler template and all files of a month',
   permissions: {
     payer: [
       reportPermissions.list,
@@ -71,12 +71,16 @@ export const firstDelivery = defineStep<'first-delivery', Input, Observation>({
       return {
         kind: 'refuse',
         code: 'delivery-failed',
-        detail: `${failure.status}: bucket ${report.bucket} ${failure.obstacle}`,
+        detail: `the last delivery ended with ${failure.status}: bucket ${report.bucket} ${failure.obstacle}`,
       };
-    // A later attempt follows a repair: only a delivery that AWS tries after it counts.
+    // A later attempt follows a repair, so only a delivery that AWS tries after the repair counts.
     const repairedAt = run.attempt === 1 ? input.changedAt : Math.max(input.changedAt, since);
     if (failure && failure.lastDelivery > repairedAt)
-      return { kind: 'refuse', code: 'delivery-failed', detail: `${failure.status} for report ${report.reportName}` };
+      return {
+        kind: 'refuse',
+        code: 'delivery-failed',
+        detail: `the last delivery of report ${report.reportName} ended with ${failure.status}`,
+      };
     return waitForDelivery(input, delivery);
   },
 });
@@ -107,13 +111,13 @@ function lastChange(run: RunRecord): number {
   return Math.max(0, ...changes.map(({ at }) => (at ? Date.parse(at) : 0)));
 }
 
-/** True for the first observation and for the first one of each further hour: the status changes only when AWS tries to deliver. */
+/** True for the first observation and for the first one of each further hour, because the status changes only when AWS tries to deliver. */
 function isHourly({ now, since }: StepContext, intervalSeconds: number): boolean {
   const elapsed = now - since;
   return Math.floor(elapsed / hour) !== Math.floor((elapsed - intervalSeconds * 1000) / hour);
 }
 
-/** With what keeps AWS from the bucket now: the status alone may be older than a repair. */
+/** The failed status, and why AWS cannot write to the bucket now. The status alone may be older than a repair. */
 async function readFailure(cx: StepContext, report: Input['report']): Promise<Observation['failure']> {
   const definition = (await listReports(cx.payer)).find(({ reportName }) => reportName === report.reportName);
   if (!definition?.lastStatus?.startsWith('ERROR')) return undefined;

@@ -16,10 +16,10 @@ import { outputOf, podRoleOf } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { type Target, targetId, targetOf } from '../../shared/model/target.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
-import { changesOrReady, queueWait, waitFor } from '../../shared/step/plans.ts';
+import { changesOrReady, queueWait, waitFor } from '../../shared/step/plan-builders.ts';
 import type { Problem } from '../../shared/step/problem-list.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import { listTargetPayers, markGranted, needsTarget, type TargetPayer } from '../../shared/targets/target-payers.ts';
+import { listTargetPayers, markGranted, needsTarget, type TargetPayer } from '../../shared/targets/payers-of-target.ts';
 import {
   fixTargetSettings,
   moveServiceAccount,
@@ -30,7 +30,7 @@ import {
 interface Input {
   target: Target;
   settings: TargetSettings;
-  /** Nobody asked for this service account: the live workload runs as it. */
+  /** True if the request names no service account, so that it follows the live workload. */
   followsWorkload: boolean;
   payerAccountId: string;
   payerRoleArn: string;
@@ -43,13 +43,13 @@ interface Input {
 interface Observation {
   settings: TargetSettings | undefined;
   payers: TargetPayer[];
-  /** All that are attached, and those this run would write. */
+  /** The policies that are attached, and those that this run would write. */
   shards: Shard[];
-  /** Somebody else's policies that the pod role has attached. */
+  /** Policies of others that the pod role has attached. */
   otherPolicies: number;
 }
 
-/** The pod's own side of the chain: it may assume the payer roles of its target. */
+/** The pod role's side of the chain: the permission to assume the payer roles of its target. */
 export const grant = defineStep({
   name: 'grant',
   summary: 'Allows the pod’s role to assume the payer role.',
@@ -103,7 +103,7 @@ export const grant = defineStep({
     const ours = shardNumbers.filter(isAttached);
     const shards = await Promise.all(ours.map(read));
     const seen = { settings, payers, shards, otherPolicies: attached.length - ours.length };
-    // A policy that is not attached may exist all the same: created or detached right before a crash.
+    // A policy that is not attached may still exist, if a run crashed right after it created or detached the policy.
     const next = shardNumbers.find((number) => !isAttached(number));
     if (next !== undefined && payers.some((item) => !needsTarget(item))) shards.push(await read(next));
     for (;;) {
@@ -116,7 +116,7 @@ export const grant = defineStep({
 
   plan(input, seen, { run }): Plan<PolicyChange, Outputs['grant']> {
     const { policyArn, podRoleArn } = input;
-    // The offboarding of the target's last payer deleted them after we had registered: the next invocation registers again.
+    // The offboarding of the target's last payer deleted them after we had registered. The next invocation registers again.
     if (!seen.settings && !run.request.dryRun) {
       const reason = 'this run to set up the target again';
       return waitFor(queueWait(reason, { seconds: 1, deadlineSeconds: 60 }), { policyArn });
@@ -139,7 +139,10 @@ export const grant = defineStep({
   },
 });
 
-/** How the settings differ that the first run for the target fixed. If nobody asked for a service account, it may follow the workload. */
+/**
+ * How the request differs from the settings that the first run for the target fixed. A service account that the request does not name may
+ * follow the workload.
+ */
 function difference({ target, settings, followsWorkload }: Input, fixed: TargetSettings): string | undefined {
   const { identityMode, serviceAccount, format } = settings;
   const agrees =
@@ -156,7 +159,10 @@ function settingsProblem(input: Input, { settings }: Observation): Problem | und
   return detail === undefined ? undefined : { code: 'target-differs', detail };
 }
 
-/** Every payer role that belongs to the target or is in a policy already, without those whose entry is proven gone. This run's is first. */
+/**
+ * Every payer role that belongs to the target or is already in a policy, except those whose entry is proven to be removed. The role of
+ * this run comes first.
+ */
 function packAll(
   { payerAccountId, payerRoleArn }: Input,
   { payers, shards, otherPolicies }: Pick<Observation, 'payers' | 'shards' | 'otherPolicies'>,
@@ -175,11 +181,11 @@ function shardOf({ payerRoleArn }: Input, { shards }: Packed): number | undefine
 }
 
 function noRoom({ podRoleArn, payerRoleArn }: Input, { shards }: Packed): Problem {
-  const detail = `${podRoleArn} may have ${maxAttachedPolicies} policies; the ${shards.size} that are ours have no room for ${payerRoleArn}`;
+  const detail = `${podRoleArn} may have ${maxAttachedPolicies} policies, and the ${shards.size} of them that are ours have no room for ${payerRoleArn}`;
   return { code: 'target-full', detail };
 }
 
-/** After the workload has moved to another service account, other payers' roles do not trust its role until they are run again. */
+/** After the workload has moved to another service account, other payers' roles do not trust its role until they are onboarded again. */
 function movedWarnings({ payerAccountId, podRoleArn }: Input, { payers }: Observation): string[] {
   const behind = payers
     .filter((item) => item.payerAccountId !== payerAccountId && item.state !== 'removing')
@@ -187,7 +193,7 @@ function movedWarnings({ payerAccountId, podRoleArn }: Input, { payers }: Observ
     .map((item) => item.payerAccountId);
   if (behind.length === 0) return [];
   return [
-    `the pods have another role now, which other payers’ roles do not trust yet: ${podRoleArn}; run these payers again: ${behind.join(', ')}`,
+    `the pods now have the role ${podRoleArn}, which other payers’ roles do not trust yet; onboard these payers again: ${behind.join(', ')}`,
   ];
 }
 

@@ -1,36 +1,36 @@
 import { athenaResultsBucketName } from '../../shared/aws/names.ts';
 import {
   apiServerOf,
+  checkUsable,
   describeClusterPermission,
   findCluster,
-  judgeCluster,
-  untilAnswered,
+  untilReachable,
 } from '../../shared/cluster/cluster-check.ts';
 import { type OffboardingRequest, OnboardingRequest } from '../../shared/model/onboarding-request.ts';
 import type { RunRecord } from '../../shared/model/run.ts';
-import { type Outputs, outputs } from '../../shared/model/step-outputs.ts';
+import { type Outputs, parseOutput } from '../../shared/model/step-outputs.ts';
 import { targetId } from '../../shared/model/target.ts';
 import { clusterArnOf, targetOf } from '../../shared/model/target.ts';
 import type { RunSummary } from '../../shared/runs/run-item.ts';
 import { listRuns, readRun, type RunPage } from '../../shared/runs/run-table.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
-import { waitFor } from '../../shared/step/plans.ts';
-import { Findings, type Problem, refusalOf } from '../../shared/step/problem-list.ts';
+import { waitFor } from '../../shared/step/plan-builders.ts';
+import { asOneProblem, type Problem, ProblemList } from '../../shared/step/problem-list.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import { listTargetPayers, type TargetPayer } from '../../shared/targets/target-payers.ts';
+import { listTargetPayers, type TargetPayer } from '../../shared/targets/payers-of-target.ts';
 import { readTargetSettings, type TargetSettings } from '../../shared/targets/target-settings.ts';
 
 interface Observation {
   problems: Problem[];
-  /** Undefined if we may not look. */
+  /** Undefined if we may not read it. */
   cluster: Outputs['inventory']['cluster'] | undefined;
   settings: TargetSettings | undefined;
   item: TargetPayer | undefined;
-  /** The newest run that told which report it uses, else the newest one. */
+  /** The newest run that has chosen a report, otherwise the newest run. */
   onboarding: RunRecord | undefined;
 }
 
-/** Runs of a payer are few; where a thousand failed ones lie before the one that did something, the request's defaults must do. */
+/** A payer has few runs. If many failed runs are newer than the one that wrote something, the defaults of the request apply. */
 const mostRunsRead = 20;
 
 export const inventory = defineStep<'inventory', OffboardingRequest, Observation>({
@@ -48,11 +48,11 @@ export const inventory = defineStep<'inventory', OffboardingRequest, Observation
   input: ({ run }) => run.request,
 
   async observe(cx, request) {
-    const findings = new Findings();
+    const findings = new ProblemList();
     const target = targetOf(request);
     const [, cluster, settings, payers, onboarding] = await Promise.all([
       findings.enter(cx.payer, () => Promise.resolve()),
-      findings.enter(cx.cluster, () => lookAtCluster(cx, request, findings)),
+      findings.enter(cx.cluster, () => readCluster(cx, request, findings)),
       readTargetSettings(target),
       listTargetPayers(target),
       findOnboarding(request),
@@ -62,30 +62,30 @@ export const inventory = defineStep<'inventory', OffboardingRequest, Observation
   },
 
   plan(request, { problems, cluster, ...known }, { now, since }): Plan<never, Outputs['inventory']> {
-    const output = { cluster: cluster ?? null, ...recollect(request, known) };
-    const again = cluster && !request.dryRun ? untilAnswered(problems, cluster.endpoint, now - since) : undefined;
+    const output = { cluster: cluster ?? null, ...recordedFacts(request, known) };
+    const again = cluster && !request.dryRun ? untilReachable(problems, cluster.endpoint, now - since) : undefined;
     if (again) return waitFor(again, output);
-    const refused = refusalOf(problems);
+    const refused = asOneProblem(problems);
     if (!refused) return { kind: 'ready', output };
     return { kind: 'refuse', ...refused, all: problems, ...(cluster !== undefined && { expected: output }) };
   },
 });
 
-/** Null if the cluster is gone, undefined if nobody may look. */
-async function lookAtCluster(
+/** Null if the cluster is gone; undefined if we may not read it. */
+async function readCluster(
   cx: StepContext<'offboarding'>,
   request: OffboardingRequest,
-  findings: Findings,
+  findings: ProblemList,
 ): Promise<Observation['cluster']> {
   const cluster = await findCluster(cx.cluster, request.cluster, findings);
   if (cluster === undefined) return undefined;
   if (cluster === 'gone') return null;
-  await judgeCluster(cx.deployment, cluster, clusterArnOf(request), findings);
+  await checkUsable(cx.deployment, cluster, clusterArnOf(request), findings);
   return apiServerOf(cluster);
 }
 
-/** What the table and the runs before know; else what a request without any wishes would have made. */
-function recollect(
+/** What the table and earlier runs have recorded; otherwise what a request with defaults would have created. */
+function recordedFacts(
   request: OffboardingRequest,
   { settings, item, onboarding }: Pick<Observation, 'settings' | 'item' | 'onboarding'>,
 ): Omit<Outputs['inventory'], 'cluster'> {
@@ -113,12 +113,12 @@ function recollect(
   };
 }
 
-/** What a step has left, if it got that far and an older release's output can still be read. */
+/** The recorded output of a step; undefined if the step has not succeeded or an older release's output cannot be parsed. */
 function outputIn<Name extends 'cur-report' | 'report-choice' | 'athena-results' | 'publish' | 'discovery'>(
   run: RunRecord | undefined,
   name: Name,
 ): Outputs[Name] | undefined {
-  return outputs[name].safeParse(run?.steps[name]?.output).data as Outputs[Name] | undefined;
+  return parseOutput(name, run?.steps[name]?.output);
 }
 
 async function findOnboarding(request: OffboardingRequest): Promise<RunRecord | undefined> {
@@ -132,7 +132,7 @@ async function findOnboarding(request: OffboardingRequest): Promise<RunRecord | 
   return newest;
 }
 
-/** Newest first; the runs that brought this payer to this target, or tried to. */
+/** The onboardings of this payer for this target, newest first. */
 async function listOnboardings(request: OffboardingRequest): Promise<RunSummary[]> {
   const found: RunSummary[] = [];
   let start: RunPage['next'];

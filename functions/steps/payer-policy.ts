@@ -7,7 +7,7 @@ import type { Ownership } from '../../shared/model/ownership.ts';
 import { outputOf } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
-import { changesOrReady } from '../../shared/step/plans.ts';
+import { changesOrReady } from '../../shared/step/plan-builders.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 interface Input {
@@ -18,14 +18,14 @@ interface Input {
 }
 
 interface Observation {
-  /** Undefined if there is no such role: only in a dry run, where it is planned. */
+  /** Undefined if the role does not exist, which happens only in a dry run that plans it. */
   ownership: Ownership | undefined;
   policies: Record<string, PolicyDocument | undefined>;
 }
 
 export const payerPolicy = defineStep({
   name: 'payer-policy',
-  summary: 'Gives the payer role its two inline policies, with the names found',
+  summary: 'Gives the payer role two inline policies, limited to the resources that earlier steps found',
   permissions: { payer: [payerRolePermissions.putPolicies] },
   lease: 'payer',
 

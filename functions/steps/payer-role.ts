@@ -11,10 +11,10 @@ import { podRoleOf } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { type Target, targetOf } from '../../shared/model/target.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
-import { changesOrReady } from '../../shared/step/plans.ts';
+import { changesOrReady } from '../../shared/step/plan-builders.ts';
 import type { Problem } from '../../shared/step/problem-list.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import { addPayerTarget, listPayerTargets, type PayerTarget } from '../../shared/targets/payer-targets.ts';
+import { addPayerTarget, listPayerTargets, type PayerTarget } from '../../shared/targets/targets-of-payer.ts';
 
 interface Input {
   payerAccountId: string;
@@ -33,7 +33,7 @@ interface Observation {
 /** The role that the pods assume. A payer's targets share it, so its trust policy is the union of what they need. */
 export const payerRole = defineStep({
   name: 'payer-role',
-  summary: 'Makes the role in the payer account that the pods assume, and has it trust exactly their roles.',
+  summary: 'Creates the role in the payer account that the pods assume; it trusts exactly the pods’ roles.',
   lease: 'payer',
   permissions: { table: ['Query', 'UpdateItem'], payer: [payerRolePermissions.complete] },
 

@@ -9,12 +9,12 @@ import {
   findAssociation,
 } from '../../shared/aws/pod-identity-association.ts';
 import { findRole, type SeenRole } from '../../shared/aws/role.ts';
-import { knownAfter } from '../../shared/model/known-after.ts';
+import { knownAfter } from '../../shared/model/dry-run-placeholder.ts';
 import { outputOf } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { clusterArnOf } from '../../shared/model/target.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
-import { changesOrReady, waitFor } from '../../shared/step/plans.ts';
+import { changesOrReady, waitFor } from '../../shared/step/plan-builders.ts';
 import type { Problem } from '../../shared/step/problem-list.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
@@ -79,7 +79,7 @@ export const podIdentity = defineStep({
     const changes: PodChange[] = podRoleChanges(role, podRoleArn, podIdentityTrust(input));
     const youngMs = role ? role.createdAt + roleVisibleMs - now : 0;
     if (!association && changes.length === 0 && youngMs > 0) return waitForRole(output, youngMs);
-    // A new role comes first, in a round of its own; a dry run shows both.
+    // A new role is created before the association, in a round of its own; a dry run shows both changes.
     if (association || role || run.request.dryRun) {
       const place = `${input.clusterArn} ${serviceAccountOf(input)}`;
       changes.push(...associationChanges(association, place, podRoleArn));

@@ -30,7 +30,7 @@ import { outputOf } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { clusterArnOf } from '../../shared/model/target.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
-import { changesOrReady } from '../../shared/step/plans.ts';
+import { changesOrReady } from '../../shared/step/plan-builders.ts';
 import type { Problem } from '../../shared/step/problem-list.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
@@ -128,7 +128,7 @@ function roleProblem(input: Input, { roleArn, role, serviceAccount }: Observatio
   if (admitsPod(role.trust, trustFor(input)))
     return { code: 'pod-role-not-ours', detail: `${role.arn} would be the role of ${account}` };
   const trusted = subjectsIn(role.trust).join(', ') || 'no service account';
-  const detail = `${role.arn} trusts ${trusted}, the pod is ${subjectOf(input)}`;
+  const detail = `${role.arn} trusts ${trusted}, but the pod runs as ${subjectOf(input)}`;
   return { code: 'service-account-subject-mismatch', detail };
 }
 

@@ -1,4 +1,3 @@
-import { DescribeAddonCommand, EKSClient } from '@aws-sdk/client-eks';
 import { GetDataLakeSettingsCommand, LakeFormationClient } from '@aws-sdk/client-lakeformation';
 import { GetAccountSettingsCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { DescribeOrganizationCommand, OrganizationsClient } from '@aws-sdk/client-organizations';
@@ -6,20 +5,22 @@ import { maxPayersPerTarget } from '../../shared/access/grant-policy.ts';
 import { listReports, reportPermissions } from '../../shared/billing/report-definition.ts';
 import {
   apiServerOf,
+  checkUsable,
+  describeAddonPermission,
   describeClusterPermission,
   findCluster,
-  judgeCluster,
-  untilAnswered,
+  hasPodIdentityAgent,
+  untilReachable,
 } from '../../shared/cluster/cluster-check.ts';
 import { absentIf } from '../../shared/errors/errors.ts';
 import type { OnboardingRequest } from '../../shared/model/onboarding-request.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { clusterArnOf, targetOf } from '../../shared/model/target.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
-import { waitFor } from '../../shared/step/plans.ts';
-import { Findings, type Problem, refusalOf } from '../../shared/step/problem-list.ts';
+import { waitFor } from '../../shared/step/plan-builders.ts';
+import { asOneProblem, type Problem, ProblemList } from '../../shared/step/problem-list.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import { listTargetPayers } from '../../shared/targets/target-payers.ts';
+import { listTargetPayers } from '../../shared/targets/payers-of-target.ts';
 
 type Output = Outputs['preflight'];
 type PayerFacts = Pick<Output, 'organization' | 'unreservedConcurrency' | 'lakeFormationLocked'>;
@@ -34,7 +35,7 @@ interface Observation {
   payers: number;
 }
 
-/** Where the account cannot be entered: a dry run goes on all the same. */
+/** If the account cannot be entered; a dry run continues. */
 const unknownPayer: PayerFacts = { organization: null, unreservedConcurrency: null, lakeFormationLocked: null };
 
 export const preflight = defineStep<'preflight', OnboardingRequest, Observation>({
@@ -53,13 +54,7 @@ export const preflight = defineStep<'preflight', OnboardingRequest, Observation>
         resources: ['*'],
       },
     ],
-    cluster: [
-      describeClusterPermission,
-      {
-        actions: ['eks:DescribeAddon'],
-        resources: ['arn:${AWS::Partition}:eks:*:${AWS::AccountId}:addon/${Cluster}/*/*'],
-      },
-    ],
+    cluster: [describeClusterPermission, describeAddonPermission],
     // Calls the cluster's API only to learn whether it answers.
     kubernetes: [],
   },
@@ -67,7 +62,7 @@ export const preflight = defineStep<'preflight', OnboardingRequest, Observation>
   input: ({ run }) => run.request,
 
   async observe(cx, request) {
-    const findings = new Findings();
+    const findings = new ProblemList();
     const [payer, cluster, payers] = await Promise.all([
       findings.enter(cx.payer, () => checkPayer(cx, request, findings)),
       findings.enter(cx.cluster, () => checkCluster(cx, request, findings)),
@@ -84,9 +79,9 @@ export const preflight = defineStep<'preflight', OnboardingRequest, Observation>
   },
 
   plan({ dryRun }, { problems, warnings, payer, cluster, payers }, { now, since }): Plan<never, Output> {
-    const again = cluster && !dryRun ? untilAnswered(problems, cluster.endpoint, now - since) : undefined;
+    const again = cluster && !dryRun ? untilReachable(problems, cluster.endpoint, now - since) : undefined;
     if (again && cluster) return waitFor(again, { ...cluster, ...payer });
-    const refused = refusalOf(problems);
+    const refused = asOneProblem(problems);
     const quotas = [
       { quota: 'payers that the cluster’s pod can read', used: payers, adds: 1, limit: maxPayersPerTarget },
     ];
@@ -103,13 +98,13 @@ export const preflight = defineStep<'preflight', OnboardingRequest, Observation>
   },
 });
 
-/** A cluster we should not or could not talk to is no cluster to plan for. */
+/** Nothing is planned for a cluster that we must not or cannot call. */
 function leavesCluster({ code }: Problem): boolean {
   return !code.startsWith('cluster-') && code !== 'namespace-not-allowed';
 }
 
-/** The pod's policies hold so many payers; what is about to go makes room. */
-async function checkRoom(request: OnboardingRequest, findings: Findings): Promise<number> {
+/** The pod's policies name a limited number of payers; those being removed do not count. */
+async function checkRoom(request: OnboardingRequest, findings: ProblemList): Promise<number> {
   const target = targetOf(request);
   const others = (await listTargetPayers(target)).filter(
     ({ state, payerAccountId }) => state !== 'removing' && payerAccountId !== request.payerAccountId,
@@ -119,7 +114,7 @@ async function checkRoom(request: OnboardingRequest, findings: Findings): Promis
   return others.length;
 }
 
-async function checkPayer(cx: StepContext, request: OnboardingRequest, findings: Findings): Promise<PayerFacts> {
+async function checkPayer(cx: StepContext, request: OnboardingRequest, findings: ProblemList): Promise<PayerFacts> {
   const { payerAccountId, report, allowMemberAccount } = request;
   const [organization, , account, lake] = await Promise.all([
     findings.look(() => organizationRole(cx, payerAccountId)),
@@ -154,7 +149,7 @@ async function organizationRole(cx: StepContext, accountId: string): Promise<Pay
 async function checkCluster(
   cx: StepContext,
   request: OnboardingRequest,
-  findings: Findings,
+  findings: ProblemList,
 ): Promise<ClusterFacts | undefined> {
   const { cluster: wanted, kubecost, identity } = request;
   if (!cx.deployment.allowedNamespaces.includes(kubecost.namespace))
@@ -166,25 +161,15 @@ async function checkCluster(
   const cluster = await findCluster(cx.cluster, wanted, findings);
   if (cluster === 'gone') findings.add('cluster-not-found', clusterArn);
   if (!cluster || cluster === 'gone') return undefined;
-  await judgeCluster(cx.deployment, cluster, clusterArn, findings);
-  const eks = cx.cluster.client(EKSClient, wanted.region);
+  await checkUsable(cx.deployment, cluster, clusterArn, findings);
   const podIdentityAvailable =
-    identity.mode === 'pod-identity' &&
-    (cluster.computeConfig?.enabled === true || (await findings.look(() => agentIsActive(eks, wanted.name))) === true);
+    identity.mode === 'pod-identity' && (await hasPodIdentityAgent(cx.cluster, wanted, cluster, findings));
   return {
     clusterArn,
     clusterVersion: cluster.version ?? '',
     ...apiServerOf(cluster),
     podIdentityAvailable,
   };
-}
-
-/** Auto Mode has the agent built in; elsewhere it is an add-on. One that somebody installed by hand is not seen. */
-async function agentIsActive(eks: EKSClient, clusterName: string): Promise<boolean> {
-  const answer = await absentIf(['ResourceNotFoundException'], () =>
-    eks.send(new DescribeAddonCommand({ clusterName, addonName: 'eks-pod-identity-agent' })),
-  );
-  return answer?.addon?.status === 'ACTIVE';
 }
 
 export const handler = stepHandler(preflight);

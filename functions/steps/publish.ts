@@ -1,54 +1,46 @@
-import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { unlessHidden } from '../../shared/cluster/connection.ts';
 import { rules } from '../../shared/cluster/provisioner-role.ts';
-import {
-  entryKey,
-  entryOf,
-  foreignKeys,
-  type IntegrationEntry,
-  parseIntegrationFile,
-  renderEntry,
-} from '../../shared/integration-file/merge.ts';
+import { entryKey, entryOf } from '../../shared/integration-file/merge.ts';
 import { listPods, type Pod } from '../../shared/kubernetes/pods.ts';
-import { knownAfter } from '../../shared/model/known-after.ts';
+import { knownAfter } from '../../shared/model/dry-run-placeholder.ts';
 import type { OnboardingRequest } from '../../shared/model/onboarding-request.ts';
-import { outputOf, podRoleOf, type RunRecord } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { type Target, targetOf } from '../../shared/model/target.ts';
-import { iso, now } from '../../shared/platform/clock.ts';
-import { mostAtOnce, type OwnEntry, publicationOf } from '../../shared/publication/desired-file.ts';
-import { readSecret, type Secret, withFile } from '../../shared/publication/integration-secret.ts';
+import { mostAtOnce, type OwnEntry } from '../../shared/publication/desired-file.ts';
 import {
-  needsRestart,
-  type Reader,
-  type Restartable,
-  restartPatch,
-  restsUntil,
-  restWait,
-} from '../../shared/publication/workload-restart.ts';
-import {
+  describePublication,
   type FileChange,
-  fileChanges,
-  isHeld,
+  isUpToDate,
+  planPublication,
   type SecretObservation,
-  type WantedFile,
   wantedFile,
   withPrevious,
   writeFile,
-} from '../../shared/publication/write-file.ts';
-import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
-import { changesOrReady, queueWait, waitFor } from '../../shared/step/plans.ts';
+} from '../../shared/publication/file-changes.ts';
+import { readSecret } from '../../shared/publication/integration-secret.ts';
+import { type DiscoveredReader, discoveredReader } from '../../shared/publication/secret-readers.ts';
+import {
+  needsRestart,
+  type PodRequirements,
+  type Restartable,
+  type RestartChange,
+  restartWait,
+  restartWorkload,
+  roleRequirements,
+} from '../../shared/publication/workload-restart.ts';
+import { defineStep, type Plan, type Situation, type StepContext } from '../../shared/step/contract.ts';
+import { firstOf, queueWait, type Rule } from '../../shared/step/plan-builders.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import { listTargetPayers, markProven, markPublished, type TargetPayer } from '../../shared/targets/target-payers.ts';
+import { isPublished, listTargetPayers, markProven, markPublished } from '../../shared/targets/payers-of-target.ts';
 import { readTargetSettings } from '../../shared/targets/target-settings.ts';
 
 interface Input extends OwnEntry {
   target: Target;
   format: OnboardingRequest['kubecost']['format'];
   mode: OnboardingRequest['kubecost']['publish'];
-  /** What reads the file; undefined if nothing is installed, or what is does not mount the secret. */
-  reader: (Omit<Reader, 'since'> & { workload: string; path: string; podSelector: string }) | undefined;
+  reader: DiscoveredReader | undefined;
+  required: Pick<PodRequirements, 'role' | 'boundAt'>;
 }
 
 interface Observation extends SecretObservation {
@@ -58,30 +50,14 @@ interface Observation extends SecretObservation {
   pods: Pod[];
 }
 
-type Change = (FileChange | { action: 'mark-published' | 'restart-workload'; resource: string }) & { note?: string };
+type Change = (FileChange | RestartChange | { action: 'mark-published'; resource: string }) & { note?: string };
+type PublishPlan = Plan<Change, Outputs['publish']>;
 
 /** `gathered`: this run has waited for other payers to join. */
 const Notes = z.object({ gathered: z.boolean().optional() });
 
-/** Long enough for runs that end together to meet, short beside everything before it. */
+/** Runs that end together join one publication; short compared with everything before it. */
 const gatheringSeconds = 15;
-
-function readerOf(run: RunRecord): Input['reader'] {
-  const { workload, container, podSelector, mount } = outputOf(run, 'discovery');
-  if (workload === null || container === null || podSelector === null || mount === null) return undefined;
-  const { mode } = run.request.identity;
-  const [kind = '', name = ''] = workload.split('/');
-  const bound = run.steps[mode === 'irsa' ? 'pod-role' : 'pod-identity']?.changes ?? [];
-  return {
-    workload,
-    path: `/apis/apps/v1/namespaces/${run.request.kubecost.namespace}/${kind}s/${name}`,
-    podSelector,
-    mount,
-    container,
-    role: { mode, arn: podRoleOf(run).podRoleArn },
-    boundAt: Math.max(0, ...bound.map(({ at }) => (at ? Date.parse(at) : 0))),
-  };
-}
 
 async function read(cx: StepContext, input: Input): Promise<Observation> {
   const kubernetes = cx.kubernetes;
@@ -94,44 +70,59 @@ async function read(cx: StepContext, input: Input): Promise<Observation> {
     reader && kubernetes.get<Restartable>(reader.path),
     reader ? listPods(kubernetes, namespace, reader.podSelector) : [],
   ]);
-  const resting = workload !== undefined && reader?.mount === 'subPath' && restsUntil(workload) > cx.now;
+  const mustWait = workload !== undefined && reader?.mount === 'subPath' && restartWait([workload], cx.now);
   const own = payers.filter(({ payerAccountId }) => payerAccountId === input.entry.payerAccountId);
   // In a file that its owner writes, other payers' entries are not ours to complete.
   const items = input.mode === 'artifacts' ? own : payers;
   // Nothing is written before the interval is over. One entry shows that the file has to change, and a waiting fleet must not merge
   // hundreds in each invocation.
-  const wanted = wantedOf(input, secret, items, settings?.format, resting ? 1 : mostAtOnce);
+  const options = { own: input, format: settings?.format ?? input.format, most: mustWait ? 1 : mostAtOnce };
+  const wanted = wantedFile(secret, items, options);
   return withPrevious(cx, target, { payers, secret, wanted, workload, pods });
 }
 
-/** @param format as the target's first run asked for */
-function wantedOf(
-  input: Input,
-  secret: Secret | undefined,
-  payers: readonly TargetPayer[],
-  format = input.format,
-  most = mostAtOnce,
-): SecretObservation['wanted'] {
-  return wantedFile(secret, (text) => publicationOf(text, payers, { own: input, format, most }));
+interface Facts {
+  input: Input;
+  seen: Observation;
+  situation: Situation;
+  output: Outputs['publish'];
 }
 
-function describe({ target, entry, mode }: Input, file: WantedFile, version = knownAfter('publish')) {
-  const parsed = parseIntegrationFile(file.text);
-  const format = parsed.accepted && parsed.format === 'configurations' ? 'configurations' : 'legacy';
-  const key = entryKey(entry);
-  const held = mode === 'secret' ? file.text : (file.current ?? '');
-  return {
-    secret: `${target.namespace}/${target.secretName}`,
-    resourceVersion: version,
-    sha256: createHash('sha256').update(held).digest('hex'),
-    key,
-    entry: JSON.parse(renderEntry(entry, format)) as Record<string, unknown>,
-    otherKeys: foreignKeys(held, new Set([key])),
-    mode,
-  };
+const planUnseen: Rule<Facts, PublishPlan> = ({ input, seen, output }) => {
+  if (!seen.hidden) return undefined;
+  const why = `Secret ${output.secret} cannot be read before we have our rights in the cluster`;
+  const create: Change = { action: 'create-secret', resource: output.secret, note: 'or updated, if it exists' };
+  const expected = { ...output, sha256: knownAfter('publish') };
+  return { kind: 'not-visible', why, changes: input.mode === 'secret' ? [create] : [], expected };
+};
+
+const leaveToOwner: Rule<Facts, PublishPlan> = ({ input, seen, situation, output }) => {
+  if (input.mode !== 'artifacts') return undefined;
+  const runId = situation.run.runId;
+  const warning = `Secret ${output.secret} is left to its owner: the entry to add is in GET /v1/runs/${runId}/artifacts`;
+  return { kind: 'ready', output, warnings: isUpToDate(seen) ? [] : [warning] };
+};
+
+function writeAndRestart({ input, seen, situation, output }: Facts): PublishPlan {
+  const { target, entry, reader, required } = input;
+  const { payers, workload, pods } = seen;
+  const own = payers.find(({ payerAccountId }) => payerAccountId === entry.payerAccountId);
+  const mark = { action: 'mark-published', resource: entryKey(entry) } as const;
+  return planPublication(
+    {
+      target,
+      seen,
+      readers: reader && workload ? [{ ...reader, object: workload }] : [],
+      needsRestart: ({ mount, container, object }, secret) =>
+        needsRestart({ ...required, mount, container, since: situation.since }, object, pods, secret),
+      marks: isUpToDate(seen) && !isPublished(own, entry) ? [mark] : [],
+    },
+    situation,
+    output,
+  );
 }
 
-/** Brings the file to what all proven payers of the target need, and leaves every other byte as it is. */
+/** Adds what all proven payers of the target need to the file, and leaves every other byte as it is. */
 export const publish = defineStep({
   name: 'publish',
   summary:
@@ -143,15 +134,16 @@ export const publish = defineStep({
     kubernetes: [rules.createSecret, rules.secret, rules.workload, rules.pods],
   },
 
-  input(cx): Input {
-    const { request } = cx.run;
+  input({ run }): Input {
+    const { request } = run;
     return {
       target: targetOf(request),
-      entry: entryOf(cx.run),
+      entry: entryOf(run),
       takeOver: request.existing === 'take-over',
       format: request.kubecost.format,
       mode: request.kubecost.publish,
-      reader: readerOf(cx.run),
+      reader: discoveredReader(run),
+      required: roleRequirements(run),
     };
   },
 
@@ -162,85 +154,39 @@ export const publish = defineStep({
     if (cx.notes.gathered) return undefined;
     const payers = await listTargetPayers(target);
     if (!payers.some(({ state }) => state === 'granted')) return undefined;
-    return {
-      notes: { gathered: true },
-      wait: queueWait('other payers to join the publication', {
-        seconds: gatheringSeconds,
-        deadlineSeconds: 4 * gatheringSeconds,
-      }),
-    };
+    const times = { seconds: gatheringSeconds, deadlineSeconds: 4 * gatheringSeconds };
+    return { notes: { gathered: true }, wait: queueWait('other payers to join the publication', times) };
   },
 
   async observe(cx, input): Promise<Observation> {
     const seen = await unlessHidden(cx, () => read(cx, input));
     if (seen !== 'hidden') return seen;
     const payers = await listTargetPayers(input.target);
-    return { payers, hidden: true, secret: undefined, wanted: wantedOf(input, undefined, payers), pods: [] };
+    const wanted = wantedFile(undefined, payers, { own: input, format: input.format, most: mostAtOnce });
+    return { payers, hidden: true, secret: undefined, wanted, pods: [] };
   },
 
-  plan(input, seen, { run, owner, since, now: at }): Plan<Change, Outputs['publish']> {
-    const { target, entry, mode, reader } = input;
-    const { hidden, secret, wanted, payers, workload, pods } = seen;
-    if ('refused' in wanted) return { kind: 'refuse', ...wanted.refused };
-    const resource = `${target.namespace}/${target.secretName}`;
-    const output = describe(input, wanted, secret?.metadata.resourceVersion);
-    if (hidden)
-      return {
-        kind: 'not-visible',
-        why: `Secret ${resource} cannot be read before we have our rights in the cluster`,
-        changes: mode === 'secret' ? [{ action: 'create-secret', resource, note: 'or updated, if it exists' }] : [],
-        expected: { ...output, sha256: knownAfter('publish') },
-      };
-    const isWritten = isHeld(seen);
-    if (mode === 'artifacts') {
-      const warning = `Secret ${resource} is left to its owner: the entry to add is in GET /v1/runs/${run.runId}/artifacts`;
-      return { kind: 'ready', output, warnings: isWritten ? [] : [warning] };
-    }
-    const changes: Change[] = [];
-    if (!isWritten) {
-      const writes = fileChanges(target, seen, owner);
-      if ('refused' in writes) return { kind: 'refuse', ...writes.refused };
-      changes.push(...writes.changes);
-    } else {
-      const own = payers.find(({ payerAccountId }) => payerAccountId === entry.payerAccountId);
-      if (!isMarked(own, entry)) changes.push({ action: 'mark-published', resource: entryKey(entry) });
-    }
-    // For a file that is still to be written, the next observation decides; a dry run has none.
-    if (reader && workload && secret && (isWritten || run.request.dryRun)) {
-      const file = isWritten ? secret : withFile(secret, target, wanted.text, owner, iso(at));
-      if (needsRestart({ ...reader, since }, workload, pods, file))
-        changes.push({ action: 'restart-workload', resource: `${target.namespace}/${reader.workload}` });
-    }
-    const restarts =
-      changes.some((change) => change.action === 'restart-workload') || (!isWritten && reader?.mount === 'subPath');
-    const restMs = workload && restarts && !run.request.dryRun ? restsUntil(workload) - at : 0;
-    return restMs > 0 ? waitFor(restWait(restMs), output) : changesOrReady(changes, { output });
+  plan(input, seen, situation): PublishPlan {
+    const { wanted: file, secret } = seen;
+    if ('refused' in file) return { kind: 'refuse', ...file.refused };
+    const facts = {
+      input,
+      seen,
+      situation,
+      output: describePublication(input, file, secret?.metadata.resourceVersion),
+    };
+    return firstOf([planUnseen, leaveToOwner], facts) ?? writeAndRestart(facts);
   },
 
   async apply(cx, change, { input, seen }) {
-    switch (change.action) {
-      case 'mark-published':
-        // A writer died before it marked the entry, or the table was restored.
-        await markProven(input.target, input.entry, input);
-        await markPublished(input.target, input.entry.payerAccountId, entryKey(input.entry));
-        return 'bookkeeping';
-      case 'restart-workload':
-        await cx.kubernetes.patch(input.reader?.path ?? '', restartPatch(iso(now())));
-        return 'changed';
-      case 'keep-previous':
-      case 'create-secret':
-      case 'update-secret':
-        return writeFile(cx, input.target, change.action, seen);
-    }
+    const { target, entry } = input;
+    if (change.action === 'restart-workload') return restartWorkload(cx.kubernetes, change);
+    if (change.action !== 'mark-published') return writeFile(cx, target, change.action, seen);
+    // A writer died before it marked the entry, or the table was restored.
+    await markProven(target, entry, input);
+    await markPublished(target, entry.payerAccountId, entryKey(entry));
+    return 'bookkeeping';
   },
 });
-
-function isMarked(item: TargetPayer | undefined, entry: IntegrationEntry): boolean {
-  return (
-    item?.state === 'proven' &&
-    item.publishedKey === entryKey(entry) &&
-    Object.entries(entry).every(([field, value]) => item.entry?.[field as keyof IntegrationEntry] === value)
-  );
-}
 
 export const handler = stepHandler(publish);

@@ -10,7 +10,6 @@ import {
   type WorkgroupRemoval,
 } from '../../shared/billing/athena-workgroup.ts';
 import { bucketArn, EmptyingNotes, nextErasure } from '../../shared/billing/managed-bucket.ts';
-import { combined, type Decision, keepAll } from '../../shared/billing/removal-decision.ts';
 import {
   decideOnResults,
   observeRemovableResults,
@@ -22,23 +21,24 @@ import {
 import { outputOf } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import {
-  type Leaving,
-  leavingOf,
+  decideToKeep,
+  type PayerDeparture,
+  payerDepartureOf,
   type PayerUsers,
   payerUsersPermission,
   readPayerUsers,
-  reasonsToStay,
 } from '../../shared/offboarding/payer-usage.ts';
 import { removalOf } from '../../shared/offboarding/removal-output.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
-import { changesOrReady, waitFor } from '../../shared/step/plans.ts';
+import { changesOrReady, waitFor } from '../../shared/step/plan-builders.ts';
+import { combined, keepAll, type RemovalDecision } from '../../shared/step/removal-decision.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 type Output = Outputs['remove-athena-results'];
 
 interface Input {
-  leaving: Leaving;
-  /** Of the report; null if no run ever chose one: then there are no results. */
+  departure: PayerDeparture;
+  /** Region of the report; null if no run has chosen a report, so that there are no results. */
   region: string | null;
   workgroup: WorkgroupPlace;
   bucket: string;
@@ -57,7 +57,7 @@ type Change = WorkgroupRemoval | ResultsRemoval;
 
 export const removeAthenaResults = defineStep<'remove-athena-results', Input, Observation, Change, EmptyingNotes>({
   name: 'remove-athena-results',
-  summary: 'Deletes Athena’s results bucket and workgroup with the payer’s last target, where runs made them',
+  summary: 'Deletes the results bucket and the workgroup that runs created, with the payer’s last target',
   permissions: {
     table: ['Query'],
     payer: [
@@ -78,7 +78,7 @@ export const removeAthenaResults = defineStep<'remove-athena-results', Input, Ob
     const defaultBucket = athenaResultsBucketName(accountId, region ?? '');
     const bucket = athenaResultsBucket ?? defaultBucket;
     return {
-      leaving: leavingOf(run),
+      departure: payerDepartureOf(run),
       region,
       workgroup: workgroupPlace(accountId, region ?? '', athenaWorkgroup),
       bucket,
@@ -98,7 +98,7 @@ export const removeAthenaResults = defineStep<'remove-athena-results', Input, Ob
   },
 
   plan(input, seen, { changes: made, notes, now }): Plan<Change, Output, EmptyingNotes> {
-    const reasons = reasonsToStay(input.leaving, seen.users);
+    const reasons = decideToKeep(input.departure, seen.users);
     const { changes, kept } = reasons.length > 0 ? keepAll(oursAmong(input, seen), reasons) : decide(input, seen);
     const expected = removalOf(made, kept, changes);
     const erasure = nextErasure(input.bucket, changes, { notes, now });
@@ -117,7 +117,7 @@ export const removeAthenaResults = defineStep<'remove-athena-results', Input, Ob
   },
 });
 
-/** What runs created: it stays as long as other targets use it. */
+/** Keeps what runs created as long as other targets use it. */
 function oursAmong({ bucket, workgroup }: Input, seen: Observation): string[] {
   return [
     ...(seen.bucket?.ownership === 'ours' ? [bucketArn(bucket)] : []),
@@ -125,7 +125,7 @@ function oursAmong({ bucket, workgroup }: Input, seen: Observation): string[] {
   ];
 }
 
-function decide(input: Input, seen: Observation): Decision<Change> {
+function decide(input: Input, seen: Observation): RemovalDecision<Change> {
   const { bucket: name, workgroup: place, purge, isDefaultBucket } = input;
   const bucket = seen.bucket && decideOnResults(name, seen.bucket, purge);
   const isLost = bucket ? bucket.changes.length > 0 : isDefaultBucket;

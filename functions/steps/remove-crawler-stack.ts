@@ -28,12 +28,12 @@ import { foreignTables, tablesOfReport } from '../../shared/billing/report-table
 import { outputOf } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import {
-  type Leaving,
-  leavingOf,
+  decideToKeep,
+  type PayerDeparture,
+  payerDepartureOf,
   type PayerUsers,
   payerUsersPermission,
   readPayerUsers,
-  reasonsToStay,
 } from '../../shared/offboarding/payer-usage.ts';
 import { removalOf } from '../../shared/offboarding/removal-output.ts';
 import {
@@ -43,14 +43,14 @@ import {
   type StepChange,
   type StepContext,
 } from '../../shared/step/contract.ts';
-import { waitFor } from '../../shared/step/plans.ts';
+import { waitFor } from '../../shared/step/plan-builders.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 type Output = Outputs['remove-crawler-stack'];
 
 interface Input {
-  leaving: Leaving;
-  /** Null if no run ever chose a report: then there is no stack. */
+  departure: PayerDeparture;
+  /** Null if no run has chosen a report, so that there is no stack. */
   report: Outputs['inventory']['report'];
   place: CrawlerStackPlace;
   purge: boolean;
@@ -84,7 +84,7 @@ const nothing = { isCrawling: false, foreignTables: [], adoptedTables: [], notif
 export const removeCrawlerStack = defineStep<'remove-crawler-stack', Input, Observation, Change, Notes>({
   name: 'remove-crawler-stack',
   summary:
-    'Deletes the crawler’s stack with the payer’s last target, and puts back the notifications that its end erases',
+    'Deletes the crawler’s stack with the payer’s last target, and restores the notifications that its deletion erases',
   permissions: {
     table: ['Query'],
     payer: [...crawlerStackPermissions, curBucketPermissions.locate, payerUsersPermission],
@@ -96,7 +96,7 @@ export const removeCrawlerStack = defineStep<'remove-crawler-stack', Input, Obse
   input({ run }) {
     const { report } = outputOf(run, 'inventory');
     return {
-      leaving: leavingOf(run),
+      departure: payerDepartureOf(run),
       report,
       place: crawlerStackPlace(report ?? { reportName: '', region: '' }),
       purge: run.request.purge.includes('crawler-stack'),
@@ -131,7 +131,7 @@ export const removeCrawlerStack = defineStep<'remove-crawler-stack', Input, Obse
     const reasons = reasonsToKeepStack(stack, {
       owner: situation.owner,
       purge: input.purge,
-      shared: reasonsToStay(input.leaving, seen.users),
+      shared: decideToKeep(input.departure, seen.users),
       foreignTables: seen.foreignTables,
     });
     if (reasons.length === 0 || stack.status === 'DELETE_IN_PROGRESS')
@@ -153,7 +153,7 @@ function planWithoutStack(
   { adoptedTables, notifications }: Observation,
   { notes, changes }: RemovalSituation,
 ): RemovalPlan {
-  const why = 'adopted: no stack that runs made contains it';
+  const why = 'adopted: it is in no stack that runs created';
   const output = removalOf(
     changes,
     adoptedTables.map((resource) => ({ resource, why })),

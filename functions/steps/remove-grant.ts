@@ -16,7 +16,7 @@ import { type Target, targetOf } from '../../shared/model/target.ts';
 import { removalPlan } from '../../shared/offboarding/removal-output.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import { listServiceAccountPayers, needsTarget, type TargetPayer } from '../../shared/targets/target-payers.ts';
+import { listServiceAccountPayers, needsTarget, type TargetPayer } from '../../shared/targets/payers-of-target.ts';
 
 interface Input {
   target: Target;
@@ -25,21 +25,21 @@ interface Input {
   clusterAccountId: string;
   /** ARN of the first shard. */
   policyArn: string;
-  /** What a dry run's earlier step has planned to delete. */
+  /** Resources that an earlier step of a dry run would delete. */
   removedBefore: string[];
 }
 
 interface Observation {
-  /** Without this payer's item at this target. */
+  /** All payers except this one at this target. */
   payers: TargetPayer[];
-  /** Those that exist. */
+  /** The policies that exist. */
   shards: Shard[];
 }
 
-/** Takes this payer's role out of the pod role's policies: its pods can no longer assume it. */
+/** Removes this payer's role from the pod role's policies, so that the pods can no longer assume it. */
 export const removeGrant = defineStep({
   name: 'remove-grant',
-  summary: 'Takes the payer role out of the pods’ policies, and deletes those that are empty.',
+  summary: 'Removes the payer role from the pods’ policies, and deletes the policies that are then empty.',
   lease: 'target',
   permissions: {
     table: ['GetItem', 'Query'],
@@ -100,7 +100,7 @@ function namedRoles({ policy }: Shard): string[] {
   return policy ? payerRolesOf(policy.document) : [];
 }
 
-/** True for this payer's role, whatever its name, and for other departing payers' roles, unless a payer at another secret needs it. */
+/** True for this payer's role under any name, and for other departing payers' roles, unless a payer at another secret needs it. */
 function isRemoved(arn: string, { payerAccountId }: Input, payers: readonly TargetPayer[]): boolean {
   const users = payers.filter(({ payerRoleArn }) => payerRoleArn === arn);
   if (users.some(needsTarget)) return false;

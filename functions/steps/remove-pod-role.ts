@@ -13,6 +13,7 @@ import {
   findAssociation,
 } from '../../shared/aws/pod-identity-association.ts';
 import { parseRoleArn } from '../../shared/aws/role.ts';
+import { accessEntryPermissions } from '../../shared/cluster/access-entry.ts';
 import { outputOf } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { type Target, targetId, targetOf } from '../../shared/model/target.ts';
@@ -20,8 +21,8 @@ import { decidePodRoles, type DepartingPod, type PodRoleUse } from '../../shared
 import { removalPlan } from '../../shared/offboarding/removal-output.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import { listPayerTargets } from '../../shared/targets/payer-targets.ts';
-import { listServiceAccountPayers, markUnloaded } from '../../shared/targets/target-payers.ts';
+import { listServiceAccountPayers, markUnloaded } from '../../shared/targets/payers-of-target.ts';
+import { listPayerTargets } from '../../shared/targets/targets-of-payer.ts';
 
 interface Input extends DepartingPod, AssociationPlace {
   target: Target;
@@ -31,12 +32,12 @@ interface Input extends DepartingPod, AssociationPlace {
 }
 
 /**
- * Takes the role from the service account once the last payer that uses it departs. The table and the role's own policies tell which
+ * Removes the role from the service account when the last payer that uses it is offboarded. The table and the role's policies show which
  * payers still use it.
  */
 export const removePodRole = defineStep({
   name: 'remove-pod-role',
-  summary: 'Takes the pods’ role away with the last payer that needs it: association or annotation, then the role.',
+  summary: 'Removes the association or annotation and then the pods’ role, with the last payer that needs the role.',
   lease: 'target',
   permissions: {
     table: ['GetItem', 'Query', 'UpdateItem'],
@@ -44,12 +45,7 @@ export const removePodRole = defineStep({
       associationPermissions.list,
       associationPermissions.describe,
       associationPermissions.remove,
-      {
-        actions: ['eks:DescribeAccessEntry'],
-        resources: [
-          'arn:${AWS::Partition}:eks:*:${AWS::AccountId}:access-entry/${Cluster}/role/${AWS::AccountId}/${ProvisionerName}/*',
-        ],
-      },
+      accessEntryPermissions.read,
       podRolePermissions.readAndRelease,
       podRolePermissions.remove,
       podPolicyPermissions.remove,

@@ -9,7 +9,6 @@ import {
   removeFromBucket,
 } from '../../shared/billing/cur-bucket.ts';
 import { EmptyingNotes, nextErasure } from '../../shared/billing/managed-bucket.ts';
-import { combined, type Decision, keepAll } from '../../shared/billing/removal-decision.ts';
 import {
   deleteReport,
   listReports,
@@ -21,26 +20,27 @@ import { outputOf } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { targetId } from '../../shared/model/target.ts';
 import {
-  type Leaving,
-  leavingOf,
+  decideToKeep,
+  type PayerDeparture,
+  payerDepartureOf,
   type PayerUsers,
   payerUsersPermission,
   readPayerUsers,
-  reasonsToStay,
 } from '../../shared/offboarding/payer-usage.ts';
 import { removalOf } from '../../shared/offboarding/removal-output.ts';
 import { defineStep, type Plan, type StepChange } from '../../shared/step/contract.ts';
-import { changesOrReady, waitFor } from '../../shared/step/plans.ts';
+import { changesOrReady, waitFor } from '../../shared/step/plan-builders.ts';
+import { combined, keepAll, type RemovalDecision } from '../../shared/step/removal-decision.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import { deletePayerTarget } from '../../shared/targets/payer-targets.ts';
 import { markReportPurged } from '../../shared/targets/purged-reports.ts';
+import { deletePayerTarget } from '../../shared/targets/targets-of-payer.ts';
 
 type Output = Outputs['remove-report'];
 type Place = NonNullable<Outputs['inventory']['report']>;
 
 interface Input {
-  leaving: Leaving;
-  /** Null if no run ever chose one. */
+  departure: PayerDeparture;
+  /** Null if no run has chosen a report. */
   report: Place | null;
   purgeReport: boolean;
   purgeData: boolean;
@@ -60,7 +60,7 @@ type Change = BucketRemoval | (StepChange & { action: 'delete-report' }) | (Step
 
 export const removeReport = defineStep<'remove-report', Input, Observation, Change, EmptyingNotes>({
   name: 'remove-report',
-  summary: 'Deletes the report, and what AWS delivered, only where the request’s purge names them',
+  summary: 'Deletes the report and its data, each only if the request’s purge names it',
   permissions: {
     table: ['DeleteItem', 'PutItem', 'Query'],
     payer: [
@@ -77,7 +77,7 @@ export const removeReport = defineStep<'remove-report', Input, Observation, Chan
   input({ run }) {
     const { purge, dryRun } = run.request;
     return {
-      leaving: leavingOf(run),
+      departure: payerDepartureOf(run),
       report: outputOf(run, 'inventory').report,
       purgeReport: purge.includes('report'),
       purgeData: purge.includes('data'),
@@ -115,14 +115,14 @@ export const removeReport = defineStep<'remove-report', Input, Observation, Chan
     });
   },
 
-  async apply(cx, change, { input: { report, leaving } }) {
+  async apply(cx, change, { input: { report, departure } }) {
     if (change.action === 'forget-target') {
-      await deletePayerTarget(leaving.payerAccountId, leaving.target);
+      await deletePayerTarget(departure.payerAccountId, departure.target);
       return 'bookkeeping';
     }
     if (!report) return 'not-changed';
     if (change.action === 'delete-report') {
-      await markReportPurged(leaving.payerAccountId, report.reportName);
+      await markReportPurged(departure.payerAccountId, report.reportName);
       await deleteReport(cx.payer, report.reportName);
       return 'changed';
     }
@@ -131,16 +131,16 @@ export const removeReport = defineStep<'remove-report', Input, Observation, Chan
   },
 });
 
-function decide(input: Input, seen: Observation): Decision<Change> {
+function decide(input: Input, seen: Observation): RemovalDecision<Change> {
   const { report } = input;
   if (!report) return { changes: [], kept: [] };
   const reasons = [
-    ...reasonsToStay(input.leaving, seen.users),
+    ...decideToKeep(input.departure, seen.users),
     ...(seen.bucket?.ownership === 'other-deployment' ? ['it belongs to another deployment'] : []),
   ];
   const { definition, neighbours, bucket } = seen;
   if (reasons.length > 0) {
-    const arn = reportArn(input.leaving.payerAccountId, report.reportName);
+    const arn = reportArn(input.departure.payerAccountId, report.reportName);
     return keepAll([...(definition ? [arn] : []), ...(bucket?.holdsData ? [dataArn(report)] : [])], reasons);
   }
   const { purgeReport, purgeData } = input;
@@ -152,8 +152,8 @@ function decide(input: Input, seen: Observation): Decision<Change> {
   ]);
 }
 
-function decideOnDefinition({ leaving, purgeReport }: Input, { reportName }: Place): Decision<Change> {
-  const resource = reportArn(leaving.payerAccountId, reportName);
+function decideOnDefinition({ departure, purgeReport }: Input, { reportName }: Place): RemovalDecision<Change> {
+  const resource = reportArn(departure.payerAccountId, reportName);
   if (purgeReport) return { changes: [{ action: 'delete-report', resource }], kept: [] };
   return keepAll(
     [resource],
@@ -162,8 +162,8 @@ function decideOnDefinition({ leaving, purgeReport }: Input, { reportName }: Pla
 }
 
 /** The last change: until then the table shows which target's offboarding removes the payer's resources. */
-function forgetting({ leaving, forget }: Input, { users }: Observation): Change[] {
-  const own = targetId(leaving.target);
+function forgetting({ departure, forget }: Input, { users }: Observation): Change[] {
+  const own = targetId(departure.target);
   return forget && users.targets.some(({ targetId: id }) => id === own)
     ? [{ action: 'forget-target', resource: own }]
     : [];

@@ -17,8 +17,8 @@ import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { type Target, targetOf } from '../../shared/model/target.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
-import { claimPayer } from '../../shared/targets/payer-targets.ts';
 import { listPurgedReports } from '../../shared/targets/purged-reports.ts';
+import { claimPayer } from '../../shared/targets/targets-of-payer.ts';
 
 interface Input {
   payerAccountId: string;
@@ -40,10 +40,10 @@ type Choice = Outputs['report-choice'];
 type Place = Pick<Report, 'reportName' | 'bucket' | 'prefix' | 'region'>;
 type ChoicePlan = Plan<never, Choice>;
 
-/** For a report of ours the choice is `create`, because later steps keep its bucket right. */
+/** For a report of ours the choice is `create`, because later steps repair its bucket. */
 export const reportChoice = defineStep<'report-choice', Input, Observation>({
   name: 'report-choice',
-  summary: 'Looks at every existing report and decides whether to adopt one or to create one',
+  summary: 'Reads every existing report and decides whether to adopt one or to create one',
   permissions: { payer: [reportPermissions.list, curBucketPermissions.inspect], table: ['Query'] },
 
   input({ run: { request } }) {
@@ -161,7 +161,7 @@ async function hasLeftData(cx: StepContext, { bucket: name, region, ...place }: 
   return (await bucket.isIn(region)) && (await bucket.someKeys(region, reportRoot(place))).length > 0;
 }
 
-/** By the bucket's name or its tags. A bucket that is gone, or whose tags we may not read, is not ours. */
+/** Decides by the bucket's name or its tags. A bucket that does not exist, or whose tags we may not read, is not ours. */
 async function isOurs(cx: StepContext, { payerAccountId }: Input, { bucket, region }: Report): Promise<boolean> {
   if (bucket === curBucketName(payerAccountId, region)) return true;
   try {

@@ -18,7 +18,7 @@ import { explained, isDenial } from '../../shared/kubecost/query-symptoms.ts';
 import { outputOf } from '../../shared/model/run.ts';
 import type { Outputs, Partition } from '../../shared/model/step-outputs.ts';
 import { defineStep, type Plan, type StepChange } from '../../shared/step/contract.ts';
-import { waitFor } from '../../shared/step/plans.ts';
+import { waitFor } from '../../shared/step/plan-builders.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 type Output = Outputs['smoke-query'];
@@ -48,7 +48,7 @@ const Notes = z.object({
 type Notes = z.infer<typeof Notes>;
 
 interface Observation {
-  /** The latest one. */
+  /** The latest query. */
   query?: QueryState;
   /** The rights that its rows were read with. */
   level?: ProofLevel;
@@ -58,7 +58,7 @@ interface Observation {
   costs?: Record<string, string>[];
 }
 
-/** `columns`: how many the first query listed. */
+/** `columns`: number of columns that the first query listed. */
 type Change = StepChange & { action: 'start-columns-query' | 'start-costs-query'; sql: string; columns: number };
 type QueryPlan = Plan<Change, Output, Notes>;
 
@@ -147,7 +147,7 @@ function outputFrom({ data, day }: Input, { query, level: readLevel, costs = [] 
   };
 }
 
-/** After a query has succeeded: the second query, or the end. */
+/** After a query has succeeded: starts the second query, or ends. */
 function planNext(input: Input, { columns }: Observation, output: Output): QueryPlan {
   const { data, day, partition } = input;
   if (columns?.length === 0)
@@ -172,7 +172,7 @@ function failed(reason: string): QueryPlan {
   return { kind: 'refuse', code: 'query-failed', detail: explained(reason) };
 }
 
-/** The deadline is a backstop: the plan refuses a lasting denial before, with Athena's message. */
+/** The plan refuses a lasting denial before this deadline, with Athena's message. */
 function waitForRights(expected: Output): QueryPlan {
   const deadlineSeconds = 3 * (propagationMs / 1000);
   const reason = 'the payer role’s rights to take effect';

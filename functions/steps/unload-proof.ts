@@ -1,19 +1,19 @@
 import { rules } from '../../shared/cluster/provisioner-role.ts';
-import { findPayer } from '../../shared/integration-file/merge.ts';
 import { loadedKeys } from '../../shared/kubecost/connection-check.ts';
 import { takenUpSeconds } from '../../shared/kubecost/connection-status.ts';
 import { isReady } from '../../shared/kubernetes/pods.ts';
 import type { Outputs } from '../../shared/model/step-outputs.ts';
-import { type Leaver, leaverOf } from '../../shared/offboarding/departing-payer.ts';
-import { fileOf, readSecret, type Secret } from '../../shared/publication/integration-secret.ts';
+import { type DepartingPayer, departingPayerOf } from '../../shared/offboarding/departing-payer.ts';
+import { payerKeys, readSecret } from '../../shared/publication/integration-secret.ts';
 import { listSecretReaders, mayReadSecret, type SecretReader } from '../../shared/publication/secret-readers.ts';
 import { holdersOfOldFile } from '../../shared/publication/workload-restart.ts';
+import { closelyMs, watchedInVain, watchWait } from '../../shared/publication/workload-watch.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
-import { waitFor } from '../../shared/step/plans.ts';
+import { waitFor } from '../../shared/step/plan-builders.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 interface Observation {
-  /** There is no cluster any more, or it does not let us look. */
+  /** The cluster no longer exists, or does not let us read. */
   isHidden: boolean;
   /** The file holds the entry again. */
   isBack: boolean;
@@ -26,40 +26,29 @@ interface Watched extends Pick<SecretReader, 'workload' | 'mount'> {
   /** Whether it is to have pods, and whether one of them is ready. */
   wantsPods: boolean;
   isReady: boolean;
-  /** Keys of the payer that the consumer has from the file, though they are not in it; undefined where it cannot be asked. */
+  /** Keys of the payer that the workload has loaded and that the file no longer has; undefined if its status cannot be read. */
   lingering: string[] | undefined;
 }
 
-/** Far longer than a rollout takes; then a person has to look. */
-const watchMs = 30 * 60_000;
-/** Most have let go of it within minutes. */
-const closelyMs = 5 * 60_000;
-const [closeSeconds, calmSeconds] = [15, 60];
+const unseen: Observation = { isHidden: true, isBack: false, readers: [] };
 
-const notLooked: Observation = { isHidden: true, isBack: false, readers: [] };
-
-function keysIn(secret: Secret | undefined, payerAccountId: string): string[] {
-  const file = fileOf(secret);
-  return file?.kind === 'decoded' ? findPayer(file.text, payerAccountId).map(({ key }) => key) : [];
-}
-
-/** What keeps the run from going on, for this workload; undefined if it has let go of the entry. */
-function loadedBy({ publishedKey }: Leaver, reader: Watched, watchedMs: number): string | undefined {
+/** What the run waits for at this workload; undefined once the workload has unloaded the entry. */
+function loadedBy({ publishedKey }: DepartingPayer, reader: Watched, watchedMs: number): string | undefined {
   const { workload, mount, stale, lingering } = reader;
   const [key] = lingering ?? [];
   if (key !== undefined) return `${workload} to unload ${key}, normally within 2 minutes`;
-  // What others had put into the file is theirs to roll out: of that only the consumer's word counts.
+  // An entry that others wrote is theirs to roll out: only the keys that the workload reports count.
   if (publishedKey === null) return undefined;
   if (stale.length > 0) return `${workload} to replace ${stale.join(', ')}, which read the file before`;
   if (!reader.wantsPods) return undefined;
-  // No pod that comes up later has ever read the entry: its word is worth a while, not a failure.
+  // A later pod never reads the entry. Its status is worth a short wait, not a failure.
   if (!reader.isReady) return watchedMs < closelyMs ? `${workload} to be ready, normally within 5 minutes` : undefined;
   const isRefreshed = lingering !== undefined || mount === 'subPath' || watchedMs >= takenUpSeconds * 1000;
   return isRefreshed ? undefined : `the file that ${workload} mounts to be refreshed, within ${takenUpSeconds} s`;
 }
 
-/** Nothing that the entry works through goes before the consumer has let go of it: else it would log failures of it for ever. */
-export const unloadProof = defineStep<'unload-proof', Leaver, Observation>({
+/** The roles that the entry uses are removed only after Kubecost has unloaded it: otherwise Kubecost logs its failures for ever. */
+export const unloadProof = defineStep<'unload-proof', DepartingPayer, Observation>({
   name: 'unload-proof',
   summary: 'Watches the workload until it no longer has the entry.',
   proof: true,
@@ -67,18 +56,18 @@ export const unloadProof = defineStep<'unload-proof', Leaver, Observation>({
     kubernetes: [rules.secret, rules.workloads, rules.workload, rules.services, rules.pods, rules.statusProxy],
   },
 
-  input: ({ run }) => leaverOf(run),
+  input: ({ run }) => departingPayerOf(run),
 
   async observe(cx, { target, payerAccountId, publishedKey, clusterExists }): Promise<Observation> {
-    // The step before has told what that means.
-    if (!clusterExists || !(await mayReadSecret(cx, target))) return notLooked;
+    // remove-entry has warned about it.
+    if (!clusterExists || !(await mayReadSecret(cx, target))) return unseen;
     const { namespace, secretName } = target;
     const kubernetes = cx.kubernetes;
     const [secret, readers] = await Promise.all([
       readSecret(kubernetes, namespace, secretName),
       listSecretReaders(kubernetes, target),
     ]);
-    const present = keysIn(secret, payerAccountId);
+    const present = payerKeys(secret, payerAccountId);
     const watched = readers.map(async ({ workload, mount, object, pods, statusService }): Promise<Watched> => {
       const loaded = pods.some(isReady) ? await loadedKeys(kubernetes, { namespace, statusService }) : undefined;
       return {
@@ -97,8 +86,8 @@ export const unloadProof = defineStep<'unload-proof', Leaver, Observation>({
     };
   },
 
-  plan(leaver, { isHidden, isBack, readers }, { now, since }): Plan<never, Outputs['unload-proof']> {
-    const { target, publishedKey } = leaver;
+  plan(departing, { isHidden, isBack, readers }, { now, since }): Plan<never, Outputs['unload-proof']> {
+    const { target, publishedKey } = departing;
     if (isHidden) return { kind: 'ready', output: { verdict: 'not-seen' } };
     if (isBack)
       return {
@@ -107,20 +96,10 @@ export const unloadProof = defineStep<'unload-proof', Leaver, Observation>({
         detail: `somebody has put the entry ${publishedKey ?? ''} back into ${target.namespace}/${target.secretName}`,
       };
     const output = { verdict: readers.length > 0 ? 'gone' : 'not-installed' } as const;
-    const [reason] = readers.flatMap((reader) => loadedBy(leaver, reader, now - since) ?? []);
+    const [reason] = readers.flatMap((reader) => loadedBy(departing, reader, now - since) ?? []);
     if (reason === undefined) return { kind: 'ready', output };
-    if (now - since >= watchMs)
-      return { kind: 'refuse', code: 'entry-still-loaded', detail: `after 30 minutes still waiting for ${reason}` };
-    return waitFor(
-      {
-        reason,
-        seconds: now - since < closelyMs ? closeSeconds : calmSeconds,
-        // A backstop: the watch ends first.
-        deadlineSeconds: (2 * watchMs) / 1000,
-        overdue: 'entry-still-loaded',
-      },
-      output,
-    );
+    const wait = watchWait(reason, now - since, 'entry-still-loaded');
+    return wait ? waitFor(wait, output) : { kind: 'refuse', code: 'entry-still-loaded', detail: watchedInVain(reason) };
   },
 });
 

@@ -24,7 +24,7 @@ export type ChainProof = { level: Outputs['chain-proof']['level']; identityArn: 
 
 export async function proveChain(cx: StepContext): Promise<ChainProof> {
   const chain = await walkPodChain(cx);
-  // Only EKS Pod Identity may be closed to us, so the policies are read for its requests.
+  // Only the chain of EKS Pod Identity may be unavailable to us, so the policies are read for its requests.
   if ('closed' in chain) return readPolicies(cx);
   if ('refused' in chain) return { refused: { code: chain.refused, detail: chain.detail } };
   return { level: 'pod-chain', identityArn: await identityAtEnd(cx, chain.credentials) };

@@ -7,6 +7,7 @@ import {
 import type { AwsCredentialIdentity } from '@smithy/types';
 import { newClient } from '../aws/clients.ts';
 import { assumeRoleForPodIdentity } from '../aws/eks-auth.ts';
+import { clusterPattern } from '../aws/names.ts';
 import { toIdentity } from '../aws/target-account.ts';
 import { isAwsError, TerminalError } from '../errors/errors.ts';
 import { listPods, type Pod } from '../kubernetes/pods.ts';
@@ -15,20 +16,22 @@ import type { Permission, StepContext } from '../step/contract.ts';
 
 type Denial = 'web-identity-denied' | 'payer-role-denied' | 'tag-session-missing';
 
-/** `closed`: why the chain cannot be walked from outside a pod, which says nothing about the pod itself. */
+/** `closed`: why we cannot assume the roles outside a pod, although the pod may be able to. */
 export type PodChain =
   { credentials: AwsCredentialIdentity } | { refused: Denial; detail: string } | { closed: string };
 
 /** For the first hop of EKS Pod Identity; IRSA's needs no permission. */
 export const podChainPermission: Permission = {
   actions: ['eks-auth:AssumeRoleForPodIdentity'],
-  resources: ['arn:${AWS::Partition}:eks:*:${AWS::AccountId}:cluster/${Cluster}'],
+  resources: [clusterPattern],
 };
 
 /** The shortest lifetime that a TokenRequest accepts. */
 const tokenSeconds = 600;
 
-/** Errors by which EKS Auth gives no credentials: it refuses us, the pod has just gone, or the hub's network does not reach it. */
+/**
+ * Errors of EKS Auth that say nothing about the pod's role: it refuses us, the pod has just ended, or the hub's network does not reach it.
+ */
 const unavailableCodes = [
   'AccessDeniedException',
   'InvalidParameterException',
@@ -70,11 +73,11 @@ export async function identityAtEnd(cx: StepContext, credentials: AwsCredentialI
   return Arn;
 }
 
-/** IRSA: any token of the service account will do. */
+/** IRSA accepts any token of the service account. */
 async function byWebIdentity(cx: StepContext): Promise<PodChain> {
   const { podRoleArn } = podRoleOf(cx.run);
   const token = await serviceAccountToken(cx, 'sts.amazonaws.com');
-  // InvalidIdentityToken: the account has no such OIDC provider, or none that STS knows of yet.
+  // InvalidIdentityToken: the account has no such OIDC provider, or STS does not see it yet.
   const denials = ['AccessDenied', 'AccessDeniedException', 'InvalidIdentityToken', 'InvalidIdentityTokenException'];
   const session = await unlessDenied(denials, () =>
     newClient(STSClient, cx.run.request.cluster.region).send(
@@ -95,8 +98,8 @@ async function byWebIdentity(cx: StepContext): Promise<PodChain> {
 }
 
 /**
- * EKS Pod Identity: a token bound to a running pod, as the agent of its node sends it. The service is meant for that agent only (EKS API
- * reference): if it refuses us, that says nothing about the pod.
+ * EKS Pod Identity needs a token that is bound to a running pod, as the agent of the pod's node sends it. The service is meant for that
+ * agent only (EKS API reference), so a refusal says nothing about the pod.
  */
 async function byPodIdentity(cx: StepContext): Promise<PodChain> {
   const pod = await runningPod(cx);

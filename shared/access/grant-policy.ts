@@ -1,4 +1,7 @@
-/** The pod role's policies as data: they allow it to assume its payers' roles. One holds some 110 roles, so a target may have several: shards. */
+/**
+ * The pod role's policies as data: they allow it to assume its payers' roles. One policy has room for some 110 roles, so a target may have
+ * several policies, its shards.
+ */
 import { maxPolicyCharacters } from '../aws/managed-policy.ts';
 import { payerRoleName } from '../aws/names.ts';
 import {
@@ -25,7 +28,7 @@ export function shardArn(firstArn: string, shard: number): string {
   return shard === 1 ? firstArn : `${firstArn}-${shard}`;
 }
 
-/** Each shard's document by its number, from 1. A shard without a document is to be deleted. */
+/** Each shard's document by its number, from 1. A shard without a document has to be deleted. */
 export type Shards<Document = PolicyDocument> = ReadonlyMap<number, Document>;
 
 export interface Packed {
@@ -66,8 +69,8 @@ function withoutRoles(document: PolicyDocument): PolicyDocument | undefined {
 }
 
 /**
- * Leaves every role in its shard, takes out the removed ones, and puts a new role into the first shard with room for it: a new payer
- * changes one policy, however many there are.
+ * Leaves every role in its shard, takes out the removed ones, and puts a new role into the first shard with room for it. So a new payer
+ * changes only one policy.
  */
 export function packShards(there: Shards, { wanted, removed, most }: Packing): Packed {
   const gone = new Set(removed);

@@ -39,8 +39,8 @@ export function payerDataOf(run: RunRecord): PayerData {
 }
 
 /**
- * What Kubecost does as the payer role, and Athena on its behalf. The tutorial's policy lacks GetTables, BatchGetPartition, the
- * default database, multipart uploads and KMS, and lets Kubecost write into the report's bucket; this one does not.
+ * Allows what Kubecost does as the payer role, and what Athena does on its behalf. The tutorial's policy lacks GetTables,
+ * BatchGetPartition, the default database, multipart uploads and KMS, and lets Kubecost write into the report's bucket; this one does not.
  */
 export function dataPolicy(data: PayerData): PolicyDocument {
   const { accountId, region, workgroup, database, table, curBucket, curPath, resultsBucket } = data;

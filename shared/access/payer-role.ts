@@ -1,4 +1,4 @@
-/** The role in the payer account that the pods assume. A payer's targets share it: find it, give up what it has from us, delete it. */
+/** The role in the payer account that the pods assume. A payer's targets share it. Find it, remove what runs added to it, delete it. */
 import { listAttachedPolicies } from '../aws/managed-policy.ts';
 import { dataPolicyName, payerRoleName, payerRolePattern, tagsPolicyName } from '../aws/names.ts';
 import { type PolicyDocument, samePolicy } from '../aws/policy-document.ts';
@@ -25,7 +25,7 @@ export const payerRolePermissions = {
   complete: { actions: [...roleActions.find, ...roleActions.complete], resources },
   putPolicies: { actions: [...roleActions.find, 'iam:GetRolePolicy', 'iam:PutRolePolicy'], resources },
   readPolicies: { actions: [...roleActions.find, 'iam:GetRolePolicy', ...roleActions.listPolicies], resources },
-  /** PutRolePolicy and UpdateAssumeRolePolicy: a role that somebody else made stays, without what runs added to it. */
+  /** PutRolePolicy and UpdateAssumeRolePolicy are for a role that somebody else made: it stays without what runs added to it. */
   remove: {
     actions: [...roleActions.remove, 'iam:PutRolePolicy', 'iam:UpdateAssumeRolePolicy'],
     resources,
@@ -62,7 +62,7 @@ export async function readPayerRolePolicies({
   return { inline: Object.fromEntries(policies), attached };
 }
 
-/** Takes what runs added off a role that somebody else made. @param remaining the trust policy without the departing pods */
+/** Removes what runs added to a role that somebody else made. @param remaining the trust policy without the departing pods */
 export function payerRoleRelease(
   role: SeenRole,
   { inline }: PayerRolePolicies,

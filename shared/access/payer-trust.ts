@@ -1,4 +1,4 @@
-/** The payer role's trust policy as data: what it should say, and whom it lets in. */
+/** The payer role's trust policy as data: its wanted statements, and the principals that it allows. */
 import {
   listOf,
   mergeStatements,
@@ -10,7 +10,7 @@ import {
 import { parseRoleArn } from '../aws/role.ts';
 import { trusts } from '../aws/trust-policy.ts';
 import { type Target, targetId } from '../model/target.ts';
-import type { PayerTarget } from '../targets/payer-targets.ts';
+import type { PayerTarget } from '../targets/targets-of-payer.ts';
 import { assumeActions } from './pod-trust.ts';
 
 /** Characters of a trust policy in an account that has not asked for more (IAM quota "Role trust policy length"). */
@@ -34,7 +34,7 @@ export function payerTrust(clusterAccountId: string, podRoleArns: readonly strin
 
 /**
  * For an onboarding: every pod role that a run has registered or that is in the trust policy already. Only roles marked `removing` are
- * taken out, so an empty or restored table locks nobody out. Another target's role that does not fit is left out, and its own run fails.
+ * removed, so an empty or restored table takes no access away. Another target's role that does not fit is left out, and its own run fails.
  */
 export function completePayerTrust(
   existing: PolicyDocument | undefined,
@@ -52,10 +52,10 @@ export function completePayerTrust(
   }, own);
 }
 
-/** A target that an offboarding takes away from its payer. */
+/** A target whose payer is offboarded. */
 export interface DepartingTarget {
   target: Target;
-  /** By our naming rule; the table may know further ones. */
+  /** The pod role by our naming rule; the table may have further ones. */
   podRoleArn: string;
 }
 
@@ -81,7 +81,7 @@ export function isPodStatement({ Sid = '' }: Statement): boolean {
   return /^KubecostPods\d{12}$/.test(Sid);
 }
 
-/** Principals that a statement lets in. Our statements name roles in a condition, because their principal is the whole account. */
+/** Principals that a statement allows. Our statements name roles in a condition, because their principal is the whole account. */
 export function admittedBy(statement: Statement): string[] {
   if (statement.Effect !== 'Allow') return [];
   if (isPodStatement(statement)) return rolesIn(statement);
@@ -93,7 +93,7 @@ export function admitsPodRole(trust: PolicyDocument, podRoleArn: string, action:
   return trusts(trust, { principal: { AWS: podRoleArn }, action, context });
 }
 
-/** True if a statement lets in every principal of the account that may assume the role, as the tutorial's does. */
+/** True if a statement allows every principal of the account that may assume the role, as the tutorial's does. */
 export function trustsWholeAccount({ Statement: statements }: PolicyDocument, accountId: string): boolean {
   const names = [accountId, `arn:aws:iam::${accountId}:root`];
   return statements.some(

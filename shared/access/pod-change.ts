@@ -7,7 +7,7 @@ import type { StepContext } from '../step/contract.ts';
 import type { PodIdentity } from './pod-trust.ts';
 import { applyServiceAccountChange, type ServiceAccountChange } from './service-account.ts';
 
-/** A change of what gives the pods their rights in the cluster account. */
+/** A change of a resource that gives the pods their rights in the cluster account. */
 export type PodChange = RoleChange | PolicyChange | OidcProviderChange | AssociationChange | ServiceAccountChange;
 
 export async function applyPodChange(

@@ -27,13 +27,13 @@ const resources = [podRolePattern] as const;
 export const podRolePermissions = {
   find: { actions: roleActions.find, resources },
   complete: { actions: [...roleActions.find, ...roleActions.complete], resources },
-  /** To create an association is to pass the role to EKS (EKS user guide, "Assign an IAM role to a Kubernetes service account"). */
+  /** Creating an association passes the role to EKS (EKS user guide, "Assign an IAM role to a Kubernetes service account"). */
   pass: {
     actions: ['iam:PassRole'],
     resources,
     condition: { StringEquals: { 'iam:PassedToService': ['eks.amazonaws.com', 'pods.eks.amazonaws.com'] } },
   },
-  /** UpdateAssumeRolePolicy: a role that somebody else made stays, without our statement in its trust policy. */
+  /** UpdateAssumeRolePolicy is for a role that somebody else made: it stays without our statement in its trust policy. */
   readAndRelease: {
     actions: [...roleActions.find, ...roleActions.listPolicies, 'iam:UpdateAssumeRolePolicy'],
     resources,
@@ -41,7 +41,7 @@ export const podRolePermissions = {
   remove: { actions: roleActions.remove, resources, condition: taggedOurs },
 } satisfies Record<string, Permission>;
 
-/** The role that runs create for the service account; it may have been given another one by hand. */
+/** The role that runs create for the service account; its owner may have given it another one. */
 export function defaultPodRoleArn(
   request: Pick<OffboardingRequest, 'cluster' | 'kubecost'>,
   serviceAccount: string,
@@ -50,7 +50,7 @@ export function defaultPodRoleArn(
   return roleArnOf(request.cluster.accountId, name);
 }
 
-/** The changes after which the role is ours and lets the pod in. */
+/** The changes after which the role is ours and trusts the pod. */
 export function podRoleChanges(role: SeenRole | undefined, arn: string, pod: PodTrust): RoleChange[] {
   return roleChanges(role, arn, completePodTrust(role?.trust, pod));
 }

@@ -76,7 +76,7 @@ export function admitsPod(trust: PolicyDocument, { requests }: PodTrust, action?
   return requests.filter((one) => action === undefined || one.action === action).every((one) => trusts(trust, one));
 }
 
-/** Adds our statement, unless another statement already lets the pod in. */
+/** Adds our statement, unless another statement already allows the pod. */
 export function completePodTrust(existing: PolicyDocument | undefined, pod: PodTrust): PolicyDocument {
   if (!existing) return policyOf(pod.statement);
   const hasOurs = existing.Statement.some(({ Sid }) => Sid === pod.statement.Sid);

@@ -12,12 +12,12 @@ import { podChainPermission, walkPodChain } from './credential-chain.ts';
 import { dataPolicy, type PayerData } from './payer-policy.ts';
 
 /**
- * What a query proves. `pod-chain`: Kubecost's pod can run it. `narrowed-session`: the payer role's policy is enough for it.
- * `table-only`: the table answers it.
+ * What a query proves. `pod-chain`: Kubecost's pod can run it. `narrowed-session`: the payer role's policy is enough for it. `table-only`:
+ * our own role can run it.
  */
 export type ProofLevel = Outputs['smoke-query']['level'];
 
-/** An Athena client with the rights that a query is to prove. */
+/** An Athena client whose rights a query proves. */
 export interface QuerySession {
   athena: AthenaClient;
   level: ProofLevel;

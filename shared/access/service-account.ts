@@ -18,7 +18,7 @@ export const serviceAccountRules = {
 /** IRSA's webhook reads a service account's role from it (EKS user guide, "Assign IAM roles to Kubernetes service accounts"). */
 export const roleAnnotation = 'eks.amazonaws.com/role-arn';
 
-/** Set beside ours, with the same value: it tells our annotation from one that the Helm values set. */
+/** A run sets it beside the role's annotation, with the same value. It distinguishes our annotation from one that the Helm values set. */
 const ourAnnotation = 'kubecost-payer-onboarding/annotated-role';
 
 /** `hidden`: we may not read it. */
@@ -27,7 +27,7 @@ export type SeenServiceAccount = KubernetesObject | undefined | 'hidden';
 const collectionPath = ({ namespace }: PodIdentity) => `/api/v1/namespaces/${namespace}/serviceaccounts`;
 const pathOf = (pod: PodIdentity) => `${collectionPath(pod)}/${pod.serviceAccount}`;
 
-/** In a dry run `hidden` while our right to read is itself only planned. */
+/** `hidden` in a dry run while our right to read it is only planned. */
 export function findServiceAccount(cx: StepContext, pod: PodIdentity): Promise<SeenServiceAccount> {
   return unlessHidden(cx, () => cx.kubernetes.get(pathOf(pod)));
 }
@@ -68,7 +68,7 @@ export type ServiceAccountChange =
   | { action: 'create-service-account' | 'annotate-service-account'; resource: string; roleArn: string; note?: string }
   | { action: 'remove-annotation'; resource: string };
 
-/** The change after which the service account exists and names a role; one that it names already stays. */
+/** The change after which the service account exists and names a role; a role that it already names stays. */
 export function serviceAccountChanges(
   serviceAccount: SeenServiceAccount,
   pod: PodIdentity,

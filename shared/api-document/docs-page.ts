@@ -1,11 +1,69 @@
+import * as z from 'zod';
 import { errorCatalogue } from '../errors/catalogue.ts';
 import { docsStyle } from './docs-style.ts';
-import type { OpenapiDocument, Operation } from './openapi-types.ts';
 
-type Json = Record<string, unknown>;
+/** The JSON Schema keywords that the page shows. */
+const Schema = z.object({
+  $ref: z.string().optional(),
+  type: z.union([z.string(), z.array(z.string())]).optional(),
+  description: z.string().optional(),
+  format: z.string().optional(),
+  pattern: z.string().optional(),
+  minimum: z.number().optional(),
+  maximum: z.number().optional(),
+  default: z.unknown().optional(),
+  const: z.unknown().optional(),
+  enum: z.array(z.unknown()).optional(),
+  required: z.array(z.string()).default([]),
+  get items() {
+    return Schema.optional();
+  },
+  get anyOf() {
+    return z.array(Schema).optional();
+  },
+  get allOf() {
+    return z.array(Schema).optional();
+  },
+  get properties() {
+    return z.record(z.string(), Schema).optional();
+  },
+});
+type Schema = z.infer<typeof Schema>;
 
-/** The OpenAPI document and the error catalogue as one HTML page without scripts, fonts or other assets. */
-export function docsPage(document: OpenapiDocument): string {
+const Content = z.record(z.string(), z.object({ schema: Schema, example: z.unknown().optional() }));
+
+const Parameter = z.object({
+  name: z.string(),
+  in: z.string(),
+  required: z.boolean(),
+  description: z.string().default(''),
+  schema: Schema,
+});
+
+const Response = z.object({ description: z.string(), content: Content.default({}) });
+
+const Operation = z.object({
+  operationId: z.string(),
+  summary: z.string(),
+  description: z.string().default(''),
+  parameters: z.array(Parameter).default([]),
+  requestBody: z.object({ content: Content }).optional(),
+  responses: z.record(z.string(), Response),
+});
+
+/** The parts of the OpenAPI document that the page shows. */
+const Document = z.object({
+  info: z.object({ title: z.string(), version: z.string(), description: z.string() }),
+  paths: z.record(z.string(), z.record(z.string(), Operation)),
+  components: z.object({ schemas: z.record(z.string(), Schema) }),
+});
+
+/**
+ * The OpenAPI document and the error catalogue as one HTML page without scripts, fonts or other assets.
+ * @throws ZodError if `openapi` is not an OpenAPI document
+ */
+export function docsPage(openapi: unknown): string {
+  const document = Document.parse(openapi);
   const { title, version, description } = document.info;
   const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ method: method.toUpperCase(), path, operation })),
@@ -48,12 +106,12 @@ ${errorSections()}
 `;
 }
 
-function operationSection(method: string, path: string, operation: Operation): string {
-  const { operationId, summary, description, parameters = [], requestBody, responses } = operation;
+function operationSection(method: string, path: string, operation: z.infer<typeof Operation>): string {
+  const { operationId, summary, description, parameters, requestBody, responses } = operation;
   const body = requestBody && Object.values(requestBody.content)[0];
   return `<section id="${operationId}">
 <h2><b class="method">${method}</b> <code>${text(path)}</code></h2>
-<p><strong>${text(summary)}.</strong> ${text(description ?? '')}</p>
+<p><strong>${text(summary)}.</strong> ${text(description)}</p>
 ${parameters.length > 0 ? `<h3>Parameters</h3>\n${parameterTable(parameters)}` : ''}
 ${body ? `<h3>Body</h3>\n<p>${typeOf(body.schema)}</p>\n${example(body.example)}` : ''}
 <h3>Answers</h3>
@@ -63,10 +121,10 @@ ${Object.entries(responses)
 </section>`;
 }
 
-function parameterTable(parameters: NonNullable<Operation['parameters']>): string {
+function parameterTable(parameters: readonly z.infer<typeof Parameter>[]): string {
   return table(
     ['Name', 'In', 'Type', 'Meaning'],
-    parameters.map(({ name, in: place, required, description = '', schema }) => [
+    parameters.map(({ name, in: place, required, description, schema }) => [
       `<code>${text(name)}</code>${required ? ' <em>required</em>' : ''}`,
       place,
       typeOf(schema),
@@ -75,7 +133,7 @@ function parameterTable(parameters: NonNullable<Operation['parameters']>): strin
   );
 }
 
-function answer(status: string, { description, content = {} }: Operation['responses'][string]): string {
+function answer(status: string, { description, content }: z.infer<typeof Response>): string {
   const [contentType, body] = Object.entries(content)[0] ?? ['', undefined];
   const shape = body?.schema.$ref ? `: ${typeOf(body.schema)}` : '';
   const shown =
@@ -83,48 +141,48 @@ function answer(status: string, { description, content = {} }: Operation['respon
   return `<p><b class="status">${status}</b> ${text(description)} <small>${text(contentType)}${shape}</small></p>${shown}`;
 }
 
-function schemaBody(schema: Json): string {
-  const intro = typeof schema.description === 'string' ? `<p>${text(schema.description)}</p>\n` : '';
-  const properties = schema.properties as Record<string, Json> | undefined;
-  if (!properties) return `${intro}<p>${typeOf(schema)} ${meaning({ ...schema, description: undefined })}</p>`;
-  const required = new Set(schema.required as string[] | undefined);
-  const rows = Object.entries(properties).flatMap(([name, property]) =>
+function schemaBody(schema: Schema): string {
+  const intro = schema.description !== undefined ? `<p>${text(schema.description)}</p>\n` : '';
+  if (!schema.properties) return `${intro}<p>${typeOf(schema)} ${meaning({ ...schema, description: undefined })}</p>`;
+  const required = new Set(schema.required);
+  const rows = Object.entries(schema.properties).flatMap(([name, property]) =>
     propertyRows(name, property, required.has(name)),
   );
   return intro + table(['Field', 'Type', 'Meaning'], rows);
 }
 
 /** One row for the property, and one for each property of an inline object. */
-function propertyRows(name: string, property: Json, required: boolean): string[][] {
-  const nested = property.properties as Record<string, Json> | undefined;
-  const inner = new Set(property.required as string[] | undefined);
+function propertyRows(name: string, property: Schema, required: boolean): string[][] {
+  const inner = new Set(property.required);
   return [
     [`<code>${text(name)}</code>${required ? ' <em>required</em>' : ''}`, typeOf(property), meaning(property)],
-    ...Object.entries(nested ?? {}).flatMap(([key, value]) => propertyRows(`${name}.${key}`, value, inner.has(key))),
+    ...Object.entries(property.properties ?? {}).flatMap(([key, value]) =>
+      propertyRows(`${name}.${key}`, value, inner.has(key)),
+    ),
   ];
 }
 
-function typeOf(schema: Json): string {
-  if (typeof schema.$ref === 'string') {
+function typeOf(schema: Schema): string {
+  if (schema.$ref !== undefined) {
     const id = schema.$ref.split('/').at(-1) ?? '';
     return `<a href="#schema-${id}">${id}</a>`;
   }
-  const choices = (schema.anyOf ?? schema.allOf) as Json[] | undefined;
+  const choices = schema.anyOf ?? schema.allOf;
   if (choices) return choices.map(typeOf).join(' or ');
-  if (schema.type === 'array') return `list of ${typeOf((schema.items as Json | undefined) ?? {})}`;
-  if (Array.isArray(schema.enum)) return schema.enum.map((value) => `<code>${text(String(value))}</code>`).join(' ');
+  if (schema.type === 'array') return `list of ${schema.items ? typeOf(schema.items) : 'any'}`;
+  if (schema.enum) return schema.enum.map((value) => `<code>${text(String(value))}</code>`).join(' ');
   if (schema.const !== undefined) return `<code>${text(JSON.stringify(schema.const))}</code>`;
-  return text(typeof schema.type === 'string' ? schema.type : 'any');
+  return text([schema.type ?? 'any'].flat().join(' or '));
 }
 
-function meaning(schema: Json): string {
+function meaning(schema: Schema): string {
   const bounds = [
     schema.default !== undefined && `Default <code>${text(JSON.stringify(schema.default))}</code>.`,
-    typeof schema.minimum === 'number' && schema.minimum > Number.MIN_SAFE_INTEGER && `At least ${schema.minimum}.`,
-    typeof schema.maximum === 'number' && schema.maximum < Number.MAX_SAFE_INTEGER && `At most ${schema.maximum}.`,
-    typeof schema.pattern === 'string' && !schema.format && `Matches <code>${text(schema.pattern)}</code>.`,
+    schema.minimum !== undefined && schema.minimum > Number.MIN_SAFE_INTEGER && `At least ${schema.minimum}.`,
+    schema.maximum !== undefined && schema.maximum < Number.MAX_SAFE_INTEGER && `At most ${schema.maximum}.`,
+    schema.pattern !== undefined && !schema.format && `Matches <code>${text(schema.pattern)}</code>.`,
   ];
-  const described = typeof schema.description === 'string' && schema.description ? `${text(schema.description)}.` : '';
+  const described = schema.description ? `${text(schema.description)}.` : '';
   return [described, ...bounds].filter(Boolean).join(' ');
 }
 

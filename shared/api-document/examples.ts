@@ -1,5 +1,5 @@
+import type { Batch } from '../batches/api-view.ts';
 import type { BatchRequestInput } from '../batches/request.ts';
-import type { Batch } from '../batches/view.ts';
 import { adviceFor } from '../errors/errors.ts';
 import {
   OffboardingRequest,
@@ -9,7 +9,7 @@ import {
 } from '../model/onboarding-request.ts';
 import type { RunRecord } from '../model/run.ts';
 import type { StepRecord } from '../model/run-schemas.ts';
-import { listedRun, runView } from '../runs/view.ts';
+import { listedRun, runView } from '../runs/api-view.ts';
 
 const request: OnboardingRequestInput = {
   payerAccountId: '111122223333',

@@ -1,10 +1,12 @@
 import * as z from 'zod';
-import { ProblemDocument, problemStatus } from '../errors/problem.ts';
-import type { Route } from '../http/route.ts';
+import { ProblemDocument, problemStatus } from '../errors/request-refusal.ts';
+import type { ObjectSchema, Route } from '../http/route.ts';
 import { RunEvent } from '../model/run-event.ts';
 import { exampleEvent } from '../model/run-event-example.ts';
 import { examples } from './examples.ts';
 import type { Json, OpenapiDocument, Operation } from './openapi-types.ts';
+
+const JsonObject = z.record(z.string(), z.unknown());
 
 /** The OpenAPI document, from the schemas that validate the requests. */
 export function openapiDocument(routes: readonly { route: Route }[]): OpenapiDocument {
@@ -89,14 +91,13 @@ function operationOf(route: Route): Operation {
   };
 }
 
-function parametersOf(place: string, schema: z.ZodObject | undefined): NonNullable<Operation['parameters']> {
+function parametersOf(place: string, schema: ObjectSchema | undefined): NonNullable<Operation['parameters']> {
   return Object.entries(schema?.shape ?? {}).map(([name, field]) => {
-    const type = field as z.ZodType;
-    const { description, ...json } = plain(z.toJSONSchema(type));
+    const { description, ...json } = plain(z.toJSONSchema(field));
     return {
       name: place === 'header' ? headerName(name) : name,
       in: place,
-      required: !type.safeParse(undefined).success,
+      required: !field.safeParse(undefined).success,
       ...(typeof description === 'string' && { description }),
       schema: json,
     };
@@ -161,11 +162,13 @@ function componentSchemas(): Record<string, Json> {
   const differing = Object.keys(requests).filter((id) => JSON.stringify(requests[id]) !== JSON.stringify(answers[id]));
   for (const id of differing) {
     const text = JSON.stringify(plain(requests[id] ?? {}));
-    named[`${id}Input`] = JSON.parse(
-      text.replaceAll(/"#\/components\/schemas\/(\w+)"/g, (ref, other: string) =>
-        differing.includes(other) ? `"${uri(other)}Input"` : ref,
+    named[`${id}Input`] = JsonObject.parse(
+      JSON.parse(
+        text.replaceAll(/"#\/components\/schemas\/(\w+)"/g, (ref, other: string) =>
+          differing.includes(other) ? `"${uri(other)}Input"` : ref,
+        ),
       ),
-    ) as Json;
+    );
   }
   return named;
 }

@@ -3,14 +3,14 @@ import { roleAnnotation } from '../access/service-account.ts';
 import { renderClusterManifest } from '../cluster/provisioner-manifest.ts';
 import { coveredNames, groupName } from '../cluster/provisioner-role.ts';
 import { entryKey, entryOf, type IntegrationEntry, mergeEntries, renderEntry } from '../integration-file/merge.ts';
-import { KnownOutputs } from '../model/known-outputs.ts';
 import { podRoleOf, type RunRecord } from '../model/run.ts';
 import { StepNameView } from '../model/run-schemas.ts';
 import { commandLine } from '../text/shell-quoting.ts';
 import { writeYaml } from '../text/yaml-text.ts';
-import { ArtifactCommand, commands } from './commands.ts';
 import { Helm, helmArtifacts } from './helm-values.ts';
 import { IamDocument, iamDocuments, podRoleStep } from './iam-documents.ts';
+import { OutputsSoFar } from './outputs-so-far.ts';
+import { ArtifactCommand, commands } from './shell-commands.ts';
 
 const Entry = z
   .object({
@@ -60,7 +60,7 @@ export const Artifacts = z
 
 /** @param provisionerArn role that the deployment assumes in the account of the cluster */
 export function artifactsOf(run: RunRecord, provisionerArn: string): z.input<typeof Artifacts> {
-  const known = new KnownOutputs(run);
+  const known = new OutputsSoFar(run);
   const parts = {
     entry: known.when(['athena-results', 'crawler-table', 'payer-role'], () => entryArtifacts(entryOf(run))),
     helm: helmArtifacts(run, known),

@@ -1,10 +1,10 @@
 import * as z from 'zod';
 import { roleAnnotation } from '../access/service-account.ts';
-import type { KnownOutputs } from '../model/known-outputs.ts';
 import { outputOf, podRoleOf, type RunRecord } from '../model/run.ts';
 import { commandLine } from '../text/shell-quoting.ts';
 import { writeYaml } from '../text/yaml-text.ts';
 import { podRoleStep } from './iam-documents.ts';
+import type { OutputsSoFar } from './outputs-so-far.ts';
 
 const generations = ['kubecost-1', 'kubecost-2', 'kubecost-2-statefulset', 'kubecost-3', 'opencost'] as const;
 type Generation = (typeof generations)[number];
@@ -163,7 +163,7 @@ const ciValues = writeYaml(
   },
 );
 
-export function helmArtifacts(run: RunRecord, known: KnownOutputs): z.input<typeof Helm> {
+export function helmArtifacts(run: RunRecord, known: OutputsSoFar): z.input<typeof Helm> {
   const irsa = run.request.identity.mode === 'irsa';
   const found = known.find('discovery')?.installation;
   const detected = found === undefined || found === 'none' || found === 'unknown' ? null : found;

@@ -7,10 +7,10 @@ import { tlsOnlyStatement } from '../aws/bucket.ts';
 import { dataPolicyName, grantPolicyName, tagsPolicyName } from '../aws/names.ts';
 import { type PolicyDocument, policyOf, type Statement } from '../aws/policy-document.ts';
 import { billingStatements } from '../billing/cur-bucket-policy.ts';
-import type { KnownOutputs } from '../model/known-outputs.ts';
 import { outputOf, podRoleOf, type RunRecord } from '../model/run.ts';
 import type { StepName } from '../model/step-names.ts';
 import { clusterArnOf } from '../model/target.ts';
+import type { OutputsSoFar } from './outputs-so-far.ts';
 
 export const IamDocument = z
   .object({
@@ -36,7 +36,7 @@ export function podRoleStep({ request }: Pick<RunRecord, 'request'>): StepName {
 }
 
 /** Every IAM document of the run, from the functions that the steps use. */
-export function iamDocuments(run: RunRecord, known: KnownOutputs): IamDocument[] {
+export function iamDocuments(run: RunRecord, known: OutputsSoFar): IamDocument[] {
   const { payerAccountId, cluster } = run.request;
   const podStep = podRoleStep(run);
   const podRoleArn = known.when([podStep], () => podRoleOf(run).podRoleArn);
@@ -99,7 +99,7 @@ function podTrust(run: RunRecord): Statement {
 }
 
 /** Empty for an adopted bucket, which the run does not change. */
-function bucketPolicies(run: RunRecord, known: KnownOutputs): IamDocument[] {
+function bucketPolicies(run: RunRecord, known: OutputsSoFar): IamDocument[] {
   const found = known.find('cur-bucket');
   if (found?.adopted) return [];
   const accountId = run.request.payerAccountId;

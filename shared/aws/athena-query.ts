@@ -20,7 +20,7 @@ export interface QueryState {
   scannedBytes: number;
 }
 
-/** @param token the same token and query are the same execution, even if sent again; 32 to 128 characters */
+/** @param token Athena starts only one execution for the same token and query; 32 to 128 characters */
 export async function startQuery(athena: AthenaClient, place: QueryPlace, sql: string, token: string): Promise<string> {
   const answer = await athena.send(
     new StartQueryExecutionCommand({

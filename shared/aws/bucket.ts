@@ -38,7 +38,7 @@ export interface BucketSettings {
 
 /** IAM actions of `AccountBucket`, by purpose. */
 export const bucketActions = {
-  /** `create`, `read`, `readKmsKey` and the settings. `create` sends the tags along, which needs `s3:TagResource`. */
+  /** `create`, `read`, `readKmsKey` and the settings. `create` also sends the tags, which needs `s3:TagResource`. */
   manage: [
     's3:CreateBucket',
     's3:GetBucketLocation',
@@ -52,7 +52,7 @@ export const bucketActions = {
     's3:PutLifecycleConfiguration',
     's3:TagResource',
   ],
-  /** `locate`, `readTags`, `someKeys`: whose bucket it is and what it holds. */
+  /** `locate`, `readTags`, `someKeys`: the owner and the content of the bucket. */
   inspect: ['s3:GetBucketLocation', 's3:GetBucketTagging', 's3:ListBucketVersions'],
   /** `erase`, on the objects: with every version, because S3 deletes no bucket that holds one. */
   erase: ['s3:DeleteObject', 's3:DeleteObjectVersion'],
@@ -163,7 +163,7 @@ export class AccountBucket {
       await this.#client(region).send(create);
     } catch (error) {
       if (!isAwsError(error, 'BucketAlreadyOwnedByYou', 'BucketAlreadyExists')) throw error;
-      throw new RetryableError('aws-unavailable', `bucket ${this.#name} was created since the step looked for it`, {
+      throw new RetryableError('aws-unavailable', `bucket ${this.#name} was created since the step checked for it`, {
         cause: error,
       });
     }

@@ -26,14 +26,26 @@ export function newClient<Client>(
   return new Constructor({ region, requestHandler: httpHandler, maxAttempts: 3, ...(credentials && { credentials }) });
 }
 
-const hubClients = new Map<unknown, Map<string, unknown>>();
+/** Clients by class and place, each made on first use. */
+export class ClientCache {
+  readonly #clients = new Map<unknown, Map<string, unknown>>();
+
+  get<Client>(Constructor: ClientConstructor<Client>, place: string, make: () => Client): Client {
+    const byPlace = this.#clients.get(Constructor) ?? new Map<string, unknown>();
+    this.#clients.set(Constructor, byPlace);
+    const kept = byPlace.get(place);
+    if (kept instanceof Constructor) return kept;
+    const made = make();
+    byPlace.set(place, made);
+    return made;
+  }
+}
+
+const hubClients = new ClientCache();
 
 /** A client of the hub account with the function's own role; kept for the life of the process. */
 export function hubClient<Client>(Constructor: ClientConstructor<Client>): Client {
   const region = process.env.AWS_REGION ?? 'us-east-1';
   const place = [region, process.env.AWS_ENDPOINT_URL, process.env.AWS_ENDPOINT_URL_DYNAMODB].join(' ');
-  const byPlace = hubClients.get(Constructor) ?? new Map<string, unknown>();
-  hubClients.set(Constructor, byPlace);
-  if (!byPlace.has(place)) byPlace.set(place, newClient(Constructor, region));
-  return byPlace.get(place) as Client;
+  return hubClients.get(Constructor, place, () => newClient(Constructor, region));
 }

@@ -1,6 +1,9 @@
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { HttpRequest } from '@smithy/core/protocols';
 import { SignatureV4 } from '@smithy/signature-v4';
 import type { AwsCredentialIdentity } from '@smithy/types';
+import * as z from 'zod';
 import { now } from '../platform/clock.ts';
 import { Sha256 } from '../platform/sha256.ts';
 import { httpHandler } from './clients.ts';
@@ -18,10 +21,13 @@ class EksAuthError extends Error {
 }
 
 /** The fields we read of AssumeRoleForPodIdentity's answer; `expiration` in seconds since the epoch. */
-interface Answer {
-  credentials?: { accessKeyId: string; secretAccessKey: string; sessionToken: string; expiration: number };
-  message?: string;
-}
+const Answer = z.object({
+  credentials: z
+    .object({ accessKeyId: z.string(), secretAccessKey: z.string(), sessionToken: z.string(), expiration: z.number() })
+    .optional(),
+  message: z.string().optional(),
+});
+type Answer = z.infer<typeof Answer>;
 
 /**
  * EKS Auth's AssumeRoleForPodIdentity: what the Pod Identity agent of a node calls for a pod (EKS API reference, "Amazon EKS Auth").
@@ -49,7 +55,7 @@ export async function assumeRoleForPodIdentity(
     { signingDate: new Date(now()) },
   );
   const { response } = await httpHandler.handle(new HttpRequest(request)).catch(unlessUnreachable);
-  const answer = await readAnswer(response.body as AsyncIterable<Buffer>);
+  const answer = await readAnswer(response.body);
   if (response.statusCode >= 300) {
     const [type = ''] = (response.headers['x-amzn-errortype'] ?? '').split(':');
     throw new EksAuthError(type || `Http${response.statusCode}`, answer.message ?? '', response.statusCode);
@@ -63,25 +69,25 @@ export async function assumeRoleForPodIdentity(
   });
 }
 
-/** No way leads from the hub's network to the service, and none will in a minute. */
+/** The hub's network does not reach the service, and this does not change within a minute. */
 function unlessUnreachable(error: unknown): never {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   if (!['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND'].includes(code)) throw error;
   throw new EksAuthError('Unreachable', `EKS Auth cannot be reached: ${code}`, 0);
 }
 
-/** As the SDK's clients find theirs: no client for this service is among our dependencies. */
+/** Finds the endpoint as the SDK's clients do, because our dependencies have no client for this service. */
 function endpointOf(region: string): URL {
   const { AWS_ENDPOINT_URL_EKS_AUTH, AWS_ENDPOINT_URL } = process.env;
   return new URL(AWS_ENDPOINT_URL_EKS_AUTH ?? AWS_ENDPOINT_URL ?? `https://eks-auth.${region}.api.aws`);
 }
 
-/** Whatever else stands between us and the service may answer with something that is no JSON. */
-async function readAnswer(body: AsyncIterable<Buffer>): Promise<Answer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of body) chunks.push(chunk);
+/** A proxy between us and the service may answer with text that is not JSON. */
+async function readAnswer(body: unknown): Promise<Answer> {
+  if (!(body instanceof Readable)) return {};
+  const received = await text(body);
   try {
-    return JSON.parse(Buffer.concat(chunks).toString()) as Answer;
+    return Answer.parse(JSON.parse(received));
   } catch {
     return {};
   }

@@ -9,8 +9,8 @@ import { Sha256 } from '../platform/sha256.ts';
 const maxTokenBytes = 4096;
 
 /**
- * Bearer token for an EKS cluster: a presigned STS GetCallerIdentity that carries the cluster's name, signed, in a header.
- * Valid for 15 minutes after its date whatever its `X-Amz-Expires` says.
+ * Bearer token for an EKS cluster: a presigned STS GetCallerIdentity that carries the cluster's name, signed, in a header. Valid for 15
+ * minutes after its date, regardless of its `X-Amz-Expires`.
  */
 export async function eksToken(
   cluster: { name: string; region: string },

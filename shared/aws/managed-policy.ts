@@ -26,7 +26,7 @@ export const policyActions = {
   find: ['iam:GetPolicy', 'iam:GetPolicyVersion', 'iam:ListPolicyVersions'],
   /** IAM asks for TagPolicy too when CreatePolicy sets tags (IAM user guide, "Tagging customer managed policies"). */
   create: ['iam:CreatePolicy', 'iam:TagPolicy'],
-  /** A new document is a new version; the oldest version may have to go first. */
+  /** A new document is a new version; the oldest version may have to be deleted first. */
   change: ['iam:CreatePolicyVersion', 'iam:DeletePolicyVersion'],
   delete: ['iam:DeletePolicy', 'iam:DeletePolicyVersion'],
   listRoles: ['iam:ListEntitiesForPolicy'],
@@ -95,7 +95,9 @@ export type PolicyChange =
   | { action: 'tag-policy' | 'delete-policy'; resource: string }
   | { action: 'attach-policy' | 'detach-policy'; resource: string; roleArn: string };
 
-/** The changes after which the policy is ours and has this document. IAM keeps five versions, so the oldest may have to go first. */
+/**
+ * The changes after which the policy is ours and has this document. IAM keeps five versions, so the oldest may have to be deleted first.
+ */
 export function policyChanges(policy: SeenPolicy | undefined, arn: string, document: PolicyDocument): PolicyChange[] {
   if (!policy) return [{ action: 'create-policy', resource: arn, document }];
   const changes: PolicyChange[] = [];
@@ -108,7 +110,7 @@ export function policyChanges(policy: SeenPolicy | undefined, arn: string, docum
   return changes;
 }
 
-/** The removal of a policy that no role has attached. IAM deletes the default version with it, and the others must go first. */
+/** The removal of a policy that no role has attached. IAM deletes the default version with it; the others must be deleted first. */
 export function policyRemoval({ arn, spareVersions }: SeenPolicy): PolicyChange[] {
   return [...spareVersions.map((version) => deleteVersion(arn, version)), { action: 'delete-policy', resource: arn }];
 }

@@ -13,7 +13,8 @@ export const tagsPolicyName = 'kubecost-payer-account-list-tags-policy';
 /** The names of the pod role's policies start with it. */
 export const podPolicyPrefix = 'kubecost-access-cur-in-payer-account-';
 
-/** ARNs as permissions name them: CloudFormation Sub strings, whose parameters are in .ci/access-templates.ts. */
+/** ARNs as permissions name them: CloudFormation Sub strings, whose parameters are in functions/deployment/access-templates.ts. */
+export const clusterPattern = 'arn:${AWS::Partition}:eks:*:${AWS::AccountId}:cluster/${Cluster}';
 export const payerRolePattern = 'arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${PayerRole}';
 export const podRolePattern = 'arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${PodRole}';
 export const podPolicyPattern = `arn:\${AWS::Partition}:iam::\${AWS::AccountId}:policy/${podPolicyPrefix}*`;

@@ -10,7 +10,7 @@ import { iamOf } from './role.ts';
 import { ownerTags, toTagList } from './tags.ts';
 import type { TargetAccount } from './target-account.ts';
 
-/** The provider's name is the issuer, whose id EKS makes up: no narrower resource is known in advance. */
+/** The provider's name is the issuer. EKS generates its id, so no narrower resource is known in advance. */
 export const oidcProviderPermission = {
   actions: [
     'iam:GetOpenIDConnectProvider',

@@ -12,10 +12,11 @@ import {
 import { absentIf, isAwsError, RetryableError, unlessTaken } from '../errors/errors.ts';
 import type { Owner, Ownership } from '../model/ownership.ts';
 import { deleteTagged } from './delete-tagged.ts';
+import { clusterPattern } from './names.ts';
 import { isTakenOver, ownership, ownerTags, taggedOurs, takenOverTags } from './tags.ts';
 import type { TargetAccount } from './target-account.ts';
 
-const clusters = ['arn:${AWS::Partition}:eks:*:${AWS::AccountId}:cluster/${Cluster}'] as const;
+const clusters = [clusterPattern] as const;
 const associations = ['arn:${AWS::Partition}:eks:*:${AWS::AccountId}:podidentityassociation/${Cluster}/*'] as const;
 
 export const associationPermissions = {
@@ -49,7 +50,7 @@ export interface AssociationPlace {
 
 const absent = ['ResourceNotFoundException', 'NotFoundException'];
 
-/** A service account has one at most. Undefined also if the cluster itself is gone. */
+/** A service account has one at most. Undefined also if the cluster does not exist. */
 export async function findAssociation(
   account: TargetAccount,
   { clusterName, region, namespace, serviceAccount }: AssociationPlace,

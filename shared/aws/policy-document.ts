@@ -19,7 +19,7 @@ export function policyOf(...statements: Statement[]): PolicyDocument {
   return { Version: '2012-10-17', Statement: statements };
 }
 
-/** IAM returns URL-encoded JSON, S3 plain JSON; a single statement may stand without a list. The version defaults to that of 2008. */
+/** IAM returns URL-encoded JSON, S3 plain JSON; a single statement may be no list. The default version is that of 2008. */
 export function decodePolicy(text: string): PolicyDocument {
   const parsed = JSON.parse(text.startsWith('%') ? decodeURIComponent(text) : text) as {
     Version?: string;

@@ -107,7 +107,7 @@ export function roleChanges(role: SeenRole | undefined, arn: string, trust: Poli
   return changes;
 }
 
-/** IAM refuses an empty trust policy: if nothing remains, ours stays. */
+/** IAM refuses an empty trust policy, so our statement stays if no other one remains. */
 export function trustReduction({ arn, trust }: SeenRole, remaining: PolicyDocument): RoleChange[] {
   if (remaining.Statement.length === 0 || samePolicy(trust, remaining)) return [];
   return [{ action: 'update-trust', resource: arn, trust: remaining }];
@@ -168,7 +168,7 @@ function createRole(iam: IAMClient, RoleName: string, trust: PolicyDocument, own
   );
 }
 
-/** IAM may reject a trust policy because it does not know yet a provider that was created seconds ago. */
+/** IAM may reject a trust policy because it does not see a provider yet that was created seconds ago. */
 async function retryUnknownPrincipal<T>(write: () => Promise<T>): Promise<T> {
   try {
     return await write();

@@ -9,7 +9,9 @@ export const taggedOurs = {
   StringEquals: { 'aws:ResourceTag/managed-by': managedBy, 'aws:ResourceTag/deployment-id': '${DeploymentId}' },
 };
 
-/** A fourth tag on what somebody else made and a run completed in place: an offboarding gives it back and does not delete it. */
+/**
+ * A fourth tag on a resource that somebody else made and a run completed. An offboarding removes our tags from it and does not delete it.
+ */
 export const takenOverTags = { 'taken-over': 'true' };
 
 export function isTakenOver(tags: Record<string, string>): boolean {

@@ -2,7 +2,7 @@ import { AssumeRoleCommand, type Credentials, STSClient } from '@aws-sdk/client-
 import type { AwsCredentialIdentity } from '@smithy/types';
 import type { ErrorCode } from '../errors/catalogue.ts';
 import { isAwsError, TerminalError, UserError } from '../errors/errors.ts';
-import { type ClientConstructor, hubClient, newClient } from './clients.ts';
+import { ClientCache, type ClientConstructor, hubClient, newClient } from './clients.ts';
 
 export interface AssumeRole {
   roleArn: string;
@@ -24,7 +24,7 @@ export function toIdentity(credentials: Credentials | undefined): AwsCredentialI
   };
 }
 
-/** Role chaining caps sessions at one hour; 900 s, the least STS gives, outlives any invocation. */
+/** Role chaining limits sessions to one hour. 900 s, the minimum of STS, is longer than any invocation. */
 async function assumeRole(sts: STSClient, { roleArn, externalId, sessionName, policy }: AssumeRole) {
   const answer = await sts.send(
     new AssumeRoleCommand({
@@ -38,13 +38,13 @@ async function assumeRole(sts: STSClient, { roleArn, externalId, sessionName, po
   return { identity: toIdentity(answer.Credentials), arn: answer.AssumedRoleUser?.Arn ?? '' };
 }
 
-/** An account we enter by its provisioner role: one session per invocation, named after the run, clients made on demand. */
+/** An account that we access through its provisioner role. Each invocation has one session, named after the run. */
 export class TargetAccount {
   readonly accountId: string;
   readonly provisionerArn: string;
   readonly #role: AssumeRole;
   readonly #deniedCode: ErrorCode;
-  readonly #clients = new Map<unknown, Map<string, unknown>>();
+  readonly #clients = new ClientCache();
   #session: Promise<AwsCredentialIdentity> | undefined;
 
   constructor(accountId: string, role: AssumeRole, deniedCode: 'payer-access-denied' | 'cluster-access-denied') {
@@ -66,14 +66,7 @@ export class TargetAccount {
   }
 
   client<Client>(Constructor: ClientConstructor<Client>, region: string): Client {
-    const byRegion = this.#clients.get(Constructor) ?? new Map<string, unknown>();
-    this.#clients.set(Constructor, byRegion);
-    if (!byRegion.has(region))
-      byRegion.set(
-        region,
-        newClient(Constructor, region, () => this.credentials()),
-      );
-    return byRegion.get(region) as Client;
+    return this.#clients.get(Constructor, region, () => newClient(Constructor, region, () => this.credentials()));
   }
 
   async #enter(role: AssumeRole): Promise<AwsCredentialIdentity> {

@@ -28,7 +28,7 @@ function decides(
     (statement) =>
       listOf(statement.Action).some((pattern) => like(pattern.toLowerCase(), action.toLowerCase())) &&
       concerns(statement) &&
-      holds(statement.Condition ?? {}, context),
+      isMet(statement.Condition ?? {}, context),
   );
   return applying.length > 0 && applying.every(({ Effect }) => Effect === 'Allow');
 }
@@ -54,8 +54,8 @@ const operators: Record<string, (wanted: string, actual: string) => boolean> = {
   ArnLike: like,
 };
 
-/** A condition on an unknown key does not hold. */
-function holds(condition: NonNullable<Statement['Condition']>, context: Record<string, string>): boolean {
+/** A condition on an unknown key is not met. */
+function isMet(condition: NonNullable<Statement['Condition']>, context: Record<string, string>): boolean {
   const known = new Map(Object.entries(context).map(([key, value]) => [key.toLowerCase(), value]));
   return Object.entries(condition).every(([operator, keys]) =>
     Object.entries(keys).every(([key, wanted]) => {

@@ -6,7 +6,7 @@ import { BatchOptions } from './request.ts';
 export const batchStates = ['running', 'paused', 'held', 'cancelled', 'ended'] as const;
 type BatchState = (typeof batchStates)[number];
 
-/** A batch as the table holds it; its onboardings lie in chunks beside it until they are started, and are runs from then on. */
+/** A batch in the table. Its onboardings are in chunks beside it until they are started as runs. */
 export interface BatchRecord {
   batchId: string;
   createdAt: string;
@@ -25,13 +25,13 @@ export interface BatchRecord {
   gate: number;
   /** Failed runs beyond which no further run is started. */
   failureLimit: number;
-  /** Runs that were started lately, for the indexes show them late; `at` in milliseconds since the epoch. */
+  /** Runs that were started recently, because the indexes show them late; `at` in milliseconds since the epoch. */
   recent: { runId: string; at: number }[];
-  /** While a round of retries is under way: it retries the runs that had failed or were cancelled by then. */
+  /** Set during a round of retries, which retries the runs that had failed or were cancelled by then. */
   retryBefore?: string;
   /** List key of the last run of that round that is done. */
   retryAfter?: string;
-  /** While the sweeper has to look after the batch. */
+  /** Set while the sweeper has to check the batch. */
   pendingKey?: 'batches';
   /** Counts requests to dispatch that came while another caller was dispatching. */
   knocks: number;
@@ -62,7 +62,7 @@ export const BatchItem: z.ZodType<BatchRecord> = withoutKeys(
   fields.transform(({ pk, ...batch }) => ({ batchId: batchIdOf(pk), ...batch })),
 );
 
-/** An index that holds nothing but keys: the batch's id. */
+/** The id of a batch, from an index that has only keys. */
 export const BatchKeyItem = fields.pick({ pk: true }).transform(({ pk }) => batchIdOf(pk));
 
 /** Onboardings that are still to be started, as JSON: a thousand requests as attributes take DynamoDB's client a tenth of a second. */

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { TerminalError } from '../errors/errors.ts';
-import { RequestRefusal } from '../errors/problem.ts';
+import { RequestRefusal } from '../errors/request-refusal.ts';
 import type { OnboardingRequest } from '../model/onboarding-request.ts';
 import { isRunId } from '../model/run-id.ts';
 import type { RunStatus } from '../model/run-schemas.ts';
@@ -19,7 +19,7 @@ const chunkKey = (batchId: string, chunk: number) => ({
 /** A request has less than 4 kB with every field as long as it may be, and an item holds 400 kB. */
 const requestsPerChunk = 50;
 
-/** Safe to repeat: the chunks, then the batch itself, which makes it exist. */
+/** Writes the chunks, then the batch itself. Safe to repeat. */
 export async function createBatch(batch: BatchRecord, requests: readonly OnboardingRequest[]): Promise<void> {
   const { batchId, ...fields } = batch;
   const chunks = Array.from({ length: Math.ceil(requests.length / requestsPerChunk) }, (_, chunk) =>
@@ -32,7 +32,7 @@ export async function createBatch(batch: BatchRecord, requests: readonly Onboard
   await putItem(batchKey(batchId), { ...fields, listKey: `${batch.createdAt}#${batchId}` }, absent('pk'));
 }
 
-/** Batches that the sweeper has to look after, oldest first. */
+/** Batches that the sweeper has to check, oldest first. */
 export function listOpenBatchIds(): Promise<string[]> {
   const value = 'batches' satisfies BatchRecord['pendingKey'];
   return listItems({ index: pendingIndex.name, partition: { key: pendingIndex.key, value } }, BatchKeyItem);
@@ -85,7 +85,7 @@ export function updateBatch(
   return update(batchId, writes, ...Object.entries(expected).map(([at, value]) => equals(at, value)));
 }
 
-/** Tells the caller that is dispatching now that there may be more to do than it has seen. */
+/** Records a dispatch request, so that the caller that is dispatching now checks the batch once more. */
 export async function requestDispatch(batchId: string): Promise<void> {
   await update(batchId, [{ at: 'knocks', plus: 1 }]);
 }
@@ -122,7 +122,7 @@ export function listBatchRuns(batchId: string, status: RunStatus): Promise<z.out
   return listItems({ ...ofStatus(batchId, status), fields: Object.keys(ActiveRun.shape) }, ActiveRun);
 }
 
-/** What a batch shows of its runs: not the request, which is most of a run. */
+/** What a batch shows of its runs, without the request, which is most of a run. */
 export type ShownRun = Pick<
   RunSummary,
   'runId' | 'status' | 'createdAt' | 'startedAt' | 'endedAt' | 'error' | 'planned'
@@ -136,7 +136,10 @@ export const ShownRun: z.ZodType<ShownRun> = z.looseObject({
   request: z.looseObject({ payerAccountId: z.string() }),
 });
 
-/** All that have been started, oldest first. By one query, which sees each in one status while they move from one to the next. */
+/**
+ * All that have been started, oldest first. One query reads them all, so that each run is listed once although its status changes
+ * meanwhile.
+ */
 export function listShownRuns(batchId: string): Promise<ShownRun[]> {
   const { name, key } = runIndexes.batchId;
   const fields = [...Object.keys(shownFields), ['request', 'payerAccountId']];

@@ -1,5 +1,5 @@
 import { classify, RetryableError } from '../errors/errors.ts';
-import { RequestRefusal } from '../errors/problem.ts';
+import { RequestRefusal } from '../errors/request-refusal.ts';
 import { newRunId } from '../model/run-id.ts';
 import { iso, now } from '../platform/clock.ts';
 import { log } from '../platform/logger.ts';
@@ -51,7 +51,7 @@ export function pauseBatch(batchId: string): Promise<BatchRecord> {
   });
 }
 
-/** If the batch was held, its failed runs no longer count against the failure tolerance: the caller knows them. */
+/** If the batch was held, its failed runs no longer count against the failure tolerance, because the caller has seen them. */
 export async function resumeBatch(batchId: string): Promise<BatchRecord> {
   await change(batchId, async (batch) => {
     refuseIfOver(batch);

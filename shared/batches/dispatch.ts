@@ -5,6 +5,7 @@ import { log } from '../platform/logger.ts';
 import { listKeyOf, readRunHead } from '../runs/run-table.ts';
 import { releaseLease, takeLease } from '../table/lease.ts';
 import type { BatchRecord } from './batch-record.ts';
+import { cancelItem, isRetryable, retryItem, startItem } from './batch-run.ts';
 import {
   countRuns,
   listAtWork,
@@ -15,7 +16,6 @@ import {
   requestDispatch,
   updateBatch,
 } from './batch-table.ts';
-import { cancelItem, isRetryable, retryItem, startItem } from './item.ts';
 import { toleratedOf } from './request.ts';
 
 /** Runs started in parallel, with about five calls each: below the 150 executions per second that Step Functions starts in the smaller regions. */

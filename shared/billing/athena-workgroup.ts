@@ -13,7 +13,7 @@ import { absentIf, isAwsError } from '../errors/errors.ts';
 import type { Owner, Ownership } from '../model/ownership.ts';
 import type { Permission, StepChange } from '../step/contract.ts';
 import type { Problem } from '../step/problem-list.ts';
-import type { Decision } from './removal-decision.ts';
+import type { RemovalDecision } from '../step/removal-decision.ts';
 
 const workgroups = 'arn:${AWS::Partition}:athena:*:${AWS::AccountId}:workgroup/${AthenaWorkgroup}';
 
@@ -24,7 +24,7 @@ export const workgroupPermissions = {
     actions: ['athena:CreateWorkGroup', 'athena:GetWorkGroup', 'athena:TagResource', 'athena:UpdateWorkGroup'],
     resources: [workgroups],
   },
-  /** The tags say whose it is; an adopted one may only lose the location that a run has set. */
+  /** The tags show whether a run created it. An adopted workgroup only loses the location that a run set. */
   release: {
     actions: ['athena:GetWorkGroup', 'athena:ListTagsForResource', 'athena:UpdateWorkGroup'],
     resources: [workgroups],
@@ -149,7 +149,7 @@ export function decideOnWorkgroup(
   { name, arn: resource }: WorkgroupPlace,
   { found, ownership: owned }: RemovableWorkgroup,
   lostBucket: string | undefined,
-): Decision<WorkgroupRemoval> {
+): RemovalDecision<WorkgroupRemoval> {
   if (owned === 'ours') return { changes: [{ action: 'delete-workgroup', resource }], kept: [] };
   // With a location in a missing bucket all queries would fail. A run set it: before, the workgroup had none.
   const isLost = lostBucket !== undefined && found.location?.split('/')[2] === lostBucket;
@@ -172,7 +172,7 @@ export async function removeWorkgroup(
     await athena.send(new UpdateWorkGroupCommand({ WorkGroup, ConfigurationUpdates }));
     return;
   }
-  // The history of its queries is ours like the workgroup, and would prevent the deletion.
+  // The history of its queries would prevent the deletion. It is ours, as the workgroup is.
   const command = new DeleteWorkGroupCommand({ WorkGroup, RecursiveDeleteOption: true });
   await deleteTagged(
     () => unlessMissing(() => athena.send(command)),

@@ -140,7 +140,7 @@ export function reasonsToKeepStack(
 
 const overdue = 'crawler-stack-not-removed';
 
-/** What has to end before the stack can be deleted, or is deleted. Glue does not delete a crawler during a crawl. */
+/** The wait until the stack can be deleted, or until it is deleted. Glue does not delete a crawler during a crawl. */
 export function deletionWait({ stackName }: CrawlerStackPlace, stack: Stack, isCrawling: boolean): Wait | undefined {
   if (isInProgress(stack)) {
     const reason = `CloudFormation to delete stack ${stackName}`;

@@ -3,7 +3,7 @@ import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { type Notifications, othersAmong, overlapping, readNotifications } from '../aws/bucket-notifications.ts';
 import type { TargetAccount } from '../aws/target-account.ts';
 import { absentIf } from '../errors/errors.ts';
-import { knownAfter } from '../model/known-after.ts';
+import { knownAfter } from '../model/dry-run-placeholder.ts';
 import type { OnboardingRequest } from '../model/onboarding-request.ts';
 import type { Quota } from '../model/run-schemas.ts';
 import type { Problem } from '../step/problem-list.ts';
@@ -66,7 +66,7 @@ interface Wanted {
   report: Place;
   templateKey: string;
   kmsKeyArn: string | null;
-  /** Why an earlier attempt gave AWS's template up. */
+  /** Why an earlier attempt used our own template instead of AWS's. */
   givenUp: string | undefined;
   /** True in a dry run: the template is assumed to be deployable if AWS has not delivered it yet. */
   isDryRun: boolean;
@@ -111,7 +111,7 @@ function obstacleTo({ template, reservable, notifications }: TemplateConditions,
   const retired = runtimes.find(isRetiredRuntime);
   if (retired) return `Lambda creates no functions on ${retired} any more`;
   if (reservedConcurrency > reservable)
-    return `AWS’s template reserves ${reservedConcurrency} Lambda executions and the account can spare ${Math.max(0, reservable)}`;
+    return `AWS’s template reserves ${reservedConcurrency} Lambda executions, but the account can reserve only ${Math.max(0, reservable)}`;
   const blocked = overlapping(othersAmong(notifications), dataPath(report));
   if (blocked.length === 0) return undefined;
   return `S3 would refuse the bucket’s notification ${blocked.join(', ')} beside the one of AWS’s template`;

@@ -5,9 +5,9 @@ import { isTakenOver, ownership, ownerTags, takenOverTags } from '../aws/tags.ts
 import type { TargetAccount } from '../aws/target-account.ts';
 import type { Owner, Ownership } from '../model/ownership.ts';
 import type { Permission, StepChange } from '../step/contract.ts';
+import { keepAll, type RemovalDecision } from '../step/removal-decision.ts';
 import { billingSids, billingStatements, missingBillingRights } from './cur-bucket-policy.ts';
 import { bucketArn, type BucketObservation, type WantedBucket } from './managed-bucket.ts';
-import { type Decision, keepAll } from './removal-decision.ts';
 import { dataPath, type ReportPlace, reportRoot } from './report-location.ts';
 
 type Place = ReportPlace & { region: string };
@@ -45,7 +45,7 @@ export const curBucketPermissions = {
   notifications: { actions: ['s3:GetBucketNotification', 's3:PutBucketNotification'], resources: [bucket] },
 } as const satisfies Record<string, Permission>;
 
-/** @param retentionDays null keeps the data for good */
+/** @param retentionDays null: the data does not expire */
 export function wantedCurBucket(accountId: string, report: Place, retentionDays: number | null): WantedBucket {
   const { bucket: name, region } = report;
   return {
@@ -76,7 +76,7 @@ export async function observeAdoptedBucket(payer: TargetAccount, place: Place): 
   return { location, bucket: { region, policy, tags: {}, publicAccessBlocked: true, lifecycle: [] }, kmsKeyArn };
 }
 
-/** Why AWS cannot deliver to the bucket; the sentence goes on after "bucket <name>". */
+/** Why AWS cannot deliver to the bucket; the text continues a sentence that starts with "bucket <name>". */
 export function deliveryObstacle(
   accountId: string,
   { bucket: name, region }: Place,
@@ -156,7 +156,7 @@ export function decideOnData(
   report: ReportPlace,
   { holdsData }: RemovableBucket,
   purge: boolean,
-): Decision<BucketRemoval> {
+): RemovalDecision<BucketRemoval> {
   const resource = dataArn(report);
   if (!holdsData) return { changes: [], kept: [] };
   if (purge) return { changes: [{ action: 'delete-objects', resource }], kept: [] };
@@ -172,10 +172,10 @@ interface BucketUse {
   purgeData: boolean;
 }
 
-/** The bucket itself: deleted, reduced to its state before our runs, or left alone. */
-export function decideOnBucket(name: string, seen: RemovableBucket, use: BucketUse): Decision<BucketRemoval> {
+/** Deletes the bucket, restores its state before our runs, or leaves it unchanged. */
+export function decideOnBucket(name: string, seen: RemovableBucket, use: BucketUse): RemovalDecision<BucketRemoval> {
   const resource = bucketArn(name);
-  const reason = reasonToLeave(seen, use);
+  const reason = whyBucketIsLeftAlone(seen, use);
   if (reason !== undefined) return keepAll([resource], [reason]);
   if (use.purgeData && !seen.takenOver && !seen.holdsMore) {
     const test: BucketRemoval = { action: 'delete-test-object', resource: `${resource}/${testObject}` };
@@ -183,24 +183,24 @@ export function decideOnBucket(name: string, seen: RemovableBucket, use: BucketU
   }
   return {
     changes: [...policyRemoval(resource, seen), ...tagRemoval(resource, seen)],
-    kept: [{ resource, why: reasonToKeep(seen) }],
+    kept: [{ resource, why: whyBucketStays(seen) }],
   };
 }
 
 const adopted = 'adopted: only the report’s data in it is ever deleted';
 
-function reasonToLeave(seen: RemovableBucket, { neighbours, isDelivering }: BucketUse): string | undefined {
+function whyBucketIsLeftAlone(seen: RemovableBucket, { neighbours, isDelivering }: BucketUse): string | undefined {
   if (neighbours.length > 0) return `other reports deliver to it: ${neighbours.join(', ')}`;
   if (seen.ownership !== 'ours') return adopted;
   return isDelivering ? 'the report delivers to it' : undefined;
 }
 
-function reasonToKeep({ takenOver, holdsMore }: RemovableBucket): string {
+function whyBucketStays({ takenOver, holdsMore }: RemovableBucket): string {
   if (takenOver) return adopted;
   return holdsMore ? 'it holds objects that do not belong to the report' : 'it holds the report’s data';
 }
 
-/** Takes AWS's permission away, and on a bucket that was taken over our TLS statement too. */
+/** Removes AWS's permission; on a bucket that was taken over, our TLS statement too. */
 function policyRemoval(resource: string, { policy, takenOver }: RemovableBucket): BucketRemoval[] {
   if (!policy) return [];
   const ours: readonly string[] = takenOver ? [...billingSids, tlsOnlySid] : billingSids;
@@ -217,7 +217,7 @@ function tagRemoval(resource: string, { tags, takenOver }: RemovableBucket): Buc
   return [{ action: 'untag-bucket', resource, tags: others }];
 }
 
-/** @returns false if the bucket was to be deleted and is not empty */
+/** @returns false if the bucket is not empty, so that S3 does not delete it */
 export async function removeFromBucket(payer: TargetAccount, report: Place, change: BucketRemoval): Promise<boolean> {
   const { region } = report;
   const account = new AccountBucket(payer, report.bucket);

@@ -127,7 +127,7 @@ export async function applyToBucket(
 export const EmptyingNotes = z.object({ erasedAt: z.number().optional() });
 export type EmptyingNotes = z.infer<typeof EmptyingNotes>;
 
-/** One invocation deletes a part of the objects only; the next one goes on. Undefined if this one may delete. */
+/** One invocation deletes only a part of the objects, and the next one continues. Undefined if this invocation may delete. */
 export function nextErasure(
   bucket: string,
   changes: readonly StepChange[],

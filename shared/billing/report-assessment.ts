@@ -5,15 +5,15 @@ import { deliveryTime, type Report, settingProblems } from './report-definition.
 type Wanted = OnboardingRequest['report'];
 type Considered = Outputs['report-choice']['considered'];
 
-/** What keeps a report from being adopted, and the remedy where there is one. */
+/** Why a report cannot be adopted, and the remedy. */
 interface ReportProblem {
   reason: string;
   remedy?: string;
 }
 
-/** A report's settings cannot be changed later: its data and table would be of two kinds. */
+/** A report's settings cannot be changed later, because its data and table would have two formats. */
 const anotherReport =
-  'let a new report be created beside it: report.mode adopt-or-create does so if no report is usable, create always does';
+  'create a new report beside it: report.mode create always does so, adopt-or-create does if no report is usable';
 
 /** All reasons against adopting the report. Region and prefix of the request apply to a new report: an adopted one keeps its own. */
 function reportProblems(report: Report, wanted: Wanted): ReportProblem[] {

@@ -16,14 +16,14 @@ import type { ReportPlace } from './report-location.ts';
 const definitions = 'arn:${AWS::Partition}:cur:us-east-1:${AWS::AccountId}:definition/*';
 
 export const reportPermissions = {
-  /** The API has no read by name, so it knows no resource either. */
+  /** The API has no read by name, so the permission cannot name a resource. */
   list: { actions: ['cur:DescribeReportDefinitions'], resources: ['*'] },
   /** The definition is created with its tags, which needs `cur:TagResource`. */
   create: { actions: ['cur:PutReportDefinition', 'cur:TagResource'], resources: [definitions] },
   delete: { actions: ['cur:DeleteReportDefinition'], resources: [definitions] },
 } as const satisfies Record<string, Permission>;
 
-/** A report as the API describes it. The newest SDK client (2023) knows neither `ReportStatus` nor tags, and passes both through. */
+/** A report as the API describes it. The newest SDK client (2023) has no types for `ReportStatus` and tags, but passes both through. */
 export interface Report extends ReportPlace {
   region: string;
   timeUnit: string;

@@ -4,9 +4,9 @@ import { ownership } from '../aws/tags.ts';
 import type { TargetAccount } from '../aws/target-account.ts';
 import type { Owner, Ownership } from '../model/ownership.ts';
 import type { Permission, StepChange } from '../step/contract.ts';
+import { keepAll, type RemovalDecision } from '../step/removal-decision.ts';
 import type { Workgroup } from './athena-workgroup.ts';
 import { bucketArn, type WantedBucket } from './managed-bucket.ts';
-import { type Decision, keepAll } from './removal-decision.ts';
 
 const bucket = 'arn:${AWS::Partition}:s3:::${AthenaResultsBucket}';
 const objects = `${bucket}/*`;
@@ -86,7 +86,7 @@ export function decideOnResults(
   name: string,
   { ownership: owned, isEmpty }: RemovableResults,
   purge: boolean,
-): Decision<ResultsRemoval> {
+): RemovalDecision<ResultsRemoval> {
   const resource = bucketArn(name);
   if (owned === 'other-deployment') return keepAll([resource], ['it belongs to another deployment']);
   if (owned === 'foreign' && !purge) return keepAll([resource], ['adopted: kept unless purge names results-bucket']);
@@ -94,7 +94,7 @@ export function decideOnResults(
   return { changes: [...(isEmpty ? [] : [erase]), { action: 'delete-bucket', resource }], kept: [] };
 }
 
-/** @returns false if the bucket was to be deleted and is not empty */
+/** @returns false if the bucket is not empty, so that S3 does not delete it */
 export async function removeResults(
   payer: TargetAccount,
   name: string,

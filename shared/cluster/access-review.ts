@@ -32,7 +32,7 @@ export async function lacks(kubernetes: KubernetesClient, namespace: string, rig
 }
 
 /** What Roles give us in the namespace; what an EKS access policy gives is not among it. */
-export async function rulesIn(kubernetes: KubernetesClient, namespace: string): Promise<KubernetesRule[]> {
+async function rulesIn(kubernetes: KubernetesClient, namespace: string): Promise<KubernetesRule[]> {
   const review = await kubernetes.create<{ status?: { resourceRules?: KubernetesRule[] } }>(
     '/apis/authorization.k8s.io/v1/selfsubjectrulesreviews',
     { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectRulesReview', spec: { namespace } },
@@ -62,4 +62,16 @@ export async function missingRights(kubernetes: KubernetesClient, scope: Scope):
     if (isAwsError(error, 'Unauthorized', 'Forbidden')) return 'unknown';
     throw error;
   }
+}
+
+/** The namespaces in which our Role is, by the rights we have there. */
+export async function namespacesWithRole(kubernetes: KubernetesClient, namespaces: string[]): Promise<string[]> {
+  const found = await Promise.all(
+    namespaces.map(async (namespace) => {
+      const rules = await rulesIn(kubernetes, namespace);
+      const hasRole = givesRight(rules, { group: '', resource: 'namespaces', verb: 'get', name: namespace });
+      return hasRole ? [namespace] : [];
+    }),
+  );
+  return found.flat();
 }

@@ -1,21 +1,27 @@
-import { type Cluster, DescribeClusterCommand, EKSClient } from '@aws-sdk/client-eks';
+import { type Cluster, DescribeAddonCommand, DescribeClusterCommand, EKSClient } from '@aws-sdk/client-eks';
+import { clusterPattern } from '../aws/names.ts';
 import type { TargetAccount } from '../aws/target-account.ts';
 import { absentIf } from '../errors/errors.ts';
 import { probeEndpoint } from '../kubernetes/client.ts';
 import type { Settings } from '../platform/settings.ts';
 import type { Permission, Wait } from '../step/contract.ts';
-import type { Findings, Problem } from '../step/problem-list.ts';
+import type { Problem, ProblemList } from '../step/problem-list.ts';
 
 export const describeClusterPermission: Permission = {
   actions: ['eks:DescribeCluster'],
-  resources: ['arn:${AWS::Partition}:eks:*:${AWS::AccountId}:cluster/${Cluster}'],
+  resources: [clusterPattern],
 };
 
-/** `gone` if EKS knows no such cluster; undefined if we may not look. */
+export const describeAddonPermission: Permission = {
+  actions: ['eks:DescribeAddon'],
+  resources: ['arn:${AWS::Partition}:eks:*:${AWS::AccountId}:addon/${Cluster}/*/*'],
+};
+
+/** `gone` if the cluster does not exist; undefined if AWS denies the read. */
 export async function findCluster(
   account: TargetAccount,
   { region, name }: { region: string; name: string },
-  findings: Findings,
+  findings: ProblemList,
 ): Promise<Cluster | 'gone' | undefined> {
   return findings.look(async () => {
     const answer = await absentIf(['ResourceNotFoundException'], () =>
@@ -25,7 +31,7 @@ export async function findCluster(
   });
 }
 
-/** Where the cluster's own API answers, and whose certificates vouch for it. */
+/** The endpoint of the cluster's own API, with the authority of its certificates. */
 export function apiServerOf({ endpoint = '', certificateAuthority, identity }: Cluster) {
   return {
     endpoint,
@@ -34,12 +40,29 @@ export function apiServerOf({ endpoint = '', certificateAuthority, identity }: C
   };
 }
 
-/** Whether we could work in the cluster: active, with access entries, at an endpoint that we may ask and that answers. */
-export async function judgeCluster(
+/** Auto Mode includes the agent; otherwise it is an add-on. An agent that somebody installed by hand is not found. */
+export async function hasPodIdentityAgent(
+  account: TargetAccount,
+  { region, name }: { region: string; name: string },
+  { computeConfig }: Cluster,
+  findings: ProblemList,
+): Promise<boolean> {
+  if (computeConfig?.enabled === true) return true;
+  const addon = { clusterName: name, addonName: 'eks-pod-identity-agent' };
+  const answer = await findings.look(() =>
+    absentIf(['ResourceNotFoundException'], () =>
+      account.client(EKSClient, region).send(new DescribeAddonCommand(addon)),
+    ),
+  );
+  return answer?.addon?.status === 'ACTIVE';
+}
+
+/** Adds what keeps us from working in the cluster: not active, no access entries, an endpoint that is not allowed or not reachable. */
+export async function checkUsable(
   { allowedHostSuffixes, inVpc }: Pick<Settings, 'allowedHostSuffixes' | 'inVpc'>,
   cluster: Cluster,
   arn: string,
-  findings: Findings,
+  findings: ProblemList,
 ): Promise<void> {
   const { status, accessConfig, resourcesVpcConfig: network, endpoint, certificateAuthority } = cluster;
   if (status !== 'ACTIVE') {
@@ -65,11 +88,11 @@ export async function judgeCluster(
   if (unreachable !== undefined) findings.add('cluster-unreachable', `${endpoint}: ${unreachable}`);
 }
 
-/** How long an endpoint that does not answer is probed again. */
+/** How long we try an endpoint again that does not respond. */
 const probeMs = 60_000;
 
-/** A connection that breaks once says little; whatever else stands in the way is said at once. */
-export function untilAnswered(problems: readonly Problem[], endpoint: string, elapsedMs: number): Wait | undefined {
+/** One failed connection is tried again; any other problem is reported at once. */
+export function untilReachable(problems: readonly Problem[], endpoint: string, elapsedMs: number): Wait | undefined {
   const [first, ...others] = problems;
   if (first?.code !== 'cluster-unreachable' || others.length > 0 || elapsedMs >= probeMs) return undefined;
   return {

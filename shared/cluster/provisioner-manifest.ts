@@ -1,5 +1,6 @@
 import { writeYaml } from '../text/yaml-text.ts';
-import { namespaceObject, roleBindingObject, roleObject, type RoleScope, rulesFor } from './provisioner-role.ts';
+import { namespaceObject, roleBindingObject, roleObject } from './namespace-objects.ts';
+import { type RoleScope, rulesFor } from './provisioner-role.ts';
 
 /** What a cluster's owner applies instead of letting us: namespace, Role and RoleBinding. */
 export function renderClusterManifest(scope: RoleScope): string {

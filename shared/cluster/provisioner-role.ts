@@ -1,4 +1,3 @@
-import type { KubernetesObject } from '../kubernetes/client.ts';
 import { managedBy } from '../model/ownership.ts';
 import type { RunRecord } from '../model/run.ts';
 import { outputs } from '../model/step-outputs.ts';
@@ -6,17 +5,6 @@ import type { KubernetesRule } from '../step/contract.ts';
 
 /** The Kubernetes group of our access entries, and the Role and RoleBinding that give it its rights. */
 export const groupName = managedBy;
-
-const rbac = 'rbac.authorization.k8s.io';
-
-export interface Role extends KubernetesObject {
-  rules: KubernetesRule[] | null;
-}
-
-export interface RoleBinding extends KubernetesObject {
-  roleRef: { apiGroup: string; kind: string; name: string };
-  subjects?: { kind: string; name: string; apiGroup?: string }[];
-}
 
 /** Rules by what they are for; each step declares those it uses. Kubernetes cannot limit `create` and `list` to names. */
 export const rules = {
@@ -181,39 +169,4 @@ export function withoutSecret(existing: readonly KubernetesRule[], secretName: s
     const resourceNames = rule.resourceNames.filter((name) => name !== secretName && name !== `${secretName}-previous`);
     return resourceNames.length > 0 ? [{ ...rule, resourceNames }] : [];
   });
-}
-
-/** Absent labels mark what the cluster's owner applied. */
-type Labels = Record<string, string> | undefined;
-
-export function namespaceObject(namespace: string, labels: Labels): KubernetesObject {
-  return { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, ...(labels && { labels }) } };
-}
-
-export function roleObject(namespace: string, rulesOfRole: readonly KubernetesRule[], labels: Labels): Role {
-  return {
-    apiVersion: `${rbac}/v1`,
-    kind: 'Role',
-    metadata: { name: groupName, namespace, ...(labels && { labels }) },
-    rules: [...rulesOfRole],
-  };
-}
-
-export function roleBindingObject(namespace: string, labels: Labels): RoleBinding {
-  return {
-    apiVersion: `${rbac}/v1`,
-    kind: 'RoleBinding',
-    metadata: { name: groupName, namespace, ...(labels && { labels }) },
-    roleRef: { apiGroup: rbac, kind: 'Role', name: groupName },
-    subjects: [{ apiGroup: rbac, kind: 'Group', name: groupName }],
-  };
-}
-
-/** True if the binding gives our Role to our group. */
-export function bindsGroup({ roleRef, subjects = [] }: RoleBinding): boolean {
-  return (
-    roleRef.kind === 'Role' &&
-    roleRef.name === groupName &&
-    subjects.some(({ kind, name }) => kind === 'Group' && name === groupName)
-  );
 }

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../errors/catalogue.ts';
 import { adviceFor, classify, type ErrorName } from '../errors/errors.ts';
-import { type ProblemDocument, problemStatus, RequestRefusal } from '../errors/problem.ts';
+import { type ProblemDocument, problemStatus, RequestRefusal } from '../errors/request-refusal.ts';
 
 /** Any thrown value as a problem document. Only a refusal shows its details; details of other errors are in the log. */
 export function problemFor(thrown: unknown, instance: string, requestId: string): ProblemDocument {

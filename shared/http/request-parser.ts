@@ -1,6 +1,6 @@
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import type * as z from 'zod';
-import { type FieldError, RequestRefusal } from '../errors/problem.ts';
+import { type FieldError, RequestRefusal } from '../errors/request-refusal.ts';
 import type { Route, RouteInput } from './route.ts';
 
 /** The largest useful request for one payer has a few kB. */

@@ -1,6 +1,8 @@
 import type * as z from 'zod';
-import type { RequestRefusalCode } from '../errors/problem.ts';
-import type { Rights } from '../model/rights.ts';
+import type { RequestRefusalCode } from '../errors/request-refusal.ts';
+import type { Rights } from '../model/function-rights.ts';
+
+export type ObjectSchema = z.ZodObject<Record<string, z.ZodType>>;
 
 interface RouteResponse {
   description: string;
@@ -21,10 +23,10 @@ export interface Route {
   description?: string;
   /** True for a route without authorisation. */
   open?: true;
-  params?: z.ZodObject;
-  query?: z.ZodObject;
+  params?: ObjectSchema;
+  query?: ObjectSchema;
   /** Names in lower case, as in payload format 2.0. */
-  headers?: z.ZodObject;
+  headers?: ObjectSchema;
   body?: z.ZodType;
   /** @default 64 kB; the limit of Lambda is 6 MB, including what API Gateway adds */
   maxBodyBytes?: number;

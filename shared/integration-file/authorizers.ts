@@ -1,13 +1,13 @@
-import { type JsonNode, type Path, pointer } from '../text/json-text.ts';
+import { type JsonNode, type JsonPath, pointer } from '../text/json-text.ts';
 import { type Authorizer, authorizerFields, type EntryKind, type Values } from './schema.ts';
 
 /** The consumer rejects the whole file, or crashes. The message has keys and paths, never values. */
 export class RejectedFile extends Error {
   override readonly name = 'RejectedFile';
-  readonly path: Path;
+  readonly path: JsonPath;
   readonly crash: boolean;
 
-  constructor(path: Path, problem: string, crash = false) {
+  constructor(path: JsonPath, problem: string, crash = false) {
     super(problem);
     this.path = path;
     this.crash = crash;
@@ -21,7 +21,13 @@ export class RejectedFile extends Error {
 type Fields = Record<string, unknown>;
 
 /** Fills `values` in the order of the consumer, up to its first error. Inner keys are case-sensitive. */
-export function readConfiguration(text: string, kind: EntryKind, item: JsonNode, path: Path, values: Values): Fields {
+export function readConfiguration(
+  text: string,
+  kind: EntryKind,
+  item: JsonNode,
+  path: JsonPath,
+  values: Values,
+): Fields {
   // Go dereferences a nil pointer for its key; a type assertion without a second result panics.
   if (item.kind !== 'object') throw new RejectedFile(path, 'must be an object: the consumer crashes', true);
   const entry: unknown = JSON.parse(text.slice(item.start, item.end));
@@ -34,7 +40,7 @@ export function readConfiguration(text: string, kind: EntryKind, item: JsonNode,
 }
 
 /** The consumer reads null and reports the entry as invalid later. */
-export function readAuthorizer(value: unknown, allowed: readonly string[], path: Path): Authorizer | null {
+export function readAuthorizer(value: unknown, allowed: readonly string[], path: JsonPath): Authorizer | null {
   if (value === null) return null;
   if (!isFields(value)) throw new RejectedFile(path, 'must be an object');
   const type = stringAt(value, 'authorizerType', path);
@@ -51,7 +57,7 @@ export function readAuthorizer(value: unknown, allowed: readonly string[], path:
   return emptyPassphrase ? { type, problem: `${type} with an empty privateKeyPassphrase` } : { type };
 }
 
-function readAssumeRole(fields: Fields, allowed: readonly string[], path: Path): Authorizer {
+function readAssumeRole(fields: Fields, allowed: readonly string[], path: JsonPath): Authorizer {
   const roleArn = stringAt(fields, 'roleARN', path);
   if (!Object.hasOwn(fields, 'authorizer')) throw new RejectedFile(path, 'has no authorizer');
   const base = readAuthorizer(fields['authorizer'], allowed, [...path, 'authorizer']);
@@ -60,7 +66,7 @@ function readAssumeRole(fields: Fields, allowed: readonly string[], path: Path):
   return { type: 'AWSAssumeRole', roleArn, base, ...(problem === undefined ? {} : { problem }) };
 }
 
-function readWebIdentity(fields: Fields, path: Path): Authorizer {
+function readWebIdentity(fields: Fields, path: JsonPath): Authorizer {
   const roleArn = stringAt(fields, 'roleARN', path);
   const identityProvider = stringAt(fields, 'identityProvider', path);
   const retriever = fields['tokenRetriever'];
@@ -75,7 +81,7 @@ function readWebIdentity(fields: Fields, path: Path): Authorizer {
   };
 }
 
-function readServiceAccountKey(fields: Fields, path: Path): Authorizer {
+function readServiceAccountKey(fields: Fields, path: JsonPath): Authorizer {
   const type = 'GCPServiceAccountKey';
   let count = 0;
   for (const key of lenient(fields, 'key')) {
@@ -87,14 +93,14 @@ function readServiceAccountKey(fields: Fields, path: Path): Authorizer {
   return count > 0 ? { type } : { type, problem: `${type} without key` };
 }
 
-function hasEmptyPassphrase(fields: Fields, path: Path): boolean {
+function hasEmptyPassphrase(fields: Fields, path: JsonPath): boolean {
   const values = lenient(fields, 'privateKeyPassphrase');
   if (values.some((value) => value !== null && typeof value !== 'string'))
     throw new RejectedFile([...path, 'privateKeyPassphrase'], 'must be a string or null');
   return values.at(-1) === '';
 }
 
-function stringAt(fields: Fields, field: string, path: Path): string {
+function stringAt(fields: Fields, field: string, path: JsonPath): string {
   if (!Object.hasOwn(fields, field)) throw new RejectedFile(path, `has no ${field}`);
   const value = fields[field];
   if (typeof value !== 'string') throw new RejectedFile([...path, field], 'must be a string');
@@ -102,7 +108,7 @@ function stringAt(fields: Fields, field: string, path: Path): string {
 }
 
 /** Plain Go structs: keys in any case; missing and null values are empty. */
-function lenientString(fields: Fields, field: string, path: Path): string {
+function lenientString(fields: Fields, field: string, path: JsonPath): string {
   const values = lenient(fields, field).map((value) => value ?? '');
   if (!values.every((value) => typeof value === 'string')) throw new RejectedFile([...path, field], 'must be a string');
   return values.at(-1) ?? '';

@@ -46,7 +46,7 @@ export function entryDraft(entry: IntegrationEntry, format: IntegrationFormat): 
   return { members: Object.entries(fields).map(([key, value]) => [key, draftOf(value)]) };
 }
 
-/** The entry that replaces `existing`. Fields that no version of the consumer knows stay unchanged. */
+/** The entry that replaces `existing`. Fields that no version of the consumer reads stay unchanged. */
 export function replacementDraft(
   text: string,
   existing: JsonObject,

@@ -4,8 +4,8 @@ import {
   type JsonMember,
   type JsonNode,
   type JsonObject,
+  type JsonPath,
   NotJsonError,
-  type Path,
   pointer,
   scanJson,
 } from '../text/json-text.ts';
@@ -97,7 +97,7 @@ export function maskForeign(text: string, ownKeys: ReadonlySet<string>): unknown
       .filter(({ provider, key }) => provider === 'AWS' && ownKeys.has(key))
       .map(({ path }) => pointer(path)),
   );
-  const masked = (node: JsonNode, path: Path, ours: boolean): unknown => {
+  const masked = (node: JsonNode, path: JsonPath, ours: boolean): unknown => {
     const inside = ours || own.has(pointer(path));
     if (node.kind === 'array') return node.children.map((item, index) => masked(item, [...path, index], inside));
     if (node.kind === 'object')

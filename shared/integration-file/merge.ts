@@ -8,8 +8,8 @@ import {
   applySplice,
   type JsonArray,
   type JsonNode,
+  type JsonPath,
   nodeAt,
-  type Path,
   removeItem,
   type Splice,
 } from '../text/json-text.ts';
@@ -167,7 +167,7 @@ function addition(text: string, root: JsonNode, entry: IntegrationEntry, format:
   return { splice: replaceNode(text, root, athena.value, items), path };
 }
 
-function itemAddition(text: string, root: JsonNode, list: JsonArray, path: Path, item: Draft) {
+function itemAddition(text: string, root: JsonNode, list: JsonArray, path: JsonPath, item: Draft) {
   return { splice: appendItem(text, root, list, item), path: [...path, list.children.length] };
 }
 
@@ -185,7 +185,7 @@ function isReplaceable({ provider, kind, path }: Integration): boolean {
 function changed(
   text: string,
   splice: Splice,
-  path: Path,
+  path: JsonPath,
   change: { do: 'add-entry' | 'replace-entry'; key: string },
   entry: IntegrationEntry,
 ): MergeResult {
@@ -213,13 +213,18 @@ function assertOnlyChanged(before: unknown, after: unknown): void {
 }
 
 /** The document without the value at `path`. */
-function without(text: string, path: Path): unknown {
+function without(text: string, path: JsonPath): unknown {
   const document: unknown = JSON.parse(text);
   const last = path.at(-1);
   if (last === undefined) return undefined;
-  let holder = document as Record<string | number, unknown>;
-  for (const step of path.slice(0, -1)) holder = holder[step] as Record<string | number, unknown>;
+  let holder = document;
+  for (const step of path.slice(0, -1)) holder = isHolder(holder) ? holder[step] : undefined;
   if (Array.isArray(holder)) holder.splice(Number(last), 1);
-  else Reflect.deleteProperty(holder, last);
+  else if (isHolder(holder)) Reflect.deleteProperty(holder, last);
   return document;
+}
+
+/** True for an object or an array. */
+function isHolder(value: unknown): value is Record<string | number, unknown> {
+  return typeof value === 'object' && value !== null;
 }

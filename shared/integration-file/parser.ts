@@ -3,7 +3,7 @@
  * whole file with every cloud. It reads a file as `configurations` first and, on any error, as `legacy`.
  * Source: opencost/opencost pkg/cloud/config/configurations.go; compared with its compiled parser.
  */
-import { type JsonMember, type JsonNode, type Path } from '../text/json-text.ts';
+import { type JsonMember, type JsonNode, type JsonPath } from '../text/json-text.ts';
 import { readAuthorizer, readConfiguration, RejectedFile } from './authorizers.ts';
 import { type Authorizer, configurationLists, type EntryKind, legacyLists, type Values } from './schema.ts';
 
@@ -14,7 +14,7 @@ export interface Integration {
   valid: boolean;
   problem?: string;
   /** Path of the entry, with the keys as the file spells them. */
-  path: Path;
+  path: JsonPath;
   values: Values;
   authorizer: Authorizer | null;
 }
@@ -50,7 +50,7 @@ export function parseAsConsumer(text: string, root: JsonNode): ParsedFile {
 }
 
 /** A number beyond float64 makes the consumer reject the file, at any place. */
-function refuseHugeNumbers(node: JsonNode, path: Path): void {
+function refuseHugeNumbers(node: JsonNode, path: JsonPath): void {
   if (node.kind === 'scalar') {
     if (typeof node.value === 'number' && !Number.isFinite(node.value))
       throw new RejectedFile(path, 'is too large a number');
@@ -74,7 +74,7 @@ function readConfigurations(
 ): { integrations: Integration[]; error: RejectedFile | undefined } {
   const found = new Map<EntryKind, Integration[]>();
   let error: RejectedFile | undefined;
-  const wrongType = (path: Path, wanted: string) => {
+  const wrongType = (path: JsonPath, wanted: string) => {
     error ??= new RejectedFile(path, `must be ${wanted}`);
   };
   try {
@@ -107,7 +107,7 @@ function readConfigurations(
 }
 
 /** Adds the entry even if it stops the reading: the consumer keeps the part that it has read. */
-function readEntry(text: string, kind: EntryKind, item: JsonNode, path: Path, into: Integration[]): void {
+function readEntry(text: string, kind: EntryKind, item: JsonNode, path: JsonPath, into: Integration[]): void {
   const values: Values = {};
   let authorizer: Authorizer | null = null;
   try {
@@ -143,7 +143,7 @@ function readLegacy(text: string, members: JsonMember[]): Integration[] {
   return [...found.values()].flat();
 }
 
-function readLegacyEntry(text: string, item: JsonNode, fields: readonly string[], withKeyMap: boolean, path: Path) {
+function readLegacyEntry(text: string, item: JsonNode, fields: readonly string[], withKeyMap: boolean, path: JsonPath) {
   const values: Values = {};
   let hasKeyMap = false;
   if (isNull(item)) return { values, hasKeyMap };
@@ -162,7 +162,7 @@ function readLegacyEntry(text: string, item: JsonNode, fields: readonly string[]
   return { values, hasKeyMap };
 }
 
-function readKeyMap(value: JsonNode, path: Path): boolean {
+function readKeyMap(value: JsonNode, path: JsonPath): boolean {
   if (isNull(value)) return false;
   if (value.kind !== 'object') throw new RejectedFile(path, 'must be an object');
   for (const { key, value: item } of value.children)
@@ -171,7 +171,7 @@ function readKeyMap(value: JsonNode, path: Path): boolean {
   return value.children.length > 0;
 }
 
-function integrationOf(kind: EntryKind, values: Values, authorizer: Authorizer | null, path: Path): Integration {
+function integrationOf(kind: EntryKind, values: Values, authorizer: Authorizer | null, path: JsonPath): Integration {
   const empty = kind.filled.find((field) => !values[field]);
   const problem =
     authorizer === null ? 'no authorizer' : (authorizer.problem ?? (empty === undefined ? undefined : `no ${empty}`));

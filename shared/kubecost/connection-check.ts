@@ -1,11 +1,11 @@
 import { KubernetesError } from '../errors/kubernetes-error.ts';
 import { entryKey, type IntegrationEntry } from '../integration-file/merge.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
+import { type ConnectionLog, decideFromLog, failingQuery, readLog } from './connection-log.ts';
 import { type ConnectionDecision, keysFromFile, readStatus, statusPath } from './connection-status.ts';
-import { decideFromLog, failingQuery, type LogFindings, readLog } from './consumer-log.ts';
 
-/** Where the consumer runs, and which entry we check. */
-export interface Question {
+/** Where Kubecost or OpenCost ("the consumer") runs, and which entry we check. */
+export interface ConnectionPlace {
   namespace: string;
   /** `http:<name>:<port>` */
   statusService: string | null;
@@ -29,25 +29,22 @@ export interface StatusReport {
 
 const logLines = 2000;
 
-export async function askConsumer(kubernetes: KubernetesClient, question: Question): Promise<StatusReport> {
-  const report = await readReport(kubernetes, question);
-  return (await isStale(kubernetes, question, report)) ? { ...report, decision: nextQuery } : report;
+export async function readConnection(kubernetes: KubernetesClient, place: ConnectionPlace): Promise<StatusReport> {
+  const report = await readReport(kubernetes, place);
+  return (await isStale(kubernetes, place, report)) ? { ...report, decision: nextQuery } : report;
 }
 
 /** Reads the status; if that is blocked, the log; if both are blocked, returns the reasons. */
-async function readReport(kubernetes: KubernetesClient, question: Question): Promise<StatusReport> {
-  const { namespace, statusService, entry, sinceSeconds } = question;
-  const path = statusService && statusPath(namespace, statusService);
-  const answer = path
-    ? await unlessBlocked(() => kubernetes.read(path))
-    : { blocked: 'the consumer has no status service' };
+async function readReport(kubernetes: KubernetesClient, place: ConnectionPlace): Promise<StatusReport> {
+  const { entry, sinceSeconds } = place;
+  const answer = await readStatusResponse(kubernetes, place);
   if ('disabled' in answer) return { status: null, source: 'status', decision: disabled };
   const reported = 'text' in answer ? readStatus(answer.text, entry) : undefined;
   if (reported && reported.decision.verdict !== 'failing') return { ...reported, source: 'status' };
 
-  const log = await readPodLog(kubernetes, question, sinceSeconds);
+  const log = await readPodLog(kubernetes, place, sinceSeconds);
   const findings = 'text' in log ? readLog(log.text, entryKey(entry)) : undefined;
-  if (reported) return { ...reported, source: 'status', decision: withCause(reported.decision, findings, question) };
+  if (reported) return { ...reported, source: 'status', decision: withCause(reported.decision, findings, place) };
   if (findings) return { status: null, source: 'log', decision: decideFromLog(findings) };
   const [status, lines] = [answer, log].map((one) => ('blocked' in one ? one.blocked : 'unexpected response'));
   return {
@@ -61,29 +58,38 @@ async function readReport(kubernetes: KubernetesClient, question: Question): Pro
 }
 
 /** Keys of the entries that the consumer has loaded from the file. Undefined if its status cannot be read; empty if cloud costs are switched off. */
-export async function loadedKeys(
-  kubernetes: KubernetesClient,
-  { namespace, statusService }: Pick<Question, 'namespace' | 'statusService'>,
-): Promise<string[] | undefined> {
-  const path = statusService && statusPath(namespace, statusService);
-  const answer = path ? await unlessBlocked(() => kubernetes.read(path)) : undefined;
-  if (answer && 'disabled' in answer) return [];
-  return answer && 'text' in answer ? keysFromFile(answer.text) : undefined;
+export async function loadedKeys(kubernetes: KubernetesClient, place: StatusPlace): Promise<string[] | undefined> {
+  const answer = await readStatusResponse(kubernetes, place);
+  if ('disabled' in answer) return [];
+  return 'text' in answer ? keysFromFile(answer.text) : undefined;
 }
 
+type StatusPlace = Pick<ConnectionPlace, 'namespace' | 'statusService'>;
 type ReadResult = { text: string } | { blocked: string } | { disabled: true };
 
-function readPodLog(kubernetes: KubernetesClient, question: Question, sinceSeconds: number): Promise<ReadResult> {
-  const { namespace, pod, container } = question;
+async function readStatusResponse(
+  kubernetes: KubernetesClient,
+  { namespace, statusService }: StatusPlace,
+): Promise<ReadResult> {
+  if (statusService === null) return { blocked: 'the consumer has no status service' };
+  return unlessBlocked(() => kubernetes.read(statusPath(namespace, statusService)));
+}
+
+function readPodLog(kubernetes: KubernetesClient, place: ConnectionPlace, sinceSeconds: number): Promise<ReadResult> {
+  const { namespace, pod, container } = place;
   const query = `container=${container}&tailLines=${logLines}&sinceSeconds=${sinceSeconds}`;
   return unlessBlocked(() => kubernetes.read(`/api/v1/namespaces/${namespace}/pods/${pod}/log?${query}`));
 }
 
 /** True if the last failure is older than the proof of the permissions: the consumer repeats a query only every six hours (CLOUD_COST_REFRESH_RATE_HOURS). */
-async function isStale(kubernetes: KubernetesClient, question: Question, { decision }: StatusReport): Promise<boolean> {
-  const { provenSecondsAgo, entry } = question;
+async function isStale(
+  kubernetes: KubernetesClient,
+  place: ConnectionPlace,
+  { decision }: StatusReport,
+): Promise<boolean> {
+  const { provenSecondsAgo, entry } = place;
   if (provenSecondsAgo === undefined || decision.verdict !== 'failing' || !decision.query) return false;
-  const log = await readPodLog(kubernetes, question, Math.max(1, Math.floor(provenSecondsAgo)));
+  const log = await readPodLog(kubernetes, place, Math.max(1, Math.floor(provenSecondsAgo)));
   const latest = 'text' in log ? readLog(log.text, entryKey(entry)).latest : 'nothing';
   return latest !== 'failed' && latest !== 'built';
 }
@@ -106,8 +112,8 @@ const disabled: ConnectionDecision = {
 /** Adds the cause from the log to a failing status. The age of the report decides whether rows are expected yet. */
 function withCause(
   decision: ConnectionDecision,
-  log: LogFindings | undefined,
-  { secondsToData }: Question,
+  log: ConnectionLog | undefined,
+  { secondsToData }: ConnectionPlace,
 ): ConnectionDecision {
   if (decision.verdict !== 'failing') return decision;
   const { code, pendingFor, lastsSeconds } = decision;

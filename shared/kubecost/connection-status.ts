@@ -1,3 +1,4 @@
+import * as z from 'zod';
 import type { ErrorCode } from '../errors/catalogue.ts';
 import { entryKey, type IntegrationEntry } from '../integration-file/merge.ts';
 
@@ -25,15 +26,23 @@ export interface ReportedStatus {
 }
 
 /** One integration of `GET /cloudCost/status` (opencost pkg/cloudcost/status.go); older versions lack fields. */
-interface Integration {
-  key?: string;
-  source?: string;
-  active?: boolean;
-  valid?: boolean;
-  connectionStatus?: string;
+const Integration = z.object({
+  key: optional(z.string()),
+  source: optional(z.string()),
+  active: optional(z.boolean()),
+  valid: optional(z.boolean()),
+  connectionStatus: optional(z.string()),
   /** `[<start>, <end>)`, both ISO 8601. */
-  coverage?: string | null;
-  config?: ({ authorizer?: { roleARN?: string } | null } & Record<string, unknown>) | null;
+  coverage: optional(z.string()),
+  config: optional(z.looseObject({ authorizer: optional(z.object({ roleARN: z.unknown().optional() })) })),
+});
+type Integration = z.infer<typeof Integration>;
+
+const Status = z.object({ code: z.literal(200), data: z.array(z.unknown()).nullish() });
+
+/** A field of another type counts as absent. */
+function optional<T extends z.ZodType>(type: T) {
+  return type.optional().catch(undefined);
 }
 
 /** The kubelet refreshes a mounted secret within about two minutes, and the consumer checks the file every 10 s. */
@@ -160,9 +169,8 @@ function unknown(status: string): ConnectionDecision {
 
 function integrationsIn(body: string): Integration[] | undefined {
   try {
-    const answer = JSON.parse(body) as { code?: unknown; data?: unknown } | null;
-    const data = answer?.data ?? [];
-    return answer?.code === 200 && Array.isArray(data) ? (data.filter(Boolean) as Integration[]) : undefined;
+    const { success, data: status } = Status.safeParse(JSON.parse(body));
+    return success ? (status.data?.flatMap((item) => Integration.safeParse(item).data ?? []) ?? []) : undefined;
   } catch {
     return undefined;
   }

@@ -38,7 +38,7 @@ export class KubernetesClient {
   /** Undefined only if the API server itself says NotFound. */
   async get<T extends KubernetesObject>(path: string): Promise<T | undefined> {
     try {
-      return JSON.parse(await this.#call('GET', path)) as T;
+      return await this.#json<T>('GET', path);
     } catch (error) {
       if (error instanceof KubernetesError && error.name === 'NotFound') return undefined;
       throw error;
@@ -46,7 +46,7 @@ export class KubernetesClient {
   }
 
   async list<T extends KubernetesObject>(path: string): Promise<T[]> {
-    const { items } = JSON.parse(await this.#call('GET', path)) as { items: T[] | null };
+    const { items } = await this.#json<{ items: T[] | null }>('GET', path);
     return items ?? [];
   }
 
@@ -56,17 +56,17 @@ export class KubernetesClient {
   }
 
   async create<T extends object>(path: string, body: object): Promise<T> {
-    return JSON.parse(await this.#call('POST', path, body)) as T;
+    return this.#json('POST', path, body);
   }
 
   /** Fails with Conflict unless the object still has the `resourceVersion` in `body`. */
   async replace<T extends KubernetesObject>(path: string, body: T): Promise<T> {
-    return JSON.parse(await this.#call('PUT', path, body)) as T;
+    return this.#json('PUT', path, body);
   }
 
   /** JSON merge patch. */
   async patch<T extends KubernetesObject>(path: string, body: object): Promise<T> {
-    return JSON.parse(await this.#call('PATCH', path, body, 'application/merge-patch+json')) as T;
+    return this.#json('PATCH', path, body, 'application/merge-patch+json');
   }
 
   /** Gone already is fine. */
@@ -76,6 +76,10 @@ export class KubernetesClient {
     } catch (error) {
       if (!(error instanceof KubernetesError) || error.name !== 'NotFound') throw error;
     }
+  }
+
+  async #json<T>(method: string, path: string, body?: object, contentType?: string): Promise<T> {
+    return JSON.parse(await this.#call(method, path, body, contentType)) as T;
   }
 
   async #call(method: string, path: string, body?: object, contentType = 'application/json'): Promise<string> {

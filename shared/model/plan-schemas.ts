@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { prices } from './prices.ts';
+import { prices } from './aws-prices.ts';
 import { Quota, RunError, StepNameView } from './run-schemas.ts';
 
 const CostLine = z

@@ -4,7 +4,7 @@ import type { PlanSummary } from './plan-schemas.ts';
 import type { RunEvent } from './run-event.ts';
 import type { RunError, RunStatus, StepRecord } from './run-schemas.ts';
 import type { RunKind, StepName } from './step-names.ts';
-import { type Outputs, outputs } from './step-outputs.ts';
+import { type Outputs, parseOutput } from './step-outputs.ts';
 
 interface Requests {
   onboarding: OnboardingRequest;
@@ -54,9 +54,9 @@ export class MissingOutput extends TerminalError {
  * @throws MissingOutput
  */
 export function outputOf<Name extends StepName>(run: Pick<AnyRun, 'runId' | 'steps'>, name: Name): Outputs[Name] {
-  const parsed = outputs[name].safeParse(run.steps[name]?.output);
-  if (!parsed.success) throw new MissingOutput(run.runId, name);
-  return parsed.data as Outputs[Name];
+  const output = parseOutput(name, run.steps[name]?.output);
+  if (!output) throw new MissingOutput(run.runId, name);
+  return output;
 }
 
 export function podRoleOf(run: RunRecord): { podRoleArn: string; serviceAccount: string } {

@@ -220,3 +220,10 @@ export const onboardingSteps = {
 export const outputs = { ...onboardingSteps, ...offboardingSteps };
 
 export type Outputs = { [Name in keyof typeof outputs]: z.infer<(typeof outputs)[Name]> };
+
+const schemas: { [Name in keyof Outputs]: z.ZodType<Outputs[Name]> } = outputs;
+
+/** Undefined if there is no output, or if the schema rejects it: another release may have written it. */
+export function parseOutput<Name extends keyof Outputs>(name: Name, output: unknown): Outputs[Name] | undefined {
+  return schemas[name].safeParse(output).data;
+}

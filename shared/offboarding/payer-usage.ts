@@ -12,9 +12,9 @@ import type { SeenRole } from '../aws/role.ts';
 import { outputOf, type RunRecord } from '../model/run.ts';
 import { targetOf } from '../model/target.ts';
 import type { StepContext } from '../step/contract.ts';
-import { listPayerTargets, type PayerTarget } from '../targets/payer-targets.ts';
+import { listPayerTargets, type PayerTarget } from '../targets/targets-of-payer.ts';
 
-export interface Leaving extends DepartingTarget {
+export interface PayerDeparture extends DepartingTarget {
   payerAccountId: string;
 }
 
@@ -26,7 +26,7 @@ export interface PayerUsers {
 /** What `readPayerUsers` needs in the payer account, beside `Query` on the table. */
 export const payerUsersPermission = payerRolePermissions.find;
 
-export function leavingOf(run: RunRecord<'offboarding'>): Leaving {
+export function payerDepartureOf(run: RunRecord<'offboarding'>): PayerDeparture {
   const { request } = run;
   const { serviceAccount } = outputOf(run, 'inventory');
   return {
@@ -42,19 +42,19 @@ export async function readPayerUsers(cx: StepContext<'offboarding'>): Promise<Pa
 }
 
 /**
- * Why the shared resources stay; empty if no other target needs them. The table may have been emptied or restored, so every principal
- * that the role's trust policy lets in counts too. On a role that a run took over, only the statements that runs added count.
+ * Why the shared resources stay; empty if no other target needs them. The table may have been emptied or restored, so every principal that
+ * the role's trust policy allows counts too. On a role that a run took over, only the statements that runs added count.
  */
-export function reasonsToStay(leaving: Leaving, { targets, role }: PayerUsers): string[] {
-  const remaining = remainingTargets(leaving, targets);
+export function decideToKeep(departure: PayerDeparture, { targets, role }: PayerUsers): string[] {
+  const remaining = remainingTargets(departure, targets);
   const known = new Set(remaining.flatMap(({ podRoleArns }) => podRoleArns));
   const statements =
     role?.ownership === 'ours'
-      ? remainingTrust(leaving, role.trust, targets).Statement.filter((one) => !role.takenOver || isPodStatement(one))
+      ? remainingTrust(departure, role.trust, targets).Statement.filter((one) => !role.takenOver || isPodStatement(one))
       : [];
   const unknown = statements.flatMap(admittedBy).filter((name) => !known.has(name));
   return [
     ...remaining.map(({ targetId: id }) => `another target still needs it: ${id}`),
-    ...unknown.map((name) => `the payer role’s trust still names ${name}`),
+    ...unknown.map((name) => `the payer role’s trust policy still names ${name}`),
   ];
 }

@@ -8,8 +8,8 @@ import type { Association } from '../aws/pod-identity-association.ts';
 import { parseRoleArn } from '../aws/role.ts';
 import type { Change } from '../model/run-schemas.ts';
 import { type Target, targetId } from '../model/target.ts';
-import { needsTarget, type TargetPayer } from '../targets/target-payers.ts';
-import type { RemovalPart } from './removal-output.ts';
+import type { RemovalDecision } from '../step/removal-decision.ts';
+import { needsTarget, type TargetPayer } from '../targets/payers-of-target.ts';
 
 export interface DepartingPod extends PodIdentity {
   payerAccountId: string;
@@ -26,13 +26,13 @@ export interface PodRoleUse {
   roles: PodRole[];
 }
 
-type Part = RemovalPart<PodChange>;
+type Part = RemovalDecision<PodChange>;
 
-/** Keeps a role, gives it back to its owner, deletes it, or leaves a role alone that is not ours. */
-type Decision = { kind: 'keep' | 'release'; why: string } | { kind: 'delete' | 'not-ours' };
+/** Keeps a role, gives it back to its owner, deletes it, or does not touch it because it is not ours. */
+type RoleDecision = { kind: 'keep' | 'release'; why: string } | { kind: 'delete' | 'not-ours' };
 
-interface Decisions {
-  on(roleArn: string): Decision | undefined;
+interface RoleDecisions {
+  on(roleArn: string): RoleDecision | undefined;
   /** Also if an earlier invocation deleted it. */
   deletes(roleArn: string): boolean;
 }
@@ -44,7 +44,7 @@ const keptTakenOver = 'adopted: kept unless purge names pod-role';
 export function decidePodRoles(pod: DepartingPod, use: PodRoleUse, made: readonly Change[]): Part[] {
   const byRole = new Map(use.roles.map((role) => [role.arn, decide(pod, use, role)]));
   const deleted = made.filter(({ do: action }) => action === 'delete-role').map(({ resource }) => resource);
-  const decisions: Decisions = {
+  const decisions: RoleDecisions = {
     on: (roleArn) => byRole.get(roleArn),
     deletes: (roleArn) => byRole.get(roleArn)?.kind === 'delete' || deleted.includes(roleArn),
   };
@@ -56,9 +56,9 @@ export function decidePodRoles(pod: DepartingPod, use: PodRoleUse, made: readonl
   ];
 }
 
-function decide(pod: DepartingPod, use: PodRoleUse, role: PodRole): Decision {
+function decide(pod: DepartingPod, use: PodRoleUse, role: PodRole): RoleDecision {
   if (role.ownership === 'foreign') return { kind: 'not-ours' };
-  const why = reasonToKeep(pod, use, role);
+  const why = whyRoleStays(pod, use, role);
   if (why !== undefined) return { kind: 'keep', why };
   if (pod.purge) return { kind: 'delete' };
   if (role.takenOver) return { kind: 'release', why: keptTakenOver };
@@ -68,7 +68,7 @@ function decide(pod: DepartingPod, use: PodRoleUse, role: PodRole): Decision {
 }
 
 /** Why a role stays even if the request names it. */
-function reasonToKeep(pod: DepartingPod, { others }: PodRoleUse, role: PodRole): string | undefined {
+function whyRoleStays(pod: DepartingPod, { others }: PodRoleUse, role: PodRole): string | undefined {
   if (role.ownership === 'other-deployment') return 'another deployment made it';
   const [first, ...more] = others.filter(needsTarget);
   const rest = more.length > 0 ? ` and ${more.length} more` : '';
@@ -78,8 +78,8 @@ function reasonToKeep(pod: DepartingPod, { others }: PodRoleUse, role: PodRole):
 }
 
 /**
- * A payer role in the role's policies that the table does not mark as removed: an emptied table revokes nobody. An entry that somebody
- * else put into the file also works through this role only if the policies name its payer role.
+ * A payer role in the role's policies that the table does not mark as removed, because an emptied table takes no access away. An entry
+ * that somebody else put into the file also works through this role only if the policies name its payer role.
  */
 function unknownPayerRole(
   { payerAccountId }: DepartingPod,
@@ -92,13 +92,13 @@ function unknownPayerRole(
     .find((arn) => parseRoleArn(arn).accountId !== payerAccountId && !removed.has(arn));
 }
 
-/** A resource that was given back carries no tag of ours any more: only the record tells why it stays. */
+/** A resource that was given back has no tag of ours any more, so only the run's record shows why it stays. */
 function releasedBefore(made: readonly Change[]): Part {
   const released = made.filter(({ do: action }) => action === 'release-role' || action === 'release-association');
   return { changes: [], kept: released.map(({ resource }) => ({ resource, why: keptTakenOver })) };
 }
 
-function rolePart(pod: DepartingPod, role: PodRole, decisions: Decisions): Part {
+function rolePart(pod: DepartingPod, role: PodRole, decisions: RoleDecisions): Part {
   const decision = decisions.on(role.arn);
   if (decision?.kind === 'delete') return { changes: podRoleRemoval(role), kept: [] };
   if (decision?.kind !== 'keep' && decision?.kind !== 'release') return nothing;
@@ -106,12 +106,12 @@ function rolePart(pod: DepartingPod, role: PodRole, decisions: Decisions): Part 
   return { changes, kept: [{ resource: role.arn, why: decision.why }] };
 }
 
-function associationPart(pod: DepartingPod, association: Association | undefined, decisions: Decisions): Part {
+function associationPart(pod: DepartingPod, association: Association | undefined, decisions: RoleDecisions): Part {
   if (!association) return nothing;
   const { arn: resource, id: associationId, roleArn } = association;
   const keep = (why: string): Part => ({ changes: [], kept: [{ resource, why }] });
   if (association.ownership !== 'ours')
-    return decisions.deletes(roleArn) ? keep(`its owner made it; its role is deleted: ${roleArn}`) : nothing;
+    return decisions.deletes(roleArn) ? keep(`its owner made it, but its role ${roleArn} is deleted`) : nothing;
   const decision = decisions.on(roleArn);
   if (decision?.kind === 'keep') return keep(decision.why);
   if (decision?.kind === 'not-ours') return keep(`it gives the pods ${roleArn}, which is not ours`);
@@ -121,7 +121,7 @@ function associationPart(pod: DepartingPod, association: Association | undefined
 }
 
 /** We remove the annotation that we set, unless its role stays; the owner's own only if the request names its role. */
-function annotationPart(pod: DepartingPod, serviceAccount: SeenServiceAccount, decisions: Decisions): Part {
+function annotationPart(pod: DepartingPod, serviceAccount: SeenServiceAccount, decisions: RoleDecisions): Part {
   const annotation = annotationOf(serviceAccount);
   if (!annotation) return nothing;
   const { roleArn, isOurs } = annotation;

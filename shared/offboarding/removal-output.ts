@@ -1,28 +1,23 @@
 import type { Change } from '../model/run-schemas.ts';
 import type { Removal } from '../model/step-outputs.ts';
 import type { Plan, StepChange } from '../step/contract.ts';
-import { changesOrReady } from '../step/plans.ts';
+import { changesOrReady } from '../step/plan-builders.ts';
+import type { RemovalDecision } from '../step/removal-decision.ts';
 
-/** What a removal decides about one resource. */
-export interface RemovalPart<C extends StepChange> {
-  changes: C[];
-  kept: Removal['kept'];
-}
-
-/** A removal's plan: what it decides about each resource, in this order. @param made the recorded changes */
+/** The plan of a removal from its decisions, in this order. @param made the recorded changes */
 export function removalPlan<C extends StepChange>(
   made: readonly Change[],
-  parts: readonly RemovalPart<C>[],
+  decisions: readonly RemovalDecision<C>[],
   warnings: string[] = [],
 ): Plan<C, Removal> {
-  const changes = parts.flatMap((part) => part.changes);
-  const kept = parts.flatMap((part) => part.kept);
+  const changes = decisions.flatMap((decision) => decision.changes);
+  const kept = decisions.flatMap((decision) => decision.kept);
   const expected = removalOf(made, kept, changes);
   return changesOrReady(changes, { output: removalOf(made, kept), expected, warnings });
 }
 
 /**
- * A removal's output: what its recorded changes have deleted so far, and what it leaves.
+ * The output of a removal: the resources that its recorded changes have deleted so far, and those that it keeps.
  * @param planned changes that are still to be made, for a plan's `expected`
  */
 export function removalOf(

@@ -33,13 +33,13 @@ export interface Settings {
   tableName: string;
   payerProvisionerArn(accountId: string): string;
   clusterProvisionerArn(accountId: string): string;
-  /** The confused-deputy guard of the provisioner roles: no request can name another account's. */
+  /** The external id of an account's provisioner role. No request can name it, so no request can reach a foreign account. */
   externalId(accountId: string): string;
   allowedHostSuffixes: readonly string[];
   allowedNamespaces: readonly string[];
-  /** Carries every transition of a run. */
+  /** The event bus for every transition of a run. */
   eventBusName: string;
-  /** True if what talks to clusters runs in the deployer's network, from where private endpoints may be reached. */
+  /** True if the functions that call clusters run in the deployer's VPC, which may reach private endpoints. */
   inVpc: boolean;
   /** By the kind of run; empty in functions that start and stop none. */
   stateMachineArns: Record<'onboarding' | 'offboarding', string>;

@@ -26,5 +26,7 @@ export class Sha256 implements Checksum {
 
 function start(secret: SourceData | undefined) {
   if (secret === undefined) return createHash('sha256');
-  return createHmac('sha256', typeof secret === 'string' ? secret : Buffer.from(secret as ArrayBuffer));
+  if (typeof secret === 'string') return createHmac('sha256', secret);
+  const { buffer, byteOffset, byteLength } = ArrayBuffer.isView(secret) ? secret : new Uint8Array(secret);
+  return createHmac('sha256', Buffer.from(buffer, byteOffset, byteLength));
 }

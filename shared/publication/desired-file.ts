@@ -7,8 +7,8 @@ import {
   type MergeOptions,
   removeEntries,
 } from '../integration-file/merge.ts';
-import type { TargetPayer } from '../targets/target-payers.ts';
-import type { Refusal } from './integration-secret.ts';
+import type { Problem } from '../step/problem-list.ts';
+import type { TargetPayer } from '../targets/payers-of-target.ts';
 
 /** The payer of the run. */
 export interface OwnEntry {
@@ -16,18 +16,18 @@ export interface OwnEntry {
   takeOver: boolean;
 }
 
-export interface Publication {
+export interface DesiredFile {
   text: string;
-  /** The keys of the entries that stand in `text` as their runs want them, by payer account. */
+  /** The keys of the entries in `text` that match what their runs want, by payer account. */
   keys: Readonly<Record<string, string>>;
 }
 
-interface Wanted extends OwnEntry {
+interface WantedEntry extends OwnEntry {
   publishedKey: string | undefined;
 }
 
-interface Wishes {
-  /** Absent where the payer leaves. */
+export interface DesiredFileOptions {
+  /** Absent where the payer departs. */
   own?: OwnEntry;
   format: MergeOptions['format'];
   /** Others' entries that are merged; one is enough to tell whether anything is due. */
@@ -44,31 +44,31 @@ export const mostAtOnce = 200;
  * reports it.
  * @param text the file as it is; undefined if there is none
  */
-export function publicationOf(
+export function desiredFile(
   text: string | undefined,
   payers: readonly TargetPayer[],
-  { own, format, most }: Wishes,
-): Publication | { refused: Refusal } {
+  { own, format, most }: DesiredFileOptions,
+): DesiredFile | { refused: Problem } {
   const file = text === undefined ? undefined : readFile(text);
   if (file?.kind === 'refused') return { refused: { code: file.code, detail: file.detail } };
   const payerAccountId = own?.entry.payerAccountId;
   const others = payers.filter((item) => item.payerAccountId !== payerAccountId);
   const self = payers.find((item) => item.payerAccountId === payerAccountId);
-  const wanted: Wanted[] = [
+  const wanted: WantedEntry[] = [
     ...others.flatMap(({ state, entry, takeOver = false, publishedKey }) =>
       state === 'proven' && entry ? [{ entry, takeOver, publishedKey }] : [],
     ),
     ...(own ? [{ ...own, publishedKey: self?.publishedKey }] : []),
   ].sort((a, b) => (a.entry.payerAccountId < b.entry.payerAccountId ? -1 : 1));
 
-  const kept = withoutLeavers(text, others);
+  const kept = withoutDepartingPayers(text, others);
   const differing = new Set(
     entriesToMerge(
       kept,
       wanted.map(({ entry }) => entry),
     ),
   );
-  const isLost = ({ entry, publishedKey }: Wanted) => differing.has(entry) && publishedKey === entryKey(entry);
+  const isLost = ({ entry, publishedKey }: WantedEntry) => differing.has(entry) && publishedKey === entryKey(entry);
   const isDue = (own && differing.has(own.entry)) || kept !== text || wanted.some(isLost);
 
   let current = kept;
@@ -92,7 +92,7 @@ export function publicationOf(
   return { text: current ?? '', keys: Object.fromEntries(keys) };
 }
 
-function withoutLeavers(text: string | undefined, payers: readonly TargetPayer[]): string | undefined {
+function withoutDepartingPayers(text: string | undefined, payers: readonly TargetPayer[]): string | undefined {
   return payers.reduce((current, { state, publishedKey }) => {
     if (current === undefined || state !== 'removing' || publishedKey === undefined) return current;
     const result = removeEntries(current, new Set([publishedKey]));

@@ -1,14 +1,20 @@
-import type { ErrorCode } from '../errors/catalogue.ts';
 import { isAwsError, UserError } from '../errors/errors.ts';
 import { isDeniedByPolicy } from '../errors/kubernetes-error.ts';
 import { readFile, type Refused } from '../integration-file/file.ts';
-import { decodeIntegrationFile } from '../integration-file/merge.ts';
+import {
+  decodeIntegrationFile,
+  entryKey,
+  findPayer,
+  type IntegrationEntry,
+  parseIntegrationFile,
+} from '../integration-file/merge.ts';
 import type { KubernetesClient, KubernetesObject } from '../kubernetes/client.ts';
 import { isHelmManaged, objectOwnership, ownerLabels } from '../kubernetes/ownership-labels.ts';
 import { managedBy, type Owner } from '../model/ownership.ts';
 import type { Target } from '../model/target.ts';
+import type { Problem } from '../step/problem-list.ts';
 
-/** The one key that the consumer mounts. */
+/** The one key that Kubecost mounts. */
 export const fileName = 'cloud-integration.json';
 
 export interface Secret extends KubernetesObject {
@@ -30,26 +36,36 @@ export function readSecret(kubernetes: KubernetesClient, namespace: string, name
   return kubernetes.get<Secret>(`${secretsPath(namespace)}/${name}`);
 }
 
-/** The file as the consumer would take it; undefined if there is none. */
+/** The file, decoded as Kubecost decodes it; undefined if there is none. */
 export function fileOf(secret: Secret | undefined): { kind: 'decoded'; text: string } | Refused | undefined {
   const data = secret?.data?.[fileName];
   return data === undefined ? undefined : decodeIntegrationFile(Buffer.from(data, 'base64'));
 }
 
-export interface Refusal {
-  code: ErrorCode;
-  detail: string;
-}
-
 /** Why the file cannot be edited whatever is to be written; undefined if it can. */
-export function unreadable(secret: Secret | undefined): Refusal | undefined {
+export function unreadable(secret: Secret | undefined): Problem | undefined {
   const file = fileOf(secret);
   const read = file?.kind === 'decoded' ? readFile(file.text) : file;
   return read?.kind === 'refused' ? { code: read.code, detail: read.detail } : undefined;
 }
 
+/** Keys of the payer's entries in the file. */
+export function payerKeys(secret: Secret | undefined, payerAccountId: string): string[] {
+  const file = fileOf(secret);
+  return file?.kind === 'decoded' ? findPayer(file.text, payerAccountId).map(({ key }) => key) : [];
+}
+
+/** Whether the file has the entry, by the rules of Kubecost; a problem if Kubecost cannot read the file. */
+export function entryState(secret: Secret | undefined, entry: IntegrationEntry): 'held' | 'missing' | Problem {
+  const refused = unreadable(secret);
+  if (refused) return refused;
+  const file = fileOf(secret);
+  const entries = file?.kind === 'decoded' ? findPayer(file.text, entry.payerAccountId) : [];
+  return entries.some(({ key, valid }) => key === entryKey(entry) && valid) ? 'held' : 'missing';
+}
+
 /** Why the secret must not be written to, even by someone who may. */
-export function unwritable(secret: Secret, us: Pick<Owner, 'deploymentId'>): Refusal | undefined {
+export function unwritable(secret: Secret, us: Pick<Owner, 'deploymentId'>): Problem | undefined {
   const { name, namespace = '' } = secret.metadata;
   const detail = `Secret ${namespace}/${name}`;
   const owner = ownerOf(secret);
@@ -111,13 +127,13 @@ export function hasMarks({ metadata: { annotations = {} } }: Secret): boolean {
   return Object.keys(annotations).some(isOurMark);
 }
 
-/** The secret as whoever owned it before us knows it. */
+/** The secret without our annotations, as its owner knows it. */
 export function withoutMarks(secret: Secret): Secret {
   const others = Object.entries(secret.metadata.annotations ?? {}).filter(([name]) => !isOurMark(name));
   return { ...secret, metadata: { ...secret.metadata, annotations: Object.fromEntries(others) } };
 }
 
-/** When our entries last changed, milliseconds since the epoch; where nobody wrote that down, when the secret did. */
+/** When our entries last changed, milliseconds since the epoch; without that annotation, when the secret last changed. */
 export function changedAtOf({ metadata }: Secret): number {
   const { annotations, managedFields = [], creationTimestamp } = metadata;
   const marked = Date.parse(annotations?.[changedAtAnnotation] ?? '');
@@ -128,7 +144,7 @@ export function changedAtOf({ metadata }: Secret): number {
 
 /**
  * Creates the secret, or replaces the version that was read; false if another writer was first.
- * @throws UserError `secret-rejected`, in the words of the admission policy that denies it
+ * @throws UserError `secret-rejected`, with the message of the admission policy that denies it
  */
 export function saveSecret(kubernetes: KubernetesClient, secret: Secret): Promise<boolean> {
   return save(kubernetes, secret, '');
@@ -158,4 +174,15 @@ async function save(kubernetes: KubernetesClient, secret: Secret, query: string)
     if (isDeniedByPolicy(error)) throw new UserError('secret-rejected', error.message, { cause: error });
     throw error;
   }
+}
+
+/** Why offboarding keeps a secret that we created; undefined where it can be deleted. @param mounting pods and workloads that mount it */
+export function whySecretStays(secret: Secret | undefined, mounting: readonly string[]): string | undefined {
+  const [first] = mounting;
+  if (first) return `${first} mounts it: its file has no entry of ours any more`;
+  const file = fileOf(secret);
+  const parsed = file?.kind === 'decoded' ? parseIntegrationFile(file.text) : undefined;
+  const isEmpty = file === undefined || (parsed?.accepted && parsed.integrations.length === 0);
+  const others = Object.keys(secret?.data ?? {}).filter((name) => name !== fileName);
+  return isEmpty && others.length === 0 ? undefined : 'it holds what others have put there';
 }

@@ -78,10 +78,9 @@ confirmed the subscription.
 }
 
 /** One row per field, and one per field of an object, with its path. */
-function fieldsOf(schema: z.ZodObject, path = ''): string[] {
-  return Object.entries(schema.shape).flatMap(([name, field]) => {
-    const type = typeOf(field);
-    const inner = type instanceof z.ZodNullable ? typeOf(type.unwrap()) : type;
+function fieldsOf(schema: z.ZodObject<Record<string, z.ZodType>>, path = ''): string[] {
+  return Object.entries(schema.shape).flatMap(([name, type]) => {
+    const inner = type instanceof z.ZodNullable ? type.unwrap() : type;
     const value = [valueOf(inner), ...(inner === type ? [] : ['or null'])].join(' ');
     const meaning = type.meta()?.description ?? '';
     const row = `| \`${path}${name}\` | ${value} | ${meaning} |`;
@@ -89,13 +88,8 @@ function fieldsOf(schema: z.ZodObject, path = ''): string[] {
   });
 }
 
-function typeOf(field: unknown): z.ZodType {
-  if (field instanceof z.ZodType) return field;
-  throw new TypeError('the schema has a field that is not a zod type');
-}
-
-function valueOf(type: z.ZodType): string {
+function valueOf(type: z.core.$ZodType): string {
   if (type === StepNameView) return 'a step’s name';
   if (type instanceof z.ZodEnum) return type.options.map((option) => `\`${option}\``).join(', ');
-  return type instanceof z.ZodISODateTime ? 'timestamp' : type.type;
+  return type instanceof z.ZodISODateTime ? 'timestamp' : type._zod.def.type;
 }

@@ -1,12 +1,12 @@
 import { TerminalError } from '../errors/errors.ts';
-import { RequestRefusal } from '../errors/problem.ts';
+import { RequestRefusal } from '../errors/request-refusal.ts';
 import type { AnyRun } from '../model/run.ts';
 import { endedStatuses } from '../model/run-schemas.ts';
 import { iso, now } from '../platform/clock.ts';
-import { settleCancel } from './end.ts';
-import { stopExecution } from './execution.ts';
+import { settleCancel } from './record-end.ts';
 import { pendingIndex, readRun } from './run-table.ts';
 import { updateRun, whileActive } from './run-table-update.ts';
+import { stopExecution } from './step-functions-execution.ts';
 
 /**
  * Cancels a run. After the first write no further step starts. The status becomes `cancelled` when the active steps have recorded their

@@ -1,4 +1,4 @@
-import { closeAdminWindow } from '../cluster/admin-window.ts';
+import { closeLeftWindow } from '../cluster/admin-window.ts';
 import { classify } from '../errors/errors.ts';
 import type { AnyRun } from '../model/run.ts';
 import { endedStatuses, type RunError, runErrorOf } from '../model/run-schemas.ts';
@@ -6,10 +6,9 @@ import { stepNames } from '../model/step-names.ts';
 import { clusterArnOf } from '../model/target.ts';
 import { log } from '../platform/logger.ts';
 import { readWindow } from '../targets/admin-windows.ts';
-import { clusterAccount } from '../targets/provisioner-accounts.ts';
-import { endRun, isAtWork, isCancelling } from './end.ts';
-import { releaseLock } from './lock.ts';
-import { announce, hasNews } from './publish-events.ts';
+import { releaseLock } from './payer-target-lock.ts';
+import { hasUnpublishedEvents, publishEvents } from './publish-events.ts';
+import { endRun, isAtWork, isCancelling } from './record-end.ts';
 
 /** Why an execution ended early, as seen from outside the steps. */
 export interface Failure {
@@ -24,12 +23,12 @@ export interface Failure {
 export async function closeRun(run: AnyRun, failure?: Failure): Promise<void> {
   if (isCancelling(run) && isAtWork(run)) return;
   try {
-    await shutWindow(run);
+    await closeWindowOf(run);
   } finally {
     // The run must end even if the cluster does not answer.
     const ended = await setEnd(run, failure);
     await releaseLock(run);
-    if (ended && hasNews(ended)) await announce(ended);
+    if (ended && hasUnpublishedEvents(ended)) await publishEvents(ended);
   }
 }
 
@@ -64,12 +63,12 @@ function failureOf(run: AnyRun, failure: Failure): RunError {
 }
 
 /** If the cluster denies access, the window stays marked and the sweeper tries again. The state machine retries a retryable error. */
-async function shutWindow(run: AnyRun): Promise<void> {
+async function closeWindowOf(run: AnyRun): Promise<void> {
   const clusterArn = clusterArnOf(run.request);
   const window = await readWindow(clusterArn);
   if (window?.runId !== run.runId) return;
   try {
-    await closeAdminWindow(clusterAccount(window.clusterAccountId, run.runId), clusterArn, window);
+    await closeLeftWindow(clusterArn, window);
   } catch (thrown) {
     const error = classify(thrown);
     if (error.name === 'RetryableError') throw error;

@@ -1,8 +1,8 @@
+import { assumptions, prices } from '../model/aws-prices.ts';
 import type { CostLine, PlannedCost } from '../model/plan-schemas.ts';
-import { assumptions, prices } from '../model/prices.ts';
 import type { AnyRun, RunRecord } from '../model/run.ts';
 import type { StepName } from '../model/step-names.ts';
-import { outputs } from '../model/step-outputs.ts';
+import { parseOutput } from '../model/step-outputs.ts';
 
 /** Usage of a run without a long wait, measured by `npm run bench` and rounded up. */
 const work = {
@@ -59,7 +59,7 @@ function orchestration(run: AnyRun): CostLine[] {
 /** A resource that cannot be seen yet is assumed to be created. */
 function onboardingLines({ steps }: RunRecord): CostLine[] {
   const isPlanned = (name: StepName) => steps[name]?.status !== 'succeeded';
-  const choice = outputs['report-choice'].safeParse(steps['report-choice']?.output).data?.choice;
+  const choice = parseOutput('report-choice', steps['report-choice']?.output)?.choice;
   const isCreated = choice !== 'adopt' && isPlanned('cur-report');
   return [
     ...(isPlanned('crawler-table') ? [crawls(1, 'run')] : []),

@@ -12,9 +12,9 @@ export function planOf(run: AnyRun): RunPlan | null {
   });
   return {
     changes: steps.flatMap(({ name, summary, changes }) =>
-      changes.map(({ do: what, resource, note }) => ({
+      changes.map(({ do: action, resource, note }) => ({
         step: name,
-        do: what,
+        do: action,
         resource,
         why: note === undefined ? summary : `${summary.replace(/\.$/, '')}: ${note}`,
       })),

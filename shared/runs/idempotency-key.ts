@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { RetryableError } from '../errors/errors.ts';
-import { RequestRefusal } from '../errors/problem.ts';
+import { RequestRefusal } from '../errors/request-refusal.ts';
 import type { AnyRun } from '../model/run.ts';
 import { now } from '../platform/clock.ts';
 import { deleteItem, putItem, readItem } from '../table/document-table.ts';
@@ -9,14 +9,14 @@ import { absent, anyOf, equals, isAtMost } from '../table/expressions.ts';
 
 const honouredMs = 24 * 60 * 60 * 1000;
 
-/** What a key stands for: a run that may not be written yet. */
+/** The run of a key; it may not be written yet. */
 export type Claim = Pick<AnyRun, 'runId' | 'createdAt'>;
 
 const itemKey = (key: string) => ({ pk: `key#${key}`, sk: 'key' });
 
 export const KeyItem = z.looseObject({ runId: z.string(), createdAt: z.string(), requestHash: z.string() });
 
-/** Binds the key to `fresh`, or answers what an earlier request with this key and body bound it to. @throws RequestRefusal */
+/** Binds the key to `fresh`, or returns the run of an earlier request with this key and body. @throws RequestRefusal */
 export async function claimKey(key: string, request: object, fresh: Claim): Promise<Claim> {
   const requestHash = hashOf(request);
   const at = now();
@@ -42,7 +42,7 @@ export async function claimKey(key: string, request: object, fresh: Claim): Prom
   throw new RetryableError('aws-unavailable', 'other requests claim and release the idempotency key at the same time');
 }
 
-/** Takes a key back whose run was refused, so that the same request may be sent again. */
+/** Deletes the key of a refused run, so that the same request may be sent again. */
 export async function releaseKey(key: string, runId: string): Promise<void> {
   await deleteItem(itemKey(key), equals('runId', runId));
 }

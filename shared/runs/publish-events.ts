@@ -27,7 +27,7 @@ class BusClient extends EventBridgeClient {
 }
 
 /** True if the run has events that may not be published yet. */
-export function hasNews({ outbox = {} }: Pick<AnyRun, 'outbox'>): boolean {
+export function hasUnpublishedEvents({ outbox = {} }: Pick<AnyRun, 'outbox'>): boolean {
   return Object.keys(outbox).length > 0;
 }
 
@@ -43,16 +43,16 @@ export function isOverdue({ outbox = {} }: Pick<AnyRun, 'outbox'>): boolean {
  * @param run from a write or a consistent read
  * @returns false if events remain in the outbox
  */
-export async function announce(run: AnyRun): Promise<boolean> {
-  const fields = { runId: run.runId, step: 'announce' };
+export async function publishEvents(run: AnyRun): Promise<boolean> {
+  const fields = { runId: run.runId, step: 'publish-events' };
   const abortSignal = AbortSignal.timeout(patienceMs);
   let outbox = run.outbox ?? {};
   try {
     do {
       const batch = Object.values(outbox).sort(byTime).slice(0, entriesPerCall);
-      const { told, refusal } = await put(batch, abortSignal);
-      await forget(run, outbox, told);
-      outbox = without(outbox, told);
+      const { published, refusal } = await put(batch, abortSignal);
+      await removeFromOutbox(run, outbox, published);
+      outbox = without(outbox, published);
       if (refusal) {
         log('events not published', { ...fields, left: Object.keys(outbox).length, detail: refusal });
         return false;
@@ -69,8 +69,8 @@ export async function announce(run: AnyRun): Promise<boolean> {
 async function put(
   events: readonly RunEvent[],
   abortSignal: AbortSignal,
-): Promise<{ told: RunEvent[]; refusal?: string | undefined }> {
-  if (events.length === 0) return { told: [] };
+): Promise<{ published: RunEvent[]; refusal?: string | undefined }> {
+  if (events.length === 0) return { published: [] };
   const { Entries = [] } = await hubClient(BusClient).send(
     new PutEventsCommand({
       Entries: events.map((event) => ({
@@ -84,40 +84,44 @@ async function put(
     }),
     { abortSignal },
   );
-  const told = events.filter((_, index) => Entries[index]?.EventId !== undefined);
-  if (told.length === events.length) return { told };
-  return { told, refusal: Entries.find(({ ErrorCode }) => ErrorCode)?.ErrorCode ?? 'no result for an entry' };
+  const published = events.filter((_, index) => Entries[index]?.EventId !== undefined);
+  if (published.length === events.length) return { published };
+  return { published, refusal: Entries.find(({ ErrorCode }) => ErrorCode)?.ErrorCode ?? 'no result for an entry' };
 }
 
 /** Removes the published events from the outbox. */
-async function forget(run: AnyRun, outbox: Record<string, RunEvent>, told: readonly RunEvent[]): Promise<void> {
-  if (told.length === Object.keys(outbox).length && (await settle(run, told))) return;
-  if (told.length === 0) return;
-  const left = await updateRun(run, removals(told), exists('runId'));
+async function removeFromOutbox(
+  run: AnyRun,
+  outbox: Record<string, RunEvent>,
+  published: readonly RunEvent[],
+): Promise<void> {
+  if (published.length === Object.keys(outbox).length && (await settle(run, published))) return;
+  if (published.length === 0) return;
+  const left = await updateRun(run, removals(published), exists('runId'));
   // Parallel branches may have published the same events, and each has seen those of the other in the outbox.
-  if (left && !hasNews(left)) await settle(left, []);
+  if (left && !hasUnpublishedEvents(left)) await settle(left, []);
 }
 
 /**
  * The run is no longer pending if its outbox holds exactly the published events and the sweeper has nothing else to do for it: it is
  * neither queued nor being cancelled.
  */
-function settle(run: AnyRun, told: readonly RunEvent[]): Promise<AnyRun | undefined> {
+function settle(run: AnyRun, published: readonly RunEvent[]): Promise<AnyRun | undefined> {
   const isSettled = allOf(
-    hasSize('outbox', told.length),
-    ...told.map(({ id }) => exists(['outbox', id])),
+    hasSize('outbox', published.length),
+    ...published.map(({ id }) => exists(['outbox', id])),
     differs('status', 'queued'),
     anyOf(absent('cancelRequestedAt'), isOneOf('status', endedStatuses)),
   );
-  return updateRun(run, [...removals(told), { at: pendingIndex.key, to: undefined }], isSettled);
+  return updateRun(run, [...removals(published), { at: pendingIndex.key, to: undefined }], isSettled);
 }
 
-function removals(told: readonly RunEvent[]): Write[] {
-  return told.map(({ id }) => ({ at: ['outbox', id], to: undefined }));
+function removals(published: readonly RunEvent[]): Write[] {
+  return published.map(({ id }) => ({ at: ['outbox', id], to: undefined }));
 }
 
-function without(outbox: Record<string, RunEvent>, told: readonly RunEvent[]): Record<string, RunEvent> {
-  return Object.fromEntries(Object.entries(outbox).filter(([id]) => !told.some((event) => event.id === id)));
+function without(outbox: Record<string, RunEvent>, published: readonly RunEvent[]): Record<string, RunEvent> {
+  return Object.fromEntries(Object.entries(outbox).filter(([id]) => !published.some((event) => event.id === id)));
 }
 
 /** Oldest first. The bus does not guarantee an order; this is a help for readers of single events. */

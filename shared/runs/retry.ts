@@ -1,14 +1,14 @@
 import { RetryableError } from '../errors/errors.ts';
-import { RequestRefusal } from '../errors/problem.ts';
+import { RequestRefusal } from '../errors/request-refusal.ts';
 import type { AnyRun } from '../model/run.ts';
 import { runEvent } from '../model/run-event.ts';
 import { endedStatuses, type StepRecord } from '../model/run-schemas.ts';
 import type { StepName } from '../model/step-names.ts';
-import { outputs } from '../model/step-outputs.ts';
+import { parseOutput } from '../model/step-outputs.ts';
 import { iso, now } from '../platform/clock.ts';
 import { allOf, equals } from '../table/expressions.ts';
-import { isCancelling } from './end.ts';
-import { readRival } from './lock.ts';
+import { readOtherActive } from './payer-target-lock.ts';
+import { isCancelling } from './record-end.ts';
 import { readRun } from './run-table.ts';
 import { statusWrites, updateRun } from './run-table-update.ts';
 import { completeStart, runActive } from './start.ts';
@@ -31,7 +31,7 @@ export async function retryRun(run: AnyRun): Promise<AnyRun> {
 async function queueAgain(run: AnyRun): Promise<AnyRun> {
   const from = whereFrom(run);
   // Checked before anything is written: a run that cannot get its lock keeps its history.
-  const rival = run.request.dryRun ? undefined : await readRival(run);
+  const rival = run.request.dryRun ? undefined : await readOtherActive(run);
   if (rival) throw runActive(rival);
   const attempt = run.attempt + 1;
   const queued = await updateRun(
@@ -61,10 +61,10 @@ function whereFrom(run: AnyRun): StepName | undefined {
       return undefined;
     case 'succeeded': {
       if (run.kind === 'offboarding') throw notRetryable('The offboarding has succeeded. There is nothing to retry.');
-      const verdict = outputs['load-proof'].safeParse(run.steps['load-proof']?.output).data?.verdict;
-      if (verdict === 'pending') return 'load-proof';
+      const connection = parseOutput('load-proof', run.steps['load-proof']?.output);
+      if (connection?.verdict === 'pending') return 'load-proof';
       // A workload may have been installed since then.
-      if (verdict === 'not-installed') return 'discovery';
+      if (connection?.verdict === 'not-installed') return 'discovery';
       throw notRetryable(
         'The run has succeeded and the consumer reports that the connection works. There is nothing to retry.',
       );
@@ -89,7 +89,7 @@ function notRetryable(reason: string): RequestRefusal {
 function stepsAgain({ steps, request }: AnyRun, from: StepName | undefined): AnyRun['steps'] {
   const again = ([name, record]: [string, StepRecord]): [string, StepRecord] => {
     const isDone = ['succeeded', 'skipped'].includes(record.status) && (from === undefined || name !== 'load-proof');
-    const { invocations, changes, output, memo } = record;
+    const { invocations, changes, output, memo: notes } = record;
     const pending: StepRecord = {
       status: 'pending',
       invocations,
@@ -97,7 +97,7 @@ function stepsAgain({ steps, request }: AnyRun, from: StepName | undefined): Any
       changes: request.dryRun ? [] : changes,
       warnings: [],
       ...(output && { output }),
-      ...(memo && { memo }),
+      ...(notes && { memo: notes }),
     };
     return [name, isDone ? record : pending];
   };

@@ -81,14 +81,14 @@ export const RunSummaryItem: z.ZodType<RunSummary> = withoutKeys(
   ]),
 );
 
-/** The least that is known of a run whose record cannot be read as a whole. */
+/** The fields that are read of a run whose record cannot be read as a whole. */
 export const RunHead = z.looseObject({
   attempt: z.int(),
   status: z.enum(runStatuses),
   batchId: z.string().exactOptional(),
 });
 
-/** An index that holds nothing but keys: the run's id. */
+/** The id of a run, from an index that has only keys. */
 export const RunKeyItem = z
   .looseObject({ pk: z.string().startsWith('run#') })
   .transform(({ pk }) => pk.slice('run#'.length));

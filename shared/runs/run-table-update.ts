@@ -21,7 +21,7 @@ export function updateRun(
   return updateAndRead(runKey(runId), RunItem, [...writes, ...outbox, ...pending], condition);
 }
 
-/** Holds while the run is active and `attempt` is its current one. */
+/** True while the run is active and `attempt` is its current one. */
 export function whileActive(attempt: number): Condition {
   return allOf(equals('attempt', attempt), isOneOf('status', ['queued', 'running']));
 }

@@ -20,7 +20,7 @@ export const runIndexes = {
 
 /** Runs that need attention: queued, to be cancelled, or with transitions that are not published yet. */
 export const pendingIndex = { name: 'byPending', key: 'pendingKey', value: 'pending' } as const;
-/** Runs of a batch that take one of its places: at work, and not waiting for hours. */
+/** Runs of a batch that take one of its places: active, and not in a wait of hours. */
 export const atWorkIndex = { name: 'byAtWork', key: 'atWorkKey' } as const;
 
 export const runKey = (runId: string) => ({ pk: `run#${runId}`, sk: 'run' });
@@ -62,7 +62,7 @@ export function createRun(run: NewRun): Promise<boolean> {
   );
 }
 
-/** Deletes a run that never got its lock; one with a history, or one that is to be cancelled, stays. */
+/** Deletes a run that never got its lock. A run with earlier attempts or with a cancel request stays. */
 export async function deleteQueuedRun(runId: string): Promise<void> {
   const isUntouched = allOf(equals('status', 'queued'), equals('attempt', 1), absent('cancelRequestedAt'));
   await deleteItem(runKey(runId), isUntouched);
@@ -73,7 +73,7 @@ export function readRun(runId: string): Promise<AnyRun | undefined> {
   return readItem(runKey(runId), RunItem);
 }
 
-/** What can be said of a run although the rest of its record may be unreadable. */
+/** What can be read of a run even if the rest of its record cannot. */
 export function readRunHead(runId: string): Promise<z.output<typeof RunHead> | undefined> {
   return readItem(runKey(runId), RunHead);
 }
@@ -84,7 +84,7 @@ export interface RunPage {
   next?: Record<string, unknown>;
 }
 
-/** Newest first; one key query on one index, whatever the filter. */
+/** Newest first; one query on the index of the filter. */
 export async function listRuns(
   filter: { by: keyof typeof runIndexes; value: string },
   limit: number,

@@ -1,18 +1,18 @@
 import { RetryableError } from '../errors/errors.ts';
-import { RequestRefusal } from '../errors/problem.ts';
-import { runLink } from '../model/links.ts';
+import { RequestRefusal } from '../errors/request-refusal.ts';
 import type { OffboardingRequest, OnboardingRequest } from '../model/onboarding-request.ts';
 import type { AnyRun } from '../model/run.ts';
 import { newRunId } from '../model/run-id.ts';
+import { runLink } from '../model/run-link.ts';
 import { runErrorOf } from '../model/run-schemas.ts';
 import { targetOf } from '../model/target.ts';
 import { iso, now } from '../platform/clock.ts';
 import { readTargetSettings } from '../targets/target-settings.ts';
-import { endRun, isCancelling } from './end.ts';
-import { type Startable, startExecution } from './execution.ts';
 import { claimKey, releaseKey } from './idempotency-key.ts';
-import { takeLock } from './lock.ts';
+import { takeLock } from './payer-target-lock.ts';
+import { endRun, isCancelling } from './record-end.ts';
 import { createRun, deleteQueuedRun, type NewRun, readRun } from './run-table.ts';
+import { type Startable, startExecution } from './step-functions-execution.ts';
 
 /** The kind and the request of a run. */
 export type Assignment =

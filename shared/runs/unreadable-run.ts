@@ -20,7 +20,7 @@ export async function tryReadRun(runId: string): Promise<{ run: AnyRun | undefin
 
 /**
  * Ends a run whose record cannot be read, attribute by attribute, so that the rest stays for its repair. The next run for its payer and
- * target takes over its lock, and the sweeper closes its admin window. The event bus does not hear of this end.
+ * target takes over its lock, and the sweeper closes its admin window. No event is published for this end.
  * @param attempt that failed; absent: the current one
  * @throws TerminalError record-unreadable if not even status and attempt can be read
  */

@@ -1,13 +1,14 @@
 import { RetryableError, TerminalError, UserError } from '../errors/errors.ts';
-import type { RunKind } from '../model/step-names.ts';
+import type { RunKind, StepName } from '../model/step-names.ts';
+import type { Outputs } from '../model/step-outputs.ts';
 import { sentenceOf } from '../step/change-sentence.ts';
 import type { Applied, Plan, Step, StepChange, StepContext, Wait } from '../step/contract.ts';
 import { type Lease, mayWrite } from '../table/lease.ts';
 
 export type StepResult =
-  { status: 'succeeded'; output: object; warnings: string[] } | { status: 'waiting'; wait: Wait };
+  { status: 'succeeded'; output: Outputs[StepName]; warnings: string[] } | { status: 'waiting'; wait: Wait };
 
-/** What the engine needs of an invocation beside what the step gets. */
+/** An invocation for the engine: the step's context, and the functions that store changes and notes. */
 export interface EngineContext extends StepContext<RunKind> {
   /** Adds a change that was made to `changes`, and stores it. */
   record(change: StepChange): Promise<void>;
@@ -25,11 +26,11 @@ const maxRounds = 8;
  */
 export async function converge(step: Step, cx: EngineContext, lease?: Lease): Promise<StepResult> {
   const input = step.input(cx);
-  const look = async () => {
+  const observe = async () => {
     const seen = await step.observe(cx, input);
     return { basis: { input, seen }, plan: step.plan(input, seen, cx) };
   };
-  let { basis, plan } = await look();
+  let { basis, plan } = await observe();
   const applied = new Set<string>();
   for (let round = 0; plan.kind === 'change'; round++) {
     const wanted = JSON.stringify(plan.changes);
@@ -41,7 +42,7 @@ export async function converge(step: Step, cx: EngineContext, lease?: Lease): Pr
       if ((await applyOne(step, cx, change, basis)) === 'not-changed') break;
     }
     applied.add(wanted);
-    ({ basis, plan } = await look());
+    ({ basis, plan } = await observe());
   }
   switch (plan.kind) {
     case 'ready':
@@ -52,11 +53,11 @@ export async function converge(step: Step, cx: EngineContext, lease?: Lease): Pr
     case 'refuse':
       throw new UserError(plan.code, plan.detail);
     case 'not-visible':
-      throw new TerminalError('unexpected', `step ${step.name} cannot see what it is to change: ${plan.why}`);
+      throw new TerminalError('unexpected', `step ${step.name} cannot read what it has to change: ${plan.why}`);
   }
 }
 
-/** The result if there is nothing to do: another holder of the lease may have done this run's part. */
+/** The result if there is nothing to do: another holder of the lease may have made this run's changes. */
 export async function alreadyDone(
   step: Step,
   cx: EngineContext,
@@ -66,7 +67,7 @@ export async function alreadyDone(
   return plan.kind === 'ready' ? succeeded(plan) : undefined;
 }
 
-/** Puts this run's part where the lease's holder finds it. Answers a wait where it pays to let other runs register first. */
+/** Records this run's part for the holder of the lease. Returns a wait if other runs should register first. */
 export async function register(step: Step, cx: EngineContext): Promise<Wait | undefined> {
   const input = step.input(cx);
   const first = await step.register?.(cx, input);
@@ -89,7 +90,7 @@ async function applyOne(
   return outcome;
 }
 
-function succeeded({ output, warnings = [] }: Extract<Plan<StepChange, object>, { kind: 'ready' }>) {
+function succeeded({ output, warnings = [] }: Extract<Plan<StepChange, Outputs[StepName]>, { kind: 'ready' }>) {
   return { status: 'succeeded', output, warnings } as const;
 }
 

@@ -3,6 +3,7 @@ import { adviceFor, classify } from '../errors/errors.ts';
 import { MissingOutput } from '../model/run.ts';
 import { type Change, type Quota, type RunError, runErrorOf } from '../model/run-schemas.ts';
 import type { RunKind, StepName } from '../model/step-names.ts';
+import type { Outputs } from '../model/step-outputs.ts';
 import type { Plan, Step, StepChange, StepContext } from '../step/contract.ts';
 import type { Problem } from '../step/problem-list.ts';
 import { recordedChange } from './invocation.ts';
@@ -11,7 +12,7 @@ import { recordedChange } from './invocation.ts';
 export interface Preview {
   status: 'succeeded' | 'planned' | 'not-visible' | 'failed';
   /** The step's expected output, as far as it is known now. */
-  output?: object;
+  output?: Outputs[StepName];
   changes: Change[];
   warnings: string[];
   /** Everything that would end the run. */
@@ -19,16 +20,16 @@ export interface Preview {
   quotas: Quota[];
 }
 
-/** Access has not been granted yet. What the step cannot see is no refusal. */
+/** Access has not been granted yet. A step that cannot read its resources does not refuse. */
 const accessDeniedCodes: readonly ErrorCode[] = ['payer-access-denied', 'cluster-access-denied'];
 
 /**
- * Observes and plans, and writes nothing. A refusal does not end a dry run: the next steps go on from the expected output.
+ * Observes and plans, and writes nothing. A refusal does not end a dry run: the next steps continue from the expected output.
  * @throws RetryableError
  */
 export async function preview(step: Step, cx: StepContext<RunKind>): Promise<Preview> {
   if (step.proof)
-    return previewWith('planned', ['a dry run leaves this check out: it needs what the earlier steps create']);
+    return previewWith('planned', ['a dry run skips this check, because it needs resources that earlier steps create']);
   try {
     const input = step.input(cx);
     const plan = step.plan(input, await step.observe(cx, input), cx);
@@ -45,7 +46,7 @@ export async function preview(step: Step, cx: StepContext<RunKind>): Promise<Pre
   }
 }
 
-function previewOf(plan: Plan<StepChange, object>, step: StepName): Preview {
+function previewOf(plan: Plan<StepChange, Outputs[StepName]>, step: StepName): Preview {
   switch (plan.kind) {
     case 'ready':
       return { ...previewWith('succeeded', plan.warnings), output: plan.output };
@@ -75,7 +76,7 @@ function refused(
     all = [{ code, detail }],
     warnings = [],
     expected,
-  }: Partial<Extract<Plan<StepChange, object>, { kind: 'refuse' }>> = {},
+  }: Partial<Extract<Plan<StepChange, Outputs[StepName]>, { kind: 'refuse' }>> = {},
 ): Preview {
   const isDenied = (problem: Problem) => accessDeniedCodes.includes(problem.code);
   const notes = all.filter(isDenied).map((problem) => {

@@ -10,25 +10,25 @@ import { targetOf } from '../model/target.ts';
 import { targetId } from '../model/target.ts';
 import { iso, now } from '../platform/clock.ts';
 import { log, type LogFields } from '../platform/logger.ts';
-import { settleCancel } from '../runs/end.ts';
-import { announce, hasNews } from '../runs/publish-events.ts';
+import { hasUnpublishedEvents, publishEvents } from '../runs/publish-events.ts';
+import { settleCancel } from '../runs/record-end.ts';
 import type { Step, Wait } from '../step/contract.ts';
-import { queueWait } from '../step/plans.ts';
+import { queueWait } from '../step/plan-builders.ts';
 import { type Lease, releaseLease, takeLease } from '../table/lease.ts';
 import { alreadyDone, converge, register, type StepResult } from './converge.ts';
 import { type Preview, preview } from './dry-run.ts';
 import { Invocation } from './invocation.ts';
 import { StepStore } from './step-record.ts';
 
-/** What the state machine hands to every step: ids only. */
+/** The input of every step: only ids. */
 const StepEvent = z.object({ runId: z.string(), attempt: z.int() });
 type StepEvent = z.infer<typeof StepEvent>;
 
-/** What every step hands back; the state machine looks at `status`, while waiting at `seconds`, then at `outdated`. Stable across deployments. */
+/** The result of every step. The state machine reads `status`, then `seconds` or `outdated`. Stable across deployments. */
 export interface StepAnswer {
   status: 'succeeded' | 'planned' | 'waiting';
   seconds: number;
-  /** The earlier step that `invalidates` named, to be taken again; empty if none. */
+  /** The earlier step that has to run again because of `invalidates`; empty if none. */
   outdated: StepName | '';
 }
 
@@ -56,7 +56,7 @@ function settlingWait({ after = [] }: Step, { steps }: AnyRun): Wait | undefined
   };
 }
 
-/** Wraps a step for Lambda: errors leave with one of the three names that the state machine matches. */
+/** Wraps a step for Lambda: throws every error under one of the three names that the state machine matches. */
 export function stepHandler(step: Step) {
   return middy<unknown, StepAnswer>()
     .onError((request) => {
@@ -76,11 +76,11 @@ async function runStep(
     return await takeStep(step, runId, store, context);
   } finally {
     const run = store.run && ((await endIfCancelled(store.run)) ?? store.run);
-    if (run && hasNews(run)) await announce(run);
+    if (run && hasUnpublishedEvents(run)) await publishEvents(run);
   }
 }
 
-/** The last invocation of a cancelled run ends it; where it cannot, the sweeper does. */
+/** The last invocation of a cancelled run ends it; if it cannot, the sweeper does. */
 async function endIfCancelled(run: AnyRun): Promise<AnyRun | undefined> {
   try {
     return await settleCancel(run);
@@ -133,12 +133,12 @@ async function end(
   result: Exclude<StepResult, { status: 'waiting' }>,
 ): Promise<StepAnswer> {
   const { output, warnings } = result;
-  await store.finish({ status: 'succeeded', output: output as Record<string, unknown>, warnings });
+  await store.finish({ status: 'succeeded', output, warnings });
   log('step ended', { runId: run.runId, step: step.name, status: 'succeeded' });
-  return { status: 'succeeded', seconds: 0, outdated: step.invalidates?.(run, output as never) ?? '' };
+  return { status: 'succeeded', seconds: 0, outdated: step.invalidates?.(run, output) ?? '' };
 }
 
-/** The state machine goes on after any result: a dry run takes every step. */
+/** The state machine continues after any result, so that a dry run has every step. */
 async function endPreview(
   step: Step,
   run: AnyRun,
@@ -150,15 +150,15 @@ async function endPreview(
     {
       status,
       warnings,
-      ...(output && { output: output as Record<string, unknown> }),
+      ...(output && { output }),
       ...(error && { error }),
       preview: { summary: step.summary, refusals, quotas },
     },
     changes,
   );
   log('step ended', { runId: run.runId, step: step.name, status });
-  const outdated = (output && step.invalidates?.(run, output as never)) ?? '';
-  // A step that could not say what it needs cannot say it the second time either.
+  const outdated = (output && step.invalidates?.(run, output)) ?? '';
+  // A step without an output would have none the second time either.
   const isWorthIt = outdated !== '' && run.steps[outdated]?.output !== undefined;
   return { status: 'planned', seconds: 0, outdated: isWorthIt ? outdated : '' };
 }
@@ -167,7 +167,7 @@ function recordOf(run: AnyRun, step: Step): StepRecord {
   return run.steps[step.name] ?? { status: 'running', invocations: 1, changes: [], warnings: [] };
 }
 
-/** Each invocation takes the lease for itself: one that the state machine gave up on may still be writing when the next one starts. */
+/** Each invocation takes the lease for itself: one that the state machine no longer waits for may still write when the next one starts. */
 async function leaseFor(
   kind: NonNullable<Step['lease']>,
   run: AnyRun,
@@ -179,12 +179,12 @@ async function leaseFor(
   return (await takeLease(scope, holder, context.getRemainingTimeInMillis())) ?? 'busy';
 }
 
-/** A lease that cannot be given back ends by itself; the step's result stands. */
+/** A lease that cannot be released expires. The step keeps its result. */
 async function giveBack(lease: Lease, fields: LogFields): Promise<void> {
   try {
     await releaseLease(lease);
   } catch (error) {
-    log('lease not given back', { ...fields, scope: lease.scope, detail: classify(error).message });
+    log('lease not released', { ...fields, scope: lease.scope, detail: classify(error).message });
   }
 }
 
@@ -208,8 +208,8 @@ async function park(store: StepStore, record: StepRecord, wait: Wait): Promise<S
 }
 
 /**
- * A retryable error leaves the step running: the state machine tries again, and `close` finds the error if it gives up. The record keeps
- * the wait, because its deadline counts from the first one.
+ * A retryable error leaves the step running: the state machine tries again, and `close` finds the error if the retries fail. The record
+ * keeps the wait, because its deadline counts from the first one.
  */
 async function recordError(store: StepStore, record: StepRecord, error: KnownError, step: Step): Promise<void> {
   const { warnings, waiting } = record;

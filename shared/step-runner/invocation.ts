@@ -52,7 +52,7 @@ export class Invocation implements EngineContext {
   async record(change: StepChange): Promise<void> {
     const { action, resource } = change;
     log(sentenceOf(change), { runId: this.run.runId, step: this.#step.name, change: action, resource });
-    // A proof asks questions; what it writes to ask them changes nothing a person would look after.
+    // A proof records no changes: its writes, such as the start of a query, leave nothing that anybody has to maintain.
     if (this.#step.proof) return;
     const made = { ...recordedChange(change), at: iso(now()) };
     this.changes = [...this.changes, made];
@@ -70,16 +70,16 @@ export function recordedChange({ action, resource, note }: StepChange): Change {
   return { do: action, resource, ...(note && { note }) };
 }
 
-/** Notes belong to the attempt that made them, but for those the step keeps. */
-function notesOf({ memo = {} }: StepRecord, step: Step, run: AnyRun): object {
-  const { attempt, ...stored } = memo;
+/** Notes belong to the attempt that made them, except those that the step keeps. */
+function notesOf({ memo: notes = {} }: StepRecord, step: Step, run: AnyRun): object {
+  const { attempt, ...stored } = notes;
   const { keeps = [] } = step;
   const current =
     attempt === run.attempt
       ? stored
       : Object.fromEntries(Object.entries(stored).filter(([name]) => keeps.includes(name)));
-  const notes = step.notes?.safeParse(current);
-  if (notes?.success === false)
-    throw new TerminalError('unexpected', `the notes of step ${step.name} cannot be read: ${notes.error.message}`);
-  return notes?.data ?? {};
+  const parsed = step.notes?.safeParse(current);
+  if (parsed?.success === false)
+    throw new TerminalError('unexpected', `the notes of step ${step.name} cannot be read: ${parsed.error.message}`);
+  return parsed?.data ?? {};
 }

@@ -32,9 +32,9 @@ export class StepStore {
   }
 
   /**
-   * Counts the invocation and reads the run it belongs to. A step that had ended, or that an earlier attempt left, starts anew.
-   * @param busyUntil when this invocation is over at the latest, milliseconds since the epoch
-   * @throws TerminalError stale-attempt, also once the run is to be cancelled
+   * Counts the invocation and reads the run it belongs to. A step that has ended, or that an earlier attempt left, starts again.
+   * @param busyUntil latest end of this invocation, milliseconds since the epoch
+   * @throws TerminalError stale-attempt, also after a cancel request
    */
   async begin(busyUntil: number): Promise<AnyRun> {
     const at = iso(now());
@@ -76,7 +76,7 @@ export class StepStore {
     await this.#update([{ at: this.#at('memo'), to: notes }]);
   }
 
-  /** Ends or parks the step: everything but what earlier invocations wrote (start, invocations, changes, notes). */
+  /** Records the end or the wait of the step. What earlier invocations wrote (start, invocations, changes, notes) stays. */
   async finish({ status, waiting, warnings, output, error, preview }: StepEnd, planned?: Change[]): Promise<AnyRun> {
     const at = iso(now());
     const ended = status !== 'waiting' && status !== 'running';
@@ -99,17 +99,16 @@ export class StepStore {
   }
 
   /**
-   * What is still to be told: that the step began, for which a write of its own would cost more than the news is worth, and what it has
-   * come to. A repeated wait for the same thing is no transition, nor is an error that the state machine tries again. A step that is
-   * skipped never begins, and so is never told of.
+   * The events that are not published yet: the start of the step, which has no write of its own, and its new status. A repeated wait for
+   * the same reason and an error that the state machine retries are no transitions. A skipped step has no event.
    */
   #transitions(end: StepTransition, at: string): { events: RunEvent[]; announced: string } {
     const run = this.#run;
     const before = run?.steps[this.#step];
     if (!run || !before) throw new TerminalError('unexpected', `step ${this.#step} has not begun`);
     const { announced, startedAt = at } = before;
-    const begins = announced !== undefined && this.#isOurs(announced) ? undefined : announcementOf(this.#attempt);
-    const reached = end.status === 'running' ? (begins ?? announced ?? '') : announcementOf(this.#attempt, end);
+    const begins = announced !== undefined && this.#isOurs(announced) ? undefined : transitionOf(this.#attempt);
+    const reached = end.status === 'running' ? (begins ?? announced ?? '') : transitionOf(this.#attempt, end);
     const events = [
       ...(begins ? [stepEvent(run, this.#step, { status: 'running' }, startedAt)] : []),
       ...(end.status === 'running' || announced === reached ? [] : [stepEvent(run, this.#step, end, at)]),
@@ -117,7 +116,7 @@ export class StepStore {
     return { events, announced: reached };
   }
 
-  /** True if it was this attempt that told it. */
+  /** True if this attempt recorded the transition. */
   #isOurs(announced: string): boolean {
     return announced.startsWith(`${this.#attempt} `);
   }
@@ -139,7 +138,7 @@ export class StepStore {
   }
 }
 
-/** A transition as a step's record remembers it: attempt, status, what it waits for. */
-function announcementOf(attempt: number, { status, waiting }: StepTransition = { status: 'running' }): string {
+/** A transition in the form of the attribute `announced`: attempt, status, reason of the wait. */
+function transitionOf(attempt: number, { status, waiting }: StepTransition = { status: 'running' }): string {
   return [attempt, status, ...(waiting ? [waiting.for] : [])].join(' ');
 }

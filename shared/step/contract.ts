@@ -2,8 +2,8 @@ import type * as z from 'zod';
 import type { TargetAccount } from '../aws/target-account.ts';
 import type { ErrorCode } from '../errors/catalogue.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
+import type { TableAction } from '../model/function-rights.ts';
 import type { Owner } from '../model/ownership.ts';
-import type { TableAction } from '../model/rights.ts';
 import type { RunRecord } from '../model/run.ts';
 import type { Change, Quota } from '../model/run-schemas.ts';
 import type { KindOf, RunKind, StepName } from '../model/step-names.ts';
@@ -25,13 +25,13 @@ export interface StepContext<Kind extends RunKind = 'onboarding', Notes extends 
   readonly now: number;
   /** When this step first started, milliseconds since the epoch. */
   readonly since: number;
-  /** What the step has noted so far. */
+  /** The step's notes so far. */
   readonly notes: Notes;
   /** Every recorded change of this step, earlier invocations included. */
   readonly changes: readonly Change[];
 }
 
-/** What `plan` may know beside the observation: nothing that needs a call. */
+/** What `plan` gets beside the input and the observation. Nothing in it needs a call. */
 export type Situation<Kind extends RunKind = 'onboarding', Notes extends object = object> = Pick<
   StepContext<Kind, Notes>,
   'run' | 'owner' | 'now' | 'since' | 'notes' | 'changes'
@@ -58,7 +58,7 @@ export interface Wait {
 
 export type Plan<C extends StepChange, Output, Notes extends object = object> = (
   | { kind: 'ready'; output: Output; warnings?: string[] }
-  /** `expected`: the output once applied, so that a dry run can plan the later steps. */
+  /** `expected`: the output after the changes, so that a dry run can plan the later steps. */
   | { kind: 'change'; changes: readonly [C, ...C[]]; expected: Output; notes?: Partial<Notes> | undefined }
   | ({ kind: 'wait'; expected: Output; notes?: Partial<Notes> | undefined } & Wait)
   | ({ kind: 'refuse' } & Problem & {
@@ -68,7 +68,7 @@ export type Plan<C extends StepChange, Output, Notes extends object = object> = 
         /** The output once the problem is solved, so that a dry run can plan the later steps. */
         expected?: Output;
       })
-  /** Of a dry run only: the step cannot look before we have our rights. `changes`: the likely ones. */
+  /** In a dry run only: the step cannot read its resources before we have our rights. `changes`: the likely ones. */
   | { kind: 'not-visible'; why: string; changes?: readonly C[]; expected: Output }
 ) & {
   /** Limits that the step's changes count towards, as the plan of a dry run shows them. */
@@ -76,17 +76,17 @@ export type Plan<C extends StepChange, Output, Notes extends object = object> = 
 };
 
 /**
- * What came of a change.
- * - `changed`: AWS or the cluster took it. Only this is recorded.
- * - `not-changed`: AWS or the cluster refused it, and the step knows how to go on. The engine drops the rest of the plan and observes again.
+ * The result of a change.
+ * - `changed`: AWS or the cluster accepted it. Only this is recorded.
+ * - `not-changed`: AWS or the cluster refused it, and the step can continue. The engine drops the rest of the plan and observes again.
  * - `bookkeeping`: only our own table was written.
  */
 export type Outcome = 'changed' | 'not-changed' | 'bookkeeping';
 
-/** The outcome, with notes where the write gave an id or an answer that the next observation cannot find. */
+/** The outcome, with notes if the write returned an id or a fact that the next observation cannot find. */
 export type Applied<Notes extends object = object> = Outcome | { outcome: Outcome; notes: Partial<Notes> };
 
-/** What `register` asks the engine for. Notes without a wait: they are stored, then `register` is called once more. */
+/** What `register` returns to the engine. The engine stores notes without a wait, then calls `register` once more. */
 interface Registration<Notes extends object = object> {
   notes?: Partial<Notes>;
   wait?: Wait;
@@ -114,19 +114,19 @@ export interface KubernetesRule {
  *
  * The promises of a step:
  * - Any invocation may die after any write, and its answer may get lost. The next invocation starts from what it observes, so every write
- *   is idempotent: to create what is there already, or to delete what is gone, is no error.
+ *   is idempotent: creating an existing resource or deleting a missing one is no error.
  * - `input` derives what the step needs from the run's record alone. It makes no call.
- * - `register` writes to our own table, before the lease is asked for, what the lease's holder may then do for this run too. It may be
- *   called again at any time. A dry run does not call it.
+ * - `register` writes to our own table what the holder of the lease may then do for this run too. The engine calls it before it takes the
+ *   lease, and may call it again at any time. A dry run does not call it.
  * - `observe` reads and never writes, neither AWS nor the cluster nor our table. Absence is undefined; a failure is thrown and is never
  *   taken for absence. What it returns is plain JSON data: no Map, Date, class instance, function or client.
- * - `plan` is pure: the same arguments give the same plan. It touches only what carries our marks or what the request lets us take over;
- *   all else it refuses, in words the user can act on.
- * - `apply` makes one write, from its arguments alone: `change`, and `input` and `seen` as they were planned from. It keeps nothing for
- *   a later call. An error it throws ends the invocation; nothing of that change is recorded.
- * - Notes hold only what no observation can find: ids of what is on its way, a snapshot to restore, since when something lasts. Only the
- *   engine changes them: it merges what `register`, `plan` and `apply` return into what is stored. Notes of a plan are stored before its
- *   changes are applied, and notes of a wait before the step waits. They belong to the attempt that made them, unless `keeps` names them.
+ * - `plan` is pure: the same arguments give the same plan. It changes only what has our marks or what the request allows us to take over;
+ *   it refuses everything else, with a text that says what the user can do.
+ * - `apply` makes one write, from its arguments alone: `change`, and `input` and `seen` as they were planned from. It keeps nothing for a
+ *   later call. An error it throws ends the invocation; nothing of that change is recorded.
+ * - Notes have only what no observation can find: the id of a started query, a snapshot to restore, the start of a denial. Only the engine
+ *   changes them: it merges what `register`, `plan` and `apply` return into what is stored. Notes of a plan are stored before its changes
+ *   are applied, and notes of a wait before the step waits. They belong to the attempt that made them, unless `keeps` names them.
  */
 export interface Step<
   Name extends StepName = StepName,
@@ -162,13 +162,15 @@ export interface Step<
   register?(cx: StepContext<KindOf<Name>, Notes>, input: Input): Promise<Registration<Notes> | undefined>;
   observe(cx: StepContext<KindOf<Name>, Notes>, input: Input): Promise<Observation>;
   plan(input: Input, seen: Observation, situation: Situation<KindOf<Name>, Notes>): Plan<C, Outputs[Name], Notes>;
-  /** Absent where the step plans no changes. */
+  /** Absent if the step plans no changes. */
   apply?(
     cx: StepContext<KindOf<Name>, Notes>,
     change: C,
     basis: { input: Input; seen: Observation },
   ): Promise<Applied<Notes>>;
-  /** The earlier step that has to be taken again after this one's output. Computed from the record alone: it may be asked twice. */
+  /**
+   * The earlier step that has to run again because of this step's output. Computed from the record alone, so that it may be called twice.
+   */
   invalidates?(run: RunRecord<KindOf<Name>>, output: Outputs[Name]): StepName | undefined;
 }
 

@@ -7,8 +7,8 @@ export interface Problem {
   detail: string;
 }
 
-/** Collects what stands in the way: one answer for all of it. */
-export class Findings {
+/** Collects all problems, so that one refusal lists them. */
+export class ProblemList {
   readonly problems: Problem[] = [];
   readonly warnings: string[] = [];
 
@@ -16,13 +16,13 @@ export class Findings {
     this.problems.push({ code, detail });
   }
 
-  /** Runs a check; a denial is a finding like others, so that the next checks still run. */
+  /** Runs a check; a denial is a problem like others, so that the next checks still run. */
   async look<T>(read: () => Promise<T>, deniedCode: ErrorCode = 'access-denied'): Promise<T | undefined> {
     try {
       return await read();
     } catch (error) {
       if (isAwsError(error, 'AccessDenied', 'AccessDeniedException')) this.add(deniedCode, error.message);
-      // AWS's word for a region that the account has not enabled.
+      // AWS answers this for a region that the account has not enabled.
       else if (isAwsError(error, 'UnrecognizedClientException', 'InvalidClientTokenId'))
         this.add('region-not-supported', `the account has not enabled it: ${error.message}`);
       else throw error;
@@ -30,7 +30,7 @@ export class Findings {
     }
   }
 
-  /** Checks inside an account make no sense if it cannot be entered. */
+  /** Runs the check only if we can assume our role in the account. */
   async enter<T>(account: TargetAccount, check: () => Promise<T>): Promise<T | undefined> {
     try {
       await account.credentials();
@@ -44,7 +44,7 @@ export class Findings {
 }
 
 /** One problem as it is, several as a list; undefined if there is none. */
-export function refusalOf(problems: readonly Problem[]): Problem | undefined {
+export function asOneProblem(problems: readonly Problem[]): Problem | undefined {
   const [first, ...others] = problems.toSorted((a, b) => (a.code < b.code ? -1 : 1));
   if (!first || others.length === 0) return first;
   const detail = [first, ...others].map(({ code, detail }) => `${code}: ${detail}`).join('; ');

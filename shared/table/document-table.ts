@@ -13,7 +13,7 @@ import {
 import type * as z from 'zod';
 import { type ClientConfig, hubClient } from '../aws/clients.ts';
 import { readSettings } from '../platform/settings.ts';
-import { type Condition, type Path, Terms, updateExpression, type Write } from './expressions.ts';
+import { type AttributePath, type Condition, Terms, updateExpression, type Write } from './expressions.ts';
 import { type Attributes, parseItem, parseReadable } from './item-schema.ts';
 
 /** The document client as a constructor, so that the pool of hub clients keeps one of it. */
@@ -55,13 +55,13 @@ export function putItem(key: ItemKey, fields: object, condition?: Condition): Pr
   );
 }
 
-/** Changes what `writes` name and nothing else; false if the condition does not hold. Makes the item where it is missing. */
+/** Changes only the attributes that `writes` name; false if the condition does not hold. Creates the item if it is missing. */
 export function updateItem(key: ItemKey, writes: readonly Write[], condition?: Condition): Promise<boolean> {
   return writeIf(() => documentClient().send(updateCommand(key, writes, condition)));
 }
 
 /**
- * As `updateItem`, and answers the whole item after it; undefined if the condition does not hold.
+ * As `updateItem`, but returns the whole item after the write; undefined if the condition does not hold.
  * @throws TerminalError record-unreadable, after the write
  */
 export async function updateAndRead<Value>(
@@ -101,10 +101,10 @@ export interface ItemQuery {
   sort?: { key: string; beginsWith: string } | { key: string; after: string };
   newestFirst?: boolean;
   /** Parts of each item that are read; absent: all that the table or index has. */
-  fields?: readonly Path[];
+  fields?: readonly AttributePath[];
 }
 
-/** Every item of the query but those that cannot be read: for lists that are shown, and for work that goes item by item. */
+/** Every item of the query except those that cannot be read, for lists and for work on single items. */
 export async function listItems<Value>(query: ItemQuery, schema: z.ZodType<Value>): Promise<Value[]> {
   return parseReadable(schema, await queryAll(query));
 }

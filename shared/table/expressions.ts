@@ -1,18 +1,18 @@
 /** A place in an item: an attribute, or the names that lead to a part of one, as `['steps', 'publish', 'status']`. */
-export type Path = string | readonly string[];
+export type AttributePath = string | readonly string[];
 
-/** One part of an update. DynamoDB leaves every attribute alone that no write names. */
+/** One part of an update. DynamoDB keeps every attribute that no write names. */
 export type Write =
-  /** Undefined removes what stands there. */
-  | { at: Path; to: unknown }
-  | { at: Path; ifAbsent: unknown }
-  /** Counts from zero where nothing stands. */
-  | { at: Path; plus: number }
-  | { at: Path; append: readonly unknown[] }
+  /** Undefined removes the value. */
+  | { at: AttributePath; to: unknown }
+  | { at: AttributePath; ifAbsent: unknown }
+  /** A missing number counts as zero. */
+  | { at: AttributePath; plus: number }
+  | { at: AttributePath; append: readonly unknown[] }
   /** Adds to a set of strings; an attribute of the item only (API reference, UpdateItem, "ADD"). */
   | { at: string; include: ReadonlySet<string> };
 
-/** What must hold for a write to happen. */
+/** The condition of a write. */
 export type Condition = (terms: Terms) => string;
 
 /** The names and values of one command. DynamoDB reserves many names (status, error, output), so each gets an alias. */
@@ -20,7 +20,7 @@ export class Terms {
   readonly #names: string[] = [];
   readonly #values: unknown[] = [];
 
-  path(at: Path): string {
+  path(at: AttributePath): string {
     return [at]
       .flat()
       .map((name) => this.#alias(name))
@@ -66,37 +66,37 @@ export function updateExpression(terms: Terms, writes: readonly Write[]): string
     .join(' ');
 }
 
-export function exists(at: Path): Condition {
+export function exists(at: AttributePath): Condition {
   return (terms) => `attribute_exists(${terms.path(at)})`;
 }
 
-export function absent(at: Path): Condition {
+export function absent(at: AttributePath): Condition {
   return (terms) => `attribute_not_exists(${terms.path(at)})`;
 }
 
-export function equals(at: Path, value: unknown): Condition {
+export function equals(at: AttributePath, value: unknown): Condition {
   return (terms) => `${terms.path(at)} = ${terms.value(value)}`;
 }
 
-/** Holds also where nothing stands. */
-export function differs(at: Path, value: unknown): Condition {
+/** Also true if the value is missing. */
+export function differs(at: AttributePath, value: unknown): Condition {
   return (terms) => `${terms.path(at)} <> ${terms.value(value)}`;
 }
 
-export function isOneOf(at: Path, values: readonly unknown[]): Condition {
+export function isOneOf(at: AttributePath, values: readonly unknown[]): Condition {
   return (terms) => `${terms.path(at)} IN (${values.map((value) => terms.value(value)).join(', ')})`;
 }
 
-export function isBelow(at: Path, limit: number): Condition {
+export function isBelow(at: AttributePath, limit: number): Condition {
   return (terms) => `${terms.path(at)} < ${terms.value(limit)}`;
 }
 
-export function isAtMost(at: Path, limit: number): Condition {
+export function isAtMost(at: AttributePath, limit: number): Condition {
   return (terms) => `${terms.path(at)} <= ${terms.value(limit)}`;
 }
 
 /** @param count of the entries of a map, list or set */
-export function hasSize(at: Path, count: number): Condition {
+export function hasSize(at: AttributePath, count: number): Condition {
   return (terms) => `size(${terms.path(at)}) = ${terms.value(count)}`;
 }
 

@@ -42,7 +42,7 @@ export function parseItem<Value>(schema: z.ZodType<Value>, item: Attributes): Va
   );
 }
 
-/** The items that can be read. Each of the others costs a log line, and nothing else: a list must not fail by one of its items. */
+/** The items that can be read. Each of the others only gets a log line, because one item must not break a list. */
 export function parseReadable<Value>(schema: z.ZodType<Value>, items: readonly Attributes[]): Value[] {
   return items.flatMap((item) => {
     const parsed = schema.safeParse(item);

@@ -2,9 +2,11 @@ import { now } from '../platform/clock.ts';
 import { deleteItem, putItem } from './document-table.ts';
 import { absent, anyOf, equals, isBelow } from './expressions.ts';
 
-/** A lease outlives the function that holds it by this much, so that a dying holder's last write is over before the next one starts. */
+/**
+ * A lease lasts this much longer than the function that holds it, so that the last write of the holder is over before the next one starts.
+ */
 const graceMs = 30_000;
-/** The holder starts no write in the lease's last seconds. */
+/** The holder starts no write in the last seconds of the lease. */
 const lastCallMs = 10_000;
 
 export interface Lease {
@@ -33,7 +35,7 @@ export function mayWrite(lease: Lease): boolean {
   return now() < lease.expiresAt - lastCallMs;
 }
 
-/** Gives the lease back, if it is still this holder's. */
+/** Releases the lease if this holder still has it. */
 export async function releaseLease({ scope, holder }: Lease): Promise<void> {
   await deleteItem(leaseKey(scope), equals('holder', holder));
 }

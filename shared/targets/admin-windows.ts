@@ -3,7 +3,7 @@ import { RetryableError } from '../errors/errors.ts';
 import { deleteItem, listItems, putItem, readItem } from '../table/document-table.ts';
 import { absent, anyOf, equals } from '../table/expressions.ts';
 
-/** A cluster-admin window that is open: written before the right is taken, deleted after it is proven gone. */
+/** The mark of an open administrator's window: written before we become administrator, deleted once that is proven over. */
 export interface AdminWindow {
   clusterAccountId: string;
   region: string;
@@ -35,7 +35,7 @@ export async function markWindowOpen(clusterArn: string, window: AdminWindow): P
 }
 
 /** Only this run's own mark: another run may have opened the window again by now. */
-export async function markWindowShut(clusterArn: string, runId: string): Promise<void> {
+export async function deleteWindowMark(clusterArn: string, runId: string): Promise<void> {
   await deleteItem(windowKey(clusterArn), equals('runId', runId));
 }
 

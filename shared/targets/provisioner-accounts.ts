@@ -1,7 +1,7 @@
 import { TargetAccount } from '../aws/target-account.ts';
 import { readSettings } from '../platform/settings.ts';
 
-/** The payer account, entered by the payer provisioner role under this run's name. */
+/** The payer account, accessed through the payer provisioner role in a session with the run's name. */
 export function payerAccount(accountId: string, runId: string): TargetAccount {
   const deployment = readSettings();
   const role = {
@@ -12,7 +12,7 @@ export function payerAccount(accountId: string, runId: string): TargetAccount {
   return new TargetAccount(accountId, role, 'payer-access-denied');
 }
 
-/** The cluster account, entered by the cluster provisioner role under this run's name. */
+/** The cluster account, accessed through the cluster provisioner role in a session with the run's name. */
 export function clusterAccount(accountId: string, runId: string): TargetAccount {
   const deployment = readSettings();
   const role = {

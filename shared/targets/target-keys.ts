@@ -1,4 +1,4 @@
 import { type Target, targetId } from '../model/target.ts';
 
-/** Partition of what is recorded of a target, and the sort key under which clusters and payers list it. */
+/** The partition of a target's items, and the sort key of the target in the lists of its cluster and its payers. */
 export const targetKey = (target: Target) => `target#${targetId(target)}`;

@@ -10,7 +10,7 @@ import { targetKey } from './target-keys.ts';
 export interface TargetSettings {
   identityMode: OnboardingRequest['identity']['mode'];
   serviceAccount: string;
-  /** As first asked for: `auto` keeps whatever the file has. */
+  /** As the first request had it; `auto` keeps the format of the file. */
   format: OnboardingRequest['kubecost']['format'];
 }
 
@@ -36,8 +36,8 @@ export function readTargetSettings(target: Target): Promise<TargetSettings | und
 }
 
 /**
- * Fixes the settings if no run has yet, and answers those that hold. The cluster's list of targets is written first, so that it misses
- * no target that has settings.
+ * Fixes the settings if no run has yet, and returns the valid ones. The cluster's list of targets is written first, so that it misses no
+ * target that has settings.
  */
 export async function fixTargetSettings(target: Target, settings: TargetSettings): Promise<TargetSettings> {
   const fixed = await readTargetSettings(target);
@@ -61,7 +61,7 @@ export async function moveServiceAccount(target: Target, from: string, to: strin
     throw new RetryableError('aws-unavailable', `another run has changed the settings of ${targetId(target)}`);
 }
 
-/** Deletes what is recorded of the target. The settings go last: as long as they stand, there is something to delete. */
+/** Deletes the target's own items. The settings are deleted last, because they show that there is something to delete. */
 export async function deleteTargetSettings(target: Target): Promise<void> {
   await deleteItem(clusterTargetKey(target));
   await deleteItem(settingsKey(target));

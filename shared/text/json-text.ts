@@ -14,7 +14,7 @@ export interface JsonArray extends Range {
 }
 interface JsonScalar extends Range {
   kind: 'scalar';
-  value: string | number | boolean | null;
+  value: unknown;
 }
 /** From the start of the key to the end of the value. */
 export interface JsonMember extends Range {
@@ -92,7 +92,7 @@ export function scanJson(text: string): JsonNode {
     }
     if (text[at] === '"') return { kind: 'scalar', value: scanString(), start, end: at };
     while (at < text.length && !/[\s,\]}]/.test(text[at] ?? '')) at++;
-    return { kind: 'scalar', value: JSON.parse(text.slice(start, at)) as number | boolean | null, start, end: at };
+    return { kind: 'scalar', value: JSON.parse(text.slice(start, at)), start, end: at };
   };
   return scanValue(0);
 }
@@ -102,7 +102,7 @@ export function applySplice(text: string, splice: Splice): string {
 }
 
 /** The first duplicate key of an object, as a JSON pointer. Readers differ in which of the two they use. */
-export function findDuplicateKey(node: JsonNode, path: Path = []): string | undefined {
+export function findDuplicateKey(node: JsonNode, path: JsonPath = []): string | undefined {
   if (node.kind === 'scalar') return undefined;
   const seen = new Set<string>();
   for (const [index, child] of node.children.entries()) {
@@ -115,15 +115,15 @@ export function findDuplicateKey(node: JsonNode, path: Path = []): string | unde
   return undefined;
 }
 
-export type Path = readonly (string | number)[];
+export type JsonPath = readonly (string | number)[];
 
 /** RFC 6901. */
-export function pointer(path: Path): string {
+export function pointer(path: JsonPath): string {
   return path.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 }
 
 /** The value at `path`; undefined if there is none. Of several equal keys the last one counts, as for every reader. */
-export function nodeAt(node: JsonNode, path: Path): JsonNode | undefined {
+export function nodeAt(node: JsonNode, path: JsonPath): JsonNode | undefined {
   const [step, ...rest] = path;
   if (step === undefined) return node;
   const child =

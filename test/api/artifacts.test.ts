@@ -19,7 +19,7 @@ const issuer = 'oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXA
 const bucket = 'kubecost-cur-111122223333-us-east-1';
 const results = 'kubecost-athena-results-111122223333-us-east-1';
 
-/** What stands in the cluster's file beside this payer, and in the step's own notes. */
+/** Values of other entries in the cluster's file, and of the step's own notes. */
 const foreign = ['999988887777/s3://somebody-elses-results', 'azure-subscription/container', 'AKIAFOREIGNKEY'];
 
 function discovered(fields: Partial<Outputs['discovery']> = {}): Outputs['discovery'] {
@@ -36,7 +36,7 @@ function discovered(fields: Partial<Outputs['discovery']> = {}): Outputs['discov
   };
 }
 
-/** Outputs of a run that has reached its end. */
+/** Outputs of a completed run. */
 function everything(discovery: Outputs['discovery']): Partial<Outputs> {
   const { serviceAccount } = discovery;
   const podRoleArn = `arn:aws:iam::222233334444:role/kubecost-${serviceAccount}-0a1b2c3d`;
@@ -150,14 +150,14 @@ function chartOf({ helm }: Made, generation: string): Made['helm']['charts'][num
 }
 
 describe('artifacts', () => {
-  it.each(artifacts)('are as reviewed: $name', async ({ name, made }) => {
+  it.each(artifacts)('equal the reviewed file: $name', async ({ name, made }) => {
     expect(Artifacts.parse(made)).toEqual(made);
     await expect(stringify(made, { lineWidth: 0, aliasDuplicateObjects: false })).toMatchFileSnapshot(
       `../golden/artifacts/${name}.yaml`,
     );
   });
 
-  it('of a run that has reached its end lack nothing', () => {
+  it('of a completed run are complete', () => {
     for (const { name, made } of artifacts.filter((one) => one.name !== 'unfinished')) {
       expect([name, made.missing]).toEqual([name, []]);
       expect(made.commands.filter(({ command }) => command === null)).toEqual([]);
@@ -165,13 +165,13 @@ describe('artifacts', () => {
     }
   });
 
-  it('ask for the status behind Kubecost’s web server where only that leads to it', () => {
+  it('contain the status path of Kubecost’s web server if necessary', () => {
     const behind = { ...kubecost2, statusService: 'http:kubecost-cost-analyzer:9090' };
     const { commands } = artifactsOf(runWith(everything(behind)), provisionerArn);
     expect(commands.at(-1)?.command).toBe('curl --silent http://localhost:9090/model/cloudCost/status');
   });
 
-  it('make a role under the path that the policies name', () => {
+  it('create the role with the path in its ARN', () => {
     const found = everything(kubecost3);
     const adopted = {
       ...found,
@@ -182,7 +182,7 @@ describe('artifacts', () => {
     expect(create).toContain('--role-name pod --path /team/a/ ');
   });
 
-  it('of an unfinished run name the steps that will tell', () => {
+  it('of an unfinished run name the missing steps', () => {
     const early = made('unfinished');
     expect(early.entry).toBeNull();
     expect(early.missing).toEqual([
@@ -198,7 +198,7 @@ describe('artifacts', () => {
     expect(artifactsOf(runWith({}, podIdentity), provisionerArn).missing).not.toContain('pod-role');
   });
 
-  it('take a step that an older deployment ended otherwise for one that has not told yet', () => {
+  it('name a step as missing if its output is unreadable', () => {
     const run = runs['irsa-kubecost-3'];
     const steps = { ...run.steps, 'athena-results': { ...run.steps['athena-results'], output: { was: 'different' } } };
     const older = artifactsOf({ ...run, steps: steps as RunRecord['steps'] }, provisionerArn);
@@ -206,13 +206,13 @@ describe('artifacts', () => {
     expect(older.entry).toBeNull();
   });
 
-  it('hold nothing of other payers, other clouds or a step’s notes', () => {
+  it('contain nothing of other payers, other clouds or a step’s notes', () => {
     const text = JSON.stringify(artifacts);
     for (const value of foreign) expect(text).not.toContain(value);
     expect(JSON.stringify(runs)).toContain(foreign[2]);
   });
 
-  it('offer whole files that the consumer accepts, with this payer alone', () => {
+  it('contain files with only this payer that the consumer accepts', () => {
     const { entry } = made('irsa-kubecost-3');
     for (const format of ['legacy', 'configurations'] as const) {
       const file = parseIntegrationFile(entry?.files[format] ?? '');
@@ -221,7 +221,7 @@ describe('artifacts', () => {
     }
   });
 
-  it('leave an adopted bucket’s policy to its owner', () => {
+  it('omit the policy of an adopted bucket', () => {
     const found = everything(kubecost3);
     const adopted = { bucket, region: 'us-east-1', kmsKeyArn: null, adopted: true };
     const { iam, commands } = artifactsOf(runWith({ ...found, 'cur-bucket': adopted }), provisionerArn);
@@ -237,13 +237,13 @@ describe('Helm values', () => {
     ),
   );
 
-  it.each(texts)('are YAML that names the secret in the chart’s own key: $name, $generation, $variant', (one) => {
+  it.each(texts)('name the secret in the chart’s key: $name, $generation, $variant', (one) => {
     const values = parse(one.text) as Record<string, Record<string, unknown>>;
     const secret = one.name === 'irsa-opencost' ? 'cloud-costs' : 'cloud-integration';
     const keys: Record<string, string> = { 'kubecost-3': 'cloudCost', opencost: 'opencost' };
     expect(values[keys[one.generation] ?? 'kubecostProductConfigs']).toMatchObject({ cloudIntegrationSecret: secret });
     if (one.generation === 'kubecost-3') {
-      // Keys of the charts before it make Helm fail.
+      // Keys of earlier charts make Helm fail.
       expect(Object.keys(values).sort()).toEqual(['cloudCost', 'global', 'serviceAccount']);
       expect(values.global).toEqual({ clusterId: 'finops' });
     }
@@ -251,13 +251,13 @@ describe('Helm values', () => {
     expect(values.serviceAccount).toMatchObject({ create: one.variant === 'chart' });
   });
 
-  it('name the role with IRSA and never with EKS Pod Identity', () => {
+  it('name the role only with IRSA, not with EKS Pod Identity', () => {
     const annotated = texts.filter(({ text }) => text.includes('eks.amazonaws.com/role-arn'));
     expect(annotated.length).toBeGreaterThan(0);
     expect(annotated.filter(({ name, variant }) => !name.startsWith('irsa') || variant !== 'chart')).toEqual([]);
   });
 
-  it('mark the installed generation, and none where nothing is installed', () => {
+  it('mark the installed generation, or none', () => {
     const fitting = (name: keyof typeof runs) => {
       const { helm } = made(name);
       const fits = helm.charts.filter((chart) => chart.fits).map(({ generation }) => generation);
@@ -268,7 +268,7 @@ describe('Helm values', () => {
     expect(fitting('irsa-nothing-installed')).toEqual([null]);
   });
 
-  it('leave the service account the run has made alone, and have the chart make every other', () => {
+  it('create the service account unless the run created it', () => {
     expect(chartOf(made('irsa-nothing-installed'), 'kubecost-3')?.serviceAccount).toBe('existing');
     expect(chartOf(made('pod-identity-nothing-installed'), 'kubecost-3')?.serviceAccount).toBe('chart');
     expect(chartOf(made('irsa-kubecost-3'), 'kubecost-3')?.serviceAccount).toBe('chart');
@@ -277,7 +277,7 @@ describe('Helm values', () => {
     expect(chartOf(artifactsOf(run, provisionerArn), 'kubecost-3')?.serviceAccount).toBe('existing');
   });
 
-  it('give a pod of its own an account of its own with EKS Pod Identity', () => {
+  it('give a separate pod its own account with EKS Pod Identity', () => {
     const values = (generation: string) =>
       parse(chartOf(made('pod-identity-nothing-installed'), generation)?.values?.chart ?? '') as unknown;
     const ownAccount = { serviceAccountName: 'kubecost-serviceaccount' };
@@ -287,8 +287,8 @@ describe('Helm values', () => {
   });
 });
 
-describe('commands to copy', () => {
-  it('are whole lines that a POSIX shell takes', () => {
+describe('the commands to copy', () => {
+  it('are single lines that a POSIX shell accepts', () => {
     const lines = artifacts.flatMap(({ made: { commands, helm, cluster } }) => [
       ...commands.flatMap(({ command }) => command ?? []),
       ...helm.charts.map(({ install }) => install),
@@ -298,7 +298,7 @@ describe('commands to copy', () => {
     execFileSync('sh', ['-n'], { input: lines.join('\n') });
   });
 
-  it('hand every word on as it is, whatever is in it', () => {
+  it('pass each argument unchanged', () => {
     const words = [
       '',
       ' ',
@@ -322,7 +322,7 @@ describe('commands to copy', () => {
     expect(printed.split('\0').slice(0, -1)).toEqual(words);
   });
 
-  it('read documents that the artifacts have', () => {
+  it('read only documents that the artifacts contain', () => {
     for (const { made } of artifacts) {
       const files = made.commands.flatMap(({ command }) => /file:\/\/(\S+)/.exec(command ?? '')?.[1] ?? []);
       const names = made.iam.map(({ file }) => file);
@@ -332,8 +332,8 @@ describe('commands to copy', () => {
   });
 });
 
-describe('YAML as we write it', () => {
-  it('is read back as what it was, whatever the texts are', () => {
+describe('the written YAML', () => {
+  it('has the original value when it is parsed', () => {
     const texts = [
       '',
       'no',
@@ -361,12 +361,12 @@ describe('YAML as we write it', () => {
     expect(parse(writeYaml(value), { version: '1.1' })).toEqual(value);
   });
 
-  it('carries comments above their keys and leaves out what is undefined', () => {
+  it('has comments above their keys and omits undefined fields', () => {
     const text = writeYaml({ a: { b: 'c', d: undefined } }, { a: 'first\nsecond', 'a.b': 'third' });
     expect(text).toBe('# first\n# second\na:\n  # third\n  b: c\n');
   });
 
-  it('makes manifests that Kubernetes reads', () => {
+  it('is a manifest that Kubernetes accepts', () => {
     const { cluster } = made('irsa-kubecost-3');
     const objects = parseAllDocuments(`${cluster.manifest}---\n${cluster.serviceAccount ?? ''}`);
     const kinds = objects.map((object) => (object.toJS() as { kind: string }).kind);
@@ -385,7 +385,7 @@ describe('GET /v1/runs/{runId}/artifacts', () => {
   afterEach(() => hub.stop());
   afterAll(() => vi.restoreAllMocks());
 
-  it('answers from the first moment of a run and fills in what its steps tell', async () => {
+  it('answers for a new run and adds outputs of ended steps', async () => {
     const runId = await givenRun({ status: 'queued' });
     const read = async () => Artifacts.parse((await call('GET', `/v1/runs/${runId}/artifacts`)).body);
     expect((await read()).missing).toContain('discovery');
@@ -402,7 +402,7 @@ describe('GET /v1/runs/{runId}/artifacts', () => {
     expect(Artifacts.parse(body).cluster.accessEntry.command).toContain(provisionerArn);
   });
 
-  it.each(['01kjq3w5e8f2c9m4x7v1t6s0rz', 'no-run-id'])('answers 404 where there is no run: %s', async (runId) => {
+  it.each(['01kjq3w5e8f2c9m4x7v1t6s0rz', 'no-run-id'])('answers 404 for an unknown run: %s', async (runId) => {
     const { status, body } = await call('GET', `/v1/runs/${runId}/artifacts`);
     expect({ status, body }).toMatchObject({ status: 404, body: { code: 'run-not-found' } });
   });

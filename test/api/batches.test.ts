@@ -1,18 +1,18 @@
 import * as fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { sweep } from '../../functions/sweep.ts';
+import type { Batch } from '../../shared/batches/api-view.ts';
 import { dispatch } from '../../shared/batches/dispatch.ts';
 import type { BatchRequestInput } from '../../shared/batches/request.ts';
-import type { Batch } from '../../shared/batches/view.ts';
 import { UserError } from '../../shared/errors/errors.ts';
-import type { ProblemDocument } from '../../shared/errors/problem.ts';
+import type { ProblemDocument } from '../../shared/errors/request-refusal.ts';
 import { OnboardingRequest, type OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
 import { runErrorOf, type RunStatus } from '../../shared/model/run-schemas.ts';
 import { clusterArnOf } from '../../shared/model/target.ts';
-import { endRun } from '../../shared/runs/end.ts';
-import { releaseLock, takeLock } from '../../shared/runs/lock.ts';
+import { type ListedRun, listedRun } from '../../shared/runs/api-view.ts';
+import { releaseLock, takeLock } from '../../shared/runs/payer-target-lock.ts';
+import { endRun } from '../../shared/runs/record-end.ts';
 import { listRuns } from '../../shared/runs/run-table.ts';
-import { type ListedRun, listedRun } from '../../shared/runs/view.ts';
 import { StepStore } from '../../shared/step-runner/step-record.ts';
 import { documentClient } from '../../shared/table/document-table.ts';
 import { fixTargetSettings } from '../../shared/targets/target-settings.ts';
@@ -54,7 +54,7 @@ const control = (batchId: string, verb: 'pause' | 'resume' | 'cancel' | 'retry')
 const wake = (batchId: string) => dispatch(batchId, Date.now() + 10_000);
 const minutes = (after: number) => vi.setSystemTime(start + after * 60_000);
 
-/** The batch's runs in the order they were started. */
+/** The batch's runs in the order of their start. */
 async function runsOf(batchId: string, status?: RunStatus): Promise<ListedRun[]> {
   const filter = status
     ? ({ by: 'batchStatus', value: `${batchId}#${status}` } as const)
@@ -64,7 +64,7 @@ async function runsOf(batchId: string, status?: RunStatus): Promise<ListedRun[]>
 
 const refused = runErrorOf(new UserError('payer-access-denied', 'no role'), 'preflight');
 
-/** Ends runs as their executions would. */
+/** Ends runs in the way of their executions. */
 async function end(runs: readonly ListedRun[], status: RunStatus): Promise<void> {
   await Promise.all(
     runs.map(async ({ runId }) => {
@@ -94,7 +94,7 @@ const problemsOf = ({ body }: Answer) =>
   (body as ProblemDocument).errors?.map(({ pointer, detail }) => `${pointer ?? ''} ${detail}`);
 
 describe('POST /v1/batches', () => {
-  it('answers the batch and starts as many runs as find a place', async () => {
+  it('answers the batch and starts runs up to its concurrency', async () => {
     const answer = await post({ defaults, onboardings: payers(30), concurrency: 12 });
     const batch = answer.body as Batch;
     expect(answer.status).toBe(202);
@@ -114,7 +114,7 @@ describe('POST /v1/batches', () => {
     expect(runs[0]).toMatchObject({ batchId: batch.batchId, links: { batch: `/v1/batches/${batch.batchId}` } });
   });
 
-  it('fills each onboarding in from the defaults, field by field', async () => {
+  it('applies the defaults to each field of each onboarding', async () => {
     const body = {
       defaults: { ...defaults, kubecost: { namespace: 'opencost' }, wait: { deadlineHours: 72 } },
       onboardings: [
@@ -137,7 +137,7 @@ describe('POST /v1/batches', () => {
     ]);
   });
 
-  it('names every problem of every onboarding at once, where it was written', async () => {
+  it('names all problems of all onboardings at their pointers', async () => {
     const answer = await post({
       defaults: { cluster: { accountId: '222233334444', region: 'Ireland' }, crawler: 'own', 'a/b': 1 },
       onboardings: [
@@ -171,7 +171,7 @@ describe('POST /v1/batches', () => {
     expect(await hub.items()).toEqual([]);
   });
 
-  it('names both of two onboardings for one payer and target', async () => {
+  it('names both onboardings of a duplicate payer and target', async () => {
     const onboardings = [
       { payerAccountId: payer(1) },
       { payerAccountId: payer(2) },
@@ -184,7 +184,7 @@ describe('POST /v1/batches', () => {
     ]);
   });
 
-  it('names them also where something else is wrong with them', async () => {
+  it('names duplicates that have other problems too', async () => {
     const onboardings = [
       { payerAccountId: payer(1), kubecost: { format: 'yaml' } },
       { payerAccountId: payer(1), cluster: { colour: 'red' } },
@@ -198,7 +198,7 @@ describe('POST /v1/batches', () => {
     ]);
   });
 
-  it('takes a thousand onboardings in a handful of writes, and no more', async () => {
+  it('accepts at most a thousand onboardings, with few writes', async () => {
     const batchId = await started(1000, { concurrency: 1 });
     const items = await hub.items('batch#');
     expect(items).toHaveLength(21);
@@ -209,7 +209,7 @@ describe('POST /v1/batches', () => {
     ]);
   });
 
-  it('takes a body of 4 MB, and no larger one', async () => {
+  it('accepts a body of at most 4 MB', async () => {
     const text = (bytes: number) => {
       const body = JSON.stringify({ defaults, onboardings: payers(1) });
       return body + ' '.repeat(bytes - body.length);
@@ -218,7 +218,7 @@ describe('POST /v1/batches', () => {
     expect((await call('POST', '/v1/batches', { text: text(4 * 1024 * 1024 + 1) })).status).toBe(413);
   });
 
-  it('lists as many problems as an answer can hold', async () => {
+  it('lists problems up to the maximum size of an answer', async () => {
     const unknown = Object.fromEntries(Array.from({ length: 300 }, (_, index) => [`field-${index}`, '~'.repeat(10)]));
     const onboardings = payers(100).map((part) => ({ ...part, ...unknown }));
     const answer = await post({ defaults, onboardings });
@@ -229,7 +229,7 @@ describe('POST /v1/batches', () => {
     });
   });
 
-  it('is not moved by names that JavaScript gives a meaning', async () => {
+  it('treats JavaScript’s special names like other names', async () => {
     const text = `{"defaults":{"__proto__":{"existing":"take-over"},"cluster":${JSON.stringify(smallest.cluster)}},"onboardings":[{"payerAccountId":"${payer(0)}"}]}`;
     const { status, body } = await call('POST', '/v1/batches', { text });
     if (status === 202) {
@@ -238,7 +238,7 @@ describe('POST /v1/batches', () => {
     } else expect(status).toBe(400);
   });
 
-  it('is answered below 500 whatever is sent', async () => {
+  it('answers below 500 for any body', async () => {
     const part = fc.dictionary(
       fc.constantFrom('payerAccountId', 'cluster', 'wait', 'x'),
       fc.jsonValue({ maxDepth: 6 }),
@@ -258,7 +258,7 @@ describe('POST /v1/batches', () => {
     expect((await call('POST', '/v1/batches', { text })).status).toBe(400);
   });
 
-  it('answers the same batch to a repeat with the same Idempotency-Key, and refuses the key for another', async () => {
+  it('answers the same batch to the same Idempotency-Key and body', async () => {
     const body = { defaults, onboardings: payers(3), concurrency: 2 };
     const first = await post(body, 'monday');
     expect(await post({ ...body, failureTolerance: '10%' }, 'monday')).toEqual(first);
@@ -266,7 +266,7 @@ describe('POST /v1/batches', () => {
     expect(hub.executions.size).toBe(2);
   });
 
-  it('makes one batch of requests that come at once with the same Idempotency-Key', async () => {
+  it('creates one batch for simultaneous requests with one Idempotency-Key', async () => {
     const body = { defaults, onboardings: payers(3) };
     const answers = await Promise.all(Array.from({ length: 4 }, () => post(body, 'monday')));
     expect(answers.map(({ status }) => status)).toEqual([202, 202, 202, 202]);
@@ -274,7 +274,7 @@ describe('POST /v1/batches', () => {
     expect(hub.executions.size).toBe(3);
   });
 
-  it('is answered in time however long starting takes; the sweeper starts the others', async () => {
+  it('answers before its time limit; the sweeper starts the rest', async () => {
     const takeTime = (ms: number) => {
       documentClient().middlewareStack.add(
         (next) => (args) => {
@@ -295,7 +295,7 @@ describe('POST /v1/batches', () => {
     expect((await read(batchId)).counts).toMatchObject({ queued: 100, notStarted: 0 });
   });
 
-  it('is completed by a repeat wherever the first request died', async () => {
+  it('is completed by a repeat after a crash at any write', async () => {
     const body = { onboardings: payers(1) };
     for (let atWrite = 1, died = true; died; atWrite++) {
       const key = `key-${atWrite}`;
@@ -313,7 +313,7 @@ describe('POST /v1/batches', () => {
     }
   });
 
-  it('makes a batch of plans, which take no locks', async () => {
+  it('creates a batch of plans, which take no locks', async () => {
     const batchId = await started(2, { defaults: { ...defaults, dryRun: true } });
     expect(await hub.items('lock#')).toEqual([]);
     await end(await active(batchId), 'planned');
@@ -323,7 +323,7 @@ describe('POST /v1/batches', () => {
 });
 
 describe('a batch', () => {
-  it('starts the next onboarding when a run has ended, and ends with the last one', async () => {
+  it('starts an onboarding after each run, and ends after the last', async () => {
     const batchId = await started(4, { concurrency: 2 });
     const [first] = await active(batchId);
     await end(first ? [first] : [], 'succeeded');
@@ -343,7 +343,7 @@ describe('a batch', () => {
     expect(await hub.items('batch#')).toEqual(before.filter(({ pk }) => String(pk).startsWith('batch#')));
   });
 
-  it('gives the place of a run that waits for hours to the next one', async () => {
+  it('does not count a run that waits long as active', async () => {
     const batchId = await started(3, { concurrency: 1 });
     const [first] = await active(batchId);
     const waits = async (seconds: number) => {
@@ -362,7 +362,7 @@ describe('a batch', () => {
     expect((await read(batchId)).counts).toMatchObject({ notStarted: 1, running: 1, queued: 1 });
   });
 
-  it('is looked after by the sweeper, should nobody tell that a run has ended', async () => {
+  it('is continued by the sweeper if no end event arrives', async () => {
     const batchId = await started(3, { concurrency: 1 });
     for (let left = 3; left > 0; left--) {
       await end(await active(batchId), 'succeeded');
@@ -371,7 +371,7 @@ describe('a batch', () => {
     expect(await read(batchId)).toMatchObject({ status: 'ended', counts: { succeeded: 3 } });
   });
 
-  it('starts each onboarding once, never more than have a place, however many dispatch at once', async () => {
+  it('starts each onboarding once when several functions dispatch at once', async () => {
     const batchId = await started(24, { concurrency: 12 });
     await end((await active(batchId)).slice(0, 9), 'succeeded');
     await Promise.all(Array.from({ length: 8 }, () => wake(batchId)));
@@ -380,7 +380,7 @@ describe('a batch', () => {
     expect(await hub.items('lease#')).toEqual([]);
   });
 
-  it('hears who comes while another one dispatches', async () => {
+  it('considers a run that ends during a dispatch', async () => {
     const batchId = await started(18, { concurrency: 6 });
     const runs = await active(batchId);
     await Promise.all(
@@ -392,10 +392,10 @@ describe('a batch', () => {
     expect((await read(batchId)).counts).toMatchObject({ succeeded: 6, queued: 6, notStarted: 6 });
   });
 
-  it.each(['starts', 'retries'])('goes on where a dispatch died that %s', async (what) => {
-    // Lease, run, lock, execution, batch, lease.
-    const deaths = [1, 2, 3, 4, 5, 6].flatMap((atWrite) => [true, false].map((applied) => ({ atWrite, applied })));
-    const size = 1 + deaths.length;
+  it.each(['starts', 'retries'])('continues after a crash of a dispatch that %s', async (what) => {
+    // Writes in order: lease, run, lock, execution, batch, lease.
+    const crashes = [1, 2, 3, 4, 5, 6].flatMap((atWrite) => [true, false].map((applied) => ({ atWrite, applied })));
+    const size = 1 + crashes.length;
     const batchId = await started(size, { concurrency: 1, failureTolerance: '100%' });
     if (what === 'retries') {
       await play(
@@ -405,9 +405,9 @@ describe('a batch', () => {
       minutes(10);
       await control(batchId, 'retry');
     }
-    for (const death of deaths) {
+    for (const crash of crashes) {
       await end(await active(batchId), 'succeeded');
-      hub.crash(death);
+      hub.crash(crash);
       await expect(wake(batchId)).rejects.toThrow('the function died');
       hub.crash(undefined);
       vi.setSystemTime(Date.now() + 11 * 60_000);
@@ -420,7 +420,7 @@ describe('a batch', () => {
     expect(hub.executions.size).toBe(what === 'retries' ? 2 * size : size);
   });
 
-  it('keeps an onboarding that cannot be started as a run that has failed, with the reason', async () => {
+  it('records a refused onboarding as a failed run with the reason', async () => {
     const rival = await givenRun({ status: 'running', request: { ...smallest, payerAccountId: payer(0) } });
     await takeLock(await storedRun(rival));
     const other = { ...smallest, cluster: { ...smallest.cluster, name: 'other' } };
@@ -444,7 +444,7 @@ describe('a batch', () => {
     );
   });
 
-  it('starts the canaries alone, and the others once these have ended well', async () => {
+  it('starts the canaries first, and the others after their success', async () => {
     const batchId = await started(20, { canary: 2 });
     expect((await read(batchId)).counts).toMatchObject({ queued: 2, notStarted: 18 });
     const [one, two] = await active(batchId);
@@ -456,7 +456,7 @@ describe('a batch', () => {
     expect((await read(batchId)).counts).toMatchObject({ queued: 18, notStarted: 0, succeeded: 2 });
   });
 
-  it('is held when a canary fails, whatever share of all may fail', async () => {
+  it('is held when a canary fails, regardless of the failure tolerance', async () => {
     const batchId = await started(30, { canary: 3, failureTolerance: '50%' });
     await end((await active(batchId)).slice(0, 2), 'failed');
     await wake(batchId);
@@ -467,7 +467,7 @@ describe('a batch', () => {
     });
   });
 
-  it('is held when more have failed than are tolerated, and goes on when somebody who knows resumes it', async () => {
+  it('is held above its failure tolerance until it is resumed', async () => {
     const batchId = await started(20, { concurrency: 5, failureTolerance: '10%' });
     await play(batchId, [payer(0), payer(3), payer(4)]);
     const held = await read(batchId);
@@ -481,7 +481,7 @@ describe('a batch', () => {
     expect(await read(batchId)).toMatchObject({ status: 'ended', counts: { failed: 5, succeeded: 15 } });
   });
 
-  it('is held again when as many fail after it was resumed', async () => {
+  it('is held again when as many fail after a resume', async () => {
     const batchId = await started(20, { concurrency: 5, failureTolerance: 1 });
     await play(
       batchId,
@@ -499,7 +499,7 @@ describe('a batch', () => {
     });
   });
 
-  it('starts nothing more while it is paused, and ends if nothing was left to start', async () => {
+  it('starts no run while paused, but ends if none is left', async () => {
     const batchId = await started(4, { concurrency: 2 });
     expect(await control(batchId, 'pause')).toMatchObject({ status: 202, body: { status: 'paused', eta: null } });
     expect((await control(batchId, 'pause')).status).toBe(202);
@@ -514,7 +514,7 @@ describe('a batch', () => {
     expect((await read(batchId)).status).toBe('ended');
   });
 
-  it('starts nothing more once it is cancelled, and has ended when its last run has', async () => {
+  it('starts no run after a cancel and ends with its last', async () => {
     const batchId = await started(4, { concurrency: 2 });
     const [atWork] = await active(batchId);
     const store = new StepStore(atWork?.runId ?? '', 1, 'preflight');
@@ -537,7 +537,7 @@ describe('a batch', () => {
     expect([...hub.executions.values()].map(({ ended }) => ended)).toEqual([true, true]);
   });
 
-  it('stops no more executions in a time than Step Functions does', async () => {
+  it('stops executions within the rate limit of Step Functions', async () => {
     const batchId = await started(8);
     const [item] = await hub.items('run#');
     const stopped = Array.from({ length: 395 }, (_, index) => {
@@ -558,7 +558,7 @@ describe('a batch', () => {
     expect(await read(batchId)).toMatchObject({ endedAt: '2026-03-01T00:05:00.000Z', counts: { queued: 0 } });
   });
 
-  it('takes up again what failed when it is retried, as places become free, and nothing else', async () => {
+  it('retries only failed runs, up to its concurrency', async () => {
     const batchId = await started(12, { concurrency: 4, failureTolerance: '100%' });
     const failing = [1, 2, 5, 8, 9, 11].map(payer);
     await play(batchId, failing);
@@ -577,7 +577,7 @@ describe('a batch', () => {
     expect((await runsOf(batchId)).map(({ attempt }) => attempt)).toEqual([1, 2, 2, 1, 1, 2, 1, 1, 2, 2, 1, 2]);
   });
 
-  it('goes on after a retry with what it held back', async () => {
+  it('starts the remaining onboardings after a retry', async () => {
     const batchId = await started(5, { concurrency: 2, failureTolerance: 0 });
     await play(batchId, [payer(0), payer(1)]);
     expect((await read(batchId)).status).toBe('held');
@@ -587,7 +587,7 @@ describe('a batch', () => {
     expect(await read(batchId)).toMatchObject({ status: 'ended', counts: { succeeded: 5 } });
   });
 
-  it('starts what a cancel kept back when it is retried', async () => {
+  it('starts onboardings on retry that a cancel prevented', async () => {
     const batchId = await started(4, { concurrency: 2 });
     await control(batchId, 'cancel');
     minutes(10);
@@ -596,7 +596,7 @@ describe('a batch', () => {
     expect(await read(batchId)).toMatchObject({ status: 'ended', counts: { succeeded: 4, cancelled: 0 } });
   });
 
-  it('retries the others if one cannot be', async () => {
+  it('retries the other runs if one cannot be retried', async () => {
     const batchId = await started(3, { failureTolerance: 3 });
     await end(await active(batchId), 'failed');
     await wake(batchId);
@@ -608,7 +608,7 @@ describe('a batch', () => {
     expect(await read(batchId)).toMatchObject({ status: 'ended', counts: { succeeded: 2, failed: 1 } });
   });
 
-  it('refuses what does not apply, and says why', async () => {
+  it('refuses an action that does not apply, with the reason', async () => {
     const batchId = await started(2);
     await play(batchId);
     for (const verb of ['pause', 'resume', 'cancel'] as const) {
@@ -633,7 +633,7 @@ describe('a batch', () => {
 });
 
 describe('GET /v1/batches/{batchId}', () => {
-  it('shows what failed with its remedy, what takes longest, and when all may have ended', async () => {
+  it('shows failures with remedies, slowest runs and the expected end', async () => {
     const batchId = await started(8, { failureTolerance: 8, concurrency: 6 });
     const [first, second, third, ...others] = await active(batchId);
     for (const run of [first, second, third, ...others]) {
@@ -663,28 +663,28 @@ describe('GET /v1/batches/{batchId}', () => {
       },
     ]);
     expect(batch.slowest.map(({ payerAccountId }) => payerAccountId)).toEqual([2, 3, 4, 5].map(payer));
-    // Two of eight have ended, and four have run for a few minutes of what may be a day.
+    // Two of eight have ended, and four have run for a few minutes of up to a day.
     expect(batch.percent).toBe(25);
-    // One wave more, whose place is taken for ten minutes and whose runs take twenty.
+    // One more wave: its runs start in ten minutes and take twenty.
     expect(batch.eta).toBe('2026-03-01T00:42:00.000Z');
   });
 
-  it('shows no less percent than before, however much longer than others a run takes', async () => {
+  it('does not decrease the percentage if one run takes long', async () => {
     const batchId = await started(2, { concurrency: 2 });
     const [first, second] = await active(batchId);
     for (const run of [first, second]) await new StepStore(run?.runId ?? '', 1, 'preflight').begin(Date.now() + 60_000);
     const percents: number[] = [];
-    const look = async () => percents.push((await read(batchId)).percent);
+    const recordPercent = async () => percents.push((await read(batchId)).percent);
     minutes(5);
     await end(first ? [first] : [], 'succeeded');
     for (const at of [5, 6, 9, 11, 60, 600, 1800]) {
       minutes(at);
-      await look();
+      await recordPercent();
     }
     expect(percents).toEqual([50, 50, 50, 50, 52, 70, 97]);
   });
 
-  it('reckons with the time of this attempt, not since the first', async () => {
+  it('measures progress from the start of the current attempt', async () => {
     const batchId = await started(1);
     const [run] = await active(batchId);
     await new StepStore(run?.runId ?? '', 1, 'preflight').begin(Date.now());
@@ -697,14 +697,14 @@ describe('GET /v1/batches/{batchId}', () => {
     expect(await read(batchId)).toMatchObject({ percent: 0, slowest: [{ startedAt: again }] });
   });
 
-  it('reckons a day for runs while none has succeeded', async () => {
+  it('expects runs to take a day until one succeeds', async () => {
     const batchId = await started(2);
     for (const { runId } of await active(batchId)) await new StepStore(runId, 1, 'preflight').begin(Date.now());
     minutes(12 * 60);
     expect(await read(batchId)).toMatchObject({ percent: 50, eta: '2026-03-02T00:00:00.000Z' });
   });
 
-  it('knows no other ids', async () => {
+  it('answers 404 for unknown ids', async () => {
     expect((await call('GET', `/v1/batches/${'0'.repeat(26)}`)).body).toMatchObject({ code: 'batch-not-found' });
     expect((await call('GET', '/v1/batches/x')).status).toBe(404);
   });

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { close } from '../../functions/close.ts';
 import { sweep } from '../../functions/sweep.ts';
-import { endRun } from '../../shared/runs/end.ts';
-import type { Run } from '../../shared/runs/view.ts';
+import type { Run } from '../../shared/runs/api-view.ts';
+import { endRun } from '../../shared/runs/record-end.ts';
 import { StepStore } from '../../shared/step-runner/step-record.ts';
 import { call } from '../support/api-call.ts';
 import { HubServices } from '../support/hub-services.ts';
@@ -34,7 +34,7 @@ async function runAtWork(): Promise<{ runId: string; store: StepStore }> {
 }
 
 describe('POST /v1/runs/{runId}/cancel', () => {
-  it('ends a run at once that no step has begun, stops its execution and gives its lock back', async () => {
+  it('ends a run without started steps at once, releasing its lock', async () => {
     const runId = await start();
     const answer = await cancel(runId);
     expect(answer.status).toBe(202);
@@ -53,13 +53,13 @@ describe('POST /v1/runs/{runId}/cancel', () => {
     expect(hub.executions.size).toBe(0);
   });
 
-  it('ends an offboarding likewise', async () => {
+  it('ends an offboarding without started steps at once', async () => {
     const { runId } = (await call('POST', '/v1/offboardings', { body: smallest })).body as Run;
     expect((await cancel(runId)).body).toMatchObject({ kind: 'offboarding', status: 'cancelled' });
     expect(hub.executions.get(`${runId}-1`)?.ended).toBe(true);
   });
 
-  it('waits for the step at work: its record stays true, and no other step begins', async () => {
+  it('waits for the active step and starts no further step', async () => {
     const { runId, store } = await runAtWork();
     expect((await cancel(runId)).body).toMatchObject({ status: 'running', cancelling: true });
     expect(await close(aborted(runId))).toEqual({ status: 'running' });
@@ -76,7 +76,7 @@ describe('POST /v1/runs/{runId}/cancel', () => {
     expect(await hub.items('lock#')).toEqual([]);
   });
 
-  it('is completed by the sweeper once the time of a function that died is up, not before', async () => {
+  it('is completed by the sweeper after a crashed function’s time limit', async () => {
     const { runId } = await runAtWork();
     await cancel(runId);
     later(59);
@@ -98,7 +98,7 @@ describe('POST /v1/runs/{runId}/cancel', () => {
     expect(await cancel(runId)).toEqual(ended);
   });
 
-  it('ends a run as cancelled also if the stop makes it fail', async () => {
+  it('ends a run as cancelled even if the stop fails it', async () => {
     const { runId, store } = await runAtWork();
     await cancel(runId);
     await store.finish({ status: 'running', warnings: [] });
@@ -107,10 +107,10 @@ describe('POST /v1/runs/{runId}/cancel', () => {
     expect(await storedRun(runId)).not.toHaveProperty('error');
   });
 
-  // Request, execution, end, lock.
+  // Writes in order: request, execution, end, lock.
   for (const atWrite of [1, 2, 3, 4]) {
     for (const applied of [false, true]) {
-      it(`is completed by a repeat, or by the sweeper, if it dies at a write (${atWrite}, ${applied ? 'applied' : 'not applied'})`, async () => {
+      it(`is completed by a repeat or the sweeper after a crash (write ${atWrite}, ${applied ? 'applied' : 'not applied'})`, async () => {
         const runId = await start();
         hub.crash({ atWrite, applied });
         expect((await cancel(runId)).status).toBe(500);
@@ -133,7 +133,7 @@ describe('POST /v1/runs/{runId}/cancel', () => {
     expect(answer.body).toMatchObject({ code: 'run-ended', detail: expect.stringContaining(status) as string });
   });
 
-  it('knows no run of another name', async () => {
+  it('answers 404 for an unknown run', async () => {
     for (const runId of ['nobody', '01kjq3w5e8f2c9m4x7v1t6s0rz'])
       expect((await cancel(runId)).body).toMatchObject({ code: 'run-not-found' });
   });

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Run } from '../../shared/runs/api-view.ts';
 import { listRuns } from '../../shared/runs/run-table.ts';
 import { completeStart } from '../../shared/runs/start.ts';
-import type { Run } from '../../shared/runs/view.ts';
 import { call } from '../support/api-call.ts';
 import { HubServices } from '../support/hub-services.ts';
 import { smallest } from '../support/stored-runs.ts';
@@ -17,10 +17,10 @@ afterAll(() => vi.restoreAllMocks());
 
 const post = (headers: Record<string, string>) => call('POST', '/v1/onboardings', { body: smallest, headers });
 
-/** Key, run, lock, execution. */
+/** Writes in order: key, run, lock, execution. */
 const writes = [1, 2, 3, 4];
 
-describe('a start that dies at a write', () => {
+describe('a start that crashes at a write', () => {
   for (const atWrite of writes) {
     for (const applied of [false, true]) {
       it(`is completed by a repeat (write ${atWrite}, ${applied ? 'applied' : 'not applied'})`, async () => {
@@ -41,7 +41,7 @@ describe('a start that dies at a write', () => {
     }
   }
 
-  it('is completed by a repeat without a key once the lock was taken', async () => {
+  it('is completed by a repeat without a key after taking the lock', async () => {
     hub.crash({ atWrite: 3, applied: false });
     await post({});
     hub.crash(undefined);
@@ -52,7 +52,7 @@ describe('a start that dies at a write', () => {
     expect(repeat.headers.location).toBe(`/v1/runs/${String(lock?.runId)}`);
   });
 
-  it('is completed later without any repeat, from its queued run alone', async () => {
+  it('is completed without a repeat from its queued run', async () => {
     hub.crash({ atWrite: 1, applied: true });
     await post({});
     hub.crash(undefined);
@@ -62,7 +62,7 @@ describe('a start that dies at a write', () => {
     expect([...hub.executions.keys()]).toEqual([`${left?.runId ?? ''}-1`]);
   });
 
-  it('gives way to a run that was started meanwhile', async () => {
+  it('is deleted if another run was started meanwhile', async () => {
     hub.crash({ atWrite: 1, applied: true });
     await post({});
     hub.crash(undefined);
@@ -73,7 +73,7 @@ describe('a start that dies at a write', () => {
     expect([...hub.executions.keys()]).toEqual([`${runId}-1`]);
   });
 
-  it('tells the caller only the request id', async () => {
+  it('is answered with the request id only', async () => {
     hub.crash({ atWrite: 1, applied: false });
     const died = await post({});
     expect(died.body).toMatchObject({ code: 'unexpected', instance: '/v1/onboardings' });

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import * as z from 'zod';
 import { newRunId } from '../../shared/model/run-id.ts';
-import { ListedRun } from '../../shared/runs/view.ts';
+import { ListedRun } from '../../shared/runs/api-view.ts';
 import { documentClient } from '../../shared/table/document-table.ts';
 import { call } from '../support/api-call.ts';
 import { HubServices } from '../support/hub-services.ts';
@@ -64,19 +64,19 @@ describe('GET /v1/runs', () => {
   it.each([
     ['two filters', 'status=failed&payerAccountId=111122223333', ['status', 'payerAccountId']],
     [
-      'a batch with more than a status',
+      'a batch with a status and a cluster',
       `status=failed&cluster=${finops}&batchId=${batchId}`,
       ['status', 'cluster', 'batchId'],
     ],
     ['a batch with a payer', `batchId=${batchId}&payerAccountId=111122223333`, ['payerAccountId', 'batchId']],
-    ['a batch that is none', 'batchId=1', ['batchId']],
+    ['an invalid batch id', 'batchId=1', ['batchId']],
     ['an unknown status', 'status=done', ['status']],
     ['an unknown parameter', 'state=failed', ['state']],
     ['a limit out of bounds and a bad payer', 'limit=101&payerAccountId=1', ['payerAccountId', 'limit']],
     ['a cluster that is not an ARN', 'cluster=finops', ['cluster']],
-    ['a made-up cursor', 'cursor=abc', ['cursor']],
+    ['an invented cursor', 'cursor=abc', ['cursor']],
     [
-      'a cursor with more than a place',
+      'a cursor with an extra part',
       `cursor=${Buffer.from(`${day(1)}#${'0'.repeat(26)}#x`).toString('base64url')}`,
       ['cursor'],
     ],
@@ -87,7 +87,7 @@ describe('GET /v1/runs', () => {
     expect(errors.map(({ parameter }) => parameter)).toEqual(parameters);
   });
 
-  it('lists the runs of a batch, and those of one status', async () => {
+  it('lists the runs of a batch, also by status', async () => {
     const failed = await givenRun({ status: 'failed', createdAt: day(1), batchId });
     const queued = await givenRun({ status: 'queued', createdAt: day(2), batchId });
     await givenRun({ status: 'failed', createdAt: day(3) });
@@ -99,7 +99,7 @@ describe('GET /v1/runs', () => {
     expect((await list(`?batchId=${batchId}&status=queued&cursor=${nextCursor ?? ''}`)).ids).toEqual([]);
   });
 
-  it('leaves locks, keys and batches out', async () => {
+  it('omits locks, keys and batches', async () => {
     await call('POST', '/v1/onboardings', { body: smallest, headers: { 'idempotency-key': 'monday' } });
     const payer = '444455556666';
     await call('POST', '/v1/batches', { body: { defaults: smallest, onboardings: [{ payerAccountId: payer }] } });
@@ -137,13 +137,13 @@ describe('a page of runs', () => {
   }
 
   it(
-    'costs the same however many runs there are, also for a filter that one run matches',
+    'costs the same for any number of runs',
     async () => {
       await givenRun({ createdAt: day(1), request: { ...smallest, payerAccountId: '444455556666' } });
       await givenRun({ createdAt: day(1), status: 'cancelled', batchId });
       await givenRun({ createdAt: day(2), status: 'failed', batchId });
       const [failed] = (await hub.items('run#')).filter(({ status }) => status === 'failed');
-      // The indexes hold neither.
+      // The indexes contain neither.
       const item = { ...failed, steps: {}, outbox: {} };
       const fill = (from: number, to: number) =>
         hub.putAll(

@@ -18,11 +18,11 @@ const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
 );
 
 describe('the OpenAPI document', () => {
-  it('is the one that the code describes', () => {
+  it('equals the document generated from the code', () => {
     expect(openapiDocument(Object.values(routes))).toEqual(document);
   });
 
-  it('is what GET /openapi.json answers', async () => {
+  it('is the answer of GET /openapi.json', async () => {
     expect((await call('GET', '/openapi.json')).body).toEqual(document);
   });
 
@@ -49,7 +49,7 @@ describe('the OpenAPI document', () => {
     for (const { schema, example } of shown) expect(validatorOf(schema).safeParse(example).error).toBeUndefined();
   });
 
-  it('lets a request leave out what has a default, and never a run', () => {
+  it('makes fields with defaults optional in requests, not in runs', () => {
     const { schemas } = document.components;
     expect(schemas.OnboardingRequestInput?.required).toEqual(['payerAccountId', 'cluster']);
     expect(schemas.OnboardingRequest?.required).toContain('wait');
@@ -57,7 +57,7 @@ describe('the OpenAPI document', () => {
 });
 
 describe('GET /docs', () => {
-  it('is one page without scripts or assets of anyone, with an anchor for every error', async () => {
+  it('is one page without scripts or assets, with all error anchors', async () => {
     const { status, body } = await call('GET', '/docs');
     expect(status).toBe(200);
     const html = String(body);
@@ -65,7 +65,7 @@ describe('GET /docs', () => {
     expect(html).not.toMatch(/<script|<link|<img|src=|url\(|@import|undefined|\[object/);
   });
 
-  it('has only links that lead somewhere', async () => {
+  it('has only links to existing anchors', async () => {
     const html = String((await call('GET', '/docs')).body);
     const ids = new Set([...html.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id));
     const anchors = [...html.matchAll(/href="#([^"]+)"/g)].map(([, id]) => id);

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { OffboardingRequest, OnboardingRequest } from '../../shared/model/onboarding-request.ts';
 import type { AnyRun, RunRecord } from '../../shared/model/run.ts';
 import { runErrorOf, type StepRecord } from '../../shared/model/run-schemas.ts';
+import { Run, runView } from '../../shared/runs/api-view.ts';
 import { planOf } from '../../shared/runs/dry-run-plan.ts';
-import { Run, runView } from '../../shared/runs/view.ts';
 import { smallest } from '../support/stored-runs.ts';
 
 const at = '2026-03-02T09:00:00.000Z';
@@ -52,11 +52,11 @@ const adopted = {
 };
 
 describe('the plan of a run', () => {
-  it('is none unless it was a dry run', () => {
+  it('exists only for a dry run', () => {
     expect(runView(onboarding({}, { dryRun: false })).plan).toBeNull();
   });
 
-  it('gives each change its reason: the step’s own sentence, and what is special about it', () => {
+  it('gives for each change the step’s purpose and special reason', () => {
     const changes = [change, { ...change, note: '30 days' }];
     const run = onboarding({ 'cur-bucket': previewed({ status: 'planned', changes }) });
     expect(planOf(run)?.changes).toEqual([
@@ -66,12 +66,12 @@ describe('the plan of a run', () => {
     expect(Run.parse(runView(run))).toEqual(runView(run));
   });
 
-  it('collects the refusals, the limits and what cannot be seen, in the order of the steps', () => {
+  it('collects refusals, limits and invisible resources in step order', () => {
     const refusal = runErrorOf({ code: 'bucket-not-ours', message: 'bucket cur' }, 'cur-bucket');
     const quota = { quota: 'policies', used: 9, adds: 1, limit: 10 };
     const plan = planOf(
       onboarding({
-        publish: previewed({ status: 'not-visible', warnings: ['not let in', 'yet'] }),
+        publish: previewed({ status: 'not-visible', warnings: ['no access', 'yet'] }),
         'cur-bucket': previewed({
           status: 'failed',
           error: refusal,
@@ -80,10 +80,10 @@ describe('the plan of a run', () => {
       }),
     );
     expect(plan).toMatchObject({ refusals: [refusal], quotas: [quota] });
-    expect(plan?.notVisible).toEqual([{ step: 'publish', willCheck: 'Looks at something.', why: 'not let in; yet' }]);
+    expect(plan?.notVisible).toEqual([{ step: 'publish', willCheck: 'Looks at something.', why: 'no access; yet' }]);
   });
 
-  it('costs a day’s looking and a crawl each day for a new report, and next to nothing where all is there', () => {
+  it('costs more for a new report than for an existing one', () => {
     const fresh = planOf(onboarding({ 'report-choice': previewed({ output: { ...adopted, choice: 'create' } }) }));
     const there = planOf(
       onboarding({
@@ -107,12 +107,12 @@ describe('the plan of a run', () => {
       );
   });
 
-  it('costs more to wait for a delivery the more often it is looked for', () => {
+  it('costs more with a shorter interval between delivery checks', () => {
     const once = (intervalMinutes: number) => planOf(onboarding({}, { wait: { intervalMinutes } }))?.usd.once ?? NaN;
     expect(once(5)).toBeGreaterThan(once(15));
   });
 
-  it('of an offboarding tells what every month saves, the report only where its data goes', () => {
+  it('of an offboarding contains monthly savings, including a deleted report', () => {
     const steps = {
       'remove-entry': previewed({ status: 'planned', changes: [change] }),
       'remove-crawler-stack': previewed({ status: 'planned', changes: [change] }),

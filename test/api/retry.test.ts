@@ -2,10 +2,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { sweep } from '../../functions/sweep.ts';
 import type { AnyRun } from '../../shared/model/run.ts';
 import { runErrorOf } from '../../shared/model/run-schemas.ts';
-import { endRun } from '../../shared/runs/end.ts';
-import { releaseLock, takeLock } from '../../shared/runs/lock.ts';
+import type { Run } from '../../shared/runs/api-view.ts';
+import { releaseLock, takeLock } from '../../shared/runs/payer-target-lock.ts';
+import { endRun } from '../../shared/runs/record-end.ts';
 import { readRun } from '../../shared/runs/run-table.ts';
-import type { Run } from '../../shared/runs/view.ts';
 import { StepStore } from '../../shared/step-runner/step-record.ts';
 import { call } from '../support/api-call.ts';
 import { HubServices } from '../support/hub-services.ts';
@@ -29,7 +29,7 @@ const later = (days: number) => vi.setSystemTime(Date.now() + days * 86_400_000)
 const stepOf = (answer: { body: unknown }, name: string) =>
   (answer.body as Run).steps.find((candidate) => candidate.name === name);
 
-/** A run whose report was made and whose delivery failed, ended and closed. */
+/** An ended and closed run whose report was created and whose delivery failed. */
 async function failedRun(status: 'failed' | 'cancelled' = 'failed'): Promise<AnyRun> {
   const runId = await givenRun({ status: 'queued', createdAt: '2026-03-01T00:00:00.000Z' });
   await takeLock(await storedRun(runId));
@@ -47,7 +47,7 @@ async function failedRun(status: 'failed' | 'cancelled' = 'failed'): Promise<Any
 }
 
 describe('POST /v1/runs/{runId}/retry', () => {
-  it('answers a failed run queued in its second attempt, with what had succeeded kept and its failure gone', async () => {
+  it('queues a failed run’s second attempt and keeps its succeeded steps', async () => {
     const { runId } = await failedRun();
     later(20);
     const answer = await retry(runId);
@@ -81,12 +81,12 @@ describe('POST /v1/runs/{runId}/retry', () => {
     expect(Object.values(outbox).at(-1)).toMatchObject({ attempt: 2, step: null, status: 'queued' });
   });
 
-  it('answers a cancelled run likewise', async () => {
+  it('queues a cancelled run’s second attempt', async () => {
     const { runId } = await failedRun('cancelled');
     expect((await retry(runId)).body).toMatchObject({ status: 'queued', attempt: 2, cancelling: false });
   });
 
-  it('answers the attempt that is under way, however often it is repeated', async () => {
+  it('answers the active attempt when repeated', async () => {
     const { runId } = await failedRun();
     const answers = await Promise.all([retry(runId), retry(runId), retry(runId)]);
     expect(answers.map(({ status, body }) => [status, (body as Run).attempt])).toEqual([
@@ -103,10 +103,10 @@ describe('POST /v1/runs/{runId}/retry', () => {
     expect([...hub.executions.keys()]).toEqual([`${runId}-2`]);
   });
 
-  // Record, lock, execution.
+  // Writes in order: record, lock, execution.
   for (const atWrite of [1, 2, 3]) {
     for (const applied of [false, true]) {
-      it(`is completed by a repeat, or by the sweeper, if it dies at a write (${atWrite}, ${applied ? 'applied' : 'not applied'})`, async () => {
+      it(`is completed by a repeat or the sweeper after a crash (write ${atWrite}, ${applied ? 'applied' : 'not applied'})`, async () => {
         const { runId } = await failedRun();
         hub.crash({ atWrite, applied });
         expect((await retry(runId)).status).toBe(500);
@@ -123,7 +123,7 @@ describe('POST /v1/runs/{runId}/retry', () => {
     }
   }
 
-  it('refuses while another run works on the same payer and target, and leaves the history as it is', async () => {
+  it('refuses while another run is active for the payer and target', async () => {
     const { runId } = await failedRun();
     const active = (await call('POST', '/v1/onboardings', { body: smallest })).body as Run;
     const before = await storedRun(runId);
@@ -134,7 +134,7 @@ describe('POST /v1/runs/{runId}/retry', () => {
     expect(await storedRun(runId)).toEqual(before);
   });
 
-  it('never deletes a run: one that loses its lock between two writes ends as failed', async () => {
+  it('fails a run, instead of deleting it, if it loses its lock', async () => {
     const { runId } = await failedRun();
     hub.crash({ atWrite: 1, applied: true });
     await retry(runId);
@@ -150,14 +150,14 @@ describe('POST /v1/runs/{runId}/retry', () => {
     expect((await hub.items('lock#')).map((lock) => lock.runId)).toEqual([active.runId]);
   });
 
-  it('keeps its lock when the end of the earlier attempt is told late', async () => {
+  it('keeps the lock when the earlier attempt releases its lock late', async () => {
     const ended = await failedRun();
     await retry(ended.runId);
     await releaseLock(ended);
     expect((await hub.items('lock#')).map((lock) => [lock.runId, lock.attempt])).toEqual([[ended.runId, 2]]);
   });
 
-  it('gives a run of a batch its place back', async () => {
+  it('counts a batch’s run as active again', async () => {
     const { runId } = await failedRun();
     const [item] = await hub.items('run#');
     await hub.put({ ...item, batchId: 'b', batchStatusKey: 'b#failed' });
@@ -168,9 +168,9 @@ describe('POST /v1/runs/{runId}/retry', () => {
   it.each([
     ['pending', 'load-proof'],
     ['not-installed', 'discovery'],
-  ])('repeats only the last proof of a run that has succeeded without it: %s', async (verdict, from) => {
+  ])('repeats only the last proof if it is unproven: %s', async (unproven, from) => {
     const runId = await givenRun({ status: 'queued' });
-    const output = { verdict, connectionStatus: null, source: null, pendingFor: null, dataSince: null };
+    const output = { verdict: unproven, connectionStatus: null, source: null, pendingFor: null, dataSince: null };
     await endStep(runId, 'publish', {});
     await endStep(runId, 'load-proof', { ...output, chain: 'pod-chain' });
     await endRun(await storedRun(runId), 'succeeded');
@@ -180,7 +180,7 @@ describe('POST /v1/runs/{runId}/retry', () => {
     expect(JSON.parse(hub.executions.get(`${runId}-2`)?.input ?? '')).toMatchObject({ from });
   });
 
-  it('starts an interrupted repetition of the last proof where it belongs', async () => {
+  it('starts an interrupted repetition of the last proof at that step', async () => {
     const runId = await givenRun({ status: 'queued' });
     const output = { connectionStatus: null, source: null, pendingFor: null, dataSince: null, chain: 'pod-chain' };
     await endStep(runId, 'load-proof', { ...output, verdict: 'pending' });
@@ -204,7 +204,7 @@ describe('POST /v1/runs/{runId}/retry', () => {
     expect(hub.executions.size).toBe(0);
   });
 
-  it('refuses a run whose connection is proven, and one that is being cancelled', async () => {
+  it('refuses a run with a proven connection or a pending cancellation', async () => {
     const proven = await givenRun({ status: 'queued' });
     const output = { connectionStatus: 'Connection Successful', source: 'status', pendingFor: null, dataSince: null };
     await endStep(proven, 'load-proof', { ...output, verdict: 'proven', chain: 'pod-chain' });
@@ -220,7 +220,7 @@ describe('POST /v1/runs/{runId}/retry', () => {
     });
   });
 
-  it('takes up an offboarding likewise, until it has succeeded', async () => {
+  it('queues an offboarding’s second attempt unless it has succeeded', async () => {
     const { runId } = (await call('POST', '/v1/offboardings', { body: smallest })).body as Run;
     const end = async (status: 'failed' | 'succeeded') => {
       const run = await readRun(runId);
@@ -235,7 +235,7 @@ describe('POST /v1/runs/{runId}/retry', () => {
     expect((await retry(runId)).body).toMatchObject({ code: 'run-not-retryable' });
   });
 
-  it('knows no run of another name', async () => {
+  it('answers 404 for an unknown run', async () => {
     for (const runId of ['nobody', '01kjq3w5e8f2c9m4x7v1t6s0rz'])
       expect((await retry(runId)).body).toMatchObject({ code: 'run-not-found' });
   });

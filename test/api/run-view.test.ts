@@ -3,7 +3,7 @@ import { OnboardingRequest } from '../../shared/model/onboarding-request.ts';
 import type { RunRecord } from '../../shared/model/run.ts';
 import type { StepRecord } from '../../shared/model/run-schemas.ts';
 import { onboardingStepNames, type StepName, stepNames } from '../../shared/model/step-names.ts';
-import { Run, runView } from '../../shared/runs/view.ts';
+import { Run, runView } from '../../shared/runs/api-view.ts';
 import { smallest } from '../support/stored-runs.ts';
 
 const started = '2026-03-02T09:00:00.000Z';
@@ -55,7 +55,7 @@ const all = (without: StepName[] = []) =>
   Object.fromEntries(stepNames.filter((name) => !without.includes(name)).map((name) => [name, step()]));
 
 describe('the view of a run', () => {
-  it('shows every step in order, whatever the record holds', () => {
+  it('shows every step in order, also without records', () => {
     const view = runView(run({ preflight: step() }));
     expect(view.steps.map(({ name }) => name)).toEqual(onboardingStepNames);
     expect(Run.parse(view)).toEqual(view);
@@ -66,20 +66,21 @@ describe('the view of a run', () => {
     expect(statuses).toMatchObject({ 'pod-role': 'pending', 'pod-identity': 'skipped' });
   });
 
-  it('names what the run waits for and until when', () => {
+  it('names the reason and the deadline of a wait', () => {
     const view = runView(run({ 'first-delivery': delivering }));
     expect(view.waiting).toEqual([{ step: 'first-delivery', ...waiting }]);
     expect(view.progress.currentSteps).toEqual(['first-delivery']);
   });
 
-  it('never shows a step’s memo or the cluster’s certificate bundle', () => {
+  it('omits a step’s notes and the cluster’s certificate bundle', () => {
     const output = { certificateAuthority: 'LS0tLS1CRUdJTg==', endpoint: 'https://cluster.example' };
     const text = JSON.stringify(runView(run({ preflight: step({ memo: { snapshot: 'private' }, output }) })));
     expect(text).toContain('https://cluster.example');
-    expect(text).not.toMatch(/private|LS0tLS1CRUdJTg|memo/);
+    expect(text).not.toMatch(/private|LS0tLS1CRUdJTg/);
+    expect(text).not.toContain('memo');
   });
 
-  it('moves with the hours of the delivery and stays below 100 until the end', () => {
+  it('increases its percentage during the delivery, below 100 until its end', () => {
     const record = run({ ...all(['crawler-stack', 'crawler-table']), 'first-delivery': delivering });
     const percents = [0, 6, 12, 18, 24, 40].map((hours) => percentAt(record, startedMs + hours * hour));
     expect(percents).toEqual([...percents].sort((a, b) => a - b));
@@ -91,7 +92,7 @@ describe('the view of a run', () => {
     expect(percentAt(run({ preflight: step() }, { status: 'failed' }), startedMs)).toBeLessThan(10);
   });
 
-  it('counts changes over all steps, and none in a dry run', () => {
+  it('counts changes of all steps, but none in a dry run', () => {
     const changes = [{ do: 'create-bucket', resource: 'arn:aws:s3:::bill' }];
     const steps = { 'cur-bucket': step({ changes }), 'payer-role': step({ changes: [...changes, ...changes] }) };
     expect(runView(run(steps)).changes).toBe(3);
@@ -101,7 +102,7 @@ describe('the view of a run', () => {
     expect(planned.steps.flatMap((shown) => shown.changes)).toHaveLength(3);
   });
 
-  it('ends with the evidence: what the consumer says, what was read, and which secret holds the entry', () => {
+  it('contains the evidence: consumer status, query result and secret', () => {
     const query = {
       level: 'pod-chain',
       columns: 120,
@@ -154,7 +155,7 @@ describe('the view of a run', () => {
     expect(waited.evidence).toMatchObject({ level: 'query', connection: pending });
   });
 
-  it('is readable even if a step of an older deployment left another output', () => {
+  it('accepts another output from a step of an older deployment', () => {
     const steps = { ...all(), publish: step({ output: { was: 'different' } }) };
     expect(runView(run(steps, { status: 'succeeded' })).evidence).toBeNull();
   });

@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { OnboardingRequest, type OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
 import { clusterArnOf } from '../../shared/model/target.ts';
-import { endRun } from '../../shared/runs/end.ts';
-import { releaseLock } from '../../shared/runs/lock.ts';
-import type { Run } from '../../shared/runs/view.ts';
+import type { Run } from '../../shared/runs/api-view.ts';
+import { releaseLock } from '../../shared/runs/payer-target-lock.ts';
+import { endRun } from '../../shared/runs/record-end.ts';
 import { fixTargetSettings, moveServiceAccount } from '../../shared/targets/target-settings.ts';
 import { call } from '../support/api-call.ts';
 import { HubServices } from '../support/hub-services.ts';
@@ -26,7 +26,7 @@ const post = (body: OnboardingRequestInput = smallest, key?: string) =>
 const runIdOf = (answer: { body: unknown }) => (answer.body as Run).runId;
 
 describe('POST /v1/onboardings', () => {
-  it('answers the queued run with every default filled in, and starts one execution for it', async () => {
+  it('answers the queued run with defaults and starts one execution', async () => {
     const answer = await post();
     const run = answer.body as Run;
     expect(answer.status).toBe(202);
@@ -42,7 +42,7 @@ describe('POST /v1/onboardings', () => {
     expect((await call('GET', answer.headers.location ?? '')).body).toEqual(run);
   });
 
-  it('gives ids that sort by time and fit into an execution name', async () => {
+  it('creates ids that sort by time and are valid execution names', async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.parse('2026-03-01T00:00:00Z') });
     const first = runIdOf(await post());
     vi.setSystemTime(Date.parse('2026-03-01T00:00:00.001Z'));
@@ -59,7 +59,7 @@ describe('POST /v1/onboardings', () => {
     expect(hub.executions.size).toBe(1);
   });
 
-  it('answers the same run to a repeat even after the run has ended', async () => {
+  it('answers the same run to a repeat after its end', async () => {
     const runId = runIdOf(await post(smallest, 'monday'));
     await endRun(await storedRun(runId), 'succeeded');
     await releaseLock({ runId, attempt: 1, request: OnboardingRequest.parse(smallest) });
@@ -88,7 +88,7 @@ describe('POST /v1/onboardings', () => {
     expect(runIdOf(other)).not.toBe(first);
   });
 
-  it('refuses a second run for the same payer and target, names the active one and leaves nothing behind', async () => {
+  it('refuses a second run for the payer and target without writing', async () => {
     const active = runIdOf(await post());
     const answer = await post({ ...smallest, existing: 'take-over' }, 'tuesday');
     expect(answer.status).toBe(409);
@@ -99,7 +99,7 @@ describe('POST /v1/onboardings', () => {
     expect(hub.executions.size).toBe(1);
   });
 
-  it('never refuses a plan because a run is active, nor a run because a plan is', async () => {
+  it('accepts a plan while a run is active, and vice versa', async () => {
     const plan = { ...smallest, dryRun: true };
     const answers = [await post(plan), await post(), await post(plan)];
     expect(answers.map(({ status }) => status)).toEqual([202, 202, 202]);
@@ -107,7 +107,7 @@ describe('POST /v1/onboardings', () => {
     expect((await hub.items('lock#')).map(({ runId }) => runId)).toEqual([answers[1] && runIdOf(answers[1])]);
   });
 
-  it('lets other payers and other targets run side by side', async () => {
+  it('accepts runs for other payers and targets at once', async () => {
     const answers = [
       await post(),
       await post({ ...smallest, payerAccountId: '444455556666' }),
@@ -118,7 +118,7 @@ describe('POST /v1/onboardings', () => {
     expect(hub.executions.size).toBe(4);
   });
 
-  it('takes over the lock that an ended run did not give back', async () => {
+  it('takes over a lock that an ended run did not release', async () => {
     const first = runIdOf(await post());
     await endRun(await storedRun(first), 'failed');
     const second = await post();
@@ -128,20 +128,20 @@ describe('POST /v1/onboardings', () => {
     expect(await hub.items('lock#')).toHaveLength(1);
   });
 
-  it('starts exactly one of many simultaneous requests', async () => {
+  it('accepts exactly one of many simultaneous requests', async () => {
     const answers = await Promise.all(Array.from({ length: 8 }, () => post()));
     expect(answers.map(({ status }) => status).sort()).toEqual([202, 409, 409, 409, 409, 409, 409, 409]);
     expect(hub.executions.size).toBe(1);
     expect(await hub.items('run#')).toHaveLength(1);
   });
 
-  it('answers one run to simultaneous requests with one Idempotency-Key', async () => {
+  it('answers the same run to simultaneous requests with one Idempotency-Key', async () => {
     const answers = await Promise.all(Array.from({ length: 8 }, () => post(smallest, 'monday')));
     expect(new Set(answers.map(runIdOf)).size).toBe(1);
     expect(hub.executions.size).toBe(1);
   });
 
-  it('refuses settings that differ from what the first run for the target fixed', async () => {
+  it('refuses settings that differ from those of the target’s first run', async () => {
     const target = { clusterArn: clusterArnOf(smallest), namespace: 'kubecost', secretName: 'cloud-integration' };
     await fixTargetSettings(target, { identityMode: 'pod-identity', serviceAccount: 'kubecost', format: 'legacy' });
     const differing = {
@@ -163,7 +163,7 @@ describe('POST /v1/onboardings', () => {
     expect(agreeing.status).toBe(202);
   });
 
-  it('takes requests for a target whose service account has followed the workload', async () => {
+  it('accepts requests for a target whose service account has moved', async () => {
     const target = { clusterArn: clusterArnOf(smallest), namespace: 'kubecost', secretName: 'cloud-integration' };
     await fixTargetSettings(target, { identityMode: 'irsa', serviceAccount: 'former', format: 'auto' });
     await moveServiceAccount(target, 'former', 'kubecost');

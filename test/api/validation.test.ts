@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { ProblemDocument } from '../../shared/errors/problem.ts';
+import type { ProblemDocument } from '../../shared/errors/request-refusal.ts';
 import { type Answer, call } from '../support/api-call.ts';
 import { HubServices } from '../support/hub-services.ts';
 import { smallest } from '../support/stored-runs.ts';
@@ -19,8 +19,8 @@ const path = '/v1/onboardings';
 const errorsOf = ({ body }: Answer) => (body as ProblemDocument).errors ?? [];
 const pointersOf = (answer: Answer) => errorsOf(answer).map(({ pointer }) => pointer);
 
-describe('a bad body', () => {
-  it('is answered with every problem at once, each with a JSON pointer', async () => {
+describe('a request body', () => {
+  it('with problems is answered with all of their JSON pointers', async () => {
     const answer = await call('POST', path, {
       body: {
         payerAccountId: 111122223333,
@@ -63,35 +63,35 @@ describe('a bad body', () => {
     ['half an object', '{"payerAccountId":'],
     ['a comment', '{} // done'],
     ['invalid UTF-8', Buffer.from([0x22, 0xff, 0x22])],
-  ])('that is not JSON is a 400: %s', async (_, body) => {
+  ])('that is no JSON is answered with 400: %s', async (_, body) => {
     const raw = typeof body === 'string' ? { text: body } : { text: body.toString('base64'), base64: true };
     const answer = await call('POST', path, raw);
     expect(answer.status).toBe(400);
     expect(errorsOf(answer)).toEqual([{ pointer: '', detail: expect.stringMatching(/^is not JSON/) as string }]);
   });
 
-  it.each(['null', '7', '"text"', '[]'])('that is not an object is a 400: %s', async (text) => {
+  it.each(['null', '7', '"text"', '[]'])('that is no object is answered with 400: %s', async (text) => {
     expect(pointersOf(await call('POST', path, { text }))).toEqual(['']);
   });
 
-  it('of another content type is a 415, of none too', async () => {
+  it('of another or no content type is answered with 415', async () => {
     for (const headers of [{ 'content-type': 'text/plain' }, { 'content-type': '' }]) {
       expect((await call('POST', path, { body: smallest, headers })).status).toBe(415);
     }
   });
 
-  it('of more than 64 kB is a 413', async () => {
+  it('of more than 64 kB is answered with 413', async () => {
     expect((await call('POST', path, { text: ' '.repeat(65_537) })).status).toBe(413);
   });
 
-  it('that API Gateway passes on in base64 is read', async () => {
+  it('in base64 from API Gateway is accepted', async () => {
     const text = Buffer.from(JSON.stringify(smallest)).toString('base64');
     const headers = { 'content-type': 'Application/JSON; charset=utf-8' };
     expect((await call('POST', path, { text, base64: true, headers })).status).toBe(202);
   });
 });
 
-/** A request in which up to three values, anywhere, are anything. */
+/** A request with up to three values replaced by arbitrary ones. */
 const nearlyValid = fc
   .array(
     fc.tuple(
@@ -121,7 +121,7 @@ const nearlyValid = fc
     return JSON.stringify(body);
   });
 
-describe('no input whatsoever is answered with a 5xx', () => {
+describe('any input is answered below 500', () => {
   it('as a body', async () => {
     const bodies = fc.oneof(nearlyValid, fc.json(), fc.string({ unit: 'binary' }));
     await fc.assert(

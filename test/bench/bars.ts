@@ -9,7 +9,7 @@ export interface Bar {
   holds: boolean;
 }
 
-/** What has to hold of the fleets that were measured, from the smallest to the largest. */
+/** The limits for the measured fleets, from the smallest to the largest. */
 export function fleetBars(fleets: readonly MeasuredFleet[]): Bar[] {
   const [smallest, largest] = [fleets[0], fleets.at(-1)];
   if (!smallest || !largest) return [];

@@ -40,9 +40,7 @@ const parts = {
     return runs.map(summary);
   },
   async publication() {
-    out(
-      '\npublication: runs for one target with Kubecost 3.x whose earlier steps are done, each taken through publish',
-    );
+    out('\npublication: runs for one target with Kubecost 3.x whose earlier steps are done, each runs publish');
     const publications: MeasuredPublication[] = [];
     for (const [count, spread] of publicationSizes) {
       const measured = await measurePublication(count, spread);
@@ -102,7 +100,7 @@ const parts = {
 type Part = keyof typeof parts;
 const partNames = Object.keys(parts) as Part[];
 
-/** @throws if there is no such part or size */
+/** @throws if the part or size is unknown */
 function chosen(): { names: readonly Part[]; sizes: readonly number[] } {
   const { positionals, values } = parseArgs({
     allowPositionals: true,
@@ -137,7 +135,7 @@ async function bench(): Promise<void> {
   out(`Wrote ${file} after ${seconds(performance.now() - start)}`);
 }
 
-/** Runs, and over how many simulated seconds they come. */
+/** The number of runs, and the simulated seconds over which they arrive. */
 const publicationSizes = [
   [1, 0],
   [10, 0],
@@ -146,7 +144,7 @@ const publicationSizes = [
   [200, 3600],
 ] as const;
 
-/** At most 40 writes and 10 restarts whatever ends at once; what comes over hours meets a pod that is restarted every five minutes at most. */
+/** At most 40 writes and 10 restarts for runs that end at once; over hours, a pod restarts at most every five minutes. */
 function isBearable({ spreadSeconds, secretWrites, previousWrites, ...measured }: MeasuredPublication): boolean {
   const mostRolls = Math.max(10, 2 + spreadSeconds / 300);
   return secretWrites + previousWrites <= 40 && measured.rolls <= mostRolls && measured.lost + measured.failed === 0;
@@ -178,9 +176,7 @@ function summary(run: MeasuredRun) {
 function printRun(run: MeasuredRun): void {
   const { once, monthly } = costOf(run);
   out(`\n${run.title}: ${run.status}`);
-  out(
-    '  Calls, counted where the sandbox answers them; repeats of a waiting step, throttled calls, own table and event bus apart',
-  );
+  out('  Calls, counted by the sandbox; without repeats of a waiting step, throttled calls, own table and event bus');
   for (const [place, count] of Object.entries(run.calls.byPlace).sort())
     out(`    ${place.padEnd(34)} ${String(count).padStart(5)}`);
   out(`    ${'all of these'.padEnd(34)} ${String(run.calls.total).padStart(5)}`);

@@ -1,14 +1,14 @@
 import { assumptions, prices } from './prices.ts';
 
-/** What was counted. */
+/** The counted units. */
 interface Usage {
   transitions: number;
   invocations: number;
   tableCalls: number;
   events: number;
-  /** Crawls a month that the set-up makes from now on. */
+  /** Crawls a month that the new resources cause. */
   scheduledCrawls: number;
-  /** Reports that would not be there without us. */
+  /** Reports that the run created. */
   reports: number;
 }
 
@@ -17,7 +17,7 @@ export interface Cost {
   monthly: { total: number; crawls: number; storage: number; scans: number };
 }
 
-/** Counted units times the dated price table; what cannot be counted is in `assumptions`. */
+/** Counted units times the dated price table; `assumptions` contains the rest. */
 export function costOf(usage: Usage): Cost {
   const transitions = usage.transitions * prices.stateTransition;
   const gbSeconds = (usage.invocations * assumptions.lambdaMilliseconds * assumptions.lambdaGb) / 1000;

@@ -1,13 +1,13 @@
 import { type Outputs, outputs } from '../../shared/model/step-outputs.ts';
-import type { Run } from '../../shared/runs/view.ts';
+import type { Run } from '../../shared/runs/api-view.ts';
 import type { World } from '../sandbox/index.ts';
 import type { MeasuredRun } from './measure.ts';
 
 const second = 1000;
 
 /**
- * What AWS itself takes between the first delivery and a secret that is proven: the crawler's stack and the crawl, the new
- * policy's propagation, and the smoke queries side by side. Undefined for runs that found the report there.
+ * The time that AWS itself needs between the first delivery and a proven secret: the crawler's stack and the crawl, the new
+ * policy's propagation, and the parallel smoke queries. Undefined for runs whose report existed before.
  */
 export function delaysAfterDelivery(world: World, run: Run): MeasuredRun['waiting'] {
   const delivery = outputOf(run, 'first-delivery');
@@ -32,7 +32,7 @@ export function outputOf<Name extends keyof Outputs>(run: Run, name: Name): Outp
   return outputs[name].safeParse(stepOf(run, name)?.output).data as Outputs[Name] | undefined;
 }
 
-/** The stack, and beyond it the crawl: overlapping where the stack itself starts the crawler, else one after the other. */
+/** The stack and the crawl: they overlap if the stack starts the crawler, else they follow each other. */
 function stackAndCrawlMs(world: World, run: Run): number {
   const { stackId, crawlerName } = outputOf(run, 'crawler-stack') ?? {};
   const stack = world.cloudformation.stacks.get(stackId ?? '');

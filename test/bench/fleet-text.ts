@@ -1,13 +1,13 @@
 import type { MeasuredFleet } from './fleet.ts';
 
-/** One line a figure, one column a fleet: what stays flat and what grows is to be seen at a glance. */
+/** A table of the figures: one line for each figure, one column for each fleet. */
 export function fleetTable(fleets: readonly MeasuredFleet[]): string[] {
   const [smallest] = fleets;
   if (!smallest) return [];
   const rows: [what: string, of: (fleet: MeasuredFleet) => string][] = [
     ['', ({ payers }) => `${payers} payers`],
     ['runs succeeded', ({ ends }) => String(ends.succeeded ?? 0)],
-    ['  with the consumer’s own word', ({ evidence }) => String(evidence.connection ?? 0)],
+    ['  proven by the consumer’s status', ({ evidence }) => String(evidence.connection ?? 0)],
     ['simulated time, hours', ({ simulatedHours }) => simulatedHours.toFixed(1)],
     ['wall time, seconds', ({ wallMs }) => (wallMs / 1000).toFixed(0)],
     ['per payer:', () => ''],
@@ -16,17 +16,17 @@ export function fleetTable(fleets: readonly MeasuredFleet[]): string[] {
       `  the same, times those at ${smallest.payers}`,
       ({ perPayer }) => (perPayer.calls / smallest.perPayer.calls).toFixed(2),
     ],
-    ['  looks of a step that waits on, among them', ({ perPayer }) => one(perPayer.waitingRepeats)],
-    ['  calls of the hub’s own table', ({ perPayer }) => one(perPayer.tableCalls)],
-    ['  calls of the event bus', ({ perPayer }) => one(perPayer.busCalls)],
+    ['  those by a step that still waits', ({ perPayer }) => one(perPayer.waitingRepeats)],
+    ['  calls to the hub’s table', ({ perPayer }) => one(perPayer.tableCalls)],
+    ['  calls to the event bus', ({ perPayer }) => one(perPayer.busCalls)],
     ['  events', ({ perPayer }) => one(perPayer.events)],
     ['  state transitions', ({ perPayer }) => one(perPayer.transitions)],
     ['  function invocations', ({ perPayer }) => one(perPayer.invocations)],
     ['  orchestration, USD', ({ perPayer }) => perPayer.usd.toFixed(4)],
     ['  orchestration after a wait of 24 h, USD', ({ perPayer }) => perPayer.usdAfterADay?.toFixed(4) ?? 'none'],
     ['throttled calls', ({ throttles }) => String(throttles.met)],
-    ['  survived by sending the call again', ({ throttles }) => String(throttles.met - throttles.takenAgain)],
-    ['  survived by taking the step again', ({ throttles }) => String(throttles.takenAgain)],
+    ['  recovered by a retried call', ({ throttles }) => String(throttles.met - throttles.takenAgain)],
+    ['  recovered by a repeated step', ({ throttles }) => String(throttles.takenAgain)],
     ['runs that did not succeed', ({ throttles }) => String(throttles.runsLost)],
     ['writes of the five secrets', ({ secretWrites }) => String(secretWrites)],
     ['  and of their previous content', ({ previousWrites }) => String(previousWrites)],
@@ -42,7 +42,7 @@ function one(value: number): string {
   return value.toFixed(1);
 }
 
-/** Runs that did not end well, by how they ended; empty if all did. */
+/** Runs that did not succeed, by status and code; empty if all succeeded. */
 export function failuresText({ ends }: MeasuredFleet): string {
   return Object.entries(ends)
     .filter(([end]) => end !== 'succeeded')

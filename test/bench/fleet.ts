@@ -1,5 +1,5 @@
 import { parseIntegrationFile } from '../../shared/integration-file/merge.ts';
-import type { Run } from '../../shared/runs/view.ts';
+import type { Run } from '../../shared/runs/api-view.ts';
 import { ApiClient } from '../support/api-client.ts';
 import { type DeployedSandbox, type InvocationRecord, startDeployedSandbox } from '../support/deployed-sandbox.ts';
 import { fleetClusters, fleetRequests, seedFleet } from '../support/fleet.ts';
@@ -19,23 +19,23 @@ export interface MeasuredFleet extends Tally {
   simulatedHours: number;
   wallMs: number;
   perPayer: {
-    /** Into other accounts, and to STS; without throttled ones. */
+    /** Calls to other accounts and STS, without throttled calls. */
     calls: number;
-    /** Those among them of invocations that found a step still waiting. */
+    /** The calls among them by invocations whose step kept waiting. */
     waitingRepeats: number;
     tableCalls: number;
-    /** PutEvents. */
+    /** Calls of PutEvents. */
     busCalls: number;
     events: number;
     transitions: number;
     invocations: number;
-    /** Orchestration: transitions, functions, table, events. */
+    /** Cost of orchestration: transitions, functions, table, events. */
     usd: number;
-    /** The same for those that waited 23 to 25 hours for AWS's delivery, if there are any. */
+    /** The same cost for runs that waited 23 to 25 hours for AWS's delivery, if any. */
     usdAfterADay?: number;
   };
   throttles: Throttles;
-  /** Entries that a run published and that the cluster's file lacks at the end. */
+  /** Entries that a run published but that are missing from the cluster's file at the end. */
   lost: number;
   underLoad: { post: Latencies; get: Latencies };
 }
@@ -43,7 +43,7 @@ export interface MeasuredFleet extends Tally {
 interface Throttles {
   /** Throttled calls. */
   met: number;
-  /** Those whose invocation gave up, so that the state machine took the step again: the Kubernetes API's. All others were sent again at once. */
+  /** Throttled calls after which the state machine repeated the step: those to the Kubernetes API. The SDK retried all others at once. */
   takenAgain: number;
   /** Runs that did not succeed. */
   runsLost: number;
@@ -55,10 +55,10 @@ const secretName = 'cloud-integration';
 
 const throttled = 'injected:throttle';
 
-/** What the API does for those who only look. */
-const looks = ['getBatch', 'getRun', 'listRuns'];
+/** Routes of the API that only read. */
+const readingRoutes = ['getBatch', 'getRun', 'listRuns'];
 
-/** So many payers as one batch while every 20th call into any account is throttled, and while others use the API. */
+/** Runs this number of payers as one batch while every 20th call to an account is throttled and while others use the API. */
 export async function measureFleet(payers: number): Promise<MeasuredFleet> {
   const sandbox = await startDeployedSandbox({ startMs });
   try {
@@ -119,12 +119,12 @@ interface Usage {
   invocations: number;
 }
 
-/** Whoever else used the API meanwhile is left out; the sweeper and what starts the batch count for all. */
+/** Excludes API calls by others; includes the sweeper and the start of the batch. */
 function perPayer({ world, invocations }: DeployedSandbox, runs: readonly Run[]): MeasuredFleet['perPayer'] {
   const usages = new Map(runs.map(({ runId }) => [runId, nothing()]));
   const shared = nothing();
   const usageOf = ({ runId, functionKey }: Pick<InvocationRecord, 'runId' | 'functionKey'>) =>
-    runId === undefined ? (looks.includes(functionKey) ? undefined : shared) : usages.get(runId);
+    runId === undefined ? (readingRoutes.includes(functionKey) ? undefined : shared) : usages.get(runId);
   for (const invocation of invocations) {
     const usage = usageOf(invocation);
     if (!usage) continue;

@@ -13,13 +13,13 @@ export interface Latencies {
   p99: number;
 }
 
-/** Beyond all accounts of a fleet; nobody has let us into these, so their runs end at once and touch nothing. */
+/** Account ids after all accounts of a fleet. Their runs have no access, so they fail at once and change nothing. */
 const strangers = 1_000_000;
 const pauseMs = 1000;
 const idleRequests = 300;
 const warmUp = 50;
 
-/** POST /v1/onboardings and GET of the run it started, one after the other, while no run moves: time stands still. */
+/** POST /v1/onboardings and GET of the run it started, in turn, while virtual time does not advance. */
 export async function latenciesWhenIdle(): Promise<{ post: Latencies; get: Latencies }> {
   const sandbox = await startDeployedSandbox();
   try {
@@ -36,7 +36,7 @@ export async function latenciesWhenIdle(): Promise<{ post: Latencies; get: Laten
   }
 }
 
-/** The same once a second until it is stopped, in the process that does all the rest as well. */
+/** The same once a second until it is stopped, in the process of the fleet. */
 export function latenciesUnderLoad(api: ApiClient): { stop(): Promise<{ post: Latencies; get: Latencies }> } {
   const probe = new Probe(api);
   const over = new AbortController();

@@ -1,5 +1,5 @@
 import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
-import type { Run } from '../../shared/runs/view.ts';
+import type { Run } from '../../shared/runs/api-view.ts';
 import { ApiClient } from '../support/api-client.ts';
 import { type DeployedSandbox, startDeployedSandbox } from '../support/deployed-sandbox.ts';
 import { quietly } from '../support/mute-logs.ts';
@@ -14,32 +14,32 @@ export interface MeasuredRun {
     /** `payer s3`, `cluster iam`, `hub sts`, …: how many calls were answered. */
     byPlace: Record<string, number>;
     total: number;
-    /** Calls of invocations that found a step still waiting. */
+    /** Calls by invocations whose step kept waiting. */
     waitingRepeats: number;
     throttleRepeats: number;
   };
-  /** The hub's own. */
+  /** Calls to the hub's own table and event bus. */
   tableCalls: number;
   busCalls: number;
   events: number;
   transitions: number;
   invocations: number;
-  /** Crawls a month that the set-up makes from now on. */
+  /** Crawls a month that the new resources cause. */
   scheduledCrawls: number;
-  /** Reports that would not be there without us. */
+  /** Reports that the run created. */
   reports: number;
-  /** From the request to the write of the secret; absent if there was nothing to write. */
+  /** Minutes from the request to the write of the secret; absent if no write was needed. */
   secretAfterMinutes?: number;
   waiting?: { lagMinutes: number; toSecretSeconds: number; criticalPathSeconds: number; ratio: number };
   wallMs: number;
 }
 
-/** Of the run whose report has data already. */
+/** Only for the run whose report has data already. */
 export const adoption = 'existing report adopted';
 
 const startMs = Date.parse('2026-11-23T08:00:00Z');
 
-/** The demo's new payers and the adopted one, each alone; the first one again; and once more under five percent throttling. */
+/** Each new payer and the adopted payer of the demo alone; the first payer again; then once with five percent throttling. */
 export async function measureRuns(): Promise<MeasuredRun[]> {
   const fresh = exampleRequest('new-irsa');
   return [
@@ -103,7 +103,7 @@ async function measure(sandbox: DeployedSandbox, title: string, request: Onboard
   };
 }
 
-/** AWS's template crawls after each daily delivery, ours once a day; an adopted table was crawled before we came. */
+/** AWS's template crawls after each daily delivery, ours once a day; an adopted table was crawled before the run. */
 function crawlsPerMonth(run: Run): number {
   return outputOf(run, 'crawler-stack')?.kind === 'adopted-table' ? 0 : assumptions.crawlsPerMonth;
 }

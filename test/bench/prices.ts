@@ -1,8 +1,8 @@
-import { assumptions, prices as planned } from '../../shared/model/prices.ts';
+import { assumptions, prices as planned } from '../../shared/model/aws-prices.ts';
 
 export { assumptions };
 
-/** What plans reckon with, and what they leave out as too small to matter for one run. */
+/** Prices that plans use, and prices that are too small to matter for one run. */
 export const prices = {
   ...planned,
   dynamoReadUnit: 0.125 / 1_000_000,

@@ -3,22 +3,22 @@ import { keyOf, PublicationHarness } from '../support/publication-harness.ts';
 import type { Tally } from '../support/publication-tally.ts';
 
 export interface MeasuredPublication extends Tally {
-  /** Runs for one target that come to publish, evenly within so many simulated seconds. */
+  /** Runs for one target that start publish, evenly within this number of simulated seconds. */
   runs: number;
   spreadSeconds: number;
   failed: number;
-  /** Entries that should be in the file and are not. */
+  /** Published entries that are missing from the file. */
   lost: number;
   /** Calls to AWS and the cluster, reads included. */
   calls: number;
-  /** Until the last run has published. */
+  /** Seconds until the last run has published. */
   simulatedSeconds: number;
   wallMs: number;
 }
 
 const payerOf = (index: number) => String(300_000_000_000 + index);
 
-/** Runs of so many payers whose earlier steps are recorded as done, at a cluster with Kubecost 3.x, which reads the file once at its start. */
+/** Runs with recorded earlier steps, at a cluster with Kubecost 3.x, which reads the file only at its start. */
 export async function measurePublication(runs: number, spreadSeconds = 0): Promise<MeasuredPublication> {
   return quietly(async () => {
     const world = await PublicationHarness.start('3.x');

@@ -1,4 +1,4 @@
-import type { Batch } from '../../shared/batches/view.ts';
+import type { Batch } from '../../shared/batches/api-view.ts';
 import { ApiClient } from '../support/api-client.ts';
 import { repairFleet, seedBrokenFleet } from '../support/broken-fleet.ts';
 import { startDeployedSandbox } from '../support/deployed-sandbox.ts';

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { maskForeign } from '../../shared/integration-file/merge.ts';
-import type { Run } from '../../shared/runs/view.ts';
+import type { Run } from '../../shared/runs/api-view.ts';
 import { connectionStatuses } from '../sandbox/index.ts';
 import { ApiClient } from '../support/api-client.ts';
 import { startDeployedSandbox } from '../support/deployed-sandbox.ts';
@@ -19,7 +19,7 @@ import { elapsed, progressLines, timelineOf, timelineText } from './text.ts';
 
 const startMs = Date.parse('2026-11-23T08:00:00Z');
 
-/** The main job on examples/: four payers, two clusters, over the API, the state machine and the handlers that are deployed. */
+/** Onboards the four payers of examples/ at two clusters through the deployed API, state machine and handlers. */
 async function demo(json: boolean): Promise<boolean> {
   const say = json ? () => undefined : (line = '') => void process.stdout.write(`${line}\n`);
   const sandbox = await startDeployedSandbox({ startMs });
@@ -94,7 +94,7 @@ function reportRun(run: Run, say: (line?: string) => void): void {
       `  secret ${secret.name} at resourceVersion ${secret.resourceVersion}, beside ${secret.otherKeys.length} other entries`,
     );
   }
-  say('  timeline (==== the wait for AWS, || beside it):');
+  say('  timeline (==== the wait for AWS, || at the same time):');
   timelineText(timelineOf(run), startMs).forEach(say);
 }
 

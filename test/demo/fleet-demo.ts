@@ -1,6 +1,6 @@
-import type { Batch } from '../../shared/batches/view.ts';
+import type { Batch } from '../../shared/batches/api-view.ts';
 import { parseIntegrationFile } from '../../shared/integration-file/merge.ts';
-import type { Run } from '../../shared/runs/view.ts';
+import type { Run } from '../../shared/runs/api-view.ts';
 import { connectionStatuses } from '../sandbox/index.ts';
 import { ApiClient } from '../support/api-client.ts';
 import { type DeployedSandbox, startDeployedSandbox } from '../support/deployed-sandbox.ts';
@@ -11,10 +11,10 @@ import { elapsed } from './text.ts';
 
 const startMs = Date.parse('2026-11-23T08:00:00Z');
 const barWidth = 20;
-/** Piped, a line is written each time so many percent more are done. */
+/** Percent of progress between two lines when the output is piped. */
 const linePercent = 10;
 
-/** So many payers as one batch on five clusters. True if all succeeded. */
+/** Runs this number of payers as one batch on five clusters. @returns true if all succeeded */
 export async function fleetDemo(payers: number, json: boolean): Promise<boolean> {
   const say = json ? () => undefined : (line = '') => void process.stdout.write(`${line}\n`);
   const sandbox = await startDeployedSandbox({ startMs });
@@ -40,7 +40,7 @@ export async function fleetDemo(payers: number, json: boolean): Promise<boolean>
   }
 }
 
-/** One line that is written over and over on a terminal; lines one under the other elsewhere. */
+/** Overwrites one line on a terminal; writes separate lines elsewhere. */
 function progress(): (batch: Batch, at: number) => void {
   const isTerminal = process.stdout.isTTY;
   let shown = -linePercent;
@@ -55,7 +55,7 @@ function progress(): (batch: Batch, at: number) => void {
   };
 }
 
-/** Fits into 80 columns. */
+/** A line of at most 80 columns. */
 function progressLine({ percent, counts }: Pick<Batch, 'percent' | 'counts'>, at: number): string {
   const filled = Math.floor((percent * barWidth) / 100);
   const bar = `[${'#'.repeat(filled)}${'.'.repeat(barWidth - filled)}]`;
@@ -66,7 +66,7 @@ function progressLine({ percent, counts }: Pick<Batch, 'percent' | 'counts'>, at
 
 interface Summary {
   batch: Batch;
-  /** Runs by how they are proven. */
+  /** Runs by level of evidence. */
   evidence: Record<string, number>;
   /** Failed runs by error code. */
   failures: { code: string; actor: string; remedy: string; payerAccountIds: string[] }[];
@@ -76,16 +76,16 @@ interface Summary {
     identity: string;
     /** Entries of cloud-integration.json. */
     entries: number;
-    /** How many of them Kubecost says of that it reads them. */
+    /** Entries that Kubecost reports as connected. */
     connected: number;
   }[];
   simulatedSeconds: number;
   wallSeconds: number;
-  /** Into other accounts, and to STS; repeats of waiting steps included. */
+  /** Calls to other accounts and STS, including repeats of waiting steps. */
   callsPerPayer: number;
 }
 
-/** What a level of evidence means, in a sentence’s end. */
+/** The meaning of a level of evidence, as the end of a sentence. */
 const proofs: Record<string, string> = {
   connection: 'by the word of Kubecost itself: Connection Successful',
   query: 'by our own queries with the pod’s rights',

@@ -1,4 +1,5 @@
-import type { Run } from '../../shared/runs/view.ts';
+import type { Run } from '../../shared/runs/api-view.ts';
+import { sentenceOf } from '../../shared/step/change-sentence.ts';
 
 type StepView = Run['steps'][number];
 
@@ -12,7 +13,7 @@ export function elapsed(fromMs: number, atMs: number): string {
   return `${days}d ${clock}`;
 }
 
-/** What is new in a run since it was last shown: one line for each step that moved. */
+/** The changes of a run since it was last shown: one line for each step with a new status. */
 export function progressLines(before: Run | undefined, after: Run, fromMs: number): string[] {
   const known = new Map(before?.steps.map((step) => [step.name, step]));
   const moved = after.steps.filter(
@@ -33,10 +34,10 @@ function describe(step: StepView): string {
   if (step.error) return `${step.status}: ${step.error.code}: ${step.error.message}`;
   if (step.waiting) return `waits for ${step.waiting.for}`;
   if (step.status !== 'succeeded') return step.status;
-  const word = step.output?.connectionStatus;
-  if (typeof word === 'string') return `Kubecost says: ${word}`;
-  const changes = step.changes.map(
-    (change) => `${change.do} ${shortened(change.resource)}${change.note ? ` (${change.note})` : ''}`,
+  const status = step.output?.connectionStatus;
+  if (typeof status === 'string') return `Kubecost reports: ${status}`;
+  const changes = step.changes.map(({ do: action, resource, note }) =>
+    sentenceOf({ action, resource: shortened(resource), note }),
   );
   return changes.length === 0 ? 'nothing to change' : changes.join(', ');
 }
@@ -78,7 +79,7 @@ export function timelineOf(run: Run): TimelineRow[] {
   });
 }
 
-/** One line a step: when it began, how long it took, and whether that was while AWS prepared the delivery. */
+/** One line for each step: its start, its duration, and whether it ran while AWS prepared the delivery. */
 export function timelineText(rows: readonly TimelineRow[], fromMs: number): string[] {
   return rows
     .toSorted((a, b) => a.startedAt.localeCompare(b.startedAt))

@@ -35,7 +35,7 @@ describe.each(['payer', 'cluster'] as const)('the %s provisioner role', (account
     expect(templateProblems(accessTemplate(account))).toEqual([]);
   });
 
-  it('trusts only the hub’s functions with the account’s external id', () => {
+  it('trusts only the hub’s functions with the external id', () => {
     for (const { Condition } of AssumeRolePolicyDocument.Statement) {
       expect(Condition).toMatchObject({
         StringEquals: { 'sts:ExternalId': { 'Fn::Sub': '${DeploymentId}/${AWS::AccountId}' } },
@@ -54,17 +54,17 @@ describe.each(['payer', 'cluster'] as const)('the %s provisioner role', (account
   });
 
   it('fits into the inline policies of one role', () => {
-    // IAM counts 10,240 characters without white space; real names are longer than the parameters’.
+    // IAM's limit is 10,240 characters without white space; real names are longer than the parameters'.
     expect(JSON.stringify(statements).length).toBeLessThan(10_240);
   });
 });
 
 describe('the function roles', () => {
-  it('number one for each function', () => {
+  it('exist exactly once for each function', () => {
     expect(Object.keys(functionRoles())).toHaveLength(deployedFunctions.length);
   });
 
-  it('give network rights to Lambda alone, for functions in the VPC', () => {
+  it('allow network access only to Lambda, for functions in the VPC', () => {
     for (const { key, reachesCluster = false } of deployedFunctions) {
       const role = functionRoles()[`${key.charAt(0).toUpperCase()}${key.slice(1)}Role`]
         ?.Properties as unknown as RoleProperties;

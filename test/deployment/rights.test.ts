@@ -40,8 +40,8 @@ describe('the role', () => {
           await api.untilEnded(runId);
           await api.fetch('GET', '/v1/runs');
           const { payerAccountId, cluster } = request;
-          const leaving = await api.startOffboarding({ payerAccountId, cluster });
-          const { status } = await api.untilEnded(leaving.runId);
+          const offboarding = await api.startOffboarding({ payerAccountId, cluster });
+          const { status } = await api.untilEnded(offboarding.runId);
           expect(status).toBe('succeeded');
         }),
       ),
@@ -74,7 +74,7 @@ describe('the role', () => {
     if (asks('StopExecution')) expect(rights.stopsExecutions).toBe(true);
   });
 
-  it.each(deployedFunctions)('of $key allows events exactly if it publishes some', ({ key, publishesEvents }) => {
+  it.each(deployedFunctions)('of $key allows events only if it publishes events', ({ key, publishesEvents }) => {
     const own = new Set(invocationsOf(key));
     const publishes = sandbox.world.calls.some(
       ({ service, invocation = -1 }) => service === 'events' && own.has(invocation),
@@ -82,21 +82,24 @@ describe('the role', () => {
     if (own.size > 0 && key !== 'sweep') expect(publishes).toBe(publishesEvents ?? false);
   });
 
-  it.each(deployedFunctions)('of $key allows exactly the accounts it enters', ({ key, entersPayer, entersCluster }) => {
-    const own = new Set(invocationsOf(key));
-    const callers = sandbox.world.calls
-      .filter(({ invocation = -1 }) => own.has(invocation))
-      .map(({ callerArn }) => callerArn);
-    const entered = (provisioner: string) => callers.some((arn) => arn.includes(`:assumed-role/${provisioner}/`));
-    // Open windows and queued runs left by a crash do not occur here.
-    if (key === 'close' || key === 'sweep') return;
-    expect({
-      // The inventory only checks that the payer account can be entered.
-      payer: key === 'inventory' || entered('kubecost-payer-provisioner'),
-      cluster: entered('kubecost-cluster-provisioner'),
-    }).toEqual({
-      payer: entersPayer ?? false,
-      cluster: entersCluster ?? false,
-    });
-  });
+  it.each(deployedFunctions)(
+    'of $key allows exactly the accounts that it enters',
+    ({ key, entersPayer, entersCluster }) => {
+      const own = new Set(invocationsOf(key));
+      const callers = sandbox.world.calls
+        .filter(({ invocation = -1 }) => own.has(invocation))
+        .map(({ callerArn }) => callerArn);
+      const entered = (provisioner: string) => callers.some((arn) => arn.includes(`:assumed-role/${provisioner}/`));
+      // This test has no open windows or queued runs after a crash.
+      if (key === 'close' || key === 'sweep') return;
+      expect({
+        // The inventory only checks its access to the payer account.
+        payer: key === 'inventory' || entered('kubecost-payer-provisioner'),
+        cluster: entered('kubecost-cluster-provisioner'),
+      }).toEqual({
+        payer: entersPayer ?? false,
+        cluster: entersCluster ?? false,
+      });
+    },
+  );
 });

@@ -21,7 +21,7 @@ describe('serverless.yml', () => {
     expect(open.map(({ method, path }) => `${method} ${path}`)).toEqual(['GET /health']);
   });
 
-  it('runs in the VPC what calls a cluster’s own API', () => {
+  it('runs functions in the VPC that call a cluster’s API', () => {
     const inVpc = file.resources.flatMap(({ extensions = {} }) => Object.keys(extensions));
     expect(inVpc).toContain('PreflightLambdaFunction');
     expect(inVpc).toContain('PublishLambdaFunction');
@@ -39,7 +39,7 @@ describe('serverless.yml', () => {
     else expect(vpcProblem(args)).toContain(problem);
   });
 
-  it('has exactly the parameters that deploy --help explains', () => {
+  it('has exactly the parameters of deploy --help', () => {
     expect(Object.keys(file.params.default).sort()).toEqual(Object.keys(parameters).sort());
   });
 });
@@ -86,14 +86,14 @@ describe('the mail of a failed run', () => {
     }
   });
 
-  it('is quoted text, and no advice contains a quote', () => {
+  it('is quoted text without quotes inside', () => {
     for (const line of InputTemplate.split('\n')) expect(JSON.parse(line)).toEqual(expect.any(String));
     expect(Object.values(errorCatalogue).filter((advice) => Object.values(advice).join(' ').includes('"'))).toEqual([]);
   });
 });
 
 describe('generated files', () => {
-  it('agree with the code', async () => {
+  it('equal the output of the generator', async () => {
     expect(await staleFiles()).toEqual([]);
   });
 });

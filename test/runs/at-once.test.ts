@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { grantPolicyName, payerRoleName, podRoleName } from '../../shared/aws/names.ts';
-import type { Run } from '../../shared/runs/view.ts';
+import type { Run } from '../../shared/runs/api-view.ts';
 import { type Cluster, entriesOf, RunHarness } from '../support/run-harness.ts';
 import { clusterArn, clusters, exampleRequest, foreignFile, readSecret } from '../support/scenario.ts';
 import { seedRandom } from '../support/seeded-random.ts';
@@ -16,9 +16,9 @@ afterEach(async () => {
 });
 
 const [finops, platform] = clusters;
-/** The charts' own. */
+/** The service accounts that the charts create. */
 const serviceAccounts = { finops: 'kubecost', platform: 'kubecost-cost-analyzer' };
-/** Chance decides when the state machine tries again; each seed is one history. */
+/** Each seed gives the state machine's retries other random delays. */
 const seeds = [1, 2];
 
 function expectSucceeded(runs: readonly Run[]): void {
@@ -41,8 +41,8 @@ function payersIn(cluster: Cluster): string[] {
     .sort();
 }
 
-describe('runs at once', () => {
-  it.each(seeds)('publish two payers on one target (history %i)', async (seed) => {
+describe('simultaneous runs', () => {
+  it.each(seeds)('publish two payers to one target (seed %i)', async (seed) => {
     seedRandom(seed);
     const runs = await Promise.all([runHarness.onboard('adopt-report'), runHarness.onboard('take-over-hand-made')]);
     expectSucceeded(runs);
@@ -55,7 +55,7 @@ describe('runs at once', () => {
     expect(await runHarness.stepHarness.items('lease#')).toEqual([]);
   });
 
-  it.each(seeds)('let one payer serve two clusters (history %i)', async (seed) => {
+  it.each(seeds)('connect one payer to two clusters (seed %i)', async (seed) => {
     seedRandom(seed);
     const runs = await Promise.all(
       clusters.map((cluster) => runHarness.onboard('adopt-report', { cluster: { ...cluster } })),
@@ -72,10 +72,10 @@ describe('runs at once', () => {
     const [first] = await Promise.all(
       clusters.map((cluster) => runHarness.onboard('adopt-report', { cluster: { ...cluster } })),
     );
-    expect(first?.changes, 'neither takes back what the other one needs').toBe(0);
+    expect(first?.changes, 'neither run removes what the other run needs').toBe(0);
   });
 
-  it('are one run for one payer and target: the second request is told which', async () => {
+  it('of one payer and target are refused except the first', async () => {
     const body = JSON.stringify(exampleRequest('adopt-report'));
     const headers = { 'content-type': 'application/json' };
     const answers = await Promise.all(
@@ -91,7 +91,7 @@ describe('runs at once', () => {
     expect(runHarness.stepHarness.world.states.executions.size).toBe(1);
   });
 
-  it('all go through when four payers are onboarded onto two clusters', async () => {
+  it('onboard four payers to two clusters', async () => {
     const examples = ['new-irsa', 'new-pod-identity', 'adopt-report', 'take-over-hand-made'] as const;
     const runs = await Promise.all(examples.map((example) => runHarness.onboard(example)));
     expectSucceeded(runs);

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Batch } from '../../shared/batches/view.ts';
+import type { Batch } from '../../shared/batches/api-view.ts';
 import { runsOfBatch, untilBatchRests } from '../support/fleet-run.ts';
 import { entriesOf, RunHarness, stepOf } from '../support/run-harness.ts';
 import { clusters, exampleRequest } from '../support/scenario.ts';
@@ -18,7 +18,7 @@ const [finops] = clusters;
 const secondsBetween = (one?: string | null, other?: string | null) =>
   (Date.parse(other ?? '') - Date.parse(one ?? '')) / 1000;
 
-/** Two payers for one cluster: AWS has yet to deliver to the first, the second has a report. */
+/** Two payers for one cluster: the first waits for AWS's delivery, the second has a report. */
 const onboardings = (['new-irsa', 'adopt-report'] as const).map(exampleRequest);
 
 const payers = onboardings.map(({ payerAccountId }) => payerAccountId);
@@ -37,13 +37,13 @@ async function control({ links }: Batch, verb: 'cancel' | 'retry'): Promise<Batc
   return (await answer.json()) as Batch;
 }
 
-describe('a batch in the cloud', () => {
-  it('takes the next payer while AWS prepares the first one’s report, and ends with every entry published', async () => {
+describe('a batch', () => {
+  it('onboards the next payer while the first waits for a delivery', async () => {
     const batch = await untilBatchRests(runHarness.api, (await startBatch()).batchId);
     expect(batch).toMatchObject({ status: 'ended', percent: 100, counts: { succeeded: 2 } });
     const [second, first] = await runsOfBatch(runHarness.api, batch);
     const waits = first && stepOf(first, 'first-delivery').startedAt;
-    // The event bus, not the sweeper, tells that a place is free and that all have ended.
+    // The event bus, not the sweeper, triggers the next run and the end of the batch.
     expect(secondsBetween(waits, second?.createdAt)).toBeLessThan(5);
     expect(secondsBetween(second?.createdAt, second?.endedAt)).toBeLessThan(600);
     expect(secondsBetween(first?.endedAt, batch.endedAt)).toBeLessThan(5);
@@ -51,7 +51,7 @@ describe('a batch in the cloud', () => {
     expect(await runHarness.stepHarness.items('lease#')).toEqual([]);
   });
 
-  it('can be cancelled half-way, and be brought to its end by a retry', async () => {
+  it('can be cancelled half-way and completed by a retry', async () => {
     const started = await startBatch();
     const cancelled = await runHarness.later(67, () => control(started, 'cancel'));
     expect(cancelled).toMatchObject({ status: 'cancelled', counts: { succeeded: 1, cancelled: 1 } });

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Run } from '../../shared/runs/view.ts';
+import type { Run } from '../../shared/runs/api-view.ts';
 import { minutesOf, RunHarness, stepOf } from '../support/run-harness.ts';
 import { clusters, exampleRequest, readSecret } from '../support/scenario.ts';
 
@@ -14,7 +14,7 @@ afterEach(async () => {
 });
 
 describe('a run that is cancelled while AWS prepares the first delivery', () => {
-  it('ends at once, is called no more, and goes on from there when it is retried', async () => {
+  it('ends at once, invokes no further step and continues on retry', async () => {
     const { stepHarness, api } = runHarness;
     const { runId } = await api.start(exampleRequest('new-irsa'));
     const cancel = async () => (await (await api.fetch('POST', `/v1/runs/${runId}/cancel`)).json()) as Run;
@@ -37,8 +37,8 @@ describe('a run that is cancelled while AWS prepares the first delivery', () => 
     expect((await api.fetch('POST', `/v1/runs/${runId}/retry`)).status).toBe(202);
     const retried = await api.untilEnded(runId);
     expect(retried).toMatchObject({ status: 'succeeded', attempt: 2, evidence: { level: 'connection' } });
-    for (const made of ['cur-bucket', 'cur-report', 'pod-role'] as const)
-      expect(stepOf(retried, made).changes).toEqual(stepOf(cancelled, made).changes);
+    for (const name of ['cur-bucket', 'cur-report', 'pod-role'] as const)
+      expect(stepOf(retried, name).changes).toEqual(stepOf(cancelled, name).changes);
     expect(readSecret(stepHarness.world, clusters[0])).toContain('111122220001');
   });
 });

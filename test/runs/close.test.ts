@@ -4,8 +4,8 @@ import { type KnownError, RetryableError, TerminalError, UserError } from '../..
 import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
 import { runErrorOf } from '../../shared/model/run-schemas.ts';
 import type { StepName } from '../../shared/model/step-names.ts';
-import { endRun } from '../../shared/runs/end.ts';
-import { takeLock } from '../../shared/runs/lock.ts';
+import { takeLock } from '../../shared/runs/payer-target-lock.ts';
+import { endRun } from '../../shared/runs/record-end.ts';
 import { StepStore } from '../../shared/step-runner/step-record.ts';
 import { listOpenWindows } from '../../shared/targets/admin-windows.ts';
 import { AccessHarness } from '../support/access-harness.ts';
@@ -16,20 +16,20 @@ import { givenRun, smallest, storedRun } from '../support/stored-runs.ts';
 
 const close = (event: unknown) => handler(event, {} as never) as Promise<{ status: string }>;
 
-/** As a Lambda task fails: the error's name, and its message in JSON text. */
+/** The failure of a Lambda task: the error's name, and its message in JSON text. */
 const failure = ({ name, message }: Pick<Error, 'name' | 'message'>) => ({
   Error: name,
   Cause: JSON.stringify({ errorType: name, errorMessage: message, trace: [] }),
 });
 
-/** As EventBridge tells of an execution. */
+/** The event that EventBridge sends when an execution ends. */
 const statusChange = (runId: string, status: 'FAILED' | 'TIMED_OUT' | 'ABORTED', attempt = 1) => ({
   'detail-type': 'Step Functions Execution Status Change',
   source: 'aws.states',
   detail: { status, input: JSON.stringify({ runId, attempt, identityMode: 'irsa' }), output: null },
 });
 
-describe('the end of a run', () => {
+describe('the close function', () => {
   let hub: HubServices;
   let lines: () => Record<string, unknown>[];
   beforeEach(async () => {
@@ -44,8 +44,8 @@ describe('the end of a run', () => {
     await hub.stop();
   });
 
-  /** A run that has its lock and has begun. */
-  async function begun(request: Partial<OnboardingRequestInput> = {}): Promise<string> {
+  /** A run that has its lock and the status running. */
+  async function startedRun(request: Partial<OnboardingRequestInput> = {}): Promise<string> {
     const runId = await givenRun({ status: 'running', request: { ...smallest, ...request } });
     await takeLock(await storedRun(runId));
     return runId;
@@ -61,8 +61,8 @@ describe('the end of a run', () => {
     }
   }
 
-  it('is succeeded when nothing failed, and gives the lock back', async () => {
-    const runId = await begun();
+  it('sets the status succeeded and releases the lock', async () => {
+    const runId = await startedRun();
     expect(await close({ runId, attempt: 1, identityMode: 'irsa', answer: { status: 'succeeded' } })).toEqual({
       status: 'succeeded',
     });
@@ -72,13 +72,13 @@ describe('the end of a run', () => {
     expect(lines()).toMatchObject([{ message: 'run ended', runId, step: 'close', status: 'succeeded' }]);
   });
 
-  it('is planned after a dry run', async () => {
-    const runId = await begun({ dryRun: true });
+  it('sets the status planned after a dry run', async () => {
+    const runId = await startedRun({ dryRun: true });
     expect(await close({ runId, attempt: 1 })).toEqual({ status: 'planned' });
   });
 
-  it('is failed with what the failing step recorded', async () => {
-    const runId = await begun();
+  it('sets the status failed with the failed step’s error', async () => {
+    const runId = await startedRun();
     const refused = new UserError('bucket-not-ours', 'bucket cur');
     await stepEnds(runId, 'cur-bucket', refused);
     expect(await close({ runId, attempt: 1, failure: failure(refused) })).toEqual({ status: 'failed' });
@@ -86,8 +86,8 @@ describe('the end of a run', () => {
     expect(await hub.items('lock#')).toEqual([]);
   });
 
-  it('is failed with the error that was retried in vain, not with another branch’s that may pass', async () => {
-    const runId = await begun();
+  it('records the error that ended the run, not another branch’s error', async () => {
+    const runId = await startedRun();
     const gaveUp = new RetryableError('throttled', 'SlowDown: again');
     await stepEnds(runId, 'cur-bucket', new RetryableError('aws-unavailable', 'InternalError: once'));
     await stepEnds(runId, 'pod-role', gaveUp);
@@ -95,12 +95,12 @@ describe('the end of a run', () => {
     expect((await storedRun(runId)).error).toEqual(runErrorOf(gaveUp, 'pod-role'));
   });
 
-  it('names the step that was running when a function died without a record', async () => {
-    const runId = await begun();
+  it('names the running step if its function crashed without a record', async () => {
+    const runId = await startedRun();
     await stepEnds(runId, 'preflight');
     await new StepStore(runId, 1, 'discovery').begin(Date.now() + 60_000);
-    const died = { name: 'Sandbox.Timedout', message: 'Task timed out after 60.00 seconds' };
-    await close({ runId, attempt: 1, failure: failure(died) });
+    const timeout = { name: 'Sandbox.Timedout', message: 'Task timed out after 60.00 seconds' };
+    await close({ runId, attempt: 1, failure: failure(timeout) });
     expect((await storedRun(runId)).error).toMatchObject({
       code: 'step-crashed',
       step: 'discovery',
@@ -108,8 +108,8 @@ describe('the end of a run', () => {
     });
   });
 
-  it('blames no step when several may have died', async () => {
-    const runId = await begun();
+  it('names no step if several steps may have crashed', async () => {
+    const runId = await startedRun();
     await new StepStore(runId, 1, 'discovery').begin(Date.now() + 60_000);
     await stepEnds(runId, 'cur-bucket', new RetryableError('throttled', 'SlowDown: about to pass'));
     await close({ runId, attempt: 1, failure: { Error: 'States.Runtime', Cause: 'not JSON' } });
@@ -120,36 +120,36 @@ describe('the end of a run', () => {
     });
   });
 
-  it('is failed when the execution was stopped from outside', async () => {
-    const runId = await begun();
+  it('sets the status failed if somebody stopped the execution', async () => {
+    const runId = await startedRun();
     await new StepStore(runId, 1, 'discovery').begin(Date.now() + 60_000);
     expect(await close(statusChange(runId, 'ABORTED'))).toEqual({ status: 'failed' });
     expect((await storedRun(runId)).error).toMatchObject({
       code: 'execution-stopped',
       step: null,
-      message: 'the execution ended ABORTED',
+      message: 'the execution ended with the status ABORTED',
     });
     expect(await hub.items('lock#')).toEqual([]);
   });
 
-  it('is failed with the failing step’s error also if only EventBridge tells of it', async () => {
-    const runId = await begun();
+  it('records the failed step’s error after an event of EventBridge', async () => {
+    const runId = await startedRun();
     const bug = new TerminalError('unexpected', 'TypeError: a bug');
     await stepEnds(runId, 'grant', bug);
     await close(statusChange(runId, 'FAILED'));
     expect((await storedRun(runId)).error).toEqual(runErrorOf(bug, 'grant'));
   });
 
-  it('stays cancelled when the stopped execution reports', async () => {
-    const runId = await begun();
+  it('keeps the status cancelled after the execution’s end', async () => {
+    const runId = await startedRun();
     await endRun(await storedRun(runId), 'cancelled');
     expect(await close(statusChange(runId, 'ABORTED'))).toEqual({ status: 'cancelled' });
     expect(await storedRun(runId)).not.toHaveProperty('error');
     expect(await hub.items('lock#')).toEqual([]);
   });
 
-  it('is set once, however often it is reported', async () => {
-    const runId = await begun();
+  it('changes nothing when the end is reported again', async () => {
+    const runId = await startedRun();
     const refused = new UserError('bucket-not-ours', 'bucket cur');
     await stepEnds(runId, 'cur-bucket', refused);
     await close({ runId, attempt: 1, failure: failure(refused) });
@@ -161,8 +161,8 @@ describe('the end of a run', () => {
     expect(lines().filter(({ message }) => message === 'run ended')).toHaveLength(1);
   });
 
-  it('is not brought by an older attempt', async () => {
-    const runId = await begun();
+  it('ignores the end of an older attempt', async () => {
+    const runId = await startedRun();
     const [item] = await hub.items('run#');
     await hub.put({ ...item, attempt: 2 });
     const before = await hub.items();
@@ -170,19 +170,19 @@ describe('the end of a run', () => {
     expect(await hub.items()).toEqual(before);
   });
 
-  it('leaves a lock that is another run’s by now', async () => {
-    const runId = await begun();
+  it('keeps a lock that now belongs to another run', async () => {
+    const runId = await startedRun();
     const [lock] = await hub.items('lock#');
     await hub.put({ ...lock, runId: 'another' });
     await close({ runId, attempt: 1 });
     expect((await hub.items('lock#')).map((item) => item.runId)).toEqual(['another']);
   });
 
-  // Status, lock.
+  // The first write sets the status, the second releases the lock.
   for (const atWrite of [1, 2]) {
     for (const applied of [false, true]) {
-      it(`is completed by a repeat if it dies at a write (${atWrite}, ${applied ? 'applied' : 'not applied'})`, async () => {
-        const runId = await begun();
+      it(`completes its work after a crash at write ${atWrite} (${applied ? 'applied' : 'not applied'})`, async () => {
+        const runId = await startedRun();
         hub.crash({ atWrite, applied });
         await expect(close({ runId, attempt: 1 })).rejects.toThrow();
         hub.crash(undefined);
@@ -192,13 +192,13 @@ describe('the end of a run', () => {
     }
   }
 
-  it('is an error where there is no run', async () => {
+  it('throws a terminal error if there is no run', async () => {
     await expect(close({ runId: 'none', attempt: 1 })).rejects.toMatchObject({ name: 'TerminalError' });
     await expect(close({ hello: 'world' })).rejects.toMatchObject({ name: 'TerminalError' });
   });
 });
 
-describe('the end of a run that died as the cluster’s administrator', () => {
+describe('the close function after a crash with an open admin window', () => {
   let world: AccessHarness;
   let lines: () => Record<string, unknown>[];
   let runId: string;
@@ -219,14 +219,14 @@ describe('the end of a run that died as the cluster’s administrator', () => {
   const policies = () => [...world.cluster.accessEntries.values()].flatMap((entry) => [...entry.policies.keys()]);
   const end = () => world.sandbox.invoke('close', statusChange(runId, 'TIMED_OUT'));
 
-  it('gives the right back', async () => {
+  it('closes the window', async () => {
     await end();
     expect(policies()).toEqual([]);
     expect(await listOpenWindows()).toEqual([]);
     expect((await storedRun(runId)).status).toBe('failed');
   });
 
-  it('gives the right back also if the run is cancelled, which does not end before', async () => {
+  it('closes the window before a cancelled run ends', async () => {
     const api = new ApiClient(world.sandbox.apiUrl);
     const answer = await api.fetch('POST', `/v1/runs/${runId}/cancel`);
     expect(await answer.json()).toMatchObject({ status: 'running', cancelling: true });
@@ -243,7 +243,7 @@ describe('the end of a run that died as the cluster’s administrator', () => {
     expect(await listOpenWindows()).toMatchObject([{ runId }]);
   });
 
-  it('leaves the mark for the sweeper where the cluster cannot be entered any more', async () => {
+  it('leaves the window to the sweeper if AWS denies access', async () => {
     world.world.faults.push({ service: 'sts', operation: 'AssumeRole', kind: 'denied' });
     await end();
     expect((await storedRun(runId)).status).toBe('failed');
@@ -256,7 +256,7 @@ describe('the end of a run that died as the cluster’s administrator', () => {
     expect(await listOpenWindows()).toEqual([]);
   });
 
-  it('comes also while the cluster does not answer, and the next try shuts the window', async () => {
+  it('ends the run and closes the window on retry if EKS fails', async () => {
     world.world.faults.push({ service: 'eks', operation: 'DisassociateAccessPolicy', kind: '500', times: 3 });
     await expect(end()).rejects.toMatchObject({ name: 'RetryableError' });
     expect((await storedRun(runId)).status).toBe('failed');

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { detailTypes, eventSource, RunEvent } from '../../shared/model/run-event.ts';
 import { endedStatuses } from '../../shared/model/run-schemas.ts';
-import type { Run } from '../../shared/runs/view.ts';
+import type { Run } from '../../shared/runs/api-view.ts';
 import type { BusEvent } from '../sandbox/index.ts';
 import { eventBusArn } from '../support/deployed-sandbox.ts';
 import { RunHarness, stepOf } from '../support/run-harness.ts';
@@ -11,7 +11,7 @@ import { storedRun } from '../support/stored-runs.ts';
 let runHarness: RunHarness;
 beforeEach(async () => {
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-  // The SDK's back-off is real time multiplied by chance.
+  // The SDK multiplies its back-off, which takes real time, by a random number.
   vi.spyOn(Math, 'random').mockReturnValue(0);
   runHarness = await RunHarness.open({ deliveryHours: 3 });
 });
@@ -20,22 +20,23 @@ afterEach(async () => {
   vi.restoreAllMocks();
 });
 
-/** What a rule of the bus has seen, in order. */
-function seenBy({ world }: StepHarness): BusEvent[] {
+/** The events that the bus has received, in order. */
+function receivedEvents({ world }: StepHarness): BusEvent[] {
   return world.events.buses.get(eventBusArn) ?? [];
 }
 
-/** Each transition once, oldest first; of one instant in the order a step goes through. */
+/** Each transition once, by its time and then by the order of the statuses. */
 function transitionsOf(stepHarness: StepHarness): RunEvent[] {
-  const byId = new Map(seenBy(stepHarness).map(({ detail }) => [RunEvent.parse(detail).id, RunEvent.parse(detail)]));
+  const byId = new Map(
+    receivedEvents(stepHarness).map(({ detail }) => [RunEvent.parse(detail).id, RunEvent.parse(detail)]),
+  );
   return [...byId.values()].sort((one, other) => Date.parse(one.at) - Date.parse(other.at) || rank(one) - rank(other));
 }
 
-const rank = ({ status }: RunEvent) =>
-  ['queued', 'running', 'waiting'].indexOf(status) + 4 * Number(endedOnes.has(status));
-const endedOnes = new Set<string>(endedStatuses);
+const rank = ({ status }: RunEvent) => ['queued', 'running', 'waiting'].indexOf(status) + 4 * Number(ended.has(status));
+const ended = new Set<string>(endedStatuses);
 
-/** Everything that the record says can be read from the events alone, and nothing else. */
+/** Expects the events to report exactly the transitions in the run's record. */
 function expectToAgree(run: Run, transitions: readonly RunEvent[]): void {
   const ofRun = transitions.filter(({ step }) => step === null);
   expect(ofRun.map(({ status, at }) => ({ status, at }))).toEqual([
@@ -55,16 +56,16 @@ function expectToAgree(run: Run, transitions: readonly RunEvent[]): void {
 }
 
 describe('the event bus', () => {
-  it('carries every transition of a run and of its steps, and nothing for a poll that only waits on', async () => {
+  it('receives every transition and no event for an unchanged wait', async () => {
     const { stepHarness } = runHarness;
     const run = await runHarness.onboard('new-pod-identity');
     expect(run.status).toBe('succeeded');
-    // The record shows the end a moment before the bus has it.
+    // The bus receives the end a moment after the record shows it.
     await stepHarness.world.clock.sleep(1000);
     expectToAgree(run, transitionsOf(stepHarness));
     expect(stepOf(run, 'discovery').invocations).toBeGreaterThan(1);
 
-    for (const { detail, ...envelope } of seenBy(stepHarness)) {
+    for (const { detail, ...envelope } of receivedEvents(stepHarness)) {
       const { runId, payerAccountId, step, at } = RunEvent.strict().parse(detail);
       expect({ runId, payerAccountId }).toEqual({ runId: run.runId, payerAccountId: run.request.payerAccountId });
       expect(envelope).toMatchObject({
@@ -91,24 +92,24 @@ describe('the event bus', () => {
     for (const { tableCalls } of quiet) expect(tableCalls).toEqual(['UpdateItem', 'UpdateItem']);
   });
 
-  it('gets everything in the end though it takes nothing for an hour, and no run fails by it', async () => {
+  it('receives all events after an outage in which the run succeeds', async () => {
     const { stepHarness } = runHarness;
     const { clock, faults } = stepHarness.world;
     faults.push({ service: 'events', kind: '500' });
     void runHarness.later(60, () => Promise.resolve(faults.splice(0)));
     const run = await runHarness.onboard('adopt-report');
     expect(run.status).toBe('succeeded');
-    expect(seenBy(stepHarness)).toEqual([]);
+    expect(receivedEvents(stepHarness)).toEqual([]);
     await clock.sleep(70 * 60_000);
     expectToAgree(run, transitionsOf(stepHarness));
     expect((await storedRun(run.runId)).outbox).toEqual({});
   });
 
-  it('gets what a crash kept back or told without knowing it, under the same ids', async () => {
+  it('receives repeated events under the same ids after a lost answer', async () => {
     const { stepHarness } = runHarness;
     const { clock, faults } = stepHarness.world;
     const one = await stepHarness.begin('adopt-report');
-    // The SDK asks twice: the answers get lost, then the requests.
+    // The SDK makes two attempts: first the answers get lost, then the requests.
     faults.push(
       { service: 'events', kind: 'applied-but-lost', times: 2 },
       { service: 'events', kind: 'reset', times: 2 },
@@ -116,11 +117,11 @@ describe('the event bus', () => {
     await one.take('preflight');
     await one.take('report-choice');
     await clock.sleep(10 * 60_000);
-    const seen = seenBy(stepHarness).map(({ detail }) => RunEvent.parse(detail));
-    const twice = Map.groupBy(seen, ({ id }) => id);
-    const first = [...twice.values()].filter((deliveries) => deliveries.length > 1);
-    expect(first.length).toBeGreaterThan(0);
-    for (const deliveries of first) expect(new Set(deliveries.map((event) => JSON.stringify(event))).size).toBe(1);
+    const received = receivedEvents(stepHarness).map(({ detail }) => RunEvent.parse(detail));
+    const byId = Map.groupBy(received, ({ id }) => id);
+    const repeated = [...byId.values()].filter((deliveries) => deliveries.length > 1);
+    expect(repeated.length).toBeGreaterThan(0);
+    for (const deliveries of repeated) expect(new Set(deliveries.map((event) => JSON.stringify(event))).size).toBe(1);
     expect(transitionsOf(stepHarness).map(({ step, status }) => `${step ?? 'run'} ${status}`)).toEqual(
       expect.arrayContaining([
         'preflight running',

@@ -22,7 +22,7 @@ afterEach(async () => {
 const [finops, platform] = clusters;
 const curBucket = 'kubecost-cur-111122220001-us-east-1';
 
-interface Wrong {
+interface FailureCase {
   what: string;
   example: Example;
   code: ErrorCode;
@@ -30,7 +30,7 @@ interface Wrong {
   plant: () => void;
 }
 
-const wrongs: Wrong[] = [
+const failureCases: FailureCase[] = [
   {
     what: 'a pod role that trusts another service account',
     example: 'new-irsa',
@@ -93,7 +93,7 @@ const wrongs: Wrong[] = [
     },
   },
   {
-    what: 'a file that the consumer does not load',
+    what: 'a file that Kubecost cannot parse',
     example: 'new-irsa',
     code: 'secret-unparsable',
     step: 'chain-proof',
@@ -131,7 +131,7 @@ const wrongs: Wrong[] = [
 ];
 
 describe('a run that cannot succeed', () => {
-  it.each(wrongs)('fails within ten minutes over $what', async ({ example, code, step, plant }) => {
+  it.each(failureCases)('fails within ten minutes because of $what', async ({ example, code, step, plant }) => {
     plant();
     const file = () => clusters.map((cluster) => readSecret(runHarness.stepHarness.world, cluster));
     const others = () =>
@@ -156,7 +156,7 @@ describe('a run that cannot succeed', () => {
 });
 
 describe('a run whose execution is stopped from outside', () => {
-  it('fails, gives its lock back, and a new run succeeds', async () => {
+  it('fails and releases its lock for the next run', async () => {
     const started = await runHarness.api.start(exampleRequest('new-irsa'));
     const operator = newClient(SFNClient, hubRegion, () =>
       Promise.resolve({ accessKeyId: hubAccountId, secretAccessKey: 'x' }),
@@ -174,8 +174,8 @@ describe('a run whose execution is stopped from outside', () => {
   });
 });
 
-describe('a delivery that AWS cannot make', () => {
-  it('fails within the hour, long before the deadline', async () => {
+describe('a run whose report AWS cannot deliver', () => {
+  it('fails within about an hour of AWS’s first attempt', async () => {
     void runHarness.later(60, () => {
       delete runHarness.stepHarness.world.s3.buckets.get(curBucket)?.policy;
       return Promise.resolve();
@@ -186,7 +186,7 @@ describe('a delivery that AWS cannot make', () => {
     expect(minutesOf(run) / 60, 'AWS first tries after 7.5 hours').toBeLessThan(8.75);
   });
 
-  it('is made good by the next run, which mends the bucket', async () => {
+  it('fails, and the next run repairs the bucket', async () => {
     void runHarness.later(60, () => {
       delete runHarness.stepHarness.world.s3.buckets.get(curBucket)?.policy;
       return Promise.resolve();

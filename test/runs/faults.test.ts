@@ -11,13 +11,13 @@ afterAll(() => vi.restoreAllMocks());
 let runHarness: RunHarness | undefined;
 afterEach(() => runHarness?.close());
 
-/** A payer's coming and going, and what the world looks like after each. */
-async function comeAndGo(example: Example, faults: FaultRule[]) {
+/** Onboards and offboards a payer; returns the world after each run and the smaller number of faults of the two. */
+async function onboardAndOffboard(example: Example, faults: FaultRule[]) {
   runHarness = await RunHarness.open({ deliveryHours: 0.25 });
   const { world } = runHarness.stepHarness;
   const { payerAccountId, cluster } = exampleRequest(example);
-  const landscapes: Awaited<ReturnType<typeof worldSnapshot>>[] = [];
-  let struck = 0;
+  const snapshots: Awaited<ReturnType<typeof worldSnapshot>>[] = [];
+  let faultCount = 0;
   for (const start of [
     () => runHarness?.onboard(example),
     () => runHarness?.offboard({ payerAccountId, cluster, purge: example === 'new-irsa' ? ['report', 'data'] : [] }),
@@ -28,15 +28,15 @@ async function comeAndGo(example: Example, faults: FaultRule[]) {
     world.faults.splice(0);
     expect(run).toMatchObject({ status: 'succeeded', error: null });
     const hits = world.calls.slice(before).filter(({ error }) => error?.startsWith('injected:')).length;
-    struck = struck === 0 ? hits : Math.min(struck, hits);
-    landscapes.push(await worldSnapshot(runHarness.stepHarness));
+    faultCount = faultCount === 0 ? hits : Math.min(faultCount, hits);
+    snapshots.push(await worldSnapshot(runHarness.stepHarness));
   }
-  return { struck, landscapes };
+  return { faultCount, snapshots };
 }
 
 const aws = ['athena', 'cloudformation', 'cur', 'eks', 'glue', 'iam', 's3', 'sts'];
-/** The SDK tries a call three times; nobody does so for Kubernetes, where one invocation makes dozens of calls. */
-const fail: FaultRule[] = [
+/** The SDK tries a call three times. A Kubernetes call is tried once, and an invocation makes dozens, so fewer of them get a fault. */
+const failures: FaultRule[] = [
   ...aws.flatMap((service): FaultRule[] => [
     { service, kind: '500', nth: 'every-5' },
     { service, kind: 'reset', nth: 'every-7' },
@@ -44,19 +44,19 @@ const fail: FaultRule[] = [
   { service: 'kubernetes', kind: '500', nth: 'every-61' },
   { service: 'kubernetes', kind: 'reset', nth: 'every-67' },
 ];
-const lose: FaultRule[] = [{ kind: 'applied-but-lost', writes: true, nth: 'every-2' }];
+const lostAnswers: FaultRule[] = [{ kind: 'applied-but-lost', writes: true, nth: 'every-2' }];
 
-const histories: [Example, string, FaultRule[]][] = [
-  ['new-irsa', 'servers that fail and connections that break', fail],
-  ['take-over-hand-made', 'all of it at once', [...fail, ...lose]],
+const cases: [Example, string, FaultRule[]][] = [
+  ['new-irsa', 'failing servers and broken connections', failures],
+  ['take-over-hand-made', 'failures and lost answers', [...failures, ...lostAnswers]],
 ];
 
-describe('an onboarding and an offboarding through bad weather', () => {
-  it.each(histories)('take %s where they would have gone: %s', async (example, _, faults) => {
-    const calm = await comeAndGo(example, []);
+describe('an onboarding and an offboarding', () => {
+  it.each(cases)('reach the same result for %s despite %s', async (example, _, faults) => {
+    const withoutFaults = await onboardAndOffboard(example, []);
     await runHarness?.close();
-    const rough = await comeAndGo(example, faults);
-    expect(rough.struck).toBeGreaterThan(10);
-    expect(rough.landscapes).toEqual(calm.landscapes);
+    const withFaults = await onboardAndOffboard(example, faults);
+    expect(withFaults.faultCount).toBeGreaterThan(10);
+    expect(withFaults.snapshots).toEqual(withoutFaults.snapshots);
   });
 });

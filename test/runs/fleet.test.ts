@@ -29,14 +29,14 @@ function publishedPayers(): string[] {
     .sort();
 }
 
-/** `npm run bench -- repair` does the same with fifty. */
+/** `npm run bench -- repair` does the same with fifty payers. */
 const size = 15;
 
-describe('a fleet with three broken payers', () => {
-  it('publishes all others, says of each what is wrong and what to do, and is complete once they are repaired and tried again', async () => {
+describe('a batch with three broken payers', () => {
+  it('publishes the other payers, and the rest after repair and retry', async () => {
     await seedBrokenFleet(sandbox.world, size);
     const payers = Array.from({ length: size }, (_, index) => accountAt('payer', index));
-    const sound = payers.filter((accountId) => !(accountId in brokenPayers));
+    const healthy = payers.filter((accountId) => !(accountId in brokenPayers));
     const { batchId } = await api.startBatch({ onboardings: fleetRequests(size), failureTolerance: 3 });
     const first = await untilBatchRests(api, batchId);
     expect(first).toMatchObject({ status: 'ended', counts: { succeeded: size - 3, failed: 3 } });
@@ -44,7 +44,7 @@ describe('a fleet with three broken payers', () => {
       brokenPayers,
     );
     for (const { error } of first.failed) expect(error.remedy).not.toBe('');
-    expect(publishedPayers()).toEqual(sound);
+    expect(publishedPayers()).toEqual(healthy);
 
     await repairFleet(sandbox.world);
     const callsBefore = sandbox.world.calls.length;
@@ -53,6 +53,6 @@ describe('a fleet with three broken payers', () => {
     expect(second).toMatchObject({ status: 'ended', counts: { succeeded: size, failed: 0 }, failed: [] });
     expect(publishedPayers()).toEqual(payers);
     const touched = new Set(sandbox.world.calls.slice(callsBefore).map(({ accountId }) => accountId));
-    expect(sound.filter((accountId) => touched.has(accountId))).toEqual([]);
+    expect(healthy.filter((accountId) => touched.has(accountId))).toEqual([]);
   });
 });

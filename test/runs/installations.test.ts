@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
-import type { Run } from '../../shared/runs/view.ts';
+import type { Run } from '../../shared/runs/api-view.ts';
 import { connectionStatuses, type KubecostGeneration } from '../sandbox/index.ts';
 import { ApiClient } from '../support/api-client.ts';
 import { type DeployedSandbox, startDeployedSandbox } from '../support/deployed-sandbox.ts';
@@ -15,7 +15,7 @@ const region = 'eu-west-1';
 const generations: KubecostGeneration[] = ['1.x', '2.x', '2.x-statefulset', '3.x', 'opencost'];
 const modes = ['irsa', 'pod-identity'] as const;
 
-/** What the secret holds before; each keeps its own odd spacing. */
+/** The secret's text before the run, with unusual spacing that must stay. */
 const files = {
   'no file': undefined,
   'a legacy file':
@@ -27,7 +27,7 @@ const files = {
 };
 type FileKind = keyof typeof files;
 
-/** EKS Pod Identity came with Kubecost 2.2. */
+/** Kubecost supports EKS Pod Identity since 2.2. */
 const allCombinations = generations.flatMap((generation) =>
   modes
     .filter((mode) => generation !== '1.x' || mode !== 'pod-identity')
@@ -35,7 +35,7 @@ const allCombinations = generations.flatMap((generation) =>
 );
 type Combination = (typeof allCombinations)[number];
 
-/** Every generation by every mode with one of the files in turn; all of them in the long suite. */
+/** Each generation and mode with one of the files; with all files in the long suite. */
 const combinations = allCombinations.filter((_, index) => isLongSuite || index % 4 === Math.floor(index / 4) % 4);
 
 const namespaceOf = ({ generation }: Combination) => (generation === 'opencost' ? 'opencost' : 'kubecost');
@@ -99,7 +99,7 @@ function fileOf(combination: Combination, run: Run): string {
 }
 
 describe.each(combinations.map((combination, index) => ({ ...combination, index })))(
-  '$generation by $mode with $file',
+  'an onboarding to $generation with $mode and $file',
   (combination) => {
     const run = (): Run => {
       const found = runs[combination.index];
@@ -107,7 +107,7 @@ describe.each(combinations.map((combination, index) => ({ ...combination, index 
       return found;
     };
 
-    it('ends with Connection Successful from the consumer itself', () => {
+    it('ends with the status Connection Successful', () => {
       expect(run().error).toBeNull();
       expect(run().status).toBe('succeeded');
       expect(run().evidence?.level).toBe('connection');
@@ -117,7 +117,7 @@ describe.each(combinations.map((combination, index) => ({ ...combination, index 
       expect(stepOf(run(), 'load-proof').output).toMatchObject({ verdict: 'proven' });
     });
 
-    it('keeps every byte that was there', () => {
+    it('keeps every existing byte of the file', () => {
       const before = files[combination.file] ?? '';
       const after = fileOf(combination, run());
       const insertedAt = Array.from(before).findIndex((byte, index) => after[index] !== byte);

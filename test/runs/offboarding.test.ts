@@ -19,7 +19,7 @@ afterEach(async () => {
 
 const [finops, platform] = clusters;
 
-function leaving(example: Example, purge: OffboardingRequestInput['purge'] = []): OffboardingRequestInput {
+function offboardingRequest(example: Example, purge: OffboardingRequestInput['purge'] = []): OffboardingRequestInput {
   const { payerAccountId, cluster } = exampleRequest(example);
   return { payerAccountId, cluster, purge };
 }
@@ -29,31 +29,31 @@ const differing = (before: Record<string, unknown>, after: Record<string, unknow
     (name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]),
   );
 
-describe('offboarding everybody', () => {
-  it('leaves the world as it was, foreign bytes included, but for what is documented as kept', async () => {
+describe('offboarding all payers', () => {
+  it('restores the world except for what is documented as kept', async () => {
     const { stepHarness } = runHarness;
     const before = await worldSnapshot(stepHarness);
     const onboarded = await Promise.all(examples.map((example) => runHarness.onboard(example)));
     expect(onboarded.map(({ status }) => status)).toEqual(examples.map(() => 'succeeded'));
-    const left = await Promise.all(
+    const offboarded = await Promise.all(
       examples.map((example) =>
-        runHarness.offboard(leaving(example, example.startsWith('new') ? ['report', 'data'] : [])),
+        runHarness.offboard(offboardingRequest(example, example.startsWith('new') ? ['report', 'data'] : [])),
       ),
     );
-    expect(left.map(({ status, error }) => [status, error])).toEqual(examples.map(() => ['succeeded', null]));
+    expect(offboarded.map(({ status, error }) => [status, error])).toEqual(examples.map(() => ['succeeded', null]));
     const after = await worldSnapshot(stepHarness);
 
     expect(differing(before, after).sort()).toEqual([
-      // Restarted twice, which its template tells.
+      // Its template records the restarts.
       'finops Deployment kubecost/kubecost-cloud-cost',
-      // Without the payer that was taken over, and else byte for byte.
+      // It lacks the taken-over payer; every other byte is unchanged.
       'finops Secret kubecost/cloud-integration',
       'item payer#111122220001 purged-report#kubecost_cur',
       'item payer#111122220002 purged-report#kubecost_cur',
       'platform Deployment kubecost/kubecost-cost-analyzer',
-      // Kubecost mounts it: without it no pod of it would start.
+      // Kubecost mounts it, so its pods need it to start.
       'platform Secret kubecost/cloud-integration',
-      // Others may count on it.
+      // Others may use it.
       expect.stringMatching(/^provider arn:aws:iam::222233330001:oidc-provider/) as string,
     ]);
     const handMade = foreignFile.indexOf(',\n        {"athenaBucketName":"s3://borealis');
@@ -61,7 +61,7 @@ describe('offboarding everybody', () => {
     expect(JSON.parse(readSecret(stepHarness.world, platform) ?? '')).toEqual({ aws: { athena: [] } });
 
     const again = stepHarness.world.calls.length;
-    const repeated = await Promise.all(examples.map((example) => runHarness.offboard(leaving(example))));
+    const repeated = await Promise.all(examples.map((example) => runHarness.offboard(offboardingRequest(example))));
     expect(repeated.map(({ status }) => status)).toEqual(examples.map(() => 'succeeded'));
     expect(writesOf(stepHarness.world.calls.slice(again)).filter(({ service }) => service !== 'events')).toEqual([]);
     expect(await worldSnapshot(stepHarness)).toEqual(after);
@@ -69,7 +69,7 @@ describe('offboarding everybody', () => {
 });
 
 describe('offboarding a payer from one of its clusters', () => {
-  it('leaves the other one connected, and the last takes the rest', async () => {
+  it('keeps the other cluster connected until its own offboarding', async () => {
     const { world } = runHarness.stepHarness;
     const request = exampleRequest('adopt-report');
     const roles = () => world.iam.roles(request.payerAccountId).map(({ name }) => name);
@@ -82,20 +82,20 @@ describe('offboarding a payer from one of its clusters', () => {
       Object.entries(connectionStatuses(world, clusterArn(cluster))).filter(([key]) =>
         key.startsWith(request.payerAccountId),
       );
-    const leave = ({ accountId, region, name }: (typeof clusters)[number]) =>
+    const offboard = ({ accountId, region, name }: (typeof clusters)[number]) =>
       runHarness.offboard({ payerAccountId: request.payerAccountId, cluster: { accountId, region, name } });
 
-    const first = await leave(finops);
+    const first = await offboard(finops);
     expect(first).toMatchObject({ status: 'succeeded', error: null });
     expect(stepOf(first, 'remove-payer-role').output?.kept).toEqual([
       expect.objectContaining({ why: expect.stringContaining('another target still needs it') as string }),
     ]);
     expect(statuses(finops)).toEqual([]);
-    // The consumer asks again every six hours.
+    // Kubecost queries again every six hours.
     await world.clock.sleep(7 * 3600_000);
     expect(statuses(platform).map(([, status]) => status)).toEqual(['Connection Successful']);
 
-    expect(await leave(platform)).toMatchObject({ status: 'succeeded', error: null });
+    expect(await offboard(platform)).toMatchObject({ status: 'succeeded', error: null });
     expect(statuses(platform)).toEqual([]);
     expect(roles()).toEqual(before);
   });

@@ -21,7 +21,7 @@ afterAll(async () => {
 const [finops, platform] = clusters;
 
 describe('an onboarding over HTTP', () => {
-  it('takes a new payer through IRSA and AWS’s crawler template to a proven entry', async () => {
+  it('connects a new payer with IRSA and AWS’s crawler template', async () => {
     const run = await runHarness.onboard('new-irsa');
     expect(run.error).toBeNull();
     expect(run.status).toBe('succeeded');
@@ -39,10 +39,10 @@ describe('an onboarding over HTTP', () => {
     expect(entriesOf(runHarness, finops).at(-1)).toEqual(run.evidence?.entry);
     const proven = Date.parse(stepOf(run, 'chain-proof').endedAt ?? '');
     const minutes = (proven - Date.parse(run.createdAt)) / 60_000;
-    expect(minutes, 'the proof comes while AWS prepares the first delivery').toBeLessThan(10);
+    expect(minutes, 'the chain is proven while AWS prepares the first delivery').toBeLessThan(10);
   });
 
-  it('takes a new payer through EKS Pod Identity and our own crawler', async () => {
+  it('connects a new payer with EKS Pod Identity and our own crawler', async () => {
     const run = await runHarness.onboard('new-pod-identity');
     expect(run.error).toBeNull();
     expect(run.status).toBe('succeeded');
@@ -56,7 +56,7 @@ describe('an onboarding over HTTP', () => {
     expect(file.aws.athena).toEqual([run.evidence?.entry]);
   });
 
-  it('adopts a report that suits within ten minutes, and leaves its bucket alone', async () => {
+  it('adopts a usable report within ten minutes without changing its bucket', async () => {
     const bucket = () => {
       const { policy, tags, lifecycle, notification } = stepHarness.world.s3.buckets.get('acme-billing-cur') ?? {};
       return { policy: policy?.text, tags, lifecycle, notification };
@@ -67,12 +67,12 @@ describe('an onboarding over HTTP', () => {
     expect(run.status).toBe('succeeded');
     expect(stepOf(run, 'report-choice').output).toMatchObject({ choice: 'adopt', reportName: 'acme_daily' });
     expect({ ...bucket(), notification: before.notification }).toEqual(before);
-    const written = stepOf(run, 'publish').changes.find(({ do: what }) => what === 'update-secret');
+    const written = stepOf(run, 'publish').changes.find(({ do: action }) => action === 'update-secret');
     const minutes = (Date.parse(written?.at ?? '') - Date.parse(run.createdAt)) / 60_000;
-    expect(minutes, 'from the request to the secret: there is no delivery to wait for').toBeLessThan(10);
+    expect(minutes, 'the run does not wait for a delivery').toBeLessThan(10);
   });
 
-  it('takes over what a person made by hand, and keeps what that person added', async () => {
+  it('takes over hand-made resources and keeps a person’s additions', async () => {
     const run = await runHarness.onboard('take-over-hand-made');
     expect(run.error).toBeNull();
     expect(run.status).toBe('succeeded');
@@ -87,14 +87,14 @@ describe('an onboarding over HTTP', () => {
     expect(own).toEqual([run.evidence?.entry]);
   });
 
-  it('keeps every foreign entry, in place and byte by byte', () => {
+  it('keeps the place and bytes of every foreign entry', () => {
     const text = readSecret(stepHarness.world, finops) ?? '';
     const foreign = foreignFile.slice(0, foreignFile.indexOf('{"athenaBucketName":"s3://borealis'));
     expect(text.startsWith(foreign)).toBe(true);
     expect(foreignKeys(text, new Set())).toHaveLength(5);
   });
 
-  it.each(examples)('finds nothing to change when %s runs again', async (example) => {
+  it.each(examples)('changes nothing when %s runs again', async (example) => {
     const before = await worldSnapshot(stepHarness);
     const calls = stepHarness.world.calls.length;
     const run = await runHarness.onboard(example);

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { Batch } from '../../shared/batches/api-view.ts';
 import type { BatchRequestInput } from '../../shared/batches/request.ts';
-import type { Batch } from '../../shared/batches/view.ts';
 import { defaultNames } from '../../shared/cluster/provisioner-role.ts';
-import type { Run } from '../../shared/runs/view.ts';
+import type { Run } from '../../shared/runs/api-view.ts';
 import { costOf } from '../bench/cost.ts';
 import { applyManifest, createAccessEntry } from '../support/cluster-owner.ts';
 import { runsOfBatch, untilBatchRests } from '../support/fleet-run.ts';
@@ -26,8 +26,8 @@ afterAll(async () => {
 
 const [, platform] = clusters;
 
-/** Shows that dry runs left the whole world, and the table but for their own records, as they were. */
-async function untouched<Runs extends readonly Run[]>(work: () => Promise<Runs>): Promise<Runs> {
+/** Expects that dry runs changed nothing but their own records in the table. */
+async function expectNoChanges<Runs extends readonly Run[]>(work: () => Promise<Runs>): Promise<Runs> {
   const others = async () => (await stepHarness.items()).filter(({ pk }) => !/^(run|batch)#/.test(String(pk)));
   const before = { world: await worldSnapshot(stepHarness), items: await others() };
   const calls = stepHarness.world.calls.length;
@@ -49,7 +49,9 @@ function planOf({ plan }: Run): NonNullable<Run['plan']> {
 }
 
 async function dry(...[example, changes]: Parameters<RunHarness['onboard']>): Promise<Run> {
-  const [run] = await untouched(async () => [await runHarness.onboard(example, { ...changes, dryRun: true })] as const);
+  const [run] = await expectNoChanges(
+    async () => [await runHarness.onboard(example, { ...changes, dryRun: true })] as const,
+  );
   return run;
 }
 
@@ -59,14 +61,14 @@ async function dryBatch(request: BatchRequestInput): Promise<{ batch: Batch; run
   return { batch, runs: await runsOfBatch(runHarness.api, batch) };
 }
 
-const dosOf = (run: Run) => planOf(run).changes.map((change) => `${change.step} ${change.do}`);
+const actionsOf = (run: Run) => planOf(run).changes.map((change) => `${change.step} ${change.do}`);
 
 describe('a dry run', () => {
-  it('of a new payer lists every change in order, and marks what nobody can know yet', async () => {
+  it('of a new payer lists every change and marks unknown values', async () => {
     const run = await dry('new-irsa');
     const plan = planOf(run);
     expect(plan.refusals).toEqual([]);
-    expect(dosOf(run)).toEqual([
+    expect(actionsOf(run)).toEqual([
       'cluster-access create-access-entry',
       'cluster-access open-admin-window',
       'cluster-access create-namespace',
@@ -112,21 +114,21 @@ describe('a dry run', () => {
     expect(plan.usd.perMonth).toBeGreaterThan(1);
   });
 
-  it('of Pod Identity and our own crawler names its database already', async () => {
+  it('with Pod Identity and our own crawler names the database', async () => {
     const run = await dry('new-pod-identity');
     expect(planOf(run).refusals).toEqual([]);
-    expect(dosOf(run)).toContain('pod-identity create-association');
+    expect(actionsOf(run)).toContain('pod-identity create-association');
     expect(stepOf(run, 'publish').output?.entry).toMatchObject({
       database: 'athenacurcfn_kubecost_cur',
       table: '(known after crawler-table)',
     });
   });
 
-  it('of an adopted report takes minutes and leaves no report behind', async () => {
+  it('of an adopted report estimates minutes and plans no new report', async () => {
     const run = await dry('adopt-report');
     const plan = planOf(run);
     expect(plan.refusals).toEqual([]);
-    expect(dosOf(run).filter((change) => change.startsWith('cur-'))).toEqual([]);
+    expect(actionsOf(run).filter((change) => change.startsWith('cur-'))).toEqual([]);
     expect(plan.expectedMinutes).toBeLessThanOrEqual(15);
     expect(plan.usd.lines.map(({ what }) => what)).not.toContain('S3, the report');
     expect(stepOf(run, 'report-choice').output).toMatchObject({
@@ -134,18 +136,18 @@ describe('a dry run', () => {
     });
   });
 
-  it('of what a person made by hand says what is taken over, or everything that is refused', async () => {
+  it('of hand-made resources lists every refusal unless take-over is set', async () => {
     expect(planOf(await dry('take-over-hand-made')).refusals).toEqual([]);
     const refused = await dry('take-over-hand-made', { existing: 'refuse', kubecost: { namespace: 'kubecost' } });
     const plan = planOf(refused);
     expect(plan.refusals).toContainEqual(
       expect.objectContaining({ step: 'payer-role', code: 'payer-role-not-ours', actor: 'caller' }),
     );
-    expect(dosOf(refused), 'the steps after the refusal are planned as well').toContain('grant create-policy');
+    expect(actionsOf(refused), 'the steps after the refusal are planned as well').toContain('grant create-policy');
     for (const { remedy, message } of plan.refusals) expect(`${remedy}${message}`).not.toBe('');
   });
 
-  it('of accounts that nobody has prepared refuses nothing, and says what to deploy and what will be looked at', async () => {
+  it('of unprepared accounts refuses nothing and says what to deploy', async () => {
     const run = await dry('new-irsa', { payerAccountId: '444455550001' });
     const plan = planOf(run);
     expect(plan.refusals).toEqual([]);
@@ -155,7 +157,7 @@ describe('a dry run', () => {
     expect(plan.notVisible.map(({ step }) => step)).toEqual(
       expect.arrayContaining(['report-choice', 'cur-bucket', 'payer-role', 'publish']),
     );
-    expect(dosOf(run), 'what can be seen is planned').toContain('pod-role create-role');
+    expect(actionsOf(run), 'the steps with access are planned').toContain('pod-role create-role');
     expect(plan.expectedMinutes).toBeNull();
 
     const elsewhere = { accountId: '444455550002', region: 'eu-west-1', name: 'finops' };
@@ -164,7 +166,7 @@ describe('a dry run', () => {
     expect(neither.notVisible[0]?.why).toMatch(/payer provisioner role.*cluster provisioner role/);
   });
 
-  it('of a hostile account collects every refusal, each with who acts and how, and talks to no cluster it should not', async () => {
+  it('of a hostile account lists every refusal with its actor', async () => {
     const { world } = stepHarness;
     const payer = '444455550003';
     deployProvisioner(world, 'payer', payer);
@@ -200,7 +202,7 @@ describe('a dry run', () => {
     );
   });
 
-  it('of a cluster that lets us in sees a file nobody may write to', async () => {
+  it('of an accessible cluster refuses an unparsable file', async () => {
     const { accountId } = platform;
     const cluster = stepHarness.world.eks.cluster(clusterArn(platform));
     const principal = `arn:aws:iam::${accountId}:role/kubecost-payer-onboarding/kubecost-cluster-provisioner`;
@@ -210,15 +212,15 @@ describe('a dry run', () => {
     const run = await dry('new-pod-identity');
     expect(stepOf(run, 'discovery').output).toMatchObject({ installation: 'kubecost-2' });
     expect(planOf(run).refusals.map(({ step }) => step)).toEqual(['publish']);
-    expect(dosOf(run).filter((change) => change.startsWith('cluster-access'))).toEqual([]);
+    expect(actionsOf(run).filter((change) => change.startsWith('cluster-access'))).toEqual([]);
   });
 
-  it('of a batch tells of each payer what its run would do, cost and be refused, and of all together', async () => {
+  it('of a batch lists changes, costs and refusals of each payer', async () => {
     const known = (['new-irsa', 'adopt-report', 'take-over-hand-made'] as const).map(exampleRequest);
     const unprepared = { ...exampleRequest('new-irsa'), payerAccountId: '444455550004' };
     const onboardings = [...known, unprepared].map((request) => ({ ...request, existing: 'refuse' }));
     let answer: Batch | undefined;
-    const runs = await untouched(async () => {
+    const runs = await expectNoChanges(async () => {
       const done = await dryBatch({ defaults: { dryRun: true }, onboardings });
       answer = done.batch;
       return done.runs;
@@ -249,7 +251,7 @@ describe('a dry run', () => {
     );
   });
 
-  it('reckons with no less than the run then takes, and not with much more', async () => {
+  it('estimates slightly more than the run uses', async () => {
     const { usd, expectedMinutes } = planOf(await dry('adopt-report'));
     const run = await runHarness.onboard('adopt-report');
     expect(run.status).toBe('succeeded');
@@ -277,11 +279,11 @@ describe('a dry run', () => {
     expect(minutesOf(run)).toBeLessThanOrEqual(expectedMinutes ?? NaN);
   });
 
-  it('of an offboarding lists what goes and what is saved, and takes nothing', async () => {
+  it('of an offboarding lists removals and savings, and removes nothing', async () => {
     const { payerAccountId, cluster } = exampleRequest('take-over-hand-made');
     const onboarded = await runHarness.onboard('take-over-hand-made');
     expect(onboarded.status).toBe('succeeded');
-    const [run] = await untouched(
+    const [run] = await expectNoChanges(
       async () => [await runHarness.offboard({ payerAccountId, cluster, dryRun: true })] as const,
     );
     const plan = planOf(run);

@@ -7,18 +7,18 @@ import { hubClient } from '../../shared/aws/clients.ts';
 import { OffboardingRequest } from '../../shared/model/onboarding-request.ts';
 import { RunEvent } from '../../shared/model/run-event.ts';
 import { newRunId } from '../../shared/model/run-id.ts';
-import { takeLock } from '../../shared/runs/lock.ts';
+import { takeLock } from '../../shared/runs/payer-target-lock.ts';
 import { createRun, readRun } from '../../shared/runs/run-table.ts';
 import type { Execution } from '../sandbox/index.ts';
 import { eventBusArn, hubAccountId, hubRegion, tableName } from '../support/deployed-sandbox.ts';
 import { RunHarness, stepOf } from '../support/run-harness.ts';
 import { exampleRequest } from '../support/scenario.ts';
 
-/** What release 0.3.0 deployed. */
+/** The definition that release 0.3.0 deployed. */
 const definitionOf = (machine: 'provision' | 'offboard') =>
   readFileSync(new URL(`../golden/releases/${machine}-0.3.0.asl`, import.meta.url), 'utf8');
 
-/** What release 0.3.0 wrote of a run and of a step; keys of the table and its indexes included. */
+/** The attributes that release 0.3.0 wrote for a run and for a step, with the keys of the table and its indexes. */
 const runFields = [
   ...['pk', 'sk', 'allKey', 'payerKey', 'clusterKey', 'listKey', 'batchStatusKey', 'atWorkKey', 'pendingKey'],
   ...['runId', 'kind', 'attempt', 'from', 'status', 'request', 'batchId', 'createdAt', 'startedAt', 'endedAt', 'steps'],
@@ -30,15 +30,15 @@ const stepFields = [
 ];
 
 type Fields = Record<string, unknown>;
-const only = (names: readonly string[], fields: Fields): Fields =>
+const pick = (names: readonly string[], fields: Fields): Fields =>
   Object.fromEntries(Object.entries(fields).filter(([name]) => names.includes(name)));
 
 function asPreviousRelease(item: Fields): Fields {
   const steps = Object.entries(item.steps as Record<string, Fields>).map(([name, step]) => [
     name,
-    only(stepFields, step),
+    pick(stepFields, step),
   ]);
-  return { ...only(runFields, item), steps: Object.fromEntries(steps) as Fields };
+  return { ...pick(runFields, item), steps: Object.fromEntries(steps) as Fields };
 }
 
 let runHarness: RunHarness;
@@ -51,8 +51,8 @@ afterEach(async () => {
   vi.restoreAllMocks();
 });
 
-/** Leaves every run's record as the previous release would have. */
-async function rewrite(): Promise<void> {
+/** Rewrites every run's record as the previous release would have written it. */
+async function rewriteRecords(): Promise<void> {
   const items = await runHarness.stepHarness.items('run#');
   expect(items).not.toEqual([]);
   const client = DynamoDBDocumentClient.from(
@@ -62,21 +62,21 @@ async function rewrite(): Promise<void> {
   client.destroy();
 }
 
-interface Begun {
+interface StartedRun {
   runId: string;
   execution: Execution;
   executionArn: string;
 }
 
-/** Starts the run's execution on release 0.3.0's definition. */
-async function execute(runId: string, machine: 'provision' | 'offboard', more: object = {}): Promise<Begun> {
+/** Starts the run's execution with release 0.3.0's definition. */
+async function execute(runId: string, machine: 'provision' | 'offboard', more: object = {}): Promise<StartedRun> {
   const { world, sandbox } = runHarness.stepHarness;
   const arnOf = (name: string) => sandbox.stateMachineArn.replace(/provision$/, name);
   const current = world.states.machines.get(arnOf(machine));
   if (!current) throw new Error(`no state machine ${machine}`);
   const run = (await readRun(runId)) ?? expect.unreachable();
   await takeLock(run);
-  await rewrite();
+  await rewriteRecords();
   const functionArn = `arn:aws:lambda:${hubRegion}:${hubAccountId}:function:$1`;
   const definition = JSON.parse(definitionOf(machine).replaceAll(/\$\{(\w+)Arn\}/g, functionArn)) as object;
   const input = JSON.stringify({ runId, attempt: 1, ...more });
@@ -84,12 +84,12 @@ async function execute(runId: string, machine: 'provision' | 'offboard', more: o
   return { runId, execution, executionArn: arn };
 }
 
-async function beginOnboarding(): Promise<Begun> {
+async function startOnboarding(): Promise<StartedRun> {
   const { runId } = await runHarness.stepHarness.begin('new-irsa');
   return execute(runId, 'provision', { identityMode: 'irsa', from: 'preflight' });
 }
 
-async function beginOffboarding(): Promise<Begun> {
+async function startOffboarding(): Promise<StartedRun> {
   const { payerAccountId, cluster } = exampleRequest('new-irsa');
   const at = runHarness.stepHarness.world.clock.now();
   const runId = newRunId(at);
@@ -108,10 +108,10 @@ const published = () =>
   runHarness.stepHarness.world.events.buses.get(eventBusArn)?.map(({ detail }) => RunEvent.parse(detail)) ?? [];
 
 describe('an execution of release 0.3.0', () => {
-  it('finishes on today’s functions after an upgrade half-way', async () => {
+  it('finishes with the current functions after an upgrade half-way', async () => {
     const { stepHarness, api } = runHarness;
-    const { runId, execution } = await beginOnboarding();
-    await runHarness.later(30, rewrite);
+    const { runId, execution } = await startOnboarding();
+    await runHarness.later(30, rewriteRecords);
 
     const run = await api.untilEnded(runId);
     expect(run).toMatchObject({ kind: 'onboarding', status: 'succeeded', error: null });
@@ -122,26 +122,26 @@ describe('an execution of release 0.3.0', () => {
     expect(published().at(-1)).toMatchObject({ step: null, status: 'succeeded' });
   });
 
-  it('is retried on today’s definition if it failed before the upgrade', async () => {
+  it('is retried with the current definition after an upgrade', async () => {
     const { api } = runHarness;
-    const { runId, executionArn } = await beginOnboarding();
+    const { runId, executionArn } = await startOnboarding();
     await runHarness.later(30, () => hubClient(SFNClient).send(new StopExecutionCommand({ executionArn })));
     const failed = await api.untilEnded(runId);
     expect(failed).toMatchObject({ status: 'failed', attempt: 1, error: { code: 'execution-stopped' } });
-    await rewrite();
+    await rewriteRecords();
     expect(await api.run(runId)).toEqual(failed);
 
     expect((await api.fetch('POST', `/v1/runs/${runId}/retry`)).status).toBe(202);
     const run = await api.untilEnded(runId);
     expect(run).toMatchObject({ status: 'succeeded', attempt: 2, error: null, evidence: { level: 'connection' } });
-    for (const made of ['cur-bucket', 'cur-report', 'pod-role'] as const)
-      expect(stepOf(run, made).changes).toEqual(stepOf(failed, made).changes);
+    for (const name of ['cur-bucket', 'cur-report', 'pod-role'] as const)
+      expect(stepOf(run, name).changes).toEqual(stepOf(failed, name).changes);
   });
 
-  it('offboards on today’s functions what it had onboarded', async () => {
+  it('offboards a payer with the current functions', async () => {
     const { api, stepHarness } = runHarness;
-    await api.untilEnded((await beginOnboarding()).runId);
-    const { runId, execution } = await beginOffboarding();
+    await api.untilEnded((await startOnboarding()).runId);
+    const { runId, execution } = await startOffboarding();
 
     const run = await api.untilEnded(runId);
     expect(run).toMatchObject({ kind: 'offboarding', status: 'succeeded', error: null });

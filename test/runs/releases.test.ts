@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { defaultNames } from '../../shared/cluster/provisioner-role.ts';
 import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
-import type { Run } from '../../shared/runs/view.ts';
+import type { Run } from '../../shared/runs/api-view.ts';
 import { listOpenWindows } from '../../shared/targets/admin-windows.ts';
 import type { Cluster } from '../sandbox/index.ts';
 import { ApiClient } from '../support/api-client.ts';
@@ -50,7 +50,7 @@ function changesOf(run: Run, name: Run['steps'][number]['name']): string[] {
 }
 
 describe('an onboarding', () => {
-  it('reaches a release and a service account of any name, with rights on those by name', async () => {
+  it('supports any name of the release and the service account', async () => {
     const cluster = await clusterAt(1);
     cluster.kubernetes.installKubecost({
       generation: '2.x-statefulset',
@@ -74,7 +74,7 @@ describe('an onboarding', () => {
     expect(await listOpenWindows()).toEqual([]);
   });
 
-  it('follows an installation that came during the wait for the first delivery', async () => {
+  it('finds an installation that appears while AWS prepares the first delivery', async () => {
     const cluster = await clusterAt(2);
     const payer = accountAt('payer', 2);
     deployProvisioner(sandbox.world, 'payer', payer);
@@ -88,7 +88,7 @@ describe('an onboarding', () => {
     expect(stepOf(run, 'discovery').output).toMatchObject({ workload: 'deployment/late-cloud-cost' });
   });
 
-  it('needs nothing but what the cluster’s owner has granted by hand', async () => {
+  it('needs only the access that the cluster’s owner granted by hand', async () => {
     const cluster = await clusterAt(3);
     const { accountId, kubernetes } = cluster;
     kubernetes.installKubecost({ generation: '3.x' });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { curBucketName } from '../../shared/aws/names.ts';
 import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
-import type { Run } from '../../shared/runs/view.ts';
+import type { Run } from '../../shared/runs/api-view.ts';
 import { functionKey } from '../../state-machines/states.ts';
 import type { Cluster } from '../sandbox/index.ts';
 import { ApiClient } from '../support/api-client.ts';
@@ -37,7 +37,7 @@ async function onboard(
   return api.untilEnded(runId);
 }
 
-/** The run after its next attempt, and the functions that were called for it. */
+/** The run after its next attempt, and the functions that the attempt invoked. */
 async function retry({ runId }: Run): Promise<{ run: Run; called: string[]; firstCall: number }> {
   const api = new ApiClient(sandbox.apiUrl);
   const before = sandbox.invocations.length;
@@ -48,8 +48,8 @@ async function retry({ runId }: Run): Promise<{ run: Run; called: string[]; firs
   return { run, called: called.map(({ functionKey: key }) => key), firstCall: before };
 }
 
-/** What finished steps wrote anywhere in the new attempt, and what they say they did. */
-function expectOnlyLooks(before: Run, { run: after, firstCall }: Awaited<ReturnType<typeof retry>>): void {
+/** Expects that finished steps write nothing in the new attempt and keep their recorded changes. */
+function expectNoRepeatedWrites(before: Run, { run: after, firstCall }: Awaited<ReturnType<typeof retry>>): void {
   const finished = before.steps.filter(({ status }) => status === 'succeeded').map(({ name }) => name);
   expect(finished.length).toBeGreaterThan(5);
   for (const name of finished) expect(stepOf(after, name).changes).toEqual(stepOf(before, name).changes);
@@ -66,7 +66,7 @@ function expectConnected(run: Run, attempt: number): void {
 }
 
 describe('a retry', () => {
-  it('goes on after each repair: clears the failed stack, knows the notifications to put back, asks a denied query again', async () => {
+  it('replaces a failed stack, restores notifications and repeats a denied query', async () => {
     const cluster = await clusterAt(41);
     cluster.kubernetes.installKubecost({ generation: '3.x' });
     const payer = accountAt('payer', 41);
@@ -88,11 +88,11 @@ describe('a retry', () => {
     sandbox.world.faults.push(fault);
     const second = await retry(failed);
     expect(second.run).toMatchObject({ attempt: 2, status: 'failed', error: { code: 'query-failed' } });
-    expectOnlyLooks(failed, second);
+    expectNoRepeatedWrites(failed, second);
     sandbox.world.faults.splice(0);
     const third = await retry(second.run);
     expectConnected(third.run, 3);
-    expectOnlyLooks(second.run, third);
+    expectNoRepeatedWrites(second.run, third);
     const made = stepOf(third.run, 'crawler-stack').changes.slice(stepOf(failed, 'crawler-stack').changes.length);
     expect(made.map((change) => change.do)).toEqual(
       expect.arrayContaining(['delete-stack-remnant', 'create-stack', 'restore-notifications']),
@@ -100,7 +100,7 @@ describe('a retry', () => {
     expect(bucketOf()?.notification).toMatchObject({ QueueConfigurations: [audit] });
   });
 
-  it('mends the bucket that AWS could not deliver to', async () => {
+  it('repairs the bucket that AWS could not deliver to', async () => {
     const cluster = await clusterAt(42);
     cluster.kubernetes.installKubecost({ generation: '3.x' });
     const payer = accountAt('payer', 42);
@@ -116,24 +116,24 @@ describe('a retry', () => {
     expect(changes(run)).toEqual([...changes(failed), 'put-bucket-policy']);
   });
 
-  it('finds what was installed since, and then repeats only the last proof', async () => {
+  it('finds a new installation and later repeats only the last proof', async () => {
     const cluster = await clusterAt(43);
     const { kubernetes } = cluster;
     const payer = accountAt('payer', 43);
     seedPayerWithTable(sandbox.world, payer);
-    const alone = await onboard(cluster, payer, { report: { mode: 'adopt' } });
-    expect(alone).toMatchObject({ status: 'succeeded', evidence: { level: 'query' } });
+    const withoutKubecost = await onboard(cluster, payer, { report: { mode: 'adopt' } });
+    expect(withoutKubecost).toMatchObject({ status: 'succeeded', evidence: { level: 'query' } });
 
     kubernetes.installKubecost({ generation: '3.x', release: 'late' });
     const { onProxy, onLog } = kubernetes.workloads;
-    if (!onProxy || !onLog) throw new Error('nobody answers');
+    if (!onProxy || !onLog) throw new Error('the workloads have no handlers');
     kubernetes.workloads.onLog = () => [];
     kubernetes.workloads.onProxy = (...asked) => {
       const { body, ...rest } = onProxy(...asked);
       const text = typeof body === 'string' ? body : JSON.stringify(body);
       return { ...rest, body: text.replace('Connection Successful', 'No Connection') };
     };
-    const busy = await retry(alone);
+    const busy = await retry(withoutKubecost);
     expect(busy.run).toMatchObject({ attempt: 2, status: 'succeeded', evidence: { level: 'query' } });
     expect(busy.called[0]).toBe('discovery');
     for (const finished of ['curBucket', 'smokeQuery']) expect(busy.called).not.toContain(finished);

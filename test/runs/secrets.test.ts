@@ -1,12 +1,12 @@
 import { GetExecutionHistoryCommand, SFNClient } from '@aws-sdk/client-sfn';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { newClient } from '../../shared/aws/clients.ts';
-import type { Run } from '../../shared/runs/view.ts';
+import type { Run } from '../../shared/runs/api-view.ts';
 import { hubAccountId, hubRegion } from '../support/deployed-sandbox.ts';
 import { putFile, RunHarness } from '../support/run-harness.ts';
 import { clusters, exampleRequest, foreignFile, plantedSecrets, readSecret } from '../support/scenario.ts';
 
-/** Everything that leaves the handlers, as text. */
+/** Every answer of the API and every log line. */
 const answers: string[] = [];
 const lines: string[] = [];
 const [finops] = clusters;
@@ -34,7 +34,7 @@ beforeAll(async () => {
   runs.push(await runHarness.onboard('new-irsa'));
   runs.push(await runHarness.onboard('take-over-hand-made'));
   const whole = readSecret(runHarness.stepHarness.world, finops) ?? '';
-  // A file that is refused is read too, and must not be quoted: the last two break right beside a secret.
+  // An error must not quote a refused file. The last two are broken directly before or after a secret.
   const broken = [
     foreignFile.replace('"aws"', '"aws":[],"aws"'),
     foreignFile.replace(`${plantedSecrets.azureKey}"`, plantedSecrets.azureKey),
@@ -61,7 +61,7 @@ function expectNone(texts: readonly string[]): void {
   expect(texts.length).toBeGreaterThan(0);
   const encoded = planted.flatMap((secret) => [
     secret,
-    // Base64 of a text that holds the secret, whatever stands before it.
+    // The base64 text depends on the secret's offset, so try all three offsets.
     ...[0, 1, 2].map((offset) =>
       Buffer.from(`${'x'.repeat(offset)}${secret}`)
         .toString('base64')
@@ -73,7 +73,7 @@ function expectNone(texts: readonly string[]): void {
 }
 
 describe('other parties’ secrets', () => {
-  it('are in the file that two runs changed and three refused', () => {
+  it('are in the file that two runs change and three refuse', () => {
     expect(runs.map(({ status }) => status)).toEqual(['succeeded', 'succeeded', 'failed', 'failed', 'failed']);
     expect(runs.slice(2).map(({ error }) => error?.code)).toEqual(Array(3).fill('secret-unparsable'));
     for (const secret of planted) expect(readSecret(runHarness.stepHarness.world, finops)).toContain(secret);
@@ -106,7 +106,7 @@ describe('other parties’ secrets', () => {
     expectNone([...world.states.executions.values()].map(({ input, result }) => JSON.stringify([input, result])));
   });
 
-  it('stay where they are, with every byte around them', () => {
+  it('keep their place and every byte around them', () => {
     const text = readSecret(runHarness.stepHarness.world, finops) ?? '';
     const own = foreignFile.indexOf('{"athenaBucketName":"s3://borealis');
     expect(text.slice(0, own)).toBe(foreignFile.slice(0, own));

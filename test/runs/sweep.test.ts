@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { sweep } from '../../functions/sweep.ts';
 import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
-import { takeLock } from '../../shared/runs/lock.ts';
+import { takeLock } from '../../shared/runs/payer-target-lock.ts';
 import { readRun } from '../../shared/runs/run-table.ts';
 import { HubServices } from '../support/hub-services.ts';
 import { logLines } from '../support/log-lines.ts';
@@ -29,7 +29,7 @@ const minutes = (after: number) => vi.setSystemTime(created + after * 60_000);
 const started = () => [...hub.executions.keys()];
 
 describe('the sweeper', () => {
-  it('starts a run that has been queued for ten minutes, under its lock', async () => {
+  it('starts a run that has been queued for ten minutes', async () => {
     const runId = await queued();
     minutes(10);
     await sweep();
@@ -38,7 +38,7 @@ describe('the sweeper', () => {
     expect(lines()).toMatchObject([{ message: 'queued run started', runId, step: 'sweep' }]);
   });
 
-  it('leaves a run alone whose request may still be at work', async () => {
+  it('does not start a run queued for less than ten minutes', async () => {
     await queued();
     minutes(9.99);
     await sweep();
@@ -46,11 +46,11 @@ describe('the sweeper', () => {
     expect(await hub.items('lock#')).toEqual([]);
   });
 
-  it('leaves runs alone that have begun or ended', async () => {
+  it('does not change runs that have started or ended', async () => {
     for (const status of ['running', 'succeeded', 'failed', 'cancelled', 'planned'] as const)
       await givenRun({ status });
     minutes(60);
-    // Once for their news.
+    // The first sweep publishes their events.
     await sweep();
     const before = await hub.items();
     await sweep();
@@ -58,7 +58,7 @@ describe('the sweeper', () => {
     expect(await hub.items()).toEqual(before);
   });
 
-  it('tells what nobody has told for two minutes, once', async () => {
+  it('publishes an event once after it was unpublished for two minutes', async () => {
     const runId = await givenRun({ status: 'running' });
     minutes(1.99);
     await sweep();
@@ -70,7 +70,7 @@ describe('the sweeper', () => {
     expect((await hub.items('run#'))[0]).not.toHaveProperty('pendingKey');
   });
 
-  it('asks a bus that does not answer once, and tells everything when it does', async () => {
+  it('stops at the first failed publication and publishes everything later', async () => {
     const runs = [await givenRun({ status: 'running' }), await givenRun({ status: 'running' })];
     minutes(5);
     hub.crash({ atWrite: 1, applied: false });
@@ -81,7 +81,7 @@ describe('the sweeper', () => {
     expect(hub.events.map(({ runId }) => runId).sort()).toEqual(runs.toSorted());
   });
 
-  it('tells of a run that waits to be started, and looks after it all the same', async () => {
+  it('publishes a queued run’s event and still starts the run', async () => {
     const runId = await queued();
     minutes(5);
     await sweep();
@@ -92,7 +92,7 @@ describe('the sweeper', () => {
     expect(hub.events).toHaveLength(1);
   });
 
-  it('starts each run once, however often it comes', async () => {
+  it('starts each run only once', async () => {
     const runId = await queued();
     minutes(10);
     await sweep();
@@ -101,7 +101,7 @@ describe('the sweeper', () => {
     expect(started()).toEqual([`${runId}-1`]);
   });
 
-  it('takes a run back if another one is active for its payer and target', async () => {
+  it('deletes a queued run if another run has its lock', async () => {
     const [active, left] = [await givenRun({ status: 'running' }), await queued()];
     const run = await readRun(active);
     if (run) await takeLock(run);
@@ -111,7 +111,7 @@ describe('the sweeper', () => {
     expect(await readRun(left)).toBeUndefined();
   });
 
-  it('finds the oldest behind more than a hundred that were queued since', async () => {
+  it('finds the oldest run among more than a hundred newer runs', async () => {
     const runId = await queued();
     const [item] = await hub.items('run#');
     await Promise.all(
@@ -125,7 +125,7 @@ describe('the sweeper', () => {
     expect(started()).toEqual([`${runId}-1`]);
   });
 
-  it('goes on with the next run if one cannot be started', async () => {
+  it('continues with the next run if one cannot be started', async () => {
     const blocked = await givenRun({ status: 'queued', createdAt: '2026-02-28T23:00:00.000Z' });
     await takeLock(await storedRun(blocked));
     const [lock] = await hub.items('lock#');
@@ -140,7 +140,7 @@ describe('the sweeper', () => {
     ]);
   });
 
-  it('goes on with the next run if one cannot be read, which fails', async () => {
+  it('ends an unreadable run as failed and continues with the next', async () => {
     const first = await queued();
     const [item] = await hub.items('run#');
     const listKey = '2026-02-28T23:59:59.000Z#unreadable';

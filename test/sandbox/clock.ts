@@ -3,7 +3,7 @@ interface Timer {
   /** Insertion order: timers of one instant fire first in, first out. */
   seq: number;
   fire: () => void;
-  /** Somebody waits for this timer, so time may jump to it; false for what happens unasked. */
+  /** True for a sleep, to which time may jump; false for an event such as a delivery. */
   awaited: boolean;
   cancelled: boolean;
 }
@@ -14,8 +14,8 @@ const WATCHDOG_MS = 30_000;
  * Simulated time. It advances only when no held work is left and one `setImmediate` turn has passed: between a handler's end and the
  * next parked timer a state machine runs on microtasks, and those are drained before `setImmediate`.
  *
- * Without `speed`, time jumps from timer to timer as long as somebody sleeps. Timers set with `after` fire on the way but never make
- * time move by themselves: a daily delivery would otherwise race through the years while a test looks at the world.
+ * Without `speed`, time jumps from timer to timer while a sleep is pending. Timers set with `after` fire in between but never advance
+ * time: otherwise a daily delivery would advance time by years while a test reads the world.
  */
 export class VirtualClock {
   readonly #timers = new TimerHeap();
@@ -24,7 +24,7 @@ export class VirtualClock {
   #sleepers = 0;
   #held = 0;
   #speed: number | undefined;
-  /** Real time at which `#now` was right; time flows from there when `speed` is set. */
+  /** Real time at which `#now` was set; with a `speed`, virtual time is computed from it. */
   #flowingSince = performance.now();
   #turn: NodeJS.Immediate | undefined;
   #timeout: NodeJS.Timeout | undefined;
@@ -50,7 +50,7 @@ export class VirtualClock {
     this.#poke();
   }
 
-  /** Time stands still while `work` runs. The work must not wait for virtual time; one that seems to is named after 30 real seconds. */
+  /** Time does not advance while `work` runs. The work must not wait for virtual time: after 30 real seconds, an error names it. */
   async hold<T>(work: () => Promise<T>, name = 'unnamed work'): Promise<T> {
     this.#settle();
     this.#held++;
@@ -69,7 +69,7 @@ export class VirtualClock {
     }
   }
 
-  /** Parks until virtual now + ms. An abort ends the sleep early; it still resolves. */
+  /** Resolves at virtual now + ms. An abort ends the sleep early; it still resolves. */
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     if (signal?.aborted) return Promise.resolve();
     return new Promise((resolve) => {
@@ -83,12 +83,12 @@ export class VirtualClock {
     });
   }
 
-  /** Sets a timer for what happens unasked, such as a delivery; returns its cancellation. */
+  /** Sets a timer for an event, such as a delivery; returns its cancellation. */
   after(ms: number, fire: () => void): () => void {
     return this.#set(ms, fire, false);
   }
 
-  /** Time ends: no timer fires any more, whoever sleeps stays asleep. */
+  /** Stops time: no timer fires any more and no pending sleep resolves. */
   stop(): void {
     this.#settle();
     this.#stopped = true;
@@ -96,7 +96,7 @@ export class VirtualClock {
     clearTimeout(this.#timeout);
   }
 
-  /** Resolves once nothing holds time any more, or after ten real seconds: what is at work ends before what it talks to does. */
+  /** Resolves when no held work is left, or after ten real seconds, so that work ends before the services that it calls. */
   async drained(): Promise<void> {
     const deadline = performance.now() + 10_000;
     for (let quiet = 0; quiet < 3 && performance.now() < deadline;) {
@@ -119,7 +119,7 @@ export class VirtualClock {
     };
   }
 
-  /** Where time would be if no timer were due before. While a turn is pending, what was just woken still runs: time waits for it. */
+  /** The time if no timer were due before. While a turn is pending, the code that a timer woke still runs, so time does not advance. */
   #flow(): number {
     if (this.#speed === undefined || this.#held > 0 || this.#turn || this.#stopped) return this.#now;
     return this.#now + (performance.now() - this.#flowingSince) * this.#speed;
@@ -176,7 +176,7 @@ export class VirtualClock {
   }
 }
 
-/** Binary heap of timers by instant, then order of insertion. Cancelled ones leave when they reach the top. */
+/** Binary heap of timers by instant, then order of insertion. Cancelled timers are removed when they reach the top. */
 class TimerHeap {
   readonly #items: Timer[] = [];
 

@@ -36,9 +36,9 @@ const services = [
   stsService,
 ];
 
-/** An AWS in which nothing exists yet. It starts on a fixed day, so every run is the same. */
+/** An empty AWS. It starts on a fixed day, so every run is the same. */
 export function createWorld({ startMs = Date.UTC(2026, 10, 10, 9) }: { startMs?: number } = {}): World {
-  // Each state needs the world and the world needs each state. They use one another only when all exist.
+  // Each state needs the world and the world needs each state. They use each other only after all exist.
   const world = { clock: new VirtualClock(startMs), calls: [], faults: [], services } as unknown as World;
   return Object.assign(world, {
     iam: new IamState(world),

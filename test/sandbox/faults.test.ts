@@ -32,7 +32,7 @@ const createPolicy = (PolicyName: string) =>
     }),
   );
 
-/** What a series of calls meets: `ok` or the error's name. */
+/** The results of a series of calls: `ok` or the error's name. */
 async function outcomes(count: number, call: () => Promise<unknown>): Promise<string[]> {
   const found: string[] = [];
   for (let at = 0; at < count; at++)

@@ -17,13 +17,13 @@ export interface FaultRule {
   service?: string;
   operation?: string;
   accountId?: string;
-  /** Only calls that change something, or only calls that do not. */
+  /** Only writes, or only reads. */
   writes?: boolean;
   /** Which of the matching calls fail. @default all */
   nth?: number | `every-${number}` | `from-${number}`;
-  /** The rule counts and strikes only after this many writes. */
+  /** The rule counts and fails calls only after this number of writes. */
   afterWrites?: number;
-  /** How often the fault strikes at most. */
+  /** The maximum number of failed calls. */
   times?: number;
   kind: Fault;
 }
@@ -37,7 +37,7 @@ export interface FaultTarget {
 
 const counts = new WeakMap<FaultRule, { writes: number; matched: number; struck: number }>();
 
-/** The fault that strikes this call, if any. Every rule that matches counts the call, also when an earlier one strikes. */
+/** The fault for this call, if any. Every matching rule counts the call, even if an earlier rule fails it. */
 export function strike(world: World, call: FaultTarget): Fault | undefined {
   let struck: Fault | undefined;
   for (const rule of world.faults) {
@@ -73,7 +73,7 @@ function isTurn(nth: FaultRule['nth'], matched: number): boolean {
 }
 
 /**
- * Simulates a process that ends right after its nth write from now on: that write is answered, then every connection breaks,
+ * Simulates a process that ends directly after its nth write from now on: that write is answered, then every connection breaks,
  * reads included, until the returned function is called.
  */
 export function crashAfterWrite(world: World, n: number): () => void {

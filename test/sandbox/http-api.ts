@@ -19,7 +19,7 @@ interface HttpApiOptions {
   signing: boolean;
 }
 
-/** API Gateway takes requests of at most 10 MB, whatever the function behind it. */
+/** API Gateway accepts requests of at most 10 MB, regardless of the function. */
 const maxBodyBytes = 10 * 1024 * 1024;
 
 /** API Gateway's HTTP API on loopback: routes and authorizers of serverless.yml, payload format 2.0. */
@@ -32,7 +32,7 @@ export class HttpApi {
     this.#server = createServer((request, response) => {
       void this.#serve(request, response);
     });
-    // Node closes idle sockets after 5 s, in the midst of a client's pool.
+    // By default, Node closes idle sockets after 5 s, while a client still has them in its pool.
     this.#server.keepAliveTimeout = 65_000;
   }
 
@@ -93,7 +93,7 @@ export class HttpApi {
     return undefined;
   }
 
-  /** A signature of a key this sandbox knows, made for execute-api, by a principal of the hub account. */
+  /** True for a signature by a known key of the hub account, for execute-api. */
   #isSigned(request: IncomingMessage): boolean {
     const credential = /Credential=([^/]+)\/\d{8}\/[^/]+\/execute-api\/aws4_request/.exec(
       request.headers.authorization ?? '',

@@ -34,7 +34,7 @@ describe('a statement', () => {
 
 describe('a condition', () => {
   const role = 'arn:aws:iam::111122223333:role/path/name';
-  it.each<[reason: string, condition: object, context: RequestContext, holds: boolean]>([
+  it.each<[reason: string, condition: object, context: RequestContext, met: boolean]>([
     ['StringEquals compares with case', { StringEquals: { 'a:b': 'X' } }, { 'a:b': 'x' }, false],
     ['keys match without case', { StringEquals: { 'A:B': 'x' } }, { 'a:b': 'x' }, true],
     ['one of several values suffices', { StringEquals: { 'a:b': ['x', 'y'] } }, { 'a:b': 'y' }, true],
@@ -67,8 +67,8 @@ describe('a condition', () => {
       true,
     ],
     ['a missing variable matches nothing', { StringEquals: { k: '${aws:PrincipalTag/team}' } }, { k: '' }, false],
-  ])('%s', (_, Condition, context, holds) => {
-    expect(effect({ Condition }, context)).toBe(holds ? 'allow' : 'implicit-deny');
+  ])('%s', (_, Condition, context, met) => {
+    expect(effect({ Condition }, context)).toBe(met ? 'allow' : 'implicit-deny');
   });
 
   it('with an unknown operator is an error', () => {

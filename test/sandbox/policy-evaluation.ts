@@ -17,7 +17,7 @@ export interface PolicyDocument {
   Statement: Statement | Statement[];
 }
 
-/** Condition keys of a request. Keys are compared without case, as IAM does. */
+/** Condition keys of a request. Keys are compared without case, as in IAM. */
 export type RequestContext = Record<string, string | readonly string[]>;
 
 export interface Question {
@@ -128,7 +128,7 @@ const comparisons: Record<string, ((pattern: string, value: string) => boolean) 
   NumericGreaterThanEquals: (pattern, value) => Number(value) >= Number(pattern),
 };
 
-/** ARN operators compare part by part, so that a `*` never swallows a colon before the resource. */
+/** ARN operators compare each part, so that a `*` does not match a colon before the resource. */
 function likeArn(pattern: string, value: string): boolean {
   const [patternParts, valueParts] = [arnParts(pattern), arnParts(value)];
   if (!patternParts || !valueParts) return pattern === '*';
@@ -153,7 +153,7 @@ function like(pattern: string, value: string): boolean {
   return expression.test(value);
 }
 
-/** `${aws:PrincipalTag/team}`; one the request does not carry leaves a text that matches nothing. */
+/** `${aws:PrincipalTag/team}`; a variable that the request lacks leaves a text that matches nothing. */
 function withVariables(pattern: string, context: RequestContext): string {
   return pattern.replaceAll(/\$\{([\w:/.-]+)\}/g, (variable, key: string) => {
     const value = context[key.toLowerCase()];

@@ -20,10 +20,10 @@ interface Endpoint {
   codec: Codec;
 }
 
-/** Where the connection breaks instead of an answer. */
+/** When the connection breaks instead of an answer. */
 const lost = Symbol('lost');
 
-/** One loopback server for all services; which one a request is for, its signing scope tells. */
+/** One loopback server for all services; the signing scope of a request names the service. */
 export async function startServer(
   world: World,
   services: readonly Service[] = world.services,
@@ -43,7 +43,7 @@ export async function startServer(
       request.socket.destroy();
     });
   });
-  // Node closes idle sockets after 5 s, in the midst of an SDK client's pool.
+  // By default, Node closes idle sockets after 5 s, while an SDK client still has them in its pool.
   server.keepAliveTimeout = 65_000;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {

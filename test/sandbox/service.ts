@@ -1,15 +1,15 @@
 import type { World } from './world.ts';
 
-/** Who makes a call, as the server reads it from the request's credentials. */
+/** The caller of a request, read from its credentials. */
 export interface Caller {
   accountId: string;
   /** Account root for a 12-digit access key, else `arn:aws:sts::<account>:assumed-role/<role name>/<session name>`. */
   arn: string;
   /** `arn:aws:iam::<account>:role/<path><name>`: the value of `aws:PrincipalArn`. Absent for the account root. */
   roleArn?: string;
-  /** The role's unique id (`AROA…`), which a re-created role of the same name does not get back. */
+  /** The role's unique id (`AROA…`); a re-created role of the same name has another one. */
   roleId?: string;
-  /** Present on assumed-role sessions that were narrowed: rights are the intersection with it. */
+  /** The session policy of an assumed-role session, if any: permissions are the intersection with it. */
   sessionPolicy?: string;
   /** Transitive session tags, as EKS Pod Identity attaches them. */
   sessionTags?: Record<string, string>;
@@ -24,7 +24,7 @@ export interface CallContext {
   now: number;
 }
 
-/** What IAM is asked before an operation runs; `action` as in a policy (`s3:PutObject`), resources as ARNs or `*`. */
+/** The permission that IAM checks before an operation; `action` as in a policy (`s3:PutObject`), resources as ARNs or `*`. */
 export interface Permission {
   action: string;
   resources: readonly string[];
@@ -53,11 +53,11 @@ export function operation<Input, Output>(definition: Operation<Input, Output>): 
   return definition;
 }
 
-/** An error as AWS would answer it. `code` is the SDK's exception name or the wire code; status from the model where the model has one. */
+/** An error answer of AWS. `code` is the SDK's exception name or the wire code; status from the model where the model has one. */
 export class AwsError extends Error {
   readonly code: string;
   readonly status: number | undefined;
-  /** What a client reads beside the body, such as `x-amz-bucket-region`. */
+  /** Headers that a client reads, such as `x-amz-bucket-region`. */
   headers?: Record<string, string>;
   constructor(code: string, message: string, status?: number) {
     super(message);

@@ -1,4 +1,4 @@
-/** A value with its past, for IAM answers with the newest while the world still obeys an older one. */
+/** A value with its history: IAM answers with the newest while other services still apply an older one. */
 export class SettlingValue<T> {
   #entries: { at: number; value: T }[];
 
@@ -14,7 +14,7 @@ export class SettlingValue<T> {
     return this.#entries.at(-1)?.value;
   }
 
-  /** What held at that time; undefined before the first value. */
+  /** The value at that time; undefined before the first value. */
   at(time: number): T | undefined {
     return this.#entries.findLast((entry) => entry.at <= time)?.value;
   }

@@ -17,7 +17,7 @@ export async function startTables(): Promise<TableServer> {
   const server = createServer((request, response) => {
     void answer(tables, request, response);
   });
-  // Node closes idle sockets after 5 s, in the midst of an SDK client's pool.
+  // By default, Node closes idle sockets after 5 s, while an SDK client still has them in its pool.
   server.keepAliveTimeout = 65_000;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
@@ -51,7 +51,7 @@ async function answer(tables: Tables, request: IncomingMessage, response: Server
   }
 }
 
-/** Of a write whose condition did not hold, what stood there. */
+/** The existing item, for a write whose condition was not met. */
 function itemOf(error: AwsError): object {
   return 'item' in error ? { Item: error.item } : {};
 }

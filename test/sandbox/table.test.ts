@@ -5,7 +5,7 @@ import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTables } from './table-server.ts';
 
-/** Dynalite is what the sandbox's table is compared with. */
+/** Dynalite, with which the sandbox's table is compared. */
 let oracle: Server;
 let tables: Awaited<ReturnType<typeof startTables>>;
 let created = 0;
@@ -248,7 +248,7 @@ function settled({ status, body }: Reply, operation: string): object {
 }
 
 describe('the sandbox’s table', () => {
-  it('answers as dynalite does, whatever is asked in whatever order', async () => {
+  it('answers like dynalite for any operations in any order', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(request, { minLength: 10, maxLength: 40 }), async (requests) => {
         const ask = await pair();
@@ -311,16 +311,16 @@ describe('the sandbox’s table', () => {
       { IndexName: 'byX', KeyConditionExpression: 'pk = :a', ExpressionAttributeValues: { ':a': { S: 'a' } } },
     ],
     ['an unknown table', 'GetItem', { TableName: 'absent', Key }],
-  ])('refuses %s as dynalite does', async (_, operation, input) => {
+  ])('refuses %s like dynalite', async (_, operation, input) => {
     const { theirs, ours } = await (await pair())(operation, input);
     expect(settled(ours, operation)).toEqual(settled(theirs, operation));
     expect(theirs.status).toBe(400);
     const message = String(theirs.body.message);
-    // Dynalite has another text for keys that are empty or of another type.
+    // Dynalite has another message for keys that are empty or of another type.
     if (!/key|Key/.test(message)) expect(ours.body.message).toBe(message);
   });
 
-  it('pages through the table and an index as dynalite does', async () => {
+  it('has the same pages of table and index as dynalite', async () => {
     const ask = await pair();
     for (const name of ['a', 'b', 'c', 'd', 'e'])
       await ask('PutItem', { Item: { pk: { S: 'p' }, sk: { S: name }, g: { S: 'g' }, h: { S: name }, n: { N: '1' } } });
@@ -345,12 +345,12 @@ describe('the sandbox’s table', () => {
       }
   });
 
-  it('refuses an input member that it does not know', async () => {
+  it('refuses an unknown input member', async () => {
     const { body } = await send(tables.endpoint, 'GetItem', { TableName: 'table-1', Key, AttributesToGet: ['a'] });
     expect(body.message).toContain('AttributesToGet');
   });
 
-  it('shows what stood where a condition did not hold, if asked', async () => {
+  it('returns the existing item of a failed condition on request', async () => {
     const ask = await pair();
     await ask('PutItem', { Item: { ...Key, n: { N: '7' } } });
     const { ours } = await ask('PutItem', {

@@ -21,7 +21,7 @@ function mark(message: unknown): void {
   traced.sends(String(request.getHeader('host')), target.split('.').at(-1) ?? '');
 }
 
-/** Marks every HTTP request of `work` with the number of the invocation. The product does not notice. */
+/** Marks every HTTP request of `work` with the number of the invocation, without any change in the product. */
 export function trace<T>(traced: Traced, work: () => Promise<T>): Promise<T> {
   return current.run(traced, work);
 }
@@ -39,8 +39,8 @@ export function startTracing(): () => void {
 const backoffMs = 1000;
 
 /**
- * Time does not move while a function runs, so the SDK's pauses between attempts need no real time: with every
- * 20th call throttled they take nine tenths of it.
+ * Virtual time does not advance while a function runs, so the SDK's pauses between attempts are skipped: with every
+ * 20th call throttled they would take nine tenths of the real time.
  */
 function shortenBackoff(): () => void {
   const { setTimeout } = globalThis;

@@ -15,7 +15,7 @@ import type { S3State } from './services/s3/service.ts';
 import type { StatesState } from './services/states.ts';
 import type { StsState } from './services/sts/service.ts';
 
-/** One line per request the sandbox answered. */
+/** A request that the sandbox answered. */
 export interface CallRecord {
   /** Virtual milliseconds since the epoch. */
   at: number;
@@ -30,12 +30,12 @@ export interface CallRecord {
   invocation?: number;
 }
 
-/** Everything that exists in the sandbox: the clock, each service's state, what was called, and which faults are planted. */
+/** The whole state of the sandbox: the clock, each service's state, the recorded calls and the planted faults. */
 export interface World {
   clock: VirtualClock;
   calls: CallRecord[];
   faults: FaultRule[];
-  /** What the server offers. */
+  /** The services of the server. */
   services: readonly Service[];
   iam: IamState;
   states: StatesState;

@@ -11,12 +11,12 @@ const definition = JSON.parse(
 ) as StateMachine;
 const startMs = Date.parse('2026-11-23T08:00:00Z');
 
-/** Steps that fail while `billing` still waits for the first delivery. */
+/** Steps that can fail while `billing` waits for the first delivery. */
 const besideBilling: StepName[] = [...phaseSteps.query, ...phaseSteps.identity, ...phaseSteps.access];
 
 type Script = Partial<Record<StepName | 'close', (call: number) => unknown>>;
 
-/** Runs the deployed definition over scripted functions; a function without a script succeeds at once. */
+/** Runs the deployed definition with scripted functions; a function without a script succeeds at once. */
 async function run(script: Script, identityMode = 'irsa', more: { from?: StepName } = {}) {
   const clock = new VirtualClock(startMs);
   const calls: { name: string; second: number; payload: Json }[] = [];
@@ -49,7 +49,7 @@ async function run(script: Script, identityMode = 'irsa', more: { from?: StepNam
   return { result, calls, order: calls.map(({ name }) => name), transitions: execution.transitions() };
 }
 
-/** A step's whole answer. */
+/** A step's complete answer. */
 const answered = (answer: Partial<StepAnswer>): StepAnswer => ({
   status: 'succeeded',
   seconds: 0,
@@ -107,7 +107,7 @@ describe('the state machine', () => {
     },
   );
 
-  it('does not go back if the first discovery asks for pod-role', async () => {
+  it('does not repeat steps if the first discovery asks for pod-role', async () => {
     const { result, order } = await run({
       discovery: (call) => answered({ outdated: call === 1 ? 'pod-role' : '' }),
     });
@@ -121,7 +121,7 @@ describe('the state machine', () => {
     expect(order).not.toContain('pod-role');
   });
 
-  it('proves the chain while it waits for the first delivery', async () => {
+  it('runs pod-chain while it waits for the first delivery', async () => {
     const { calls } = await run({
       'first-delivery': (call) => (call < 97 ? waiting(900) : undefined),
     });
@@ -131,7 +131,7 @@ describe('the state machine', () => {
     expect(second('publish')).toBeGreaterThan(second('first-delivery'));
   });
 
-  it('passes nothing but ids to the steps', async () => {
+  it('passes only ids to the steps', async () => {
     const { calls } = await run({});
     for (const { name, payload } of calls.filter(({ name }) => name !== 'close')) {
       expect(payload, name).toEqual({ runId: 'r-1', attempt: 1 });
@@ -188,11 +188,11 @@ describe('the state machine', () => {
     expect(result.status).toBe('SUCCEEDED');
   });
 
-  it('stays below the history limit in the longest wait of a request', async () => {
+  it('stays below the history limit in the longest possible wait', async () => {
     const { transitions } = await run({
       'first-delivery': (call) => (call <= 2000 ? waiting(604) : undefined),
     });
-    // Wait, Task and Choice of a poll cost nine events in three transitions.
+    // Each poll adds nine events and three transitions: Wait, Task and Choice.
     expect(transitions * 3).toBeLessThan(25_000);
   });
 });

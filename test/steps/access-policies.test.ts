@@ -23,42 +23,42 @@ const documents = {
 };
 
 describe('access policies', () => {
-  it.each(Object.entries(documents))('%s matches the reviewed document', async (name, document) => {
+  it.each(Object.entries(documents))('equal the reviewed copy: %s', async (name, document) => {
     await expect(`${JSON.stringify(document, null, 2)}\n`).toMatchFileSnapshot(`../golden/policies/${name}.json`);
   });
 
-  it('allow exactly the named pod', () => {
+  it('allow only the named pod role', () => {
     const action = 'sts:AssumeRole';
-    const asks = (arn: string) => ({ principal: { AWS: arn }, action, context: { 'aws:PrincipalArn': arn } });
-    expect(trusts(documents['payer-trust'], asks(podRoleArn))).toBe(true);
-    expect(trusts(documents['payer-trust'], asks('arn:aws:iam::222233334444:role/other'))).toBe(false);
-    expect(trusts(documents['payer-trust'], asks(podRoleArn.replace('2222', '5555')))).toBe(false);
+    const request = (arn: string) => ({ principal: { AWS: arn }, action, context: { 'aws:PrincipalArn': arn } });
+    expect(trusts(documents['payer-trust'], request(podRoleArn))).toBe(true);
+    expect(trusts(documents['payer-trust'], request('arn:aws:iam::222233334444:role/other'))).toBe(false);
+    expect(trusts(documents['payer-trust'], request(podRoleArn.replace('2222', '5555')))).toBe(false);
     expect(permits(documents.grant, 'sts:TagSession', payerRoleArn)).toBe(true);
     expect(permits(documents.grant, action, payerRoleArn.replace('1111', '5555'))).toBe(false);
   });
 });
 
-describe('reading a trust policy', () => {
+describe('the evaluation of a trust policy', () => {
   const allow = { Effect: 'Allow' as const, Principal: { AWS: '222233334444' }, Action: 'sts:*' };
-  const asks = {
+  const request = {
     principal: { AWS: podRoleArn },
     action: 'sts:TagSession',
     context: { 'aws:PrincipalArn': podRoleArn },
   };
 
   it('understands an account id, its root user and wildcards', () => {
-    expect(trusts(policyOf(allow), asks)).toBe(true);
-    expect(trusts(policyOf({ ...allow, Principal: { AWS: 'arn:aws:iam::222233334444:root' } }), asks)).toBe(true);
-    expect(trusts(policyOf({ ...allow, Principal: '*' }), asks)).toBe(true);
-    expect(trusts(policyOf({ ...allow, Action: 'sts:AssumeRole*' }), asks)).toBe(false);
+    expect(trusts(policyOf(allow), request)).toBe(true);
+    expect(trusts(policyOf({ ...allow, Principal: { AWS: 'arn:aws:iam::222233334444:root' } }), request)).toBe(true);
+    expect(trusts(policyOf({ ...allow, Principal: '*' }), request)).toBe(true);
+    expect(trusts(policyOf({ ...allow, Action: 'sts:AssumeRole*' }), request)).toBe(false);
   });
 
-  it('lets a deny win', () => {
-    expect(trusts(policyOf(allow, { ...allow, Effect: 'Deny', Action: 'sts:TagSession' }), asks)).toBe(false);
+  it('gives a deny precedence over an allow', () => {
+    expect(trusts(policyOf(allow, { ...allow, Effect: 'Deny', Action: 'sts:TagSession' }), request)).toBe(false);
   });
 
   it('rejects a condition that Kubecost cannot meet', () => {
     const condition = { StringEquals: { 'sts:ExternalId': 'secret' } };
-    expect(trusts(policyOf({ ...allow, Condition: condition }), asks)).toBe(false);
+    expect(trusts(policyOf({ ...allow, Condition: condition }), request)).toBe(false);
   });
 });

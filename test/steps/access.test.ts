@@ -3,7 +3,7 @@ import type { PolicyDocument } from '../../shared/aws/policy-document.ts';
 import { podRoleOf, type RunRecord } from '../../shared/model/run.ts';
 import { readRun } from '../../shared/runs/run-table.ts';
 import { listOpenWindows } from '../../shared/targets/admin-windows.ts';
-import { markGranted, markRemoving, markUnloaded } from '../../shared/targets/target-payers.ts';
+import { markGranted, markRemoving, markUnloaded } from '../../shared/targets/payers-of-target.ts';
 import { readTargetSettings } from '../../shared/targets/target-settings.ts';
 import { AccessHarness, type AccessStep, clusterAccountId, payerAccountId, region } from '../support/access-harness.ts';
 import type { StepOutcome } from '../support/take-step.ts';
@@ -14,7 +14,8 @@ beforeEach(async () => {
 });
 afterEach(() => world.close());
 
-const allDone = (taken: Partial<Record<AccessStep, StepOutcome>>) => Object.values(taken).flatMap(({ done }) => done);
+const allChanges = (taken: Partial<Record<AccessStep, StepOutcome>>) =>
+  Object.values(taken).flatMap(({ done }) => done);
 const errorOf = (taken: Partial<Record<AccessStep, StepOutcome>>) =>
   Object.values(taken).find(({ error }) => error)?.error;
 const podIdentity = { identity: { mode: 'pod-identity' as const } };
@@ -52,11 +53,11 @@ describe.each([
     expect(await listOpenWindows()).toEqual([]);
   });
 
-  it('writes nothing the second time', async () => {
+  it('writes nothing in a second run', async () => {
     await world.takeAll(await world.newRun(request));
     const before = world.writes().length;
     const taken = await world.takeAll(await world.newRun(request));
-    expect(allDone(taken)).toEqual([]);
+    expect(allChanges(taken)).toEqual([]);
     expect(
       world
         .writes()
@@ -65,10 +66,10 @@ describe.each([
     ).toEqual([]);
   });
 
-  it('plans without writing', async () => {
+  it('plans in a dry run and writes nothing', async () => {
     const taken = await world.takeAll(await world.newRun({ ...request, dryRun: true }));
     expect(errorOf(taken)).toBeUndefined();
-    expect(allDone(taken)).toEqual(expect.arrayContaining(['create-access-entry', 'create-role', 'create-secret']));
+    expect(allChanges(taken)).toEqual(expect.arrayContaining(['create-access-entry', 'create-role', 'create-secret']));
     expect(world.writes()).toEqual([]);
   });
 });
@@ -119,7 +120,7 @@ describe('pod-role', () => {
     expect(annotationOf()['eks.amazonaws.com/role-arn']).toBe(arn);
   });
 
-  it('does not follow an annotation into another account', async () => {
+  it('refuses an annotated role in another account', async () => {
     serviceAccount({ 'eks.amazonaws.com/role-arn': 'arn:aws:iam::555566667777:role/kubecost' });
     expect((await take(takeOver))['pod-role']?.error).toMatchObject({ code: 'pod-role-not-ours' });
   });
@@ -129,7 +130,7 @@ describe('pod-role', () => {
     expect(taken['pod-role']?.error).toMatchObject({ code: 'service-account-missing' });
   });
 
-  it('adds the audience to a provider that lacks it', async () => {
+  it('adds a missing audience to the OIDC provider', async () => {
     await take();
     for (const provider of world.world.iam.providers.values()) provider.clientIds = ['other'];
     expect((await take())['pod-role']?.done).toEqual(['add-oidc-client']);
@@ -162,7 +163,7 @@ describe('pod-identity', () => {
     expect((await take({}, false))?.error).toMatchObject({ code: 'pod-identity-agent-missing' });
   });
 
-  it('refuses a hand-made role without TagSession, and adds it under take-over', async () => {
+  it('adds TagSession to a hand-made role only under take-over', async () => {
     const roleArn = associate(trust({ Principal: pods, Action: 'sts:AssumeRole' }));
     expect((await take())?.error).toMatchObject({ code: 'tag-session-missing' });
     const taken = await take(takeOver);
@@ -171,17 +172,17 @@ describe('pod-identity', () => {
     expect(await take()).toMatchObject({ status: 'succeeded', done: [] });
   });
 
-  it('refuses a hand-made association that works', async () => {
+  it('refuses a working hand-made association without take-over', async () => {
     associate(trust({ Principal: pods, Action: ['sts:AssumeRole', 'sts:TagSession'] }));
     expect((await take())?.error).toMatchObject({ code: 'association-not-ours' });
   });
 });
 
-describe('the service account of a workload that is installed during the run', () => {
+describe('the pod role of a workload that is installed during the run', () => {
   it.each([
     ['irsa', {}],
     ['pod-identity', podIdentity],
-  ])('gives its role access beside the former one, and names other payers (%s)', async (mode, request) => {
+  ])('gets access, and the former pod role keeps its access (%s)', async (mode, request) => {
     const runId = await world.newRun(request);
     const first = await world.takeAll(runId, 'grant');
     expect(errorOf(first)).toBeUndefined();
@@ -208,7 +209,7 @@ describe('the service account of a workload that is installed during the run', (
 });
 
 describe('grant', () => {
-  it('adds a second policy for more payers and deletes it, through crashes', async () => {
+  it('adds and deletes a second policy despite crashes', async () => {
     const runId = await world.newRun();
     await world.takeAll(runId, 'payer-role');
     const { podRoleArn } = podRoleOf((await readRun(runId)) as RunRecord);
@@ -227,7 +228,7 @@ describe('grant', () => {
         [...(content.current?.text ?? '').matchAll(/arn:aws:iam::\d+:role[^"]+/g)].map(([arn]) => arn),
       );
     await world.crash(runId, 'grant', 3);
-    expect(granted(), 'the second policy is made and not attached').toHaveLength(113);
+    expect(granted(), 'the second policy is created but not attached').toHaveLength(113);
     const taken = await world.take(runId, 'grant');
     expect(taken.done).toEqual(['create-policy', 'attach-policy', 'create-policy', 'attach-policy']);
     expect(granted().sort()).toEqual([payerAccountId, ...others].map(roleArnOf));
@@ -236,7 +237,7 @@ describe('grant', () => {
     await markRemoving(target, others.at(-1) ?? '');
     await markUnloaded(target, others.at(-1) ?? '');
     await world.crash(runId, 'grant', 1);
-    expect(iam.policies.size, 'the second policy is detached and not deleted').toBe(2);
+    expect(iam.policies.size, 'the second policy is detached but not deleted').toBe(2);
     expect(await world.take(runId, 'grant')).toMatchObject({ status: 'succeeded' });
     expect(granted().sort()).toEqual([payerAccountId, ...others.slice(0, -1)].map(roleArnOf));
     expect([...iam.policies.keys()]).toEqual([taken.record.output?.policyArn]);
@@ -247,7 +248,7 @@ describe('chain-proof', () => {
   const prove = async (request = {}) =>
     (await world.takeAll(await world.newRun(request), 'chain-proof'))['chain-proof'];
 
-  it('names the policy that denies the pod after IAM’s propagation time', async () => {
+  it('reports the denying policy after IAM’s propagation time', async () => {
     const runId = await world.newRun();
     await world.takeAll(runId, 'grant');
     const role = world.world.iam.role(payerAccountId, 'kubecost-cur-access');
@@ -271,7 +272,7 @@ describe('chain-proof', () => {
         },
       },
     ],
-  ])('refuses early a secret that cannot take the entry: %s', async (code, file, metadata) => {
+  ])('refuses a secret that publish could not write: %s', async (code, file, metadata) => {
     world.cluster.kubernetes.installKubecost({ generation: '3.x' });
     world.putFile(file, metadata);
     expect((await prove())?.error).toMatchObject({ code });
@@ -295,10 +296,10 @@ describe('chain-proof', () => {
     ['ExternalSecret x', 'an owner reference', { ownerReferences: [{ kind: 'ExternalSecret', name: 'x' }] }],
     [
       'External Secrets',
-      'a label where its creation policy leaves no owner reference',
+      'a label without an owner reference',
       { labels: { 'reconcile.external-secrets.io/created-by': '0c1d2e' } },
     ],
-  ])('refuses a secret of %s, recognised by %s, and names the remedy', async (owner, _, metadata) => {
+  ])('refuses a secret that belongs to %s according to %s', async (owner, _, metadata) => {
     world.cluster.kubernetes.installKubecost({ generation: '3.x' });
     world.putFile(others, metadata);
     expect((await prove())?.error).toMatchObject({
@@ -309,7 +310,7 @@ describe('chain-proof', () => {
     expect(world.file()).toBe(others);
   });
 
-  it('refuses a payer under another key, except under take-over', async () => {
+  it('refuses a payer with an entry under another key without take-over', async () => {
     world.cluster.kubernetes.installKubecost({ generation: '3.x' });
     const entry = {
       athenaBucketName: 's3://by-hand',
@@ -341,7 +342,7 @@ describe('publish', () => {
     },
   ];
 
-  it('keeps every other byte, the previous file, and other clouds’ values out of the record', async () => {
+  it('changes only the entry and records no values of other clouds', async () => {
     world.cluster.kubernetes.installKubecost({ generation: '3.x' });
     const before = `{\n\t"azure": ${JSON.stringify(azure)},\n\t"aws": []\n}\n`;
     world.putFile(before, { labels: { team: 'finops' } });
@@ -358,14 +359,14 @@ describe('publish', () => {
     expect(JSON.stringify(await readRun(runId))).not.toContain(azureKey);
   });
 
-  it('brings back what others took out, for every payer of the target', async () => {
+  it('restores an entry that somebody else removed', async () => {
     await world.takeAll(await world.newRun());
     world.putFile('{"aws":[]}');
     await world.takeAll(await world.newRun());
     expect(JSON.parse(world.file() ?? '')).toMatchObject({ aws: [{ projectID: payerAccountId }] });
   });
 
-  it('plans anew when somebody edits the file at the same moment', async () => {
+  it('plans again when somebody else edits the file at the same time', async () => {
     world.cluster.kubernetes.installKubecost({ generation: '3.x' });
     world.putFile('{"aws":[]}');
     const runId = await world.newRun();
@@ -379,7 +380,7 @@ describe('publish', () => {
     expect(JSON.parse(world.file() ?? '')).toMatchObject({ aws: [{ projectID: payerAccountId }] });
   });
 
-  it('follows the payer to another results location', async () => {
+  it('replaces the entry when the payer’s results location changes', async () => {
     await world.takeAll(await world.newRun());
     const results = `s3://moved-${payerAccountId}`;
     const runId = await world.newRun({}, true, { athenaResultsLocation: results });
@@ -389,7 +390,7 @@ describe('publish', () => {
     expect((JSON.parse(world.file() ?? '') as { aws: unknown[] }).aws).toHaveLength(1);
   });
 
-  it.each([1, 2])('goes on where a crash after write %i left it', async (n) => {
+  it.each([1, 2])('recovers from a crash after write %i', async (n) => {
     world.cluster.kubernetes.installKubecost({ generation: '3.x' });
     world.putFile('{"aws":[]}');
     const runId = await world.newRun();

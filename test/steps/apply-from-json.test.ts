@@ -25,26 +25,26 @@ afterAll(async () => {
   await stepHarness.close();
 });
 
-describe('a step whose apply runs in a fresh module, from JSON alone', () => {
-  it('onboards and offboards as if it had observed itself', async () => {
+describe('apply in a fresh module with arguments from JSON', () => {
+  it('works in every step of an onboarding and an offboarding', async () => {
     const request = exampleRequest('new-irsa');
     const { runId } = await stepHarness.begin('new-irsa');
     for (const name of stepsOf('new-irsa')) await take(name, runId);
 
-    const leaving = newRunId(stepHarness.world.clock.now());
+    const offboardingRunId = newRunId(stepHarness.world.clock.now());
     const { payerAccountId, cluster, kubecost } = request;
     const purge = ['payer-role', 'pod-role', 'crawler-stack', 'results-bucket', 'report', 'data'];
     await createRun({
-      runId: leaving,
+      runId: offboardingRunId,
       kind: 'offboarding',
       attempt: 1,
       status: 'running',
       createdAt: new Date(stepHarness.world.clock.now()).toISOString(),
       request: OffboardingRequest.parse({ payerAccountId, cluster, kubecost, purge }),
     });
-    for (const name of offboardingStepNames) await take(name, leaving);
+    for (const name of offboardingStepNames) await take(name, offboardingRunId);
 
-    // In this scenario the cluster uses IRSA, the delivery starts the crawler, and the pods' policies go with their role.
+    // These steps change nothing here: the cluster uses IRSA, the delivery starts the crawler, and remove-pod-role deletes the grant.
     const withoutChanges = ['crawler-table', 'pod-identity', 'remove-grant'];
     const planning = Object.values(steps).filter((step) => 'apply' in step && !withoutChanges.includes(step.name));
     expect([...applied].sort()).toEqual(planning.map(({ name }) => name).sort());
@@ -53,7 +53,7 @@ describe('a step whose apply runs in a fresh module, from JSON alone', () => {
 
 /** Takes the step to its end, as the state machine does. */
 async function take(name: StepName, runId: string): Promise<void> {
-  const handler = stepHandler(forgetful(steps[name]));
+  const handler = stepHandler(withFreshApply(steps[name]));
   for (let invocations = 0; invocations < 200; invocations++) {
     const answer = await stepHarness.world.clock
       .hold(() => handler({ runId, attempt: 1 }, context), name)
@@ -67,8 +67,8 @@ async function take(name: StepName, runId: string): Promise<void> {
   throw new Error(`${name} does not end`);
 }
 
-/** The step, each of whose writes another process could make: all that passes from observe to apply is JSON. */
-function forgetful(step: Step): Step {
+/** The step with each apply in a freshly loaded module: only JSON passes from observe to apply. */
+function withFreshApply(step: Step): Step {
   return {
     ...step,
     async observe(cx, input) {
@@ -82,7 +82,7 @@ function forgetful(step: Step): Step {
       try {
         return (await fresh.apply?.(cx, rebuilt(change), { input: rebuilt(input), seen: rebuilt(seen) })) ?? never();
       } catch (error) {
-        // The fresh module throws its own class of this name.
+        // The fresh module has its own RetryableError class.
         if (!(error instanceof Error) || error.name !== 'RetryableError') throw error;
         throw new RetryableError('aws-unavailable', error.message);
       }
@@ -106,7 +106,7 @@ function rebuilt<T>(value: T): T {
   return value === undefined ? value : (JSON.parse(JSON.stringify(value)) as T);
 }
 
-/** Where in the value something is that JSON would change or lose; undefined properties it may lose. */
+/** The path of the first part that JSON would change or lose; undefined properties may be lost. */
 function notJson(value: unknown, path = ''): string | undefined {
   if (value === undefined || value === null || typeof value === 'string' || typeof value === 'boolean')
     return undefined;

@@ -16,8 +16,8 @@ afterAll(async () => {
 
 type Document = ReturnType<typeof artifactsOf>['iam'][number];
 
-/** The text AWS holds under the document's names. */
-function inForce({ kind, accountId, attachedTo, policyName }: Document): string | undefined {
+/** The text that AWS stores for the document. */
+function storedText({ kind, accountId, attachedTo, policyName }: Document): string | undefined {
   const { iam, s3 } = stepHarness.world;
   if (kind === 'bucket-policy') return s3.buckets.get(attachedTo?.split(':::')[1] ?? '')?.policy?.text;
   const role = iam.role(accountId, parseRoleArn(attachedTo ?? '').name);
@@ -28,7 +28,7 @@ function inForce({ kind, accountId, attachedTo, policyName }: Document): string 
 
 describe('artifacts', () => {
   it.each(['new-irsa', 'new-pod-identity'] as const)(
-    'print every document as the run has put it in force: %s',
+    'equal the documents that the run has written to AWS: %s',
     async (example) => {
       const run = await stepHarness.begin(example);
       const steps = stepsOf(example);
@@ -37,8 +37,8 @@ describe('artifacts', () => {
       expect(missing).toEqual([]);
       expect(iam).toHaveLength(6);
       for (const document of iam) {
-        const there = decodePolicy(inForce(document) ?? '{}');
-        const same = samePolicy(document.document as unknown as PolicyDocument, there);
+        const stored = decodePolicy(storedText(document) ?? '{}');
+        const same = samePolicy(document.document as unknown as PolicyDocument, stored);
         expect([document.file, same]).toEqual([document.file, true]);
       }
     },

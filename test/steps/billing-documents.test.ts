@@ -36,11 +36,11 @@ const policies = {
 };
 
 describe('generated documents', () => {
-  it.each(Object.entries(policies))('%s equals its reviewed copy', async (name, policy) => {
+  it.each(Object.entries(policies))('equal the reviewed copy: %s', async (name, policy) => {
     await expect(`${JSON.stringify(policy, null, 2)}\n`).toMatchFileSnapshot(`../golden/policies/${name}.json`);
   });
 
-  it('our own crawler stack equals its reviewed copy', async () => {
+  it('equal the reviewed copy: our own crawler stack', async () => {
     const template = nativeCrawlerTemplate({
       accountId,
       region: 'eu-west-1',
@@ -54,7 +54,7 @@ describe('generated documents', () => {
 });
 
 describe('the payer role’s data policy', () => {
-  it('fits into a session policy even with keys and paths', () => {
+  it('fits into a session policy with KMS keys and a results path', () => {
     expect(JSON.stringify(dataPolicy(encrypted)).length).toBeLessThan(2048);
   });
 
@@ -94,11 +94,11 @@ describe('a report bucket’s policy', () => {
     Resource,
   });
 
-  it('lets AWS deliver with our statements', () => {
+  it('allows AWS to deliver with our statements', () => {
     expect(rightsIn(...policies['cur-bucket-policy'].Statement)).toEqual([]);
   });
 
-  it('lets AWS deliver with each of AWS’s own examples', () => {
+  it('allows AWS to deliver with each of AWS’s own examples', () => {
     const Condition = {
       StringEquals: {
         'aws:SourceArn': `arn:aws:cur:us-east-1:${accountId}:definition/*`,
@@ -118,7 +118,7 @@ describe('a report bucket’s policy', () => {
     expect(rightsIn(combined)).toEqual([]);
   });
 
-  it('keeps AWS out if it is missing, too narrow or denies', () => {
+  it('blocks the delivery if it is missing, too narrow or denies', () => {
     expect(missingBillingRights(undefined, bucket, accountId)).toEqual(['s3:GetBucketPolicy', 's3:PutObject']);
     const read = allow('s3:Get*', `arn:aws:s3:::${bucket}`);
     const write = allow('s3:PutObject', `arn:aws:s3:::${bucket}/*`);

@@ -33,7 +33,7 @@ function seedReport(accountId: string, changes: Partial<ReportDefinition> = {}, 
 }
 
 describe('preflight', () => {
-  it('names every problem in one answer', async () => {
+  it('reports every problem in one error', async () => {
     const { world } = billing;
     const payer = billing.newPayer();
     world.organizations.create('999988887777', payer);
@@ -87,7 +87,7 @@ describe('report-choice', () => {
   };
   const output = ({ record }: StepOutcome) => outputs['report-choice'].parse(record.output);
 
-  it('adopts the usable report with the latest delivery, across pages', async () => {
+  it('adopts the usable report with the latest delivery from several pages', async () => {
     const payer = billing.newPayer();
     for (const n of [1, 2, 3, 4, 5])
       seedReport(payer, { ReportName: `csv${n}`, Format: 'textORcsv', Compression: 'GZIP', AdditionalArtifacts: [] });
@@ -102,7 +102,7 @@ describe('report-choice', () => {
     });
   });
 
-  it('gives each report’s problems with remedies, or why it is usable', async () => {
+  it('lists each report’s problems with remedies or why it is usable', async () => {
     const payer = billing.newPayer();
     seedReport(payer, { ReportName: '2019', Format: 'textORcsv', Compression: 'GZIP', AdditionalArtifacts: [] });
     seedReport(payer, { ReportName: 'elsewhere', S3Bucket: `other-${payer}`, AdditionalSchemaElements: [] }, 10);
@@ -117,7 +117,7 @@ describe('report-choice', () => {
         'its format is textORcsv, not Parquet',
         'its name, which becomes the name of its table, does not begin with a letter',
       ],
-      remedies: [expect.stringContaining('let a new report be created') as string],
+      remedies: [expect.stringContaining('create a new report beside it') as string],
     });
     expect(elsewhere).toMatchObject({
       usable: false,
@@ -140,7 +140,7 @@ describe('report-choice', () => {
     });
   });
 
-  it('refuses with the reasons if no report can be adopted', async () => {
+  it('gives the reasons if no report can be adopted', async () => {
     const payer = billing.newPayer();
     seedReport(payer, { AdditionalSchemaElements: [] });
     const { code, message } = await knownErrorOf(choose(payer, { mode: 'adopt' }));
@@ -226,7 +226,7 @@ describe('cur-bucket', () => {
 });
 
 describe('cur-report', () => {
-  it('waits three minutes at most until AWS sees the bucket’s policy', async () => {
+  it('waits at most three minutes until AWS accepts the bucket’s policy', async () => {
     const payer = billing.newPayer();
     const run = await billing.begin(payer);
     await billing.takeUntil('cur-report', run);
@@ -254,7 +254,7 @@ describe('cur-report', () => {
     expect(billing.world.clock.now() - started).toBeLessThan(240_000);
   });
 
-  it('refuses if the account has reached its limit of reports', async () => {
+  it('fails if the account has reached its limit of reports', async () => {
     const payer = billing.newPayer();
     for (const n of Array(10).keys()) seedReport(payer, { ReportName: `r${n}`, AdditionalSchemaElements: [] });
     expect((await knownErrorOf(billing.takeTo('cur-report', await billing.begin(payer)))).code).toBe(
@@ -273,9 +273,9 @@ describe('first-delivery', () => {
     const hours = (billing.world.clock.now() - started) / 3_600_000;
     expect(hours).toBeGreaterThan(7.5);
     expect(hours).toBeLessThan(7.9);
-    const looks = record.invocations;
+    const invocations = record.invocations;
     const inPayer = calls.filter(({ accountId }) => accountId === payer);
-    expect(inPayer.length / looks).toBeLessThan(1.6);
+    expect(inPayer.length / invocations).toBeLessThan(1.6);
     const { newestPartition, manifestKey } = outputs['first-delivery'].parse(record.output);
     expect(newestPartition).toEqual({ year: '2026', month: '11' });
     expect(billing.world.s3.keys(curBucketName(payer, region))).toContain(manifestKey);

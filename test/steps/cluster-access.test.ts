@@ -18,12 +18,12 @@ const viewPolicyArn = 'arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolic
 const scope = { namespace: 'kubecost', secretName: 'cloud-integration', ...defaultNames };
 
 describe('the Role', () => {
-  it('gives exactly what the steps declare', () => {
+  it('gives exactly the rights that the steps declare', () => {
     const declared = Object.values<Step>(steps).flatMap(({ permissions }) => permissions.kubernetes ?? []);
     expect(new Set(declared)).toEqual(new Set(Object.values<KubernetesRule>(rules)));
   });
 
-  it('names its objects wherever Kubernetes allows it and they keep their names', () => {
+  it('limits rights to object names where Kubernetes allows it', () => {
     const unnamed = rulesFor(scope).filter(({ resourceNames }) => !resourceNames);
     const avoidable = unnamed.filter(({ verbs }) => !verbs.every((verb) => ['create', 'list'].includes(verb)));
     expect(avoidable.flatMap(({ resources }) => resources)).toEqual(['pods/log']);
@@ -32,7 +32,7 @@ describe('the Role', () => {
     );
   });
 
-  it('grows for another secret in the namespace and takes nothing away', () => {
+  it('gains rights for another secret and loses none', () => {
     const before = rulesFor(scope);
     const more = rulesFor({
       ...scope,
@@ -63,7 +63,7 @@ describe('cluster-access', () => {
     expect(await listOpenWindows()).toEqual([]);
   };
 
-  it('is administrator only while it makes what is missing', async () => {
+  it('is administrator only while it creates missing objects', async () => {
     const taken = await take();
     expect(taken.status).toBe('succeeded');
     expect(taken.done).toEqual([
@@ -78,7 +78,7 @@ describe('cluster-access', () => {
     expect(world.cluster.accessEntries.get(principalArn)?.groups).toEqual(['kubecost-payer-onboarding']);
   });
 
-  it('changes nothing the second time', async () => {
+  it('changes nothing in a second run', async () => {
     await take();
     const before = world.writes().length;
     expect(await take()).toMatchObject({ status: 'succeeded', done: [] });
@@ -90,13 +90,13 @@ describe('cluster-access', () => {
     ).toEqual([]);
   });
 
-  it('never becomes administrator where the owner has applied the manifest', async () => {
+  it('never becomes administrator if the owner has applied the manifest', async () => {
     applyManifest(world.cluster, scope);
     expect(await take()).toMatchObject({ status: 'succeeded', done: ['create-access-entry'] });
     expect(world.writes()).not.toContain('eks:AssociateAccessPolicy');
   });
 
-  it('adds to the Role what another service account needs', async () => {
+  it('adds the rights of another service account to the Role', async () => {
     await take();
     const taken = await take({ identity: { serviceAccount: { name: 'cost-reader' } } });
     expect(taken.done).toEqual(['open-admin-window', 'update-role', 'close-admin-window']);
@@ -104,7 +104,7 @@ describe('cluster-access', () => {
     await expectShut();
   });
 
-  it('widens the Role in a second window to the release that discovery finds, and no further', async () => {
+  it('adds only the discovered release to the Role in a second window', async () => {
     world.cluster.kubernetes.installKubecost({ generation: '2.x-statefulset', release: 'finops' });
     const runId = await world.newRun();
     await world.take(runId, 'cluster-access');
@@ -124,7 +124,7 @@ describe('cluster-access', () => {
     expect((await world.take(runId, 'cluster-access')).done).toEqual(again.done);
   });
 
-  it('does not make a namespace that must not be made, and leaves no window open over it', async () => {
+  it('refuses a missing namespace and closes the window', async () => {
     const taken = await take({ kubecost: { createNamespace: false } });
     expect(taken.error).toMatchObject({ code: 'namespace-missing' });
     expect(taken.done).toEqual(['create-access-entry', 'open-admin-window', 'close-admin-window']);
@@ -132,7 +132,7 @@ describe('cluster-access', () => {
     await expectShut();
   });
 
-  it('writes nothing where it can see that such a namespace is missing', async () => {
+  it('writes nothing if it can read that the namespace is missing', async () => {
     await createAccessEntry(world.sandbox, world.cluster, principalArn);
     await world.world.clock.sleep(world.world.eks.accessEntryMs);
     world.cluster.accessEntries.get(principalArn)?.knownGrants.set([{ policyArn: viewPolicyArn }], 0);
@@ -141,28 +141,25 @@ describe('cluster-access', () => {
     expect(taken.done).toEqual([]);
   });
 
-  it('uses a namespace that must not be made if it is there', async () => {
+  it('uses an existing namespace', async () => {
     world.cluster.kubernetes.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'kubecost' } });
     const taken = await take({ kubecost: { createNamespace: false } });
     expect(taken.status).toBe('succeeded');
     expect(taken.done).not.toContain('create-namespace');
   });
 
-  it.each(['Namespace', 'Role', 'RoleBinding'])(
-    'ends at once with the policy’s own words where one rejects the %s, and nobody stays administrator',
-    async (kind) => {
-      world.cluster.kubernetes.admission.rules.push({ kind, message: 'objects come from the platform team' });
-      const taken = await take();
-      expect(taken.error).toMatchObject({
-        code: 'admission-denied',
-        message: expect.stringContaining('objects come from the platform team') as string,
-      });
-      expect(taken.done.at(-1)).toBe('close-admin-window');
-      await expectShut();
-    },
-  );
+  it.each(['Namespace', 'Role', 'RoleBinding'])('ends with the policy’s message if it rejects the %s', async (kind) => {
+    world.cluster.kubernetes.admission.rules.push({ kind, message: 'objects come from the platform team' });
+    const taken = await take();
+    expect(taken.error).toMatchObject({
+      code: 'admission-denied',
+      message: expect.stringContaining('objects come from the platform team') as string,
+    });
+    expect(taken.done.at(-1)).toBe('close-admin-window');
+    await expectShut();
+  });
 
-  it('waits for the administrator’s rights to take effect, and shuts the window after it', async () => {
+  it('waits for the administrator’s rights, then closes the window', async () => {
     world.world.eks.accessPolicyMs = 12_000;
     const taken = await take();
     expect(taken.status).toBe('succeeded');
@@ -171,7 +168,7 @@ describe('cluster-access', () => {
   });
 
   it.each(['AssociateAccessPolicy', 'CreateAccessEntry'])(
-    'points to the manifest where it is denied %s',
+    'refers to the manifest if AWS denies %s',
     async (operation) => {
       world.world.faults.push({ service: 'eks', operation, kind: 'denied' });
       const { error } = await take();
@@ -185,7 +182,7 @@ describe('cluster-access', () => {
     },
   );
 
-  it('writes nothing where the owner has made the entry and applied the manifest', async () => {
+  it('writes nothing if the owner has created entry and objects', async () => {
     await createAccessEntry(world.sandbox, world.cluster, principalArn);
     applyManifest(world.cluster, scope);
     for (const operation of ['AssociateAccessPolicy', 'CreateAccessEntry'])
@@ -194,14 +191,14 @@ describe('cluster-access', () => {
     expect(await listOpenWindows()).toEqual([]);
   });
 
-  it('keeps out of namespaces that are not allowed', async () => {
+  it('refuses namespaces that are not allowed', async () => {
     expect((await take({ kubecost: { namespace: 'kube-system' } })).error).toMatchObject({
       code: 'namespace-not-allowed',
     });
     expect(world.writes()).toEqual([]);
   });
 
-  it('leaves an access entry with other groups alone', async () => {
+  it('does not change an access entry with other groups', async () => {
     await take();
     const entry = world.cluster.accessEntries.get(principalArn);
     if (entry) entry.groups = ['admins'];
@@ -219,14 +216,11 @@ describe('cluster-access', () => {
     await expectShut();
   });
 
-  it.each([1, 2, 3, 4, 5, 6])(
-    'goes on where a crash after write %i left it, and ends with the window shut',
-    async (n) => {
-      const runId = await world.newRun();
-      await world.crash(runId, 'cluster-access', n);
-      const taken = await world.take(runId, 'cluster-access');
-      expect(taken.status).toBe('succeeded');
-      await expectShut();
-    },
-  );
+  it.each([1, 2, 3, 4, 5, 6])('continues after a crash at write %i and closes the window', async (n) => {
+    const runId = await world.newRun();
+    await world.crash(runId, 'cluster-access', n);
+    const taken = await world.take(runId, 'cluster-access');
+    expect(taken.status).toBe('succeeded');
+    await expectShut();
+  });
 });

@@ -11,20 +11,21 @@ import { examples } from '../support/scenario.ts';
 import { type Example, type OneRun, StepHarness, stepsOf, writesOf } from '../support/step-harness.ts';
 import { worldSnapshot } from '../support/world-snapshot.ts';
 
-/** Both identity modes, both crawlers. */
+/** The examples that create everything, with both identity modes and both crawlers. */
 const created: readonly Example[] = ['new-irsa', 'new-pod-identity'];
 
 /**
- * Disturbances that a step has stood in one example. It handles the same call in the same way in the next one, where only the long
+ * Faults that a step was tested with in an earlier example. The step handles the same call in the same way there, so only the long
  * suite repeats it.
  */
-const seen = new Set<string>();
-function remember(disturbance: string): void {
-  if (!isLongSuite) seen.add(disturbance);
+const tested = new Set<string>();
+
+function remember(fault: string): void {
+  if (!isLongSuite) tested.add(fault);
 }
 
-/** What the undisturbed run did: the measure for every disturbed one. */
-interface Undisturbed {
+/** The result of a step without faults; with faults the step must reach the same. */
+interface StepResult {
   worldSnapshot: Record<string, unknown>;
   calls: CallRecord[];
   changes: StepRecord['changes'];
@@ -32,25 +33,25 @@ interface Undisturbed {
 
 beforeAll(() => {
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-  // The SDK's back-off is real time multiplied by chance.
+  // The SDK multiplies its back-off, which takes real time, by a random number.
   vi.spyOn(Math, 'random').mockReturnValue(0);
 });
 afterAll(() => vi.restoreAllMocks());
 
-describe.each(examples)('every step of %s', (example) => {
+describe.each(examples)('in the example %s', (example) => {
   const names = stepsOf(example);
-  const undisturbed = new Map<StepName, Undisturbed>();
+  const withoutFaults = new Map<StepName, StepResult>();
 
-  describe('undisturbed', () => {
+  describe('without faults', () => {
     const { stepHarness, run } = onHarness(example);
 
-    it.each(names)('%s succeeds and leaves what it declares', async (name) => {
+    it.each(names)('step %s succeeds with the output that it declares', async (name) => {
       const { answer, record, calls } = await run().take(name);
       expect(answer?.status).toBe('succeeded');
       expect(record.status).toBe('succeeded');
       expect(outputs[name].strict().parse(record.output)).toEqual(record.output);
       if (steps[name].proof) expect(record.changes).toEqual([]);
-      undisturbed.set(name, { worldSnapshot: await worldSnapshot(stepHarness()), calls, changes: record.changes });
+      withoutFaults.set(name, { worldSnapshot: await worldSnapshot(stepHarness()), calls, changes: record.changes });
 
       const again = await run().take(name);
       expect(again.answer?.status).toBe('succeeded');
@@ -58,7 +59,7 @@ describe.each(examples)('every step of %s', (example) => {
       expect(again.record.changes).toEqual(record.changes);
     });
 
-    it('another run only looks, in every step', async () => {
+    it('a second run changes nothing', async () => {
       const before = await worldSnapshot(stepHarness());
       const second = await stepHarness().begin(example);
       for (const name of names) {
@@ -69,7 +70,7 @@ describe.each(examples)('every step of %s', (example) => {
       expect(await worldSnapshot(stepHarness())).toEqual(before);
     });
 
-    it('a dry run finds nothing to plan', async () => {
+    it('a later dry run plans no changes', async () => {
       const dry = await stepHarness().begin(example, { dryRun: true });
       for (const name of names) {
         const { record, calls } = await dry.take(name);
@@ -82,15 +83,15 @@ describe.each(examples)('every step of %s', (example) => {
   describe('in a dry run', () => {
     const { stepHarness, run } = onHarness(example, { dryRun: true });
 
-    it.each(names)('%s plans what it would do and writes nothing', async (name) => {
+    it.each(names)('step %s plans its changes and writes nothing', async (name) => {
       const { answer, record, calls } = await run().take(name);
       expect(['planned', 'succeeded']).toContain(answer?.status);
       expect(writesOf(calls)).toEqual([]);
-      const changes = undisturbed.get(name)?.changes ?? [];
+      const changes = withoutFaults.get(name)?.changes ?? [];
       if (changes.length > 0) expect(record.changes).not.toEqual([]);
     });
 
-    it('leaves the world as it was', async () => {
+    it('the world stays unchanged', async () => {
       const untouched = await StepHarness.open({ deliveryHours: 0.25 });
       try {
         expect(await worldSnapshot(stepHarness())).toEqual(await worldSnapshot(untouched));
@@ -100,79 +101,80 @@ describe.each(examples)('every step of %s', (example) => {
     });
   });
 
-  describe('killed after each of its writes', () => {
+  describe('with a crash after each write', () => {
     const { stepHarness, run } = onHarness(example);
 
-    it.each(names)('%s goes on and arrives where it would have', async (name) => {
+    it.each(names)('step %s reaches the same result', async (name) => {
       const { world } = stepHarness();
-      const written = writesOf(undisturbed.get(name)?.calls ?? []).filter(({ error }) => !error).length;
-      let deaths = 0;
+      const written = writesOf(withoutFaults.get(name)?.calls ?? []).filter(({ error }) => !error).length;
+      let crashes = 0;
       for (let status = ''; status !== 'succeeded';) {
-        // Once every write has been an invocation's last one, they live longer: closing what one has opened takes two.
-        const repair = crashAfterWrite(world, 1 + Math.floor(deaths / (written + 1)));
+        // After a crash at each write, an invocation may make one more: to open and close the window takes two writes.
+        const repair = crashAfterWrite(world, 1 + Math.floor(crashes / (written + 1)));
         const before = world.calls.length;
         const answer = await run().invoke(name).catch(expectRetryable);
         repair();
-        if (wasStruck(stepHarness(), before, 'reset')) deaths++;
+        if (wasInjected(stepHarness(), before, 'reset')) crashes++;
         status = answer?.status ?? '';
         if (status !== 'succeeded') await world.clock.sleep((answer?.seconds ?? 4) * 1000);
-        expect(deaths).toBeLessThan(30);
+        expect(crashes).toBeLessThan(30);
       }
-      expect(deaths).toBeGreaterThanOrEqual(written);
-      expect(await worldSnapshot(stepHarness())).toEqual(undisturbed.get(name)?.worldSnapshot);
+      expect(crashes).toBeGreaterThanOrEqual(written);
+      expect(await worldSnapshot(stepHarness())).toEqual(withoutFaults.get(name)?.worldSnapshot);
     });
   });
 
-  // The other two differ from these only in what they find.
+  // The other two examples differ from these only in what already exists.
   if (!created.includes(example)) return;
 
-  describe('when the answer to each write is lost', () => {
+  describe('with a lost answer to each write', () => {
     const { stepHarness, run } = onHarness(example);
 
-    it.each(names)('%s arrives where it would have', async (name) => {
-      // The SDK repeats a call without an answer, so every other write is the repetition.
+    it.each(names)('step %s reaches the same result', async (name) => {
+      // The SDK repeats a call that got no answer, so every second write is a repetition.
       const rules = Array.from({ length: 12 }, (_, index): FaultRule => {
         return { kind: 'applied-but-lost', writes: true, nth: 2 * index + 1 };
       });
       const { answer } = await withFaults(stepHarness(), rules, () => run().take(name));
       expect(answer?.status).toBe('succeeded');
-      expect(await worldSnapshot(stepHarness())).toEqual(undisturbed.get(name)?.worldSnapshot);
+      expect(await worldSnapshot(stepHarness())).toEqual(withoutFaults.get(name)?.worldSnapshot);
     });
   });
 
-  describe('when a right is missing', () => {
+  describe('with a missing right', () => {
     const { stepHarness, run } = onHarness(example);
 
-    it.each(names)('%s says so, for each call it makes', async (name) => {
-      for (const { service, operation } of distinct(undisturbed.get(name)?.calls ?? [])) {
-        const struck = `${service}:${operation}`;
-        if (mayBeDenied.has(struck) || seen.has(`${name} without ${struck}`)) continue;
+    it.each(names)('step %s reports the denial of each call', async (name) => {
+      for (const { service, operation } of distinct(withoutFaults.get(name)?.calls ?? [])) {
+        const call = `${service}:${operation}`;
+        if (mayBeDenied.has(call) || tested.has(`${name} without ${call}`)) continue;
         const before = stepHarness().world.calls.length;
         const error = await withFaults(stepHarness(), [{ kind: 'denied', service, operation }], () =>
           run().take(name, { leastSeconds: 60 }).then(undefined, expectKnown),
         );
         await stepHarness().world.clock.sleep(1000);
-        if (!wasStruck(stepHarness(), before, 'denied')) continue;
-        remember(`${name} without ${struck}`);
-        expect(error, struck).toBeInstanceOf(Error);
+        if (!wasInjected(stepHarness(), before, 'denied')) continue;
+        remember(`${name} without ${call}`);
+        expect(error, call).toBeInstanceOf(Error);
         if (!isKnownError(error)) continue;
-        expect(errorCatalogue, struck).toHaveProperty(error.code);
-        expect(['unexpected', 'aws-unavailable', 'throttled'], struck).not.toContain(error.code);
-        expect((await run().record(name)).error, struck).toMatchObject({ code: error.code, step: name });
+        expect(errorCatalogue, call).toHaveProperty(error.code);
+        expect(['unexpected', 'aws-unavailable', 'throttled'], call).not.toContain(error.code);
+        expect((await run().record(name)).error, call).toMatchObject({ code: error.code, step: name });
       }
       expect((await run().take(name)).answer?.status).toBe('succeeded');
-      expect(await worldSnapshot(stepHarness())).toEqual(undisturbed.get(name)?.worldSnapshot);
+      expect(await worldSnapshot(stepHarness())).toEqual(withoutFaults.get(name)?.worldSnapshot);
     });
   });
 
-  describe('when AWS throttles', () => {
+  describe('with throttling by AWS', () => {
     const { stepHarness, run } = onHarness(example);
 
-    it.each(names)('%s is tried again later and then succeeds', async (name) => {
-      const services = new Set((undisturbed.get(name)?.calls ?? []).map(({ service }) => service));
-      // The probe of preflight takes any answer for an answer.
+    it.each(names)('step %s asks for a retry and then succeeds', async (name) => {
+      const services = new Set((withoutFaults.get(name)?.calls ?? []).map(({ service }) => service));
+      // Preflight only checks that the cluster's endpoint answers, and a throttled answer is enough.
       if (name === 'preflight') services.delete('kubernetes');
       for (const service of services) {
+        if (tested.has(`${name} throttled by ${service}`)) continue;
         const error = await withFaults(stepHarness(), [{ kind: 'throttle', service }], () =>
           untilThrottled(stepHarness(), run(), name),
         );
@@ -181,14 +183,14 @@ describe.each(examples)('every step of %s', (example) => {
         expect((await run().record(name)).status).toBe('running');
       }
       expect((await run().take(name)).answer?.status).toBe('succeeded');
-      expect(await worldSnapshot(stepHarness())).toEqual(undisturbed.get(name)?.worldSnapshot);
+      expect(await worldSnapshot(stepHarness())).toEqual(withoutFaults.get(name)?.worldSnapshot);
     });
   });
 });
 
 /**
- * Calls that AWS denies nobody, or whose denial is an answer: the endpoint is there; a bucket we may not look into is not ours; where
- * the proxy is closed the logs tell; where EKS Auth is, both sides' documents.
+ * Calls that AWS never denies, or whose denial is enough for the step: an endpoint that denies exists; a bucket with hidden tags is
+ * not ours; without the proxy, the step reads the logs; without EKS Auth, it reads the policies of both sides.
  */
 const mayBeDenied = new Set([
   'eks-auth:AssumeRoleForPodIdentity',
@@ -211,11 +213,11 @@ function onHarness(example: Example, changes: Parameters<StepHarness['begin']>[1
 }
 
 function defined<T>(value: T | undefined): T {
-  if (value === undefined) throw new Error('the stepHarness is not open');
+  if (value === undefined) throw new Error('the step harness is not open');
   return value;
 }
 
-/** A step may wait before it calls the service at all. */
+/** Invokes the step until it throws or ends, because it may wait before it calls the service. */
 async function untilThrottled({ world }: StepHarness, run: OneRun, name: StepName) {
   for (;;) {
     const result = await run.invoke(name).then(undefined, expectKnown);
@@ -233,7 +235,7 @@ async function withFaults<T>({ world }: StepHarness, rules: FaultRule[], work: (
   }
 }
 
-function wasStruck({ world }: StepHarness, since: number, fault: string): boolean {
+function wasInjected({ world }: StepHarness, since: number, fault: string): boolean {
   return world.calls.slice(since).some(({ error }) => error === `injected:${fault}`);
 }
 

@@ -24,7 +24,7 @@ describe('the crawler template', () => {
     });
   });
 
-  it('is trusted in AWS’s older spelling of ARNs', () => {
+  it('is trusted with the ARNs of AWS’s older templates', () => {
     const older = asDelivered.replaceAll("!Sub 'arn:${AWS::Partition}:", "'arn:aws:");
     expect(inspectCrawlerTemplate(older, report).trusted).toBe(true);
   });
@@ -38,29 +38,26 @@ describe('the crawler template', () => {
     ['has a twelfth resource', `${asDelivered}\n  Extra:\n    Type: 'AWS::IAM::User'\n    Properties: {}\n`],
     ['lacks a resource', changed(/ {2}AWSCURReportStatusTable:[\s\S]*$/, '')],
     ['has outputs', `${asDelivered}\nOutputs:\n  A:\n    Value: !Ref AWSCURDatabase\n`],
-    ['holds a macro', `Transform: Evil\n${asDelivered}`],
-    ['lets a role do more', changed("'glue:StartCrawler'", "'iam:*'")],
+    ['contains a macro', `Transform: Evil\n${asDelivered}`],
+    ['gives a role more rights', changed("'glue:StartCrawler'", "'iam:*'")],
     [
-      'lets a role read other buckets',
+      'allows a role to read other buckets',
       changed('arn:${AWS::Partition}:s3:::acme-billing/cur/daily/Team-CUR/Team-CUR*', '*'),
     ],
-    ['lets another service assume a role', changed('- glue.amazonaws.com', '- ec2.amazonaws.com')],
+    ['allows another service to assume a role', changed('- glue.amazonaws.com', '- ec2.amazonaws.com')],
     ['attaches another managed policy', changed('service-role/AWSGlueServiceRole', 'AdministratorAccess')],
     [
       'gives a function another role',
       changed('!GetAtt AWSS3CURLambdaExecutor.Arn', "'arn:aws:iam::111122223333:role/admin'"),
     ],
-    [
-      'gives a function an environment',
-      changed("Handler: 'index.handler'", "Handler: 'index.handler'\n      Layers: [x]"),
-    ],
+    ['gives a function a layer', changed("Handler: 'index.handler'", "Handler: 'index.handler'\n      Layers: [x]")],
     ['crawls another location', changed("Path: 's3://acme-billing/", "Path: 's3://elsewhere/")],
     ['names another bucket for the notification', changed("BucketName: 'acme-billing'", "BucketName: 'elsewhere'")],
     ['names another report’s database', changed("Name: 'athenacurcfn_team_c_u_r'", "Name: 'athenacurcfn_finance'")],
     ['names another crawler', changed('Name: AWSCURCrawler-Team-CUR', 'Name: nightly')],
-    ['lets everybody invoke the function', changed("'s3.amazonaws.com'", "'*'")],
+    ['allows everybody to invoke the function', changed("'s3.amazonaws.com'", "'*'")],
     ['uses YAML aliases', changed('Path: /', 'Path: &a /').replace('Path: /', 'Path: *a')],
-    ['uses a function AWS does not use', changed('!Ref AWS::AccountId', '!ImportValue other')],
+    ['uses an unknown template function', changed('!Ref AWS::AccountId', '!ImportValue other')],
     ['repeats a key', `${asDelivered}\nResources: {}\n`],
     ['is not YAML', '{'],
     ['is too large', `${asDelivered}\n#${'x'.repeat(51_200)}`],
@@ -68,7 +65,7 @@ describe('the crawler template', () => {
     expect(inspectCrawlerTemplate(body, report)).toMatchObject({ trusted: false });
   });
 
-  it('names the resource that differs', () => {
+  it('is refused with the name of the changed resource', () => {
     expect(inspectCrawlerTemplate(changed("'glue:StartCrawler'", "'iam:*'"), report)).toMatchObject({
       reason: expect.stringContaining('AWSCURCrawlerLambdaExecutor') as string,
     });
@@ -79,14 +76,14 @@ describe('the crawler template', () => {
   });
 });
 
-describe('a Lambda runtime', () => {
+describe('the Lambda runtime', () => {
   it.each(['nodejs', 'nodejs8.10', 'nodejs12.x', 'nodejs16.x', 'nodejs18.x', 'python3.8'])(
     '%s is retired',
     (runtime) => {
       expect(isRetiredRuntime(runtime)).toBe(true);
     },
   );
-  it.each(['nodejs20.x', 'nodejs22.x', 'nodejs24.x', 'nodejs100.x', 'python3.13'])('%s is not', (runtime) => {
+  it.each(['nodejs20.x', 'nodejs22.x', 'nodejs24.x', 'nodejs100.x', 'python3.13'])('%s is not retired', (runtime) => {
     expect(isRetiredRuntime(runtime)).toBe(false);
   });
 });

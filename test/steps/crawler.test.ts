@@ -41,7 +41,7 @@ async function tableOf(run: OneRun) {
 }
 
 describe('the crawler stack', () => {
-  it('restores the notifications that AWS’s template erases beside its own', async () => {
+  it('restores the other notifications that AWS’s template erases', async () => {
     const { run, bucket } = await delivered();
     const queue = { Id: 'audit', QueueArn: 'arn:aws:sqs:us-east-1:1:audit', Events: ['s3:ObjectRemoved:*' as const] };
     bucket.notification = { QueueConfigurations: [queue], EventBridgeConfiguration: {} };
@@ -52,7 +52,7 @@ describe('the crawler stack', () => {
     expect(bucket.notification.LambdaFunctionConfigurations).toHaveLength(1);
   });
 
-  it('is our own if S3 would refuse a notification beside the template’s', async () => {
+  it('has our own crawler if the bucket’s notifications overlap', async () => {
     const { run, bucket } = await delivered();
     const rule = { Id: 'loader', QueueArn: 'arn:aws:sqs:us-east-1:1:q', Events: ['s3:ObjectCreated:*' as const] };
     bucket.notification = { QueueConfigurations: [rule] };
@@ -68,14 +68,14 @@ describe('the crawler stack', () => {
       (payer) => {
         billing.world.lambda.setConcurrency(payer, region, 10);
       },
-      'can spare 0',
+      'the account can reserve only 0',
     ],
     [
-      'the template’s runtime is retired',
+      'AWS’s template has a retired runtime',
       (payer) => billing.world.cur.templateRuntimes.set(payer, 'nodejs16.x'),
       'nodejs16.x',
     ],
-  ])('is our own if %s: same table, no Lambda', async (_, before, note) => {
+  ])('has our own crawler if %s', async (_, before, note) => {
     const { payer, run } = await delivered({}, before);
     const taken = await run.take('crawler-stack');
     expect(output(taken)).toMatchObject({ kind: 'native', crawlerName: 'AWSCURCrawler-kubecost_cur' });
@@ -88,7 +88,7 @@ describe('the crawler stack', () => {
     });
   });
 
-  it('is refused in mode template if the template cannot be deployed', async () => {
+  it('is refused in mode template if AWS’s template cannot be deployed', async () => {
     const { run } = await delivered({ crawler: 'template' }, (payer) => {
       billing.world.lambda.setConcurrency(payer, region, 10);
     });
@@ -103,7 +103,7 @@ describe('the crawler stack', () => {
     expect(stackOf(payer)).toBeUndefined();
   });
 
-  it('falls back to our own if Lambda unexpectedly refuses a runtime', async () => {
+  it('has our own crawler after Lambda has refused a runtime', async () => {
     const { payer, run } = await delivered();
     const created = run.take('crawler-stack');
     await billing.world.clock.sleep(40_000);
@@ -119,7 +119,7 @@ describe('the crawler stack', () => {
     expect(output(taken).kind).toBe('native');
   });
 
-  it('names the first failed resource; the next run deletes the remnant', async () => {
+  it('reports its first failed resource, and the next run replaces it', async () => {
     const { payer, run } = await delivered();
     const catalog = billing.world.glue.catalog(payer, region);
     catalog.databases.set('athenacurcfn_kubecost_cur', {
@@ -139,14 +139,14 @@ describe('the crawler stack', () => {
     expect(output(taken).stackId).toBe(stackOf(payer)?.id);
   });
 
-  it('reports Lake Formation as the cause of a failed stack', async () => {
+  it('reports Lake Formation as the cause of its failure', async () => {
     const { run } = await delivered({}, (payer) => {
       billing.world.lakeformation.lock(payer, region);
     });
     expect((await knownErrorOf(run.take('crawler-stack'))).code).toBe('lake-formation-locked');
   });
 
-  it('is not deployed if the report has a table already', async () => {
+  it('is not deployed if the report already has a table', async () => {
     const { payer, run, bucket } = await delivered({ report: { name: 'kubecost_cur' } });
     billing.world.glue.seedTable({
       accountId: payer,
@@ -170,7 +170,7 @@ describe('the crawler stack', () => {
 });
 
 describe('the crawler’s table', () => {
-  it('is refused if another table lies on the report’s data', async () => {
+  it('is refused if another table uses the report’s data', async () => {
     const { payer, run, bucket } = await delivered();
     await run.take('crawler-stack');
     const database = billing.world.glue.catalog(payer, region).databases.get('athenacurcfn_kubecost_cur');
@@ -204,7 +204,7 @@ describe('the crawler’s table', () => {
     expect(message).toContain('Access Denied');
   });
 
-  it('is not found after two crawls over nothing', async () => {
+  it('is not found after two crawls without data', async () => {
     const { run, bucket } = await delivered({ crawler: 'native' });
     await run.take('crawler-stack');
     for (const key of bucket.objects.keys()) if (key.endsWith('.parquet')) bucket.objects.delete(key);
@@ -214,7 +214,7 @@ describe('the crawler’s table', () => {
   });
 });
 
-/** Lets the creation of a resource fail as if its service had refused it. */
+/** Makes the creation of a resource fail, as if its service had refused it. */
 function failResource(stack: Stack, logicalId: string, reason: string): void {
   stack.events.push({
     EventId: `planted-${logicalId}`,

@@ -23,7 +23,7 @@ const service = (name: string, ports: number[], selector: Record<string, string>
   spec: { selector, ports: ports.map((port) => ({ port })) },
 });
 
-/** The charts' own, for a release called `kubecost` or `opencost`. */
+/** The services of the charts, for a release called `kubecost` or `opencost`. */
 const services: Record<KubecostGeneration, Service[]> = {
   '1.x': [service('kubecost-cost-analyzer', [9003, 9090], { app: 'cost-analyzer' })],
   '2.x': [
@@ -43,7 +43,7 @@ const services: Record<KubecostGeneration, Service[]> = {
 };
 
 /** What the API server lists in a namespace with these objects. */
-function landscapeOf(objects: SeedObject[], services: Service[] = []): NamespaceWorkloads {
+function workloadsOf(objects: SeedObject[], services: Service[] = []): NamespaceWorkloads {
   const workloads = objects
     .filter(({ kind }) => kind === 'Deployment' || kind === 'StatefulSet')
     .map((object) => ({ kind: object.kind.toLowerCase(), object: object as unknown as Workload }));
@@ -52,21 +52,21 @@ function landscapeOf(objects: SeedObject[], services: Service[] = []): Namespace
 
 function readersOf(...installations: KubecostInstallation[]) {
   const [{ generation } = { generation: undefined }] = installations;
-  const found = landscapeOf(installations.flatMap(kubecostObjects), generation && services[generation]);
+  const found = workloadsOf(installations.flatMap(kubecostObjects), generation && services[generation]);
   return costReaders(found, 'cloud-integration');
 }
 
-/** One workload of an installation, otherwise than its chart makes it. */
+/** The workloads of an installation, after a change to one of them. */
 function changed(
   generation: KubecostGeneration,
   name: string,
   change: (workload: Workload) => void,
 ): NamespaceWorkloads {
-  const landscape = landscapeOf(kubecostObjects({ generation }));
-  const found = landscape.workloads.find(({ object }) => object.metadata.name === name);
+  const listed = workloadsOf(kubecostObjects({ generation }));
+  const found = listed.workloads.find(({ object }) => object.metadata.name === name);
   if (!found) throw new Error(`no workload ${name}`);
   change(found.object);
-  return landscape;
+  return listed;
 }
 
 const input = {
@@ -139,7 +139,7 @@ describe('discovery of what is installed', () => {
     ],
   ];
 
-  it.each(expected)('finds the cost reader of a %s installation and who tells its status', (generation, output) => {
+  it.each(expected)('finds the cost reader and status service of a %s installation', (generation, output) => {
     expect(plan(readersOf({ generation }))).toMatchObject({ kind: 'ready', output, warnings: [] });
   });
 
@@ -148,32 +148,32 @@ describe('discovery of what is installed', () => {
     expect(reader).toMatchObject({ workload: 'deployment/finops-prod-cost-analyzer', installation: 'kubecost-2' });
   });
 
-  it('asks the web server of the release where no service leads to the reader itself', () => {
+  it('uses the release’s web server if the reader has no service', () => {
     const objects = kubecostObjects({ generation: '3.x' });
     const others = [
       service('prometheus', [9090], { app: 'prometheus' }),
       service('all', [9005], {}),
       service('kubecost-frontend', [9090], { app: 'cost-analyzer' }),
     ];
-    const status = (services: Service[]) => costReaders(landscapeOf(objects, services), 's')[0]?.statusService;
+    const status = (services: Service[]) => costReaders(workloadsOf(objects, services), 's')[0]?.statusService;
     expect(status(others)).toBe('http:kubecost-frontend:9090');
     expect(status(others.slice(0, 2))).toBeNull();
   });
 
-  it('tells the generation by the image where a chart label is missing', () => {
-    const landscape = changed('3.x', 'kubecost-cloud-cost', ({ metadata }) => {
+  it('reads the generation from the image without a chart label', () => {
+    const listed = changed('3.x', 'kubecost-cloud-cost', ({ metadata }) => {
       metadata.labels = {};
     });
-    expect(costReaders(landscape, 'cloud-integration')).toMatchObject([{ installation: 'kubecost-3' }]);
+    expect(costReaders(listed, 'cloud-integration')).toMatchObject([{ installation: 'kubecost-3' }]);
   });
 
-  it('takes an agent for no installation and points to the primary cluster', () => {
+  it('does not treat an agent as an installation', () => {
     const agent = kubecostObjects({ generation: '2.x-statefulset' }).filter(
       ({ metadata }) => metadata.name === 'kubecost-cost-analyzer',
     );
-    const landscape = landscapeOf(agent);
-    expect(costReaders(landscape, 'cloud-integration')).toEqual([]);
-    expect(plan([], {}, { agents: agents(landscape) })).toMatchObject({
+    const listed = workloadsOf(agent);
+    expect(costReaders(listed, 'cloud-integration')).toEqual([]);
+    expect(plan([], {}, { agents: agents(listed) })).toMatchObject({
       output: { installation: 'none', serviceAccount: 'kubecost-serviceaccount' },
       warnings: [expect.stringMatching(/^deployment\/kubecost-cost-analyzer .* primary cluster/)],
     });
@@ -189,14 +189,14 @@ describe('discovery of what is installed', () => {
 });
 
 describe('the service account', () => {
-  it('is the tutorial’s where nothing is installed', () => {
+  it('has the tutorial’s name if nothing is installed', () => {
     expect(plan([])).toMatchObject({
       kind: 'ready',
       output: { installation: 'none', workload: null, mount: null, serviceAccount: 'kubecost-serviceaccount' },
     });
   });
 
-  it.each([undefined, 'cost-reader'])('is the workload’s own, whether the chart’s or a dedicated one (%s)', (name) => {
+  it.each([undefined, 'cost-reader'])('is the workload’s own, with or without a requested name (%s)', (name) => {
     const readers = readersOf({ generation: '3.x', ...(name !== undefined && { serviceAccount: name }) });
     expect(plan(readers)).toMatchObject({ kind: 'ready', output: { serviceAccount: name ?? 'kubecost' } });
     expect(plan(readers, {}, { fixedServiceAccount: 'another' })).toMatchObject({
@@ -204,13 +204,13 @@ describe('the service account', () => {
     });
   });
 
-  it('is refused, with both names, if the workload runs as another one than requested', () => {
+  it('is refused with both names if it differs from the request', () => {
     const refused = plan(readersOf({ generation: '3.x' }), { serviceAccount: 'billing' });
     expect(refused).toMatchObject({ kind: 'refuse', code: 'service-account-differs' });
     expect(JSON.stringify(refused)).toMatch(/runs as kubecost; requested was billing/);
   });
 
-  it('is not guessed between two installations that run as different ones', () => {
+  it('is refused if two installations use different ones', () => {
     const readers = readersOf({ generation: '2.x' }, { generation: 'opencost' });
     expect(plan(readers)).toMatchObject({ kind: 'refuse', code: 'service-account-differs' });
     expect(plan(readers, { serviceAccount: 'opencost' })).toMatchObject({
@@ -220,7 +220,7 @@ describe('the service account', () => {
   });
 });
 
-describe('what is installed and cannot be served', () => {
+describe('discovery of unsupported installations', () => {
   const withImage = (generation: KubecostGeneration, image: string) =>
     costReaders(
       changed(generation, generation === 'opencost' ? 'opencost' : 'kubecost-cost-analyzer', ({ metadata, spec }) => {
@@ -231,7 +231,7 @@ describe('what is installed and cannot be served', () => {
     );
 
   it.each(['ghcr.io/opencost/opencost:1.121.2', 'mirror.local:5000/opencost:v1.121.2@sha256:0c'])(
-    'the OpenCost release that crashes on any file is refused: %s',
+    'refuses the OpenCost release that crashes on any file: %s',
     (image) => {
       expect(plan(withImage('opencost', image))).toMatchObject({
         kind: 'refuse',
@@ -241,7 +241,7 @@ describe('what is installed and cannot be served', () => {
     },
   );
 
-  it.each(['1.121.1', '1.121.3', '1.121.20'])('OpenCost %s is not refused', (tag) => {
+  it.each(['1.121.1', '1.121.3', '1.121.20'])('does not refuse OpenCost %s', (tag) => {
     expect(plan(withImage('opencost', `ghcr.io/opencost/opencost:${tag}`))).toMatchObject({ kind: 'ready' });
   });
 
@@ -251,7 +251,7 @@ describe('what is installed and cannot be served', () => {
     ['2.x', 'prod-2.2.0', 'ready'],
     ['2.x', 'prod-2.10.0', 'ready'],
     ['2.x', 'latest', 'ready'],
-  ] as const)('Kubecost %s by the image tag %s with Pod Identity: %s', (generation, tag, kind) => {
+  ] as const)('with Pod Identity, Kubecost %s and image tag %s: %s', (generation, tag, kind) => {
     const readers = withImage(generation, `gcr.io/kubecost1/cost-model:${tag}`);
     expect(plan(readers, { identityMode: 'pod-identity' })).toMatchObject({
       kind,
@@ -268,7 +268,7 @@ describe('discovery in a cluster', () => {
   });
   afterEach(() => world.close());
 
-  it('keeps to the service account that the target’s first run fixed where nothing is installed', async () => {
+  it('uses the target’s fixed service account if nothing is installed', async () => {
     const runId = await world.newRun();
     await world.take(runId, 'cluster-access');
     await fixTargetSettings(await world.targetOf(runId), {
@@ -279,7 +279,7 @@ describe('discovery in a cluster', () => {
     expect((await world.take(runId, 'discovery')).record.output).toMatchObject({ serviceAccount: 'cost-reader' });
   });
 
-  it('refuses Kubecost 1.x with Pod Identity before anything is written beside our own way in', async () => {
+  it('refuses Kubecost 1.x with Pod Identity before other writes', async () => {
     world.cluster.kubernetes.installKubecost({ generation: '1.x' });
     const runId = await world.newRun({ identity: { mode: 'pod-identity' } });
     const { discovery, ...others } = await world.takeAll(runId);
@@ -287,7 +287,7 @@ describe('discovery in a cluster', () => {
     expect(Object.keys(others)).toEqual(['cluster-access']);
   });
 
-  it('calls for the role once more if the workload came with another service account during the wait', async () => {
+  it('repeats the role if a later workload has another service account', async () => {
     const runId = await world.newRun();
     await world.take(runId, 'cluster-access');
     expect(await world.invoke(runId, 'discovery')).toMatchObject({ outdated: '' });
@@ -301,7 +301,7 @@ describe('discovery in a cluster', () => {
     expect(await world.invoke(runId, 'discovery')).toMatchObject({ outdated: '' });
   });
 
-  it('ends after one more pass for every release that comes and goes', async () => {
+  it('ends after one more pass for each changed release', async () => {
     const runId = await world.newRun();
     await world.take(runId, 'cluster-access');
     const { kubernetes } = world.cluster;

@@ -4,7 +4,7 @@ import { type OneRun, StepHarness, stepsOf } from '../support/step-harness.ts';
 import { worldSnapshot } from '../support/world-snapshot.ts';
 
 let stepHarness: StepHarness;
-/** Takes over what it finds, and so arrives at every step. */
+/** A run that takes over what it finds, so it completes every step. */
 let main: OneRun;
 
 beforeAll(async () => {
@@ -17,17 +17,17 @@ afterAll(async () => {
   vi.restoreAllMocks();
 });
 
-/** Accounts and clusters: in its own table a run enlists before it looks. */
+/** The accounts and clusters, without our own table, which a run may write before it observes. */
 async function accountsAndClusters(): Promise<Record<string, unknown>> {
   return Object.fromEntries(
     Object.entries(await worldSnapshot(stepHarness)).filter(([name]) => !name.startsWith('item ')),
   );
 }
 
-describe('what is somebody else’s', () => {
+describe('a resource of somebody else', () => {
   for (const name of stepsOf('new-irsa')) {
     for (const { step, what, code, plant, remove } of foreignResources.filter((one) => one.step === name)) {
-      it(`stops ${step} before it writes anything: ${what}`, async () => {
+      it(`makes ${step} refuse before any write: ${what}`, async () => {
         await plant(stepHarness);
         try {
           const refused = await stepHarness.begin('new-irsa');
@@ -42,7 +42,7 @@ describe('what is somebody else’s', () => {
       });
     }
 
-    it(`lets ${name} succeed under take-over, beside what it found or once that is gone`, async () => {
+    it(`does not prevent ${name} under take-over`, async () => {
       expect((await main.take(name)).answer?.status).toBe('succeeded');
       for (const { step, kept } of foreignResources) if (step === name) kept?.(stepHarness);
       const again = await stepHarness.begin('new-irsa', { existing: 'take-over' });

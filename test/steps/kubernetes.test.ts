@@ -42,7 +42,7 @@ describe('the Kubernetes client', () => {
   const path = '/api/v1/namespaces/default/secrets';
   const secret = (name: string) => ({ apiVersion: 'v1', kind: 'Secret', metadata: { name }, data: { a: 'YQ==' } });
 
-  it('reads, writes and removes objects', async () => {
+  it('reads, writes and deletes objects', async () => {
     const client = connect();
     expect(await client.get(`${path}/one`)).toBeUndefined();
     const made = await client.create<Named>(path, secret('one'));
@@ -56,7 +56,7 @@ describe('the Kubernetes client', () => {
     expect(await client.get(`${path}/one`)).toBeUndefined();
   });
 
-  it('names what went wrong', async () => {
+  it('names the reason of a failure', async () => {
     const client = connect();
     const made = await client.create<Named>(path, secret('two'));
     await client.patch(`${path}/two`, { metadata: { labels: { touched: 'yes' } } });
@@ -65,7 +65,7 @@ describe('the Kubernetes client', () => {
     expect(await nameOf(connect('nobody').get(`${path}/two`))).toBe('Unauthorized');
   });
 
-  it('trusts the cluster’s own authority only', async () => {
+  it('trusts only the cluster’s own certificate authority', async () => {
     const { endpoint } = cluster;
     await expect(connect('admin', authority(other)).get(`${path}/two`)).rejects.toThrow(/certificate/);
     expect(await probeEndpoint(endpoint, authority())).toBeUndefined();
@@ -77,7 +77,7 @@ describe('the Kubernetes client', () => {
 describe('errors of the API server', () => {
   const classified = (status: number, body = '') => classify(kubernetesError('GET /x', status, body));
 
-  it('ask for other rights, a retry or nothing, as they deserve', () => {
+  it('are classified by their reason', () => {
     expect(classified(403)).toMatchObject({ name: 'UserError', code: 'cluster-rights-missing' });
     expect(classified(401)).toMatchObject({ name: 'RetryableError', code: 'cluster-rights-missing' });
     expect(classified(429)).toMatchObject({ name: 'RetryableError', code: 'throttled' });
@@ -85,7 +85,7 @@ describe('errors of the API server', () => {
     expect(classified(422)).toMatchObject({ name: 'TerminalError' });
   });
 
-  it('are not taken from what a proxy on the way answers', () => {
+  it('are not taken from the response of a proxy', () => {
     expect(kubernetesError('GET /x', 502, '{"reason":"NotFound"}').name).toBe('Http502');
     expect(kubernetesError('GET /x', 404, '<html>').name).toBe('Http404');
   });
@@ -94,7 +94,7 @@ describe('errors of the API server', () => {
 describe('the cluster token', () => {
   const credentials = { accessKeyId: 'AKIAEXAMPLE', secretAccessKey: 'x', sessionToken: 'a/b+c=='.repeat(40) };
 
-  it('is a presigned GetCallerIdentity that names the cluster', async () => {
+  it('is a presigned GetCallerIdentity request that names the cluster', async () => {
     const token = await eksToken({ name: 'finops', region: 'eu-west-1' }, credentials);
     expect(token).toMatch(/^k8s-aws-v1\.[\w-]+$/);
     const url = new URL(Buffer.from(token.slice('k8s-aws-v1.'.length), 'base64url').toString());
@@ -114,7 +114,7 @@ describe('the cluster token', () => {
     ]);
   });
 
-  it('is refused before a cluster would refuse it for its length', async () => {
+  it('is refused if it is too long for a cluster', async () => {
     const long = { ...credentials, sessionToken: 'a'.repeat(4000) };
     await expect(eksToken({ name: 'finops', region: 'eu-west-1' }, long)).rejects.toThrow(/4096/);
   });

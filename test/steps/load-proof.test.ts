@@ -10,7 +10,7 @@ import type { StepOutcome } from '../support/take-step.ts';
 
 let access: AccessHarness;
 let published: string;
-/** What the consumer answers and writes, set by each test; asked paths are kept. */
+/** The consumer's responses and log, which each test sets; requested paths are recorded. */
 let answer: () => KubernetesAnswer;
 let log: string;
 let asked: string[];
@@ -36,16 +36,16 @@ afterAll(async () => {
 beforeEach(() => {
   asked = [];
   log = '';
-  answer = () => told('Connection Successful');
+  answer = () => reported('Connection Successful');
 });
 
 const key = '111122223333/s3://kubecost-athena-results-111122223333-us-east-1';
 const window = '[2026-11-03T00:00:00+0000, 2026-11-10T00:00:00+0000)';
 const created = `INF CloudCost: IngestionManager: creating integration with key: ${key}`;
 const built = `INF CloudCost[${key}]: ingestor: build[NLzAH]:  ${window} in 18.377s`;
-const failed = (words: string) => `ERR CloudCost[${key}]: ingestor: build failed for window ${window}: ${words}`;
+const failed = (text: string) => `ERR CloudCost[${key}]: ingestor: build failed for window ${window}: ${text}`;
 
-function told(connectionStatus: string, ...others: object[]): KubernetesAnswer {
+function reported(connectionStatus: string, ...others: object[]): KubernetesAnswer {
   const own = {
     key,
     source: 'multicloud',
@@ -57,7 +57,7 @@ function told(connectionStatus: string, ...others: object[]): KubernetesAnswer {
   return { status: 200, body: JSON.stringify({ code: 200, data: [...others, own] }) };
 }
 
-/** What the billing branch leaves, and what a test wants different. */
+/** The outputs of the billing branch. */
 const billing = {
   'cur-report': {
     reportName: 'kubecost_cur',
@@ -80,7 +80,7 @@ const billing = {
 
 type Outcomes = { [Name in StepName]?: object };
 
-/** A run where the first one stands after publish. */
+/** A run with the outputs of the published run, with some of them changed. */
 async function runFrom(different: Outcomes = {}, request: Partial<OnboardingRequestInput> = {}): Promise<string> {
   const runId = await access.newRun(request);
   const steps = (await readRun(published))?.steps ?? {};
@@ -97,7 +97,7 @@ async function prove(different?: Outcomes): Promise<StepOutcome & { output: Part
 }
 
 describe('the load proof', () => {
-  it('ends with the consumer’s own word and the day its data starts', async () => {
+  it('ends with the reported status and the first day of data', async () => {
     const { output, record } = await prove();
     expect(output).toEqual({
       verdict: 'proven',
@@ -110,29 +110,29 @@ describe('the load proof', () => {
     expect(record.warnings).toEqual([]);
   });
 
-  it('asks for nothing but the status, and writes nothing', async () => {
+  it('reads only the status and writes nothing', async () => {
     const before = access.writes().length;
     await prove();
     expect(new Set(asked)).toEqual(new Set(['/cloudCost/status']));
     expect(access.writes().slice(before)).toEqual([]);
   });
 
-  it('waits for the first query and then takes its word', async () => {
-    let looks = 0;
-    answer = () => told(looks++ < 3 ? 'No Connection' : 'Connection Successful');
+  it('waits for the first query', async () => {
+    let reads = 0;
+    answer = () => reported(reads++ < 3 ? 'No Connection' : 'Connection Successful');
     const { output, seconds } = await prove();
     expect(output.verdict).toBe('proven');
     expect(seconds).toBe(45);
   });
 
-  it('forgives a connection that fails while credentials settle', async () => {
-    let looks = 0;
-    answer = () => told(looks++ < 10 ? 'Failed Connection' : 'Connection Successful');
+  it('accepts failures until the credentials are effective', async () => {
+    let reads = 0;
+    answer = () => reported(reads++ < 10 ? 'Failed Connection' : 'Connection Successful');
     expect((await prove()).output.verdict).toBe('proven');
   });
 
-  it('names the cause from the log when the connection has failed for five minutes', async () => {
-    answer = () => told('Failed Connection');
+  it('names the cause from the log after five minutes of failures', async () => {
+    answer = () => reported('Failed Connection');
     log = [created, failed('Unable to verify/create output bucket')].join('\n');
     const { error, seconds } = await prove();
     expect(error).toMatchObject({ code: 'connection-failed', actor: 'payer account owner' });
@@ -140,15 +140,15 @@ describe('the load proof', () => {
     expect(seconds).toBeGreaterThanOrEqual(300);
   });
 
-  it('does not wait where only a change helps', async () => {
-    answer = () => told('Failed Connection');
+  it('does not wait for an error that only a change resolves', async () => {
+    answer = () => reported('Failed Connection');
     log = [created, failed('InvalidRequestException: WorkGroup is not found.')].join('\n');
     const { error, seconds } = await prove();
     expect(error?.code).toBe('connection-failed');
     expect(seconds).toBeLessThan(60);
   });
 
-  it('says so when the consumer has not taken the entry up after three minutes', async () => {
+  it('fails if the entry is not loaded after three minutes', async () => {
     answer = () => ({ status: 200, body: '{"code":200,"data":[]}' });
     const { error, seconds } = await prove();
     expect(error?.code).toBe('consumer-not-reading');
@@ -156,22 +156,22 @@ describe('the load proof', () => {
     expect(seconds).toBeLessThan(240);
   });
 
-  it('says so when the consumer rejects the whole file', async () => {
+  it('names a rejected file as the cause', async () => {
     answer = () => ({ status: 200, body: '{"code":200,"data":[]}' });
     log =
       "ERR MultiCloudWatcher: Error getting file '/var/configs/cloud-integration.json': loadFile: Error reading json";
     expect((await prove()).error?.message).toContain('rejects the whole file');
   });
 
-  it('tells OpenCost’s missing second value from a failure', async () => {
+  it('names the Helm value that OpenCost lacks', async () => {
     answer = () => ({ status: 501, body: 'CloudCost Pipeline Service: Ingestion Manager is nil' });
     const { error } = await prove();
     expect(error?.code).toBe('cloud-cost-disabled');
     expect(error?.remedy).toContain('opencost.cloudCost.enabled=true');
   });
 
-  it('does not fail over a query that failed before the rights were proven: the consumer repeats it', async () => {
-    answer = () => told('Failed Connection');
+  it('ignores a query that failed before the permissions were proven', async () => {
+    answer = () => reported('Failed Connection');
     const { output, error } = await prove();
     expect(error).toBeUndefined();
     expect(output).toMatchObject({ verdict: 'pending', connectionStatus: 'Failed Connection' });
@@ -179,7 +179,7 @@ describe('the load proof', () => {
   });
 
   it('ends with a warning while a new report has no rows yet', async () => {
-    answer = () => told('Data Missing');
+    answer = () => reported('Data Missing');
     log = built;
     const { output, record, seconds } = await prove({ 'cur-report': { adopted: false } });
     expect(output).toMatchObject({ verdict: 'pending', connectionStatus: 'Data Missing' });
@@ -189,14 +189,14 @@ describe('the load proof', () => {
     expect(seconds).toBeLessThan(1900);
   });
 
-  it('fails where we read rows and the consumer finds none', async () => {
-    answer = () => told('Data Missing');
+  it('fails if we read rows and the consumer reads none', async () => {
+    answer = () => reported('Data Missing');
     log = built;
     expect((await prove()).error?.code).toBe('connection-data-missing');
   });
 
-  it('does not fail where nobody has read any row of an adopted report', async () => {
-    answer = () => told('Data Missing');
+  it('does not fail if nobody has read rows of an adopted report', async () => {
+    answer = () => reported('Data Missing');
     expect((await prove({ 'smoke-query': { rowCount: 0 } })).output.verdict).toBe('pending');
   });
 
@@ -204,9 +204,9 @@ describe('the load proof', () => {
     ['blocked', 503],
     ['answered by a login page', 401],
     ['answered by a redirect', 302],
-    ['broken on the way', 502],
+    ['answered by a gateway error', 502],
     ['without its service', 404],
-  ])('reads the log where the proxy is %s', async (_, status) => {
+  ])('reads the log if the proxy request is %s', async (_, status) => {
     answer = () => ({ status, body: 'no' });
     log = [created, built].join('\n');
     const { output, record } = await prove();
@@ -214,7 +214,7 @@ describe('the load proof', () => {
     expect(record.warnings).toEqual([expect.stringContaining('how many rows')]);
   });
 
-  it('reads the log where closed security groups keep the API server from the pods', async () => {
+  it('reads the log if security groups block the service proxy', async () => {
     const { workloads } = access.cluster.kubernetes;
     workloads.blocked = true;
     log = [created, failed('STS: AssumeRole, api error AccessDenied')].join('\n');
@@ -223,7 +223,7 @@ describe('the load proof', () => {
     expect(error?.code).toBe('payer-role-denied');
   });
 
-  it('ends with what it could not ask where neither status nor log can be read', async () => {
+  it('names the blocked responses if status and log cannot be read', async () => {
     answer = () => ({ status: 503, body: 'no' });
     const { kubernetes } = access.cluster;
     const role = kubernetes.get('Role', 'kubecost', 'kubecost-payer-onboarding') as unknown as {
@@ -239,7 +239,7 @@ describe('the load proof', () => {
     expect(output.pendingFor).toContain('HTTP 403');
   });
 
-  it('is at its end where nothing that reads the file is installed', async () => {
+  it('ends at once if no installed workload reads the file', async () => {
     const { output, record, seconds } = await prove({
       discovery: { workload: null, container: null, podSelector: null },
     });
@@ -248,9 +248,9 @@ describe('the load proof', () => {
     expect(seconds).toBe(0);
   });
 
-  it('never repeats what the consumer says about others', async () => {
+  it('never records data of other integrations', async () => {
     const other = { key: 'sub/container', connectionStatus: 'Failed Connection', config: { accessKey: 'foreign' } };
-    answer = () => told('Failed Connection', other);
+    answer = () => reported('Failed Connection', other);
     log = [failed('TABLE_NOT_FOUND').replaceAll(key, 'sub/container-foreign'), failed('TABLE_NOT_FOUND')].join('\n');
     const { record } = await prove();
     expect(record.error?.code).toBe('connection-failed');
@@ -259,7 +259,7 @@ describe('the load proof', () => {
 });
 
 describe('the file in the cluster', () => {
-  it('has to hold the entry when the proof begins', async () => {
+  it('must have the entry when the proof begins', async () => {
     const text = access.file() ?? '';
     access.putFile('{"aws":[]}');
     const { error } = await prove();
@@ -267,7 +267,7 @@ describe('the file in the cluster', () => {
     expect(error).toMatchObject({ code: 'entry-lost', actor: 'cluster owner' });
   });
 
-  it('has to be one that the consumer accepts', async () => {
+  it('must be valid for the consumer', async () => {
     const text = access.file() ?? '';
     access.putFile('{"aws":[],}');
     const { error } = await prove();
@@ -275,7 +275,7 @@ describe('the file in the cluster', () => {
     expect(error?.code).toBe('secret-unparsable');
   });
 
-  it('may wait for its owner where the entry is only handed over', async () => {
+  it('may wait for its owner to add the entry', async () => {
     const text = access.file() ?? '';
     access.putFile('{"aws":[]}');
     const { output } = await prove({ publish: { mode: 'artifacts' } });
@@ -295,7 +295,7 @@ describe('the workload', () => {
     access.cluster.kubernetes.apply(object as never);
   };
 
-  it('is waited for while it rolls', async () => {
+  it('may roll out for minutes', async () => {
     change(({ spec }) => (spec.template.metadata.annotations = { 'kubectl.kubernetes.io/restartedAt': 'now' }));
     const { output, seconds } = await prove();
     expect(output.verdict).toBe('proven');
@@ -306,7 +306,7 @@ describe('the workload', () => {
   it.each([
     ['crashes', 'crashingImages', 'consumer-crashes', /container cloud-cost: CrashLoopBackOff/],
     ['cannot be pulled', 'missingImages', 'rollout-failed', /ImagePull/],
-  ] as const)('that %s ends the run in the pod’s words', async (_, images, code, words) => {
+  ] as const)('that %s ends the run with the pod’s message', async (_, images, code, text) => {
     const { kubelet } = access.cluster.kubernetes;
     const [image] = deployment().spec.template.spec.containers.map((container) => container.image);
     const set = (value = '') => {
@@ -320,11 +320,11 @@ describe('the workload', () => {
     kubelet[images].clear();
     set(image);
     expect(error).toMatchObject({ code, actor: 'cluster owner' });
-    expect(error?.message).toMatch(words);
+    expect(error?.message).toMatch(text);
     expect((await prove()).output.verdict).toBe('proven');
   });
 
-  it('that cannot be pulled for a moment ends no run', async () => {
+  it('with a short registry outage does not end the run', async () => {
     const { kubelet } = access.cluster.kubernetes;
     const { clock } = access.world;
     const [image = ''] = deployment().spec.template.spec.containers.map((container) => container.image);
@@ -345,7 +345,7 @@ describe('the workload', () => {
     expect(record.output).toMatchObject({ verdict: 'proven' });
   });
 
-  it('without the role’s credentials ends the run, for nobody injects them any more', async () => {
+  it('without the role’s credentials ends the run', async () => {
     const podRoleArn = 'arn:aws:iam::222233334444:role/another';
     const { error } = await prove({ 'pod-role': { podRoleArn } });
     expect(error).toMatchObject({ code: 'pod-without-credentials' });

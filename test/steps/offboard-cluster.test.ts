@@ -1,4 +1,4 @@
-/** The cluster's side of an offboarding: the pods' role, its policies and our own rights, step by step. */
+/** The offboarding steps for the cluster: the pods' role, its policies and our own access. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { payerRolesOf } from '../../shared/access/grant-policy.ts';
 import { roleAnnotation } from '../../shared/access/service-account.ts';
@@ -11,7 +11,7 @@ import { type Target, targetOf } from '../../shared/model/target.ts';
 import { now } from '../../shared/platform/clock.ts';
 import { readRun } from '../../shared/runs/run-table.ts';
 import { listOpenWindows } from '../../shared/targets/admin-windows.ts';
-import { deleteTargetPayer, listTargetPayers, markRemoving } from '../../shared/targets/target-payers.ts';
+import { deleteTargetPayer, listTargetPayers, markRemoving } from '../../shared/targets/payers-of-target.ts';
 import { readTargetSettings } from '../../shared/targets/target-settings.ts';
 import { crashAfterWrite, SettlingValue, shownTrust, typeOfKind } from '../sandbox/index.ts';
 import { AccessHarness, clusterAccountId, payerAccountId } from '../support/access-harness.ts';
@@ -51,7 +51,7 @@ async function onboard(request: Partial<OnboardingRequestInput> = {}): Promise<T
   return targetOf((await storedRun(runId)).request);
 }
 
-/** A run whose entry is gone, with what the inventory found. */
+/** An offboarding run whose entry is gone and whose inventory is done. */
 async function newRun(request: Partial<OffboardingRequestInput> = {}, clusterExists = true): Promise<string> {
   const runId = await access.newOffboarding(request, clusterExists ? {} : { cluster: null });
   const run = await readRun(runId);
@@ -92,7 +92,7 @@ const object = (kind: string, name: string, namespace: string | undefined = 'kub
   access.cluster.kubernetes.get(kind, namespace, name);
 const items = async (target: Target) => (await listTargetPayers(target)).map((item) => item.payerAccountId);
 
-/** All that the cluster and its account hold, to compare: what is left after a whole offboarding. */
+/** The content of the cluster and its account, to compare before and after an offboarding. */
 function clusterSide(): object {
   const { kubernetes, accessEntries, associations } = access.cluster;
   const { store } = kubernetes;
@@ -118,8 +118,8 @@ function clusterSide(): object {
   };
 }
 
-describe('the last payer of a cluster', () => {
-  it('leaves only the OIDC provider, so that the next identity mode may differ', async () => {
+describe('offboarding the last payer of a cluster', () => {
+  it('leaves only the OIDC provider', async () => {
     const agent = { name: 'eks-pod-identity-agent', arn: 'arn', status: 'ACTIVE', createdAt: 0, tags: {} } as const;
     access.cluster.addons.set(agent.name, agent);
     const before = clusterSide();
@@ -160,7 +160,7 @@ describe('the last payer of a cluster', () => {
     });
   });
 
-  it('leaves the objects that the cluster’s owner applied, with the command that deletes them', async () => {
+  it('keeps objects that the cluster’s owner applied and names the command', async () => {
     await onboard();
     for (const kind of ['Role', 'RoleBinding']) {
       const found = object(kind, groupName);
@@ -175,7 +175,7 @@ describe('the last payer of a cluster', () => {
     expect(access.cluster.accessEntries.size).toBe(0);
   });
 
-  it('keeps what only an administrator may delete where the account does not let us be one', async () => {
+  it('keeps the Role if we may not become administrator', async () => {
     await onboard();
     access.world.faults.push({ service: 'eks', operation: 'AssociateAccessPolicy', kind: 'denied' });
     const { output } = (await offboard())['remove-access'];
@@ -190,7 +190,7 @@ describe('the last payer of a cluster', () => {
     expect(await listOpenWindows()).toEqual([]);
   });
 
-  it('keeps what a policy of the cluster does not let us delete, and is administrator no more', async () => {
+  it('keeps objects that a policy protects, and closes the window', async () => {
     await onboard();
     access.cluster.kubernetes.admission.rules.push({ kind: 'Role', operation: 'DELETE', message: 'Roles stay' });
     const { output } = (await offboard())['remove-access'];
@@ -203,10 +203,10 @@ describe('the last payer of a cluster', () => {
   });
 
   it.each([
-    ['goes with its copy where it is empty, and the namespace too', '{"aws": []}', false],
-    ['stays where others have put entries into it', '{"azure": [{"azureStorageAccount": "theirs"}]}', true],
-    ['stays where nobody can tell what it holds', '{"aws": [', true],
-  ])('a secret of ours that nobody mounts %s', async (_, text, stays) => {
+    ['is deleted with its copy if it is empty', '{"aws": []}', false],
+    ['stays if others have added entries', '{"azure": [{"azureStorageAccount": "theirs"}]}', true],
+    ['stays if its content cannot be parsed', '{"aws": [', true],
+  ])('ensures that our unmounted secret %s', async (_, text, stays) => {
     await onboard();
     for (const name of ['cloud-integration', 'cloud-integration-previous'])
       access.putFile(text, { labels: ownerLabels({ deploymentId: 'sandbox' }) }, 'kubecost', name);
@@ -220,7 +220,7 @@ describe('the last payer of a cluster', () => {
     );
   });
 
-  it('forgets the target of a cluster that is gone, and deletes its role', async () => {
+  it('deletes the target and the pod role of a deleted cluster', async () => {
     const target = await onboard();
     const runId = await newRun({}, false);
     for (const name of names) await take(runId, name);
@@ -231,8 +231,8 @@ describe('the last payer of a cluster', () => {
   });
 });
 
-describe('a payer that is not the last', () => {
-  it('takes only its own role out of the policy', async () => {
+describe('offboarding a payer that is not the last', () => {
+  it('removes only its own role from the policy', async () => {
     await onboard();
     const target = await onboard({ payerAccountId: secondPayer });
     const first = await offboard();
@@ -249,7 +249,7 @@ describe('a payer that is not the last', () => {
     expect(await items(target)).toEqual([]);
   });
 
-  it('revokes no payer that an emptied table has lost', async () => {
+  it('keeps the access of payers that the table has lost', async () => {
     await onboard();
     const target = await onboard({ payerAccountId: secondPayer });
     await markRemoving(target, secondPayer);
@@ -262,7 +262,7 @@ describe('a payer that is not the last', () => {
     ]);
   });
 
-  it('keeps what a second secret of the namespace needs, and gives up the rights on its own', async () => {
+  it('keeps what a second secret of the namespace needs', async () => {
     await onboard();
     const kubecost = { secretName: 'second' };
     await onboard({ kubecost });
@@ -282,7 +282,7 @@ describe('a payer that is not the last', () => {
     expect(access.cluster.accessEntries.size).toBe(0);
   });
 
-  it('keeps the way into a cluster whose other namespace needs it', async () => {
+  it('keeps the access entry if another namespace needs it', async () => {
     await onboard();
     const kubecost = { namespace: 'opencost' };
     await onboard({ kubecost });
@@ -294,13 +294,13 @@ describe('a payer that is not the last', () => {
   });
 });
 
-describe('a role', () => {
+describe('offboarding the pod role', () => {
   const byHand = {
     Version: '2012-10-17',
     Statement: [{ Sid: 'ByHand', Effect: 'Allow', Principal: { AWS: clusterAccountId }, Action: 'sts:AssumeRole' }],
   };
 
-  it('that a run took over is given back unchanged', async () => {
+  it('restores a role that a run took over', async () => {
     iam().createRole({ accountId: clusterAccountId, name: podRoleNameHere(), trust: byHand, settled: true });
     const before = clusterSide();
     await onboard({ existing: 'take-over' });
@@ -310,7 +310,7 @@ describe('a role', () => {
     expect(output.kept).toEqual([{ resource: podRoleArn(), why: 'adopted: kept unless purge names pod-role' }]);
   });
 
-  it('that a run took over is deleted if purge names it', async () => {
+  it('deletes a role that a run took over if purge names it', async () => {
     iam().createRole({
       accountId: clusterAccountId,
       name: podRoleNameHere(),
@@ -328,7 +328,7 @@ describe('a role', () => {
     expect(podRole()).toBeUndefined();
   });
 
-  it('that Helm values name is deleted, and their annotation stays', async () => {
+  it('deletes a role in Helm values but not its annotation', async () => {
     await onboard();
     const account = object('ServiceAccount', serviceAccount);
     const annotations = { [roleAnnotation]: podRoleArn() };
@@ -345,7 +345,7 @@ describe('a role', () => {
     expect(object('ServiceAccount', serviceAccount)?.metadata.annotations).toEqual(annotations);
   });
 
-  it('that somebody attached a policy to stays with the pods', async () => {
+  it('keeps a role with a foreign policy', async () => {
     await onboard();
     const policy = iam().attachablePolicy('arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole');
     if (!policy) throw new Error('the sandbox has no such policy');
@@ -357,7 +357,7 @@ describe('a role', () => {
   });
 });
 
-describe('a dry run', () => {
+describe('offboarding in a dry run', () => {
   it('plans every deletion and makes none', async () => {
     await onboard();
     const before = clusterSide();
@@ -370,8 +370,8 @@ describe('a dry run', () => {
   });
 });
 
-describe('a crash', () => {
-  it('of each step after any of its writes ends where it ends without one', async () => {
+describe('offboarding with faults', () => {
+  it('reaches the same result after a crash in each step', async () => {
     const before = clusterSide();
     for (const n of [1, 2, 4]) {
       const target = await onboard();
@@ -388,7 +388,7 @@ describe('a crash', () => {
     }
   });
 
-  it('is not needed: an answer that was lost on its way costs nothing either', async () => {
+  it('reaches the same result after lost answers', async () => {
     const before = clusterSide();
     const target = await onboard();
     access.world.faults.push({ writes: true, nth: 'every-2', kind: 'applied-but-lost' });

@@ -23,7 +23,7 @@ import { clusterArnOf } from '../../shared/model/target.ts';
 import { createRun, readRun } from '../../shared/runs/run-table.ts';
 import type { StepAnswer } from '../../shared/step-runner/handler.ts';
 import { documentClient } from '../../shared/table/document-table.ts';
-import { deletePayerTarget, listPayerTargets, markPayerTargetRemoving } from '../../shared/targets/payer-targets.ts';
+import { deletePayerTarget, listPayerTargets, markPayerTargetRemoving } from '../../shared/targets/targets-of-payer.ts';
 import { crashAfterWrite, type FaultRule, shownTrust } from '../sandbox/index.ts';
 import { tableName } from '../support/deployed-sandbox.ts';
 import { knownErrorOf, PayerHarness } from '../support/payer-harness.ts';
@@ -72,17 +72,17 @@ async function onboard(payer: string, changes: Partial<OnboardingRequestInput> =
   billing.world.cur.firstDeliveryHours.set(payer, 0.25);
   const run = await billing.begin(payer, { wait: { intervalMinutes: 15 }, ...changes });
   for (const name of billingSteps) await run.take(name);
-  await letIn(run, podRoleArn);
+  await trustPodRole(run, podRoleArn);
   await run.take('payer-policy');
 }
 
 /** Onboards the payer to another target: its role then trusts that target's pods too. */
-async function joinElsewhere(payer: string): Promise<void> {
+async function onboardElsewhere(payer: string): Promise<void> {
   const other = { accountId: '555566667777', region: 'eu-west-1', name: 'other' };
-  await letIn(await billing.begin(payer, { cluster: other }), otherPod);
+  await trustPodRole(await billing.begin(payer, { cluster: other }), otherPod);
 }
 
-async function letIn(run: OneRun, roleArn: string): Promise<void> {
+async function trustPodRole(run: OneRun, roleArn: string): Promise<void> {
   const oidcProviderArn = 'arn:aws:iam::222233334444:oidc-provider/any';
   await endStep(run.runId, 'pod-role', { podRoleArn: roleArn, serviceAccount, oidcProviderArn });
   await run.take('payer-role');
@@ -201,7 +201,7 @@ function trustOf(payer: string): string {
 }
 
 describe('offboarding the last target of a payer', () => {
-  it('restores the account if purge names all, and then changes nothing', async () => {
+  it('restores the account if purge names everything', async () => {
     const payer = billing.newPayer();
     const before = accountOf(payer);
     await onboard(payer);
@@ -248,7 +248,7 @@ describe('offboarding the last target of a payer', () => {
     ]);
   });
 
-  it('gives no new report the name of a deleted one with data', async () => {
+  it('prevents a new report from using a deleted report’s name', async () => {
     const payer = billing.newPayer();
     await onboard(payer, { crawler: 'native' });
     const bucket = bucketOf(curBucketName(payer, region));
@@ -344,11 +344,11 @@ describe('offboarding the last target of a payer', () => {
 });
 
 describe('offboarding one of several targets', () => {
-  it('removes only its own pods; the last target removes the rest', async () => {
+  it('removes its pod role, and the last target removes the rest', async () => {
     const payer = billing.newPayer();
     const before = accountOf(payer);
     await onboard(payer, { crawler: 'native' });
-    await joinElsewhere(payer);
+    await onboardElsewhere(payer);
     const run = await (await Offboarding.begin(payer, { purge: [...all] })).takeAll();
     expect(new Set(await run.reasons())).toEqual(
       new Set([expect.stringContaining(`another target still needs it: ${elsewhere.clusterArn}`)]),
@@ -364,24 +364,24 @@ describe('offboarding one of several targets', () => {
   });
 });
 
-describe('offboarding where others use the resources', () => {
+describe('offboarding a payer whose resources others use', () => {
   it('keeps everything while the payer role trusts another pod role', async () => {
     const payer = billing.newPayer();
     await onboard(payer, { crawler: 'native' });
-    await joinElsewhere(payer);
+    await onboardElsewhere(payer);
     await markPayerTargetRemoving(payer, elsewhere, otherPod);
     await deletePayerTarget(payer, elsewhere);
     const run = await (await Offboarding.begin(payer)).takeAll();
     expect(trustOf(payer)).toContain(otherPod);
     expect(trustOf(payer)).not.toContain(podRoleArn);
     expect(accountOf(payer).stacks).toEqual([crawlerStackName('kubecost_cur')]);
-    expect(await run.reasons()).toContain(`the payer role’s trust still names ${otherPod}`);
+    expect(await run.reasons()).toContain(`the payer role’s trust policy still names ${otherPod}`);
   });
 
   it.each<[OffboardingRequestInput['purge'] & object, string]>([
-    [[], 'gets back its state before the take-over'],
-    [['payer-role'], 'is deleted if purge names it'],
-  ])('%j: a hand-made payer role %s', async (purge) => {
+    [[], 'restores a hand-made payer role'],
+    [['payer-role'], 'deletes a hand-made payer role'],
+  ])('with purge %j %s', async (purge) => {
     const payer = billing.newPayer();
     const statement = (Sid: string) => ({ Sid, Effect: 'Allow' as const, Action: 's3:ListBucket', Resource: '*' });
     billing.world.iam.createRole({
@@ -404,7 +404,7 @@ describe('offboarding where others use the resources', () => {
     expect(await run.reasons()).toContain('adopted: kept unless purge names payer-role');
   });
 
-  it('keeps a taken-over bucket, without our policy and tags', async () => {
+  it('keeps a taken-over bucket and removes our policy and tags', async () => {
     const payer = billing.newPayer();
     const bucket = billing.world.s3.createBucket(payer, region, curBucketName(payer, region));
     bucket.tags = [{ Key: 'team', Value: 'finance' }];
@@ -418,7 +418,7 @@ describe('offboarding where others use the resources', () => {
     expect(await run.reasons()).toEqual(['adopted: only the report’s data in it is ever deleted']);
   });
 
-  it('keeps a stack whose database holds foreign tables, unless purge names it', async () => {
+  it('keeps a stack with foreign tables unless purge names it', async () => {
     const payer = billing.newPayer();
     await onboard(payer, { crawler: 'native' });
     const database = billing.world.glue.catalog(payer, region).databases.get('athenacurcfn_kubecost_cur');
@@ -465,7 +465,7 @@ describe('offboarding where others use the resources', () => {
   });
 });
 
-it('names why CloudFormation cannot delete a stack, and deletes it after the repair', async () => {
+it('an offboarding reports a failed stack deletion and later repeats it', async () => {
   const payer = billing.newPayer();
   await onboard(payer);
   const bucket = bucketOf(curBucketName(payer, region));

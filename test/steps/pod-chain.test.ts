@@ -15,7 +15,7 @@ afterAll(() => {
   vi.restoreAllMocks();
 });
 
-/** Its pod starts, because the secret that it mounts exists. */
+/** Installs Kubecost with the secret that it mounts, so its pod starts. */
 function install(): void {
   access.cluster.kubernetes.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'kubecost' } });
   access.putFile('{"aws":[]}');
@@ -28,8 +28,8 @@ async function prove() {
   return taken['chain-proof'];
 }
 
-describe('the chain of EKS Pod Identity', () => {
-  it('is walked with a token of the running pod', async () => {
+describe('the proof of the EKS Pod Identity chain', () => {
+  it('uses a token of the running pod', async () => {
     install();
     const proof = await prove();
     expect(proof?.error).toBeUndefined();
@@ -39,14 +39,14 @@ describe('the chain of EKS Pod Identity', () => {
     );
   });
 
-  it('is read from the policies of both sides if no pod runs', async () => {
+  it('uses the policies of both sides if no pod runs', async () => {
     expect((await prove())?.record.output).toMatchObject({ level: 'documents' });
   });
 
   it.each([
     ['refuses callers that are not nodes', { code: 'AccessDeniedException', message: 'not authorized', status: 400 }],
     ['does not know the association yet', { code: 'ResourceNotFoundException', message: 'none found', status: 404 }],
-  ])('is read from the policies of both sides if AWS %s', async (_, kind) => {
+  ])('uses the policies of both sides if AWS %s', async (_, kind) => {
     install();
     access.world.faults.push({ service: 'eks-auth', kind });
     const proof = await prove();
@@ -54,7 +54,7 @@ describe('the chain of EKS Pod Identity', () => {
     expect(proof?.record.output).toMatchObject({ level: 'documents' });
   });
 
-  it('is read from the policies if the hub cannot reach EKS Auth', async () => {
+  it('uses the policies of both sides if EKS Auth is unreachable', async () => {
     install();
     vi.stubEnv('AWS_ENDPOINT_URL_EKS_AUTH', 'http://127.0.0.1:1');
     const proof = await prove();
@@ -63,7 +63,7 @@ describe('the chain of EKS Pod Identity', () => {
     expect(proof?.record.output).toMatchObject({ level: 'documents' });
   });
 
-  it('is walked again if EKS Auth throttles', async () => {
+  it('is repeated if EKS Auth throttles', async () => {
     install();
     access.world.faults.push({ service: 'eks-auth', kind: 'throttle', times: 1 });
     expect((await prove())?.record.output).toMatchObject({ level: 'pod-chain' });
@@ -83,7 +83,7 @@ describe('the chain of EKS Pod Identity', () => {
     expect(error?.message).toContain('not authorized to perform: sts:TagSession');
   });
 
-  it('is not walked with a pod of another service account', async () => {
+  it('does not use a pod of another service account', async () => {
     install();
     const runId = await access.newRun(podIdentity);
     await access.takeAll(runId, 'grant');

@@ -5,7 +5,7 @@ import { maxPayersPerTarget } from '../../shared/access/grant-policy.ts';
 import type { RunError } from '../../shared/model/run-schemas.ts';
 import { targetId } from '../../shared/model/target.ts';
 import { targetOf } from '../../shared/model/target.ts';
-import type { TargetPayer } from '../../shared/targets/target-payers.ts';
+import type { TargetPayer } from '../../shared/targets/payers-of-target.ts';
 import type { NewCluster } from '../sandbox/index.ts';
 import { tableName } from '../support/deployed-sandbox.ts';
 import { clusterArn, clusters } from '../support/scenario.ts';
@@ -25,7 +25,7 @@ describe('preflight', () => {
     await stepHarness.close();
   });
 
-  /** A run for the cluster, or for one more like it. */
+  /** A run for the cluster, or for another cluster like it. */
   async function runFor(cluster: Partial<NewCluster> = {}): Promise<OneRun> {
     if (cluster.name) await stepHarness.world.eks.createCluster({ ...home, ...cluster });
     return stepHarness.begin('new-irsa', { cluster: { ...home, name: cluster.name ?? home.name } });
@@ -38,12 +38,12 @@ describe('preflight', () => {
   }
 
   const inVpc = () => vi.stubEnv('VPC_SUBNET_IDS', 'subnet-1,subnet-2');
-  /** The endpoint answers to those inside; this process is. */
+  /** A private endpoint answers this process, as it answers inside the VPC. */
   const hideEndpoint = () => {
     stepHarness.world.eks.cluster(clusterArn(home)).endpointPublicAccess = false;
   };
 
-  it('refuses a private endpoint at once from outside any VPC', async () => {
+  it('refuses a private endpoint outside a VPC at once', async () => {
     hideEndpoint();
     expect(await refusal(await runFor())).toMatchObject({
       code: 'cluster-endpoint-private',
@@ -51,34 +51,34 @@ describe('preflight', () => {
     });
   });
 
-  it('takes a private endpoint that answers inside the deployment’s VPC', async () => {
+  it('accepts a private endpoint that responds inside the VPC', async () => {
     hideEndpoint();
     inVpc();
     expect((await (await runFor()).take('preflight')).answer?.status).toBe('succeeded');
   });
 
-  it('refuses a private endpoint that does not answer inside the VPC either', async () => {
+  it('refuses a private endpoint that does not respond inside the VPC', async () => {
     inVpc();
     expect(await refusal(await runFor({ name: 'closed', endpointPublicAccess: false }))).toMatchObject({
       code: 'cluster-unreachable',
     });
   });
 
-  it('keeps to the allowed host names inside a VPC', async () => {
+  it('accepts only allowed host names inside a VPC', async () => {
     hideEndpoint();
     inVpc();
     vi.stubEnv('ALLOWED_HOST_SUFFIXES', '.eks.amazonaws.com');
     expect(await refusal(await runFor())).toMatchObject({ code: 'cluster-endpoint-not-allowed' });
   });
 
-  it('refuses a cluster that knows only the aws-auth config map, with the way out', async () => {
+  it('refuses a cluster with only the aws-auth config map', async () => {
     expect(await refusal(await runFor({ name: 'old', authenticationMode: 'CONFIG_MAP' }))).toMatchObject({
       code: 'cluster-auth-mode',
       remedy: expect.stringMatching(/API_AND_CONFIG_MAP.*aws-auth config map is not supported/) as string,
     });
   });
 
-  it('refuses one payer more than the pod’s policies hold, and counts neither itself nor what is going', async () => {
+  it('refuses one payer more than the pod’s policies can name', async () => {
     const run = await runFor();
     const most = maxPayersPerTarget;
     expect(most).toBeGreaterThan(1_000);

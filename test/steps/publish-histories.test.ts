@@ -1,23 +1,23 @@
-/** Whatever happens on the way: in the end the file holds what is wanted, and every byte that is not ours. */
+/** After any history, the file has the wanted entries and every byte that is not ours. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DeleteCommand, DynamoDBDocumentClient, PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { targetId } from '../../shared/model/target.ts';
 import { takeLease } from '../../shared/table/lease.ts';
-import { markRemoving } from '../../shared/targets/target-payers.ts';
+import { markRemoving } from '../../shared/targets/payers-of-target.ts';
 import { type JsonMember, scanJson } from '../../shared/text/json-text.ts';
 import { tableName } from '../support/deployed-sandbox.ts';
 import { spacedJson } from '../support/json-arbitrary.ts';
 import { keyOf, PublicationHarness } from '../support/publication-harness.ts';
 
 const payers = ['300000000001', '300000000002', '300000000003', '300000000004'] as const;
-/** Never leaves, so that somebody publishes last. */
-const faithful = '300000000009';
+/** This payer is never offboarded, so one payer always publishes last. */
+const lastPayer = '300000000009';
 
-/** What a third party makes of the file: its own list as it writes it, or a copy it kept from before. */
+/** An edit by a third party: its own list, or an earlier copy of the file. */
 type Edit = { azure: string; marksLost: boolean } | { copy: number };
-/** What others do, at any point: also while a publication is at work. */
+/** An action of others, before or during a publication. */
 type Interference =
   | { kind: 'edit'; edit: Edit }
   | { kind: 'leave'; payer: string }
@@ -26,12 +26,12 @@ type Event =
   | Interference
   | { kind: 'publish'; payer: string; diesAfter?: number; meanwhile?: { at: number; event: Interference } }
   | { kind: 'publish-together'; payer: string; other: string }
-  /** The holder of the lease is so slow that another one takes it, and both write. */
+  /** Another run takes the lease from a slow run, and both write. */
   | { kind: 'overtake'; payer: string; other: string; at: number }
   | { kind: 'die-with-the-lease' }
   | { kind: 'sleep'; seconds: number };
 
-const payer = fc.constantFrom(...payers, faithful);
+const payer = fc.constantFrom(...payers, lastPayer);
 const azure = spacedJson(
   fc.array(
     fc.record({
@@ -45,7 +45,7 @@ const edit: fc.Arbitrary<Edit> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ azure, marksLost: fc.boolean() }) },
   fc.record({ copy: fc.nat({ max: 5 }) }),
 );
-/** Looks at a secret: a publication takes two to plan and two before each write. */
+/** The number of a read: a publication reads secrets twice to plan and twice before each write. */
 const moment = fc.integer({ min: 1, max: 6 });
 const interference: fc.Arbitrary<Interference> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('edit' as const), edit }) },
@@ -104,8 +104,8 @@ function loseLease(): Promise<unknown> {
   return table.send(new DeleteCommand({ TableName: tableName, Key: { pk: `lease#${leaseScope()}`, sk: 'lease' } }));
 }
 
-/** Right after the nth look at a secret from now on, before it is answered; returns the undo. */
-function afterLook(n: number, act: () => unknown): () => void {
+/** Acts at the nth read of a secret from now on, before its answer. Returns a function that stops this. */
+function afterRead(n: number, act: () => unknown): () => void {
   const { calls } = world.access.world;
   let left = n;
   calls.push = (...records) => {
@@ -121,7 +121,7 @@ function azureMember(text: string): JsonMember | undefined {
   return root.kind === 'object' ? root.children.find(({ key }) => key === 'azure') : undefined;
 }
 
-/** The third party's own bytes. */
+/** The bytes that belong to the third party. */
 function azureText(text = '{}'): string | undefined {
   const member = azureMember(text);
   return member && text.slice(member.value.start, member.value.end);
@@ -134,14 +134,14 @@ function withAzure(text: string, list: string): string {
   return `{ "azure" : ${list}${rest.trim() === '}' ? '' : ','}${rest}`;
 }
 
-/** One history from an empty cluster on. */
+/** One history, which starts with an empty cluster. */
 class History {
-  readonly wanted = new Set<string>([faithful]);
+  readonly wanted = new Set<string>([lastPayer]);
   readonly #runs = new Map<string, string>();
-  /** The files that the third party has seen. */
+  /** The earlier files that the third party can write again. */
   readonly #copies: string[] = ['{}'];
   #saved: Item[] = [];
-  /** What the third party last wrote for itself. */
+  /** The third party's last list. */
   foreign: string | undefined;
 
   static async begin(): Promise<History> {
@@ -161,7 +161,7 @@ class History {
         return;
       case 'overtake': {
         const overtaking: Promise<void>[] = [];
-        const undo = afterLook(one.at, () => {
+        const undo = afterRead(one.at, () => {
           if (one.other !== one.payer) overtaking.push(loseLease().then(() => this.#publish(one.other)));
         });
         await this.#publish(one.payer).finally(undo);
@@ -188,7 +188,7 @@ class History {
     }
   }
 
-  /** Everybody who should be in the file runs once more, and those who left are marked again. */
+  /** Marks each offboarded payer again, and publishes each wanted payer once more. */
   async settle(): Promise<void> {
     for (const left of payers) if (!this.wanted.has(left)) await markRemoving(world.target, left, keyOf(left));
     await this.again();
@@ -206,7 +206,7 @@ class History {
     if (diesAfter !== undefined) return world.access.crash(run, 'publish', diesAfter);
     const interfering: Promise<void>[] = [];
     const undo = meanwhile
-      ? afterLook(meanwhile.at, () => interfering.push(this.happen(meanwhile.event)))
+      ? afterRead(meanwhile.at, () => interfering.push(this.happen(meanwhile.event)))
       : () => undefined;
     expect((await world.access.take(run, 'publish').finally(undo)).error).toBeUndefined();
     await Promise.all(interfering);
@@ -229,17 +229,17 @@ class History {
   }
 }
 
-/** Histories that once ended with another file. */
+/** Histories that once ended with a wrong file. */
 const found: Event[][] = [
-  // Whoever came while the workload rested and found its own entry left the leaver's.
+  // A run that found its own entry during the restart interval did not remove the departing payer's.
   [
-    { kind: 'publish', payer: faithful },
+    { kind: 'publish', payer: lastPayer },
     { kind: 'publish', payer: payers[0] },
     { kind: 'leave', payer: payers[0] },
   ],
 ];
 
-it('whatever happens, the file ends with exactly the wanted entries and every foreign byte, and the next publication changes nothing', async () => {
+it('any history ends with the wanted entries and every foreign byte', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(event, { minLength: 3, maxLength: 9 }), async (events) => {
       const history = await History.begin();

@@ -1,14 +1,15 @@
-/** What many payers share in one cluster: the secret, and the pods that read it. */
+/** The shared resources of many payers in one cluster: the secret, and the pods that read it. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ownerLabels } from '../../shared/kubernetes/ownership-labels.ts';
 import { targetId } from '../../shared/model/target.ts';
 import { readSettings } from '../../shared/platform/settings.ts';
 import { readRun } from '../../shared/runs/run-table.ts';
 import { takeLease } from '../../shared/table/lease.ts';
-import { listTargetPayers, markRemoving } from '../../shared/targets/target-payers.ts';
+import { listTargetPayers, markRemoving } from '../../shared/targets/payers-of-target.ts';
 import { fixTargetSettings } from '../../shared/targets/target-settings.ts';
 import { measurePublication } from '../bench/publication.ts';
 import type { KubecostGeneration } from '../sandbox/index.ts';
+import { isLongSuite } from '../support/long-suite.ts';
 import { keyOf, PublicationHarness } from '../support/publication-harness.ts';
 
 const [one, two, three] = ['300000000001', '300000000002', '300000000003'] as const;
@@ -44,7 +45,7 @@ const legacyEntry = (payer: string, more: object = {}) => ({
 describe('payers of one target', () => {
   fresh();
 
-  it('the first to publish writes the entries of all who are ready, and the others find theirs', async () => {
+  it('are published together by the first run', async () => {
     const runs = [await world.newRun(one), await world.newRun(two)];
     const [first, second] = await Promise.all(runs.map((run) => world.access.take(run, 'publish')));
     expect(world.keys()).toEqual([keyOf(one), keyOf(two)]);
@@ -52,7 +53,7 @@ describe('payers of one target', () => {
     expect([...(first?.done ?? []), ...(second?.done ?? [])].sort()).toEqual(['create-secret', 'restart-workload']);
   });
 
-  it('waits once for payers who are on their way, however long they take', async () => {
+  it('are awaited once, however long they take', async () => {
     await world.newRun(two);
     const run = await world.newRun(one);
     expect(await world.access.invoke(run, 'publish')).toMatchObject({ status: 'waiting', seconds: 15 });
@@ -61,27 +62,27 @@ describe('payers of one target', () => {
     expect(world.keys()).toEqual([keyOf(one)]);
   });
 
-  it('keeps a payer whose item was lost: an emptied table revokes nobody', async () => {
+  it('stay in the file if their items are lost', async () => {
     world.access.putFile(JSON.stringify({ aws: [legacyEntry(two)] }));
     await world.publish(one);
     expect(world.keys()).toEqual([keyOf(one), keyOf(two)]);
   });
 
-  it('takes a leaver’s entry out with the next publication, and no other', async () => {
+  it('lose only a departing payer’s entry in the next publication', async () => {
     for (const payer of [one, two]) await world.publish(payer);
     await markRemoving(world.target, one);
     await world.publish(three);
     expect(world.keys()).toEqual([keyOf(two), keyOf(three)]);
   });
 
-  it('waits for the workload to rest where a leaver’s entry still stands, and then takes it out', async () => {
+  it('lose a departing payer’s entry after the restart interval', async () => {
     for (const payer of [one, two]) await world.publish(payer);
     await markRemoving(world.target, one);
     expect((await world.publish(two)).done).toEqual(['keep-previous', 'update-secret', 'restart-workload']);
     expect(world.keys()).toEqual([keyOf(two)]);
   });
 
-  it('waits for the workload to rest where another payer’s entry was lost, and then puts it back', async () => {
+  it('regain a lost entry after the restart interval', async () => {
     for (const payer of [one, two]) await world.publish(payer);
     const { labels, annotations } = secret()?.metadata ?? {};
     world.access.putFile(JSON.stringify({ aws: [legacyEntry(two)] }), { labels, annotations });
@@ -89,14 +90,14 @@ describe('payers of one target', () => {
     expect(world.keys()).toEqual([keyOf(one), keyOf(two)]);
   });
 
-  it('takes no entry of a leaver out that we did not write', async () => {
+  it('keep a departing payer’s entry that we did not write', async () => {
     world.access.putFile(JSON.stringify({ aws: [legacyEntry(one)] }));
     await markRemoving(world.target, one);
     await world.publish(two);
     expect(world.keys()).toEqual([keyOf(one), keyOf(two)]);
   });
 
-  it('puts a leaver who comes back into the file again', async () => {
+  it('regain the entry of a payer that returns', async () => {
     await world.publish(one);
     await markRemoving(world.target, one);
     await world.publish(two);
@@ -104,7 +105,7 @@ describe('payers of one target', () => {
     expect(world.keys()).toEqual([keyOf(one), keyOf(two)]);
   });
 
-  it('one payer’s refusal keeps nobody else out', async () => {
+  it('are published although one payer is refused', async () => {
     world.access.putFile(JSON.stringify({ aws: [legacyEntry(one, { athenaTable: 'by_hand' })] }));
     const refused = await world.publish(one);
     expect(refused.error).toMatchObject({ code: 'entry-not-ours' });
@@ -113,7 +114,7 @@ describe('payers of one target', () => {
     expect(world.keys()).toEqual([keyOf(one), keyOf(two)]);
   });
 
-  it('never takes a hand-made entry for its own because a run has asked for the same key', async () => {
+  it('do not claim a hand-made entry with their key', async () => {
     world.access.putFile(JSON.stringify({ aws: [legacyEntry(one, { athenaTable: 'by_hand' })] }));
     for (let attempt = 0; attempt < 2; attempt++)
       expect((await world.publish(one)).error).toMatchObject({ code: 'entry-not-ours' });
@@ -122,7 +123,7 @@ describe('payers of one target', () => {
     expect(world.access.file()).not.toContain('by_hand');
   });
 
-  it('completes the mark that a writer who died left out, and records that as no change', async () => {
+  it('get the mark that a crashed writer left out, without a change', async () => {
     world.access.putFile(JSON.stringify({ aws: [legacyEntry(one)] }), {
       annotations: { [changedAt]: '2026-01-01T00:00:00Z' },
     });
@@ -135,14 +136,14 @@ describe('payers of one target', () => {
     expect(world.keys()).toEqual([`${one}/s3://moved`]);
   });
 
-  it('waits for a writer who died to lose the lease', async () => {
+  it('wait for the lease of a crashed writer', async () => {
     await takeLease(`target#${targetId(world.target)}`, 'a run that died', 60_000);
     const taken = await world.publish(one);
     expect(taken.status).toBe('succeeded');
     expect(taken.seconds).toBeGreaterThanOrEqual(90);
   });
 
-  it('ends without the lease where another run has written its entry', async () => {
+  it('end without the lease if another run has written their entry', async () => {
     await world.publish(one);
     await takeLease(`target#${targetId(world.target)}`, 'a run that is busy', 60_000);
     const again = await world.publish(one);
@@ -150,7 +151,7 @@ describe('payers of one target', () => {
     expect(again.seconds).toBe(0);
   });
 
-  it('keeps to the format that the target’s first run asked for', async () => {
+  it('keep the format that the target’s first run requested', async () => {
     await fixTargetSettings(world.target, {
       identityMode: 'irsa',
       serviceAccount: 'kubecost',
@@ -164,7 +165,7 @@ describe('payers of one target', () => {
 describe('the secret', () => {
   fresh();
 
-  it('says whose deployment writes it and when its entries last changed', async () => {
+  it('names its deployment and the time of its last change', async () => {
     world.access.putFile('{"aws":[]}', { labels: { team: 'finops' }, annotations: { note: 'keep' } });
     await world.publish(one);
     const { labels, annotations } = secret()?.metadata ?? {};
@@ -173,14 +174,14 @@ describe('the secret', () => {
     expect(annotations?.[writtenBy]).toBeTruthy();
   });
 
-  it('is not replaced before its content is kept, also where another writer keeps an older one first', async () => {
+  it('is not replaced before its content is copied', async () => {
     const before = '{"aws":[],"azure":[]}';
     world.access.putFile(before);
     const run = await world.newRun(one);
     const { calls } = world.access.world;
-    let looks = 0;
+    let reads = 0;
     calls.push = (...records) => {
-      if (records.some(({ operation }) => operation === 'GET secrets') && ++looks === 2)
+      if (records.some(({ operation }) => operation === 'GET secrets') && ++reads === 2)
         world.access.putFile('{"aws":[]}', { labels: ownerLabels(readSettings()) }, 'kubecost', kept);
       return Array.prototype.push.apply(calls, records);
     };
@@ -192,13 +193,13 @@ describe('the secret', () => {
     expect(world.keys()).toEqual([keyOf(one)]);
   });
 
-  it('is left alone where another deployment writes it', async () => {
+  it('is not changed if another deployment writes it', async () => {
     world.access.putFile('{"aws":[]}', { annotations: { [writtenBy]: 'another' } });
     expect((await world.publish(one)).error).toMatchObject({ code: 'owned-by-another-deployment' });
     expect(world.keys()).toEqual([]);
   });
 
-  it('is refused in the words of the policy that rejects it', async () => {
+  it('is refused with the message of the policy that rejects it', async () => {
     kubernetes().admission.rules.push({ kind: 'Secret', message: 'secrets come from the vault' });
     const { error } = await world.publish(one);
     expect(error).toMatchObject({ code: 'secret-rejected', actor: 'cluster owner' });
@@ -206,9 +207,9 @@ describe('the secret', () => {
   });
 
   it.each([
-    ['a file that is to be made', undefined],
-    ['a file that is there', '{"aws":[]}'],
-  ])('is known to be rejected before the wait for the bill begins: %s', async (_, file) => {
+    ['a new secret', undefined],
+    ['an existing secret', '{"aws":[]}'],
+  ])('is checked before the wait for the bill: %s', async (_, file) => {
     if (file !== undefined) world.access.putFile(file);
     kubernetes().admission.rules.push({ kind: 'Secret', name: 'cloud-integration', message: 'not from here' });
     const run = await world.newRun(one);
@@ -218,7 +219,7 @@ describe('the secret', () => {
     expect(world.access.file()).toBe(file);
   });
 
-  it('is not written by asking whether it would be', async () => {
+  it('is not written by the check', async () => {
     world.access.putFile('{"aws":[]}');
     const before = secret();
     await world.access.take(await world.newRun(one), 'chain-proof');
@@ -226,11 +227,11 @@ describe('the secret', () => {
   });
 });
 
-describe('a secret that is left to its owner', () => {
+describe('a secret that its owner writes', () => {
   fresh();
   const artifacts = { kubecost: { publish: 'artifacts' } } as const;
 
-  it('is neither written nor made another run’s business, and the run says where the entry is', async () => {
+  it('is not written, and the run names the artifact to apply', async () => {
     world.access.putFile('{"aws":[]}', helm);
     const before = secret();
     const taken = await world.publish(one, artifacts);
@@ -242,14 +243,14 @@ describe('a secret that is left to its owner', () => {
     expect(world.tally).toMatchObject({ rolls: 0 });
   });
 
-  it('has the entry in its own format, and needs no warning once it holds it', async () => {
+  it('gets the entry in its format, without a warning once applied', async () => {
     world.access.putFile('{"aws":{"athena":[]}}', helm);
     expect((await world.publish(one, artifacts)).record.output).toMatchObject({ entry: { account: one } });
     world.access.putFile(JSON.stringify({ aws: [legacyEntry(one)] }), helm);
     expect((await world.publish(one, artifacts)).record.warnings).toEqual([]);
   });
 
-  it('is still refused where it holds the payer under another key or cannot be read', async () => {
+  it('is refused with another key of the payer, or if unreadable', async () => {
     world.access.putFile(JSON.stringify({ aws: [legacyEntry(one, { athenaBucketName: 's3://other' })] }), helm);
     expect((await world.publish(one, artifacts)).error).toMatchObject({ code: 'payer-already-integrated' });
     world.access.putFile('{"aws":[}', helm);
@@ -259,11 +260,11 @@ describe('a secret that is left to its owner', () => {
   it.each([
     ['Helm owns it', '{"aws":[]}', undefined],
     ['it cannot be read', '{"aws":[}', 'secret-unparsable'],
-  ])('is looked at before the wait: %s', async (_, file, code) => {
+  ])('is checked before the wait: %s', async (_, file, code) => {
     world.access.putFile(file, helm);
     kubernetes().admission.rules.push({ kind: 'Secret', message: 'not from here' });
     const { error } = await world.access.take(await world.newRun(one, artifacts), 'chain-proof');
-    // These runs have no roles in AWS to walk over: the chain is not what is asked here.
+    // These runs have no roles in AWS, because the chain is not tested here.
     if (code === undefined) expect(error?.code).not.toMatch(/^secret/);
     else expect(error).toMatchObject({ code });
   });
@@ -273,20 +274,20 @@ describe('the workload', () => {
   describe('that reads the file once', () => {
     fresh('3.x');
 
-    it('is restarted after its file has changed, and once only', async () => {
+    it('is restarted once after its file has changed', async () => {
       expect((await world.publish(one)).done).toEqual(['create-secret', 'restart-workload']);
       expect(await world.publish(one)).toMatchObject({ status: 'succeeded', done: [] });
       expect(world.tally).toMatchObject({ secretWrites: 1, previousWrites: 0, rolls: 1 });
     });
 
-    it('is not restarted for a publication with nothing new, however long ago the last one was', async () => {
+    it('is not restarted for a publication without changes', async () => {
       await world.publish(one);
       await sleep(3600);
       expect((await world.publish(one)).done).toEqual([]);
       expect(world.tally.rolls).toBe(1);
     });
 
-    it('is not restarted because somebody else edits the file', async () => {
+    it('is not restarted if somebody else edits the file', async () => {
       await world.publish(one);
       await sleep(3600);
       const { annotations, labels } = secret()?.metadata ?? {};
@@ -297,14 +298,14 @@ describe('the workload', () => {
       expect(world.tally.rolls).toBe(1);
     });
 
-    it('is restarted for a file that already held the entry before its pods could see it', async () => {
+    it('is restarted if its pods are older than the entry', async () => {
       await sleep(60);
       world.access.putFile(JSON.stringify({ aws: [legacyEntry(one)] }));
       expect((await world.publish(one)).done).toEqual(['restart-workload']);
       expect((await world.publish(one)).done).toEqual([]);
     });
 
-    it('is restarted by the next run where the writer died before it could', async () => {
+    it('is restarted by the next run if the writer crashed', async () => {
       const run = await world.newRun(one);
       await world.access.crash(run, 'publish', 1);
       expect(world.tally).toMatchObject({ secretWrites: 1, rolls: 0 });
@@ -313,7 +314,7 @@ describe('the workload', () => {
       expect(world.tally).toMatchObject({ secretWrites: 2, rolls: 1 });
     });
 
-    it('shows in a dry run that it would be restarted', async () => {
+    it('shows the planned restart in a dry run', async () => {
       world.access.putFile('{"aws":[]}');
       const run = await world.newRun(one, { dryRun: true });
       expect((await world.access.take(run, 'publish')).done).toEqual([
@@ -325,10 +326,10 @@ describe('the workload', () => {
     });
   });
 
-  describe('that reads its file again and again', () => {
+  describe('that refreshes its file', () => {
     fresh('2.x');
 
-    it('is restarted only to get the role that its pods lack', async () => {
+    it('is restarted only if its pods lack the role', async () => {
       const first = await world.publish(one);
       expect(first.done).toEqual(['create-secret', 'restart-workload']);
       await sleep(600);
@@ -338,20 +339,20 @@ describe('the workload', () => {
   });
 });
 
-/** The bench takes 200 runs; so many take too long here. */
+/** The benchmark starts 200 runs, which would take too long here. */
 it.each([
   ['in the same moment', 60, 0],
   ['within two minutes', 24, 120],
   ['within half an hour', 24, 1800],
 ])(
-  'runs that end %s lose no entry, in at most 40 writes and 10 restarts',
+  'runs that end %s lose no entry, with few writes and restarts',
   async (_, runs, spreadSeconds) => {
     const measured = await measurePublication(runs, spreadSeconds);
     expect(measured).toMatchObject({ failed: 0, lost: 0 });
     expect(measured.secretWrites + measured.previousWrites).toBeLessThanOrEqual(40);
     expect(measured.rolls).toBeLessThanOrEqual(10);
     expect(measured.rolls, 'the workload rests between two restarts').toBeLessThanOrEqual(2 + spreadSeconds / 300);
-    // Fewer than one each: they meet.
+    // Runs share writes, so there are fewer writes than runs.
     expect(measured.secretWrites).toBeLessThanOrEqual(runs / 2);
   },
   120_000,

@@ -42,7 +42,7 @@ describe('athena-results', () => {
     EnforceWorkGroupConfiguration,
   });
 
-  it('gives an unset primary workgroup our bucket with a one-day expiry', async () => {
+  it('creates a bucket with one-day expiry for an unset primary workgroup', async () => {
     const payer = billing.newPayer();
     const name = athenaResultsBucketName(payer, region);
     const taken = await take(payer);
@@ -55,7 +55,7 @@ describe('athena-results', () => {
     expect(writesOf((await take(payer)).calls)).toEqual([]);
   });
 
-  it('uses a workgroup’s location unchanged, without the slash at its end', async () => {
+  it('uses a workgroup’s location without its final slash', async () => {
     const payer = billing.newPayer({ AthenaResultsBucket: 'team-*' });
     const bucket = billing.world.s3.createBucket(payer, region, `team-${payer}`);
     workgroup(payer, 'primary', location(`s3://team-${payer}/athena/`, true));

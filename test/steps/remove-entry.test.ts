@@ -1,7 +1,12 @@
-/** The first thing that an offboarding does: the entry goes, and the consumer lets go of it. */
+/** The first step of an offboarding: it removes the entry; then the consumer unloads it. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readRun } from '../../shared/runs/run-table.ts';
-import { deleteTargetPayer, listTargetPayers, markRemoving, markUnloaded } from '../../shared/targets/target-payers.ts';
+import {
+  deleteTargetPayer,
+  listTargetPayers,
+  markRemoving,
+  markUnloaded,
+} from '../../shared/targets/payers-of-target.ts';
 import { connectionStatuses, type KubecostGeneration } from '../sandbox/index.ts';
 import { keyOf, PublicationHarness } from '../support/publication-harness.ts';
 import type { StepOutcome } from '../support/take-step.ts';
@@ -36,7 +41,7 @@ const foreign = (account: string, role: string) => ({
 describe.each(['3.x', '2.x'] as const)('an offboarding at Kubecost %s', (generation) => {
   fresh(generation);
 
-  it('takes the payer’s entry out, leaves every other byte, and goes on once the consumer has let go of it', async () => {
+  it('removes only the payer’s entry and waits until it is unloaded', async () => {
     const azure = `{ "azure" : [ {"azureSubscriptionID":"s","azureStorageAccount":"a","azureStorageAccessKey":"k","azureStorageContainer":"c","azureContainerPath":"","azureCloud":"public"} ] }\n`;
     world.access.putFile(azure, { annotations: { team: 'finops' } });
     await world.publish(two);
@@ -46,15 +51,15 @@ describe.each(['3.x', '2.x'] as const)('an offboarding at Kubecost %s', (generat
     expect(Object.keys(statuses())).toContain(keyOf(one));
     const { rolls } = world.tally;
 
-    const leaver = await world.newOffboarding(one);
-    const taken = await world.access.take(leaver, 'remove-entry');
+    const offboarding = await world.newOffboarding(one);
+    const taken = await world.access.take(offboarding, 'remove-entry');
     expect(taken.error).toBeUndefined();
     expect(outputOf(taken)).toMatchObject({ removed: [keyOf(one)], kept: [] });
     expect(outputOf(taken).otherKeys).toContain(keyOf(two));
     expect(world.access.file()).toBe(before);
     expect(world.tally.rolls - rolls).toBe(generation === '3.x' ? 1 : 0);
 
-    const proof = await world.access.take(leaver, 'unload-proof');
+    const proof = await world.access.take(offboarding, 'unload-proof');
     expect(proof.record.output).toEqual({ verdict: 'gone' });
     expect(Object.keys(statuses())).not.toContain(keyOf(one));
     expect(proof.seconds).toBeLessThan(300);
@@ -64,7 +69,7 @@ describe.each(['3.x', '2.x'] as const)('an offboarding at Kubecost %s', (generat
 describe('an offboarding', () => {
   fresh();
 
-  it('of the last payer takes our marks off a secret that is somebody else’s', async () => {
+  it('of the last payer removes our annotations from a foreign secret', async () => {
     const text = '{"aws": []}';
     world.access.putFile(text, { annotations: { team: 'finops' } });
     await world.publish(one);
@@ -74,18 +79,18 @@ describe('an offboarding', () => {
     expect(world.access.file()).toBe(text);
   });
 
-  it('of payers that leave at once writes and restarts for all of them together', async () => {
+  it('of several payers writes and restarts once for all', async () => {
     for (const payer of [one, two, three]) await world.publish(payer);
     await minutes(10);
     const { secretWrites, rolls } = world.tally;
-    const leavers = await Promise.all([one, two].map((payer) => world.newOffboarding(payer)));
-    await Promise.all(leavers.map((run) => world.access.take(run, 'remove-entry')));
+    const offboardings = await Promise.all([one, two].map((payer) => world.newOffboarding(payer)));
+    await Promise.all(offboardings.map((run) => world.access.take(run, 'remove-entry')));
     expect(world.keys()).toEqual([keyOf(three)]);
     expect(world.tally.secretWrites - secretWrites).toBe(1);
     expect(world.tally.rolls - rolls).toBe(1);
   });
 
-  it('changes nothing when the payer is gone already', async () => {
+  it('changes nothing if the payer’s entry is already gone', async () => {
     for (const payer of [one, two]) await world.publish(payer);
     await world.leave(one);
     const tally = { ...world.tally };
@@ -94,7 +99,7 @@ describe('an offboarding', () => {
     expect(world.tally).toEqual(tally);
   });
 
-  it('takes the entry out where an emptied table knows the payer no more', async () => {
+  it('removes the entry if the table has lost the payer', async () => {
     for (const payer of [one, two]) await world.publish(payer);
     await markRemoving(world.target, one);
     await deleteTargetPayer(world.target, one);
@@ -102,47 +107,47 @@ describe('an offboarding', () => {
     expect(world.keys()).toEqual([keyOf(two)]);
   });
 
-  it.each([1, 2, 3])('goes on where a crash after write %i left it', async (write) => {
+  it.each([1, 2, 3])('continues after a crash at write %i', async (write) => {
     for (const payer of [one, two]) await world.publish(payer);
     await minutes(10);
     const { rolls } = world.tally;
-    const leaver = await world.newOffboarding(one);
-    await world.access.crash(leaver, 'remove-entry', write);
-    expect(await world.access.take(leaver, 'remove-entry')).toMatchObject({ status: 'succeeded' });
+    const offboarding = await world.newOffboarding(one);
+    await world.access.crash(offboarding, 'remove-entry', write);
+    expect(await world.access.take(offboarding, 'remove-entry')).toMatchObject({ status: 'succeeded' });
     expect(world.keys()).toEqual([keyOf(two)]);
     expect(world.tally.rolls - rolls).toBe(1);
-    expect(await world.access.take(leaver, 'unload-proof')).toMatchObject({ status: 'succeeded' });
+    expect(await world.access.take(offboarding, 'unload-proof')).toMatchObject({ status: 'succeeded' });
   });
 
-  it('marks the payer before the entry goes, so that no other run puts it back', async () => {
+  it('marks the payer before it removes the entry', async () => {
     await world.publish(one);
     await minutes(10);
-    const leaver = await world.newOffboarding(one);
-    await world.access.crash(leaver, 'remove-entry', 0);
+    const offboarding = await world.newOffboarding(one);
+    await world.access.crash(offboarding, 'remove-entry', 0);
     expect((await listTargetPayers(world.target)).map(({ state }) => state)).toEqual(['removing']);
     await world.publish(two);
     expect(world.keys()).toEqual([keyOf(two)]);
   });
 });
 
-describe('an entry that is not ours to take out', () => {
+describe('an entry that we must not remove', () => {
   fresh();
 
-  it('because Helm has the secret by now stops the run before anything it works through goes', async () => {
+  it('stops the run if Helm now owns the secret', async () => {
     await world.publish(one);
     const text = world.access.file() ?? '';
     world.access.putFile(text, { labels: { 'app.kubernetes.io/managed-by': 'Helm' } });
-    const leaver = await world.newOffboarding(one);
-    const { error } = await world.access.take(leaver, 'remove-entry');
+    const offboarding = await world.newOffboarding(one);
+    const { error } = await world.access.take(offboarding, 'remove-entry');
     expect(error).toMatchObject({ code: 'entry-still-there', actor: 'cluster owner' });
     expect(error?.message).toContain(`belongs to Helm: ${keyOf(one)}`);
     expect(world.access.file()).toBe(text);
 
     world.access.putFile('{"aws": []}', { labels: { 'app.kubernetes.io/managed-by': 'Helm' } });
-    expect(await world.access.take(leaver, 'remove-entry')).toMatchObject({ status: 'succeeded' });
+    expect(await world.access.take(offboarding, 'remove-entry')).toMatchObject({ status: 'succeeded' });
   });
 
-  it('stops the run where it works through the payer role', async () => {
+  it('stops the run if it uses the payer role', async () => {
     const text = JSON.stringify({ aws: [foreign(one, 'kubecost-cur-access')] });
     world.access.putFile(text);
     const { error } = await world.access.take(await world.newOffboarding(one, null), 'remove-entry');
@@ -151,7 +156,7 @@ describe('an entry that is not ours to take out', () => {
     expect(world.access.file()).toBe(text);
   });
 
-  it('stays where it works through a role of its owner’s', async () => {
+  it('stays if it uses a role of its owner', async () => {
     const text = JSON.stringify({ aws: [foreign(one, 'theirs')] });
     world.access.putFile(text);
     const taken = await world.access.take(await world.newOffboarding(one, null), 'remove-entry');
@@ -161,7 +166,7 @@ describe('an entry that is not ours to take out', () => {
     expect(world.access.file()).toBe(text);
   });
 
-  it('in a file that the consumer would not accept is left, and so is the file', async () => {
+  it('stays in a file that the consumer would not accept', async () => {
     await world.publish(one);
     const { labels = {}, annotations = {} } = secretOf()?.metadata ?? {};
     world.access.putFile('{"aws": [', { labels, annotations });
@@ -173,7 +178,7 @@ describe('an entry that is not ours to take out', () => {
   });
 });
 
-describe('where our rights in the cluster are gone', () => {
+describe('without our rights in the cluster', () => {
   fresh();
   it.each([
     [
@@ -188,7 +193,7 @@ describe('where our rights in the cluster are gone', () => {
         kubernetes().delete('Role', 'kubecost', 'kubecost-payer-onboarding');
       },
     ],
-  ])('nothing goes while the entry may still be there: without %s', async (_, revoke) => {
+  ])('nothing is removed while the entry may exist: without %s', async (_, revoke) => {
     await world.publish(one);
     revoke();
     const { error } = await world.leave(one);
@@ -196,19 +201,19 @@ describe('where our rights in the cluster are gone', () => {
     expect(error?.message).toContain(keyOf(one));
   });
 
-  it('the run goes on if the entry was proven gone before', async () => {
+  it('the run continues if the entry was proven gone before', async () => {
     await world.publish(one);
     await world.leave(one);
     await markUnloaded(world.target, one);
     world.access.cluster.accessEntries.clear();
-    const leaver = await world.newOffboarding(one);
-    const taken = await world.access.take(leaver, 'remove-entry');
+    const offboarding = await world.newOffboarding(one);
+    const taken = await world.access.take(offboarding, 'remove-entry');
     expect(taken.status).toBe('succeeded');
     expect(taken.record.warnings).toEqual([expect.stringContaining('was not checked')]);
-    expect((await world.access.take(leaver, 'unload-proof')).record.output).toEqual({ verdict: 'not-seen' });
+    expect((await world.access.take(offboarding, 'unload-proof')).record.output).toEqual({ verdict: 'not-seen' });
   });
 
-  it('a payer that was never onboarded is offboarded all the same', async () => {
+  it('a payer that was never onboarded is offboarded', async () => {
     world.access.cluster.accessEntries.clear();
     expect(await world.access.take(await world.newOffboarding(one, null), 'remove-entry')).toMatchObject({
       status: 'succeeded',
@@ -224,62 +229,62 @@ describe('the proof that an entry is gone', () => {
     world.access.putFile('{"aws": []}', { labels, annotations });
   };
 
-  it('waits half an hour for pods that keep the file, and then asks for a person', async () => {
+  it('fails after 30 minutes if pods keep the file', async () => {
     await world.publish(one);
     await minutes(10);
-    const leaver = await world.newOffboarding(one);
+    const offboarding = await world.newOffboarding(one);
     editByHand();
-    const { error, seconds } = await world.access.take(leaver, 'unload-proof');
+    const { error, seconds } = await world.access.take(offboarding, 'unload-proof');
     expect(seconds).toBeGreaterThanOrEqual(1800);
     expect(error).toMatchObject({ code: 'entry-still-loaded', actor: 'cluster owner' });
     expect(error?.message).toContain('deployment/kubecost-cloud-cost');
   });
 
-  it('tells who has put the entry back meanwhile', async () => {
+  it('fails if somebody has put the entry back', async () => {
     await world.publish(one);
     const { error } = await world.access.take(await world.newOffboarding(one), 'unload-proof');
     expect(error).toMatchObject({ code: 'entry-still-there' });
   });
 
-  it('goes by the pods’ age where the consumer cannot be asked', async () => {
+  it('uses the pods’ age if the status cannot be read', async () => {
     await world.publish(one);
     await minutes(10);
-    const leaver = await world.newOffboarding(one);
-    await world.access.take(leaver, 'remove-entry');
+    const offboarding = await world.newOffboarding(one);
+    await world.access.take(offboarding, 'remove-entry');
     kubernetes().workloads.blocked = true;
-    const proof = await world.access.take(leaver, 'unload-proof');
+    const proof = await world.access.take(offboarding, 'unload-proof');
     expect(proof.record.output).toEqual({ verdict: 'gone' });
-    expect((await readRun(leaver))?.steps['unload-proof']?.changes).toEqual([]);
+    expect((await readRun(offboarding))?.steps['unload-proof']?.changes).toEqual([]);
   });
 
-  it('waits for the owner of a secret that is not ours to restart what still has the entry', async () => {
+  it('waits until the owner restarts pods that still have the entry', async () => {
     await world.publish(one);
     await minutes(10);
     editByHand();
-    const leaver = await world.newOffboarding(one, null);
-    expect(await world.access.invoke(leaver, 'unload-proof')).toMatchObject({ status: 'waiting' });
-    expect((await readRun(leaver))?.steps['unload-proof']?.waiting?.for).toContain(`unload ${keyOf(one)}`);
+    const offboarding = await world.newOffboarding(one, null);
+    expect(await world.access.invoke(offboarding, 'unload-proof')).toMatchObject({ status: 'waiting' });
+    expect((await readRun(offboarding))?.steps['unload-proof']?.waiting?.for).toContain(`unload ${keyOf(one)}`);
     const deployment = structuredClone(kubernetes().get('Deployment', 'kubecost', 'kubecost-cloud-cost'));
     const { template } = (deployment as unknown as { spec: { template: { metadata: object } } }).spec;
     Object.assign(template.metadata, { annotations: { restarted: 'by hand' } });
     kubernetes().apply(deployment as never);
-    expect((await world.access.take(leaver, 'unload-proof')).record.output).toEqual({ verdict: 'gone' });
+    expect((await world.access.take(offboarding, 'unload-proof')).record.output).toEqual({ verdict: 'gone' });
     expect(Object.keys(statuses())).toEqual([]);
   });
 
-  it('asks nothing of a consumer that never had the payer', async () => {
+  it('does not wait for a consumer that never had the payer', async () => {
     await world.publish(two);
     const proof = await world.access.take(await world.newOffboarding(one, null), 'unload-proof');
     expect(proof.record.output).toEqual({ verdict: 'gone' });
     expect(proof.seconds).toBe(0);
   });
 
-  it('has nothing to wait for where nothing is installed', async () => {
+  it('does not wait if nothing is installed', async () => {
     await world.publish(one);
     kubernetes().uninstallKubecost({ generation: '3.x' });
-    const leaver = await world.newOffboarding(one);
-    await world.access.take(leaver, 'remove-entry');
-    const proof = await world.access.take(leaver, 'unload-proof');
+    const offboarding = await world.newOffboarding(one);
+    await world.access.take(offboarding, 'remove-entry');
+    const proof = await world.access.take(offboarding, 'unload-proof');
     expect(proof.record.output).toEqual({ verdict: 'not-installed' });
   });
 });

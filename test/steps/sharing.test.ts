@@ -1,4 +1,4 @@
-/** Many runs that share a payer's role or a target's policies, at once. */
+/** Many simultaneous runs that share a payer's role or a target's policies. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { podIdentityTrust } from '../../shared/access/pod-trust.ts';
 import { payerRoleName, podRoleName } from '../../shared/aws/names.ts';
@@ -33,7 +33,7 @@ afterEach(async () => {
   vi.restoreAllMocks();
 });
 
-/** Its owner has let us in, and the pod has its role. */
+/** A cluster whose owner has granted us access and whose pod role exists. */
 async function openCluster(accountId: string): Promise<Cluster> {
   const { world, sandbox } = access;
   deployProvisioner(world, 'cluster', accountId);
@@ -47,7 +47,7 @@ async function openCluster(accountId: string): Promise<Cluster> {
   return cluster;
 }
 
-/** A run whose pod has its role. */
+/** A run whose discovery and pod-role steps have ended. */
 async function newRun(payerAccountId: string, cluster: Cluster): Promise<string> {
   const results = { athenaResultsLocation: resultsOf(payerAccountId) };
   const runId = await access.newRun({ payerAccountId }, true, results, cluster);
@@ -57,8 +57,8 @@ async function newRun(payerAccountId: string, cluster: Cluster): Promise<string>
   return runId;
 }
 
-/** Takes the steps that share something, each after a while that chance decides. */
-async function share(payer: string, cluster: Cluster): Promise<void> {
+/** Takes the steps that write shared resources, each after a random delay. */
+async function takeSharedSteps(payer: string, cluster: Cluster): Promise<void> {
   const runId = await newRun(payer, cluster);
   for (const step of ['payer-role', 'grant', 'publish'] as const) {
     await access.world.clock.sleep(Math.floor(Math.random() * 2) * 1000);
@@ -78,7 +78,7 @@ function trustedBy(payer: string): string[] {
     .sort();
 }
 
-/** By what is attached to the pod's role. */
+/** The payer roles in the policies that are attached to the cluster's pod role. */
 function grantedTo(cluster: Cluster): string[] {
   const role = access.world.iam.role(cluster.accountId, podRoleNameOf(cluster));
   return [...(role?.attached.values() ?? [])]
@@ -87,7 +87,7 @@ function grantedTo(cluster: Cluster): string[] {
     .sort();
 }
 
-/** Whose bills a cluster's file names, and through which role each is read. */
+/** The payer, results location and payer role of each entry in the cluster's file. */
 function entriesIn({ kubernetes }: Cluster): [payer: string, results: string, role: string][] {
   const { data } = kubernetes.get('Secret', scope.namespace, scope.secretName) as { data?: Record<string, string> };
   const text = Buffer.from(data?.['cloud-integration.json'] ?? '', 'base64').toString();
@@ -95,12 +95,12 @@ function entriesIn({ kubernetes }: Cluster): [payer: string, results: string, ro
   return aws.map(({ projectID, athenaBucketName, masterPayerARN }) => [projectID, athenaBucketName, masterPayerARN]);
 }
 
-describe('payers that join two clusters at once', () => {
-  it('are all in both clusters’ policies and files, and each trusts both pod roles', async () => {
+describe('payers that are onboarded to two clusters at once', () => {
+  it('are in both clusters’ policies and files, and trust both pod roles', async () => {
     seedRandom(1);
     const payers = Array.from({ length: isLongSuite ? 100 : 20 }, (_, index) => accountAt('payer', index));
     for (const payer of payers) deployProvisioner(access.world, 'payer', payer);
-    await Promise.all(payers.flatMap((payer) => clusters.map((cluster) => share(payer, cluster))));
+    await Promise.all(payers.flatMap((payer) => clusters.map((cluster) => takeSharedSteps(payer, cluster))));
     for (const payer of payers) expect(trustedBy(payer)).toEqual(clusters.map(podRoleArnOf).sort());
     for (const cluster of clusters) {
       expect(grantedTo(cluster)).toEqual(payers.map(payerRoleArnOf));

@@ -1,4 +1,4 @@
-/** Clusters and payers share roles and policies: adding one takes nothing from the others. */
+/** Clusters and payers share roles and policies: adding one removes nothing from the others. */
 import { describe, expect, it } from 'vitest';
 import { grant } from '../../functions/steps/grant.ts';
 import { payerRole } from '../../functions/steps/payer-role.ts';
@@ -6,9 +6,9 @@ import { payerRolesGrant } from '../../shared/access/grant-policy.ts';
 import { payerTrust } from '../../shared/access/payer-trust.ts';
 import { policyCharacters, type PolicyDocument, policyOf } from '../../shared/aws/policy-document.ts';
 import type { Situation } from '../../shared/step/contract.ts';
-import type { PayerTarget } from '../../shared/targets/payer-targets.ts';
-import type { TargetPayer } from '../../shared/targets/target-payers.ts';
+import type { TargetPayer } from '../../shared/targets/payers-of-target.ts';
 import type { TargetSettings } from '../../shared/targets/target-settings.ts';
+import type { PayerTarget } from '../../shared/targets/targets-of-payer.ts';
 
 const situation = { run: { request: { dryRun: false } } } as Situation;
 const cluster = '222233334444';
@@ -45,7 +45,7 @@ describe('payer-role', () => {
   const trustOf = (result: unknown) =>
     (result as { changes: { trust?: PolicyDocument }[] }).changes.find((change) => change.trust)?.trust;
 
-  it('has one statement for each cluster account', () => {
+  it('writes one trust statement for each cluster account', () => {
     const targets = [self, other('b'), other('c', 'active', '555566667777')];
     expect(trustOf(plan({ role: undefined, targets }))).toEqual(
       policyOf(
@@ -60,7 +60,7 @@ describe('payer-role', () => {
     expect(trustOf(plan(seen))).toEqual(policyOf(payerTrust(cluster, [podRole('a'), podRole('old')])));
   });
 
-  it('takes out only pod roles that are marked removing', () => {
+  it('removes only pod roles that are marked removing', () => {
     const trust = policyOf(
       payerTrust(cluster, [podRole('a'), podRole('b')]),
       payerTrust('555566667777', [podRole('c', '555566667777')]),
@@ -83,7 +83,7 @@ describe('payer-role', () => {
     Action: 'sts:AssumeRole',
   });
 
-  it('names the missing TagSession of a hand-made role for Pod Identity', () => {
+  it('refuses a hand-made role without TagSession for Pod Identity', () => {
     const seen = { role: role(tutorial, 'foreign'), targets: [] };
     expect(plan(seen)).toEqual(refused('payer-role-not-ours'));
     expect(plan(seen, { podIdentity: true })).toEqual(refused('tag-session-missing'));
@@ -97,7 +97,7 @@ describe('payer-role', () => {
     );
   });
 
-  it('completes a hand-made role under take-over, and warns of its wide trust', () => {
+  it('completes a hand-made role under take-over and warns of wide trust', () => {
     const result = plan({ role: role(tutorial, 'foreign'), targets: [self] }, { takeOver: true });
     expect(changesOf(result)).toEqual(['update-trust', 'tag-role']);
     const completed = policyOf(...tutorial.Statement, payerTrust(cluster, [podRole('a')]));
@@ -113,20 +113,20 @@ describe('payer-role', () => {
     expect(plan(seen, { takeOver: true })).toEqual(refused('owned-by-another-deployment'));
   });
 
-  it('keeps the former pod role after a service account has moved', () => {
+  it('keeps the former pod role after the service account changes', () => {
     const moved = { ...self, podRoleArns: [podRole('a'), podRole('former')] };
     const trust = policyOf(payerTrust(cluster, [podRole('former')]));
     expect(trustOf(plan({ role: role(trust), targets: [moved] }))).toEqual(
       policyOf(payerTrust(cluster, [podRole('a'), podRole('former')])),
     );
-    const leaving: PayerTarget = { targetId: 'x', podRoleArns: [podRole('b'), podRole('former')], state: 'removing' };
+    const removing: PayerTarget = { targetId: 'x', podRoleArns: [podRole('b'), podRole('former')], state: 'removing' };
     const both = policyOf(payerTrust(cluster, [podRole('a'), podRole('b'), podRole('former')]));
-    expect(trustOf(plan({ role: role(both), targets: [self, leaving] }))).toEqual(
+    expect(trustOf(plan({ role: role(both), targets: [self, removing] }))).toEqual(
       policyOf(payerTrust(cluster, [podRole('a')])),
     );
   });
 
-  it('refuses only its own pod role if the trust policy is full', () => {
+  it('refuses only a new pod role if the trust policy is full', () => {
     const targets = Array.from({ length: 40 }, (_, index) => other(`kubecost-kubecost-cost-analyzer-${index}`));
     const full = trustOf(plan({ role: undefined, targets }));
     expect(policyCharacters(full ?? policyOf())).toBeLessThanOrEqual(2048);
@@ -193,18 +193,18 @@ describe('grant', () => {
     ]);
   });
 
-  it('takes out a departing payer’s role once its entry is proven gone', () => {
+  it('removes a departing payer’s role after its entry has been unloaded', () => {
     const there = [shard(1, ['111122223333', '555566667777'])];
     const result = plan({ payers: [departing('555566667777')] }, there);
     expect(documents(result)).toEqual([[policyArn, [payerRoleArn('111122223333')]]]);
     expect(plan({ payers: [item('555566667777', 'removing')] }, there)).toMatchObject({ kind: 'ready' });
   });
 
-  it('registers again once an offboarding has deleted the target’s settings', () => {
+  it('waits to register again if the target’s settings were deleted', () => {
     expect(plan({ settings: undefined })).toMatchObject({ kind: 'wait' });
   });
 
-  it('adds a second policy when the first is full, and returns it', () => {
+  it('adds and returns a second policy if the first is full', () => {
     const full = shard(1, many(0, 113));
     const result = plan({}, [full]);
     expect(changesOf(result)).toEqual(['create-policy', 'attach-policy']);
@@ -216,7 +216,7 @@ describe('grant', () => {
     });
   });
 
-  it('detaches and deletes empty policies, also after a crash in between', () => {
+  it('detaches and deletes empty policies, also after a crash', () => {
     const payers = [departing('555566667777'), departing('888899990000')];
     const own = shard(1, ['111122223333']);
     const emptied = [shard(2, ['555566667777'], { spareVersions: ['v1'] }), shard(3, ['888899990000'])];
@@ -246,7 +246,7 @@ describe('grant', () => {
     expect(result).toMatchObject({ kind: 'ready', output: { policyArn }, warnings: [] });
   });
 
-  it('names the payers whose roles do not trust the new pod role', () => {
+  it('warns of payers whose roles do not trust the new pod role', () => {
     const payers = [
       { ...item('111122223333'), podRoleArn: podRole('former') },
       { ...item('555566667777'), podRoleArn: podRole('former') },
@@ -258,7 +258,7 @@ describe('grant', () => {
     expect(warnings).toEqual([expect.stringMatching(/: 555566667777$/)]);
   });
 
-  it('refuses other settings than the first run’s, except a moved service account', () => {
+  it('refuses different settings, except for a changed service account', () => {
     const differs = refused('target-differs');
     expect(plan({ settings: { ...settings, serviceAccount: 'other' } })).toEqual(differs);
     expect(plan({ settings: { ...settings, identityMode: 'pod-identity' } })).toEqual(differs);
@@ -270,7 +270,7 @@ describe('grant', () => {
     expect(plan(moved, [], { followsWorkload: true })).toMatchObject({ kind: 'change' });
   });
 
-  it('refuses a payer only if no policy has room for it', () => {
+  it('refuses a payer only if every policy is full', () => {
     const shards = Array.from({ length: 8 }, (_, index) => shard(index + 1, many(index * 113, 113)));
     expect(plan({ otherPolicies: 2 }, shards)).toEqual(refused('target-full'));
     expect(plan({ otherPolicies: 1 }, shards)).toMatchObject({ expected: { policyArn: `${policyArn}-9` } });
@@ -278,7 +278,7 @@ describe('grant', () => {
     expect(plan({ payers, otherPolicies: 1 }, shards)).toMatchObject({ expected: { policyArn: `${policyArn}-9` } });
   });
 
-  it('refuses a policy of somebody else under any number', () => {
+  it('refuses every policy that belongs to somebody else', () => {
     const own = shard(1, ['111122223333']);
     const foreign = shard(2, [], { ownership: 'foreign' });
     expect(plan({}, [own, foreign])).toEqual(refused('pod-policy-not-ours'));

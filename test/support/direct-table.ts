@@ -78,7 +78,7 @@ interface Refusal {
   message: string;
 }
 
-/** The SDK's own class of the exception, for whoever asks with `instanceof`. */
+/** The SDK's own class of the exception, so that `instanceof` works. */
 function exceptionOf({ __type, message, ...members }: Refusal): Error {
   const name = __type.split('#').at(-1) ?? '';
   const common = { message, $metadata: { httpStatusCode: 400 } };

@@ -1,5 +1,5 @@
-import type { Batch } from '../../shared/batches/view.ts';
-import type { Run } from '../../shared/runs/view.ts';
+import type { Batch } from '../../shared/batches/api-view.ts';
+import type { Run } from '../../shared/runs/api-view.ts';
 import type { ApiClient } from './api-client.ts';
 
 /** Real milliseconds between requests. Each request costs simulation time, and more with more runs. */

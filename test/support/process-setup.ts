@@ -3,12 +3,12 @@ import { useDirectTable } from './direct-table.ts';
 import { useInProcessHttp } from './in-process-http.ts';
 import { muteLogs } from './mute-logs.ts';
 import { useNominalSignatures } from './nominal-signature.ts';
-import { seedChanceOfProcess } from './seeded-chance.ts';
+import { seedProcess } from './seeded-random.ts';
 
 useInProcessHttp();
 useDirectTable();
 useNominalSignatures();
-seedChanceOfProcess();
+seedProcess();
 
 // Tests that read log lines use log-lines.ts.
 muteLogs();

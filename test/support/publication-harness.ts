@@ -3,7 +3,7 @@ import type { OnboardingRequestInput } from '../../shared/model/onboarding-reque
 import { podRoleOf, type RunRecord } from '../../shared/model/run.ts';
 import type { StepName } from '../../shared/model/step-names.ts';
 import { type Target, targetOf } from '../../shared/model/target.ts';
-import { markGranted } from '../../shared/targets/target-payers.ts';
+import { markGranted } from '../../shared/targets/payers-of-target.ts';
 import type { KubecostGeneration } from '../sandbox/index.ts';
 import { AccessHarness, clusterAccountId } from './access-harness.ts';
 import { type Tally, tallyPublications } from './publication-tally.ts';

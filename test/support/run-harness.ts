@@ -1,5 +1,5 @@
 import type { OffboardingRequestInput } from '../../shared/model/onboarding-request.ts';
-import type { Run } from '../../shared/runs/view.ts';
+import type { Run } from '../../shared/runs/api-view.ts';
 import { ApiClient } from './api-client.ts';
 import type { clusters } from './scenario.ts';
 import { clusterArn, exampleRequest, readSecret } from './scenario.ts';

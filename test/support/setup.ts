@@ -1,6 +1,6 @@
 // Vitest runs this file before each test file, and its imports once in each process.
 import { afterEach, expect } from 'vitest';
-import { seedFile, testSeed } from './seeded-chance.ts';
+import { seedFile, testSeed } from './seeded-random.ts';
 
 import './process-setup.ts';
 

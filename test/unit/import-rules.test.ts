@@ -11,7 +11,7 @@ const rules = options.ruleSet?.forbidden ?? [];
 const folders = await readdir('shared', { withFileTypes: true });
 const modules = folders.filter((entry) => entry.isDirectory()).map(({ name }) => name);
 
-/** A module that the given one may not import. */
+/** A module that the given module may not import. */
 function forbiddenFor(module: string): string {
   const rule = rules.find(({ name }) => name === `${module}-imports`);
   const allowed = new RegExp(rule && 'to' in rule ? String(rule.to.pathNot) : '');
@@ -39,7 +39,7 @@ const planted: Record<string, readonly [from: string, to: string]> = {
 };
 
 let folder: string;
-/** What a person reads. */
+/** Documentation for readers. */
 let report: string;
 
 beforeAll(async () => {
@@ -69,11 +69,11 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 describe('the import rules', () => {
-  it('have a planted wrong import each', () => {
+  it('each have a forbidden import in this test', () => {
     expect(Object.keys(planted).sort()).toEqual(rules.map(({ name }) => name).sort());
   });
 
-  it.each(rules)('refuse the import planted for $name', ({ name = '', comment = '' }) => {
+  it.each(rules)('refuse the forbidden import of $name', ({ name = '', comment = '' }) => {
     const [from = '', to = ''] = planted[name] ?? [];
     expect(report).toContain(`error ${name}: ${from} → ${to} ${comment}`);
   });

@@ -1,4 +1,4 @@
-/** Takes the chunk headers (`size;chunk-signature=…`) and the trailing checksum off a body sent as `aws-chunked`. */
+/** Removes the chunk headers (`size;chunk-signature=…`) and the trailing checksum from a body sent as `aws-chunked`. */
 export function unchunk(body: Buffer): Buffer {
   const parts: Buffer[] = [];
   for (let at = 0; at < body.length;) {

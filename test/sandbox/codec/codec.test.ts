@@ -26,7 +26,7 @@ type Constructor<Made> = new (argument: never) => Made;
 
 const day = new Date('2026-11-10T09:00:00Z');
 
-/** A value for every member, so that each goes over the wire once. */
+/** A value for every member, so that each is transmitted once. */
 function sample(schema: NormalizedSchema, depth = 0): unknown {
   const { httpLabel, httpHeader } = schema.getMergedTraits();
   if (schema.isStructSchema()) {
@@ -59,7 +59,7 @@ function plain(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plain(item)]));
 }
 
-/** Answers every operation of a client with a sample, and remembers what it was asked. */
+/** Answers every operation of a client with a sample and records the input. */
 function echo(signingName: string, sdk: Sdk) {
   const asked: { input?: unknown } = {};
   const operations: Record<string, Operation> = {};
@@ -89,7 +89,7 @@ const clients: [signingName: string, sdk: Sdk, client: Constructor<unknown>, lef
   ],
   ['lambda', lambda, lambda.LambdaClient, /Stream$|Durable|^Invoke|^DeleteFunction$/],
   ['organizations', organizations, organizations.OrganizationsClient],
-  // Objects have bodies with lengths and checksums that must fit: they are tested below.
+  // Objects have bodies with lengths and checksums that must match: they are tested below.
   ['s3', s3, s3.S3Client, /^(?!(Get|Put|Delete|Head)(Bucket|PublicAccessBlock))|Acl$|Logging$/],
   ['states', sfn, sfn.SFNClient, /Sync|TestState/],
   ['sts', sts, sts.STSClient, /SAML/],
@@ -142,7 +142,7 @@ describe.each(clients)('%s', (signingName, sdk, Client, left) => {
   });
 });
 
-describe('objects', () => {
+describe('the object protocol', () => {
   const stored: { key?: string | undefined; body?: Buffer } = {};
   const object: Record<string, Operation> = {
     PutObject: {
@@ -196,7 +196,7 @@ describe('objects', () => {
     ],
   ];
 
-  it.each(bodies)('keeps an object of %s as it was sent', async (_, body) => {
+  it.each(bodies)('keeps the body of %s', async (_, body) => {
     const client = (await running).client(s3.S3Client);
     const expected = body();
     const content = expected instanceof Readable ? Buffer.concat(await expected.toArray()) : Buffer.from(expected);
@@ -210,7 +210,7 @@ describe('objects', () => {
     client.destroy();
   });
 
-  it('distinguishes errors without a body or a model', async () => {
+  it('distinguishes errors without a body or model', async () => {
     const client = (await running).client(s3.S3Client);
     const head = await errorOf(client.send(new s3.HeadObjectCommand({ Bucket: 'bucket', Key: 'missing' })));
     expect(head).toMatchObject({ name: 'NotFound', status: 404 });
@@ -223,7 +223,7 @@ describe('objects', () => {
     client.destroy();
   });
 
-  it('names an operation that the sandbox does not have', async () => {
+  it('names an operation that the sandbox lacks', async () => {
     const client = (await running).client(s3.S3Client);
     const missing = await errorOf(client.send(new s3.GetBucketAclCommand({ Bucket: 'bucket' })));
     expect(missing.message).toContain('s3:GetBucketAcl');

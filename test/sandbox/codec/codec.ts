@@ -153,7 +153,7 @@ function restCodec(protocol: 'rest-json' | 'rest-xml', shapes: ServiceShapes, na
       const { name, status, messageMember } = wireError(shapes, error);
       const headers = restHeaders(protocol, requestId);
       if (protocol === 'rest-json') {
-        // The SDK names the error by this header and only then looks into the body.
+        // The SDK reads the error's name from this header before the body.
         const typed = { ...headers, 'content-type': 'application/json', 'x-amzn-errortype': name };
         return { status, headers: typed, body: JSON.stringify({ [messageMember]: error.message }) };
       }
@@ -181,7 +181,7 @@ function xmlBody(namespace: string): BodyFormat {
     parse: (text, schema) => fromXml(parseRoot(text), schema) as Fields,
     write(value, schema) {
       const root = schema.getMergedTraits().xmlName ?? schema.getName() ?? 'Result';
-      // GetBucketLocation alone is not wrapped: its root is its only member.
+      // Only GetBucketLocation is not wrapped: its root is its only member.
       const bare = root === 'LocationConstraint' ? (value as { LocationConstraint?: string }) : undefined;
       const content = bare ? escapeXml(bare.LocationConstraint ?? '') : structContent(value as Fields, schema);
       return `${xmlHeader}<${root} xmlns="${namespace}">${content}</${root}>`;

@@ -13,7 +13,7 @@ export interface BodyFormat {
 
 type Labels = Record<string, string>;
 
-/** Finds the operation by method, path, and what its template and input demand; several S3 operations share one path. */
+/** Finds the operation by method, path, and the required query keys and headers; several S3 operations share one path. */
 export function findOperation(
   shapes: ServiceShapes,
   request: WireRequest,
@@ -52,7 +52,7 @@ function matchPath(template: string[], segments: string[]): Labels | undefined {
   return template.length === segments.length ? labels : undefined;
 }
 
-/** How many query keys and headers the operation demands, or undefined if the request lacks one. */
+/** The number of query keys and headers that the operation requires, or undefined if the request lacks one. */
 function demandsMet(shape: OperationShape, route: Route, { query, headers }: WireRequest): number | undefined {
   if (!route.query.every(([key, value]) => (value ? query.get(key) === value : query.has(key)))) return undefined;
   const bound = requiredMembers(shape.input).filter(([, , traits]) => traits.httpQuery ?? traits.httpHeader);

@@ -6,7 +6,7 @@ export interface Route {
   method: string;
   /** `{name}` is one segment, `{name+}` the rest of the path. */
   segments: string[];
-  /** Query keys the template demands, such as `policy` or `list-type=2`. */
+  /** Query keys that the template requires, such as `policy` or `list-type=2`. */
   query: [key: string, value: string][];
   status: number;
 }
@@ -20,7 +20,7 @@ export interface OperationShape {
 
 interface ErrorShape {
   name: string;
-  /** What the query protocol writes: `NoSuchEntity` for NoSuchEntityException. */
+  /** The error code of the query protocol: `NoSuchEntity` for NoSuchEntityException. */
   wireCode: string;
   status: number;
   messageMember: string;
@@ -73,7 +73,7 @@ function operationShape([, , name, traits, first, second]: Static): OperationSha
 function readRoute([method, uri, status]: [string, string, number], input: NormalizedSchema): Route {
   const [path = '', query = ''] = uri.split('?');
   const segments = path.split('/').filter((segment) => segment !== '');
-  // S3's templates leave the bucket out, because the SDK may put it into the host name.
+  // S3's templates omit the bucket, because the SDK may put it into the host name.
   if (!path.includes('{Bucket}') && members(input).some(([name, , bound]) => name === 'Bucket' && bound.httpLabel))
     segments.unshift('{Bucket}');
   return { method, segments, query: [...new URLSearchParams(query)].filter(([key]) => key !== 'x-id'), status };

@@ -16,7 +16,7 @@ export function readText(text: string, schema: NormalizedSchema): unknown {
   return text;
 }
 
-/** A scalar as XML and headers write it; dates are ISO in XML and HTTP dates in headers unless the model says otherwise. */
+/** A scalar in the notation of XML and headers; dates are ISO in XML and HTTP dates in headers unless the model says otherwise. */
 export function writeText(value: unknown, schema: NormalizedSchema, place: 'xml' | 'header'): string {
   if (schema.isTimestampSchema()) {
     const date = asDate(value);

@@ -46,7 +46,7 @@ function asList(node: unknown): unknown[] {
   return Array.isArray(node) ? node : [node];
 }
 
-/** An element with attributes carries its text under `#text`. */
+/** An element with attributes has its text under `#text`. */
 function textOf(node: unknown): string {
   const text = typeof node === 'object' ? childNode(node, '#text') : node;
   return typeof text === 'string' ? text : '';
@@ -84,7 +84,7 @@ export function element(name: string, content: string): string {
 
 const references: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&apos;' };
 
-/** Line ends are written as references too, for a parser may normalise them. */
+/** Line ends are written as references too, because a parser may normalise them. */
 export function escapeXml(text: string): string {
   return text.replace(/[&<>"'\r\n]/g, (found) => references[found] ?? `&#${found.charCodeAt(0)};`);
 }

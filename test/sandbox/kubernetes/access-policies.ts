@@ -52,7 +52,7 @@ const clusterAdmin: PolicyRule[] = [
   { nonResourceURLs: ['*'], verbs: ['*'] },
 ];
 
-/** What an EKS access policy allows, of the resources the sandbox has [EKS user guide, "Review access policy permissions"]. */
+/** The permissions of EKS access policies for resources of the sandbox [EKS user guide, "Review access policy permissions"]. */
 export const accessPolicies: Record<string, PolicyRule[]> = Object.fromEntries(
   Object.entries({
     AmazonEKSClusterAdminPolicy: clusterAdmin,
@@ -63,7 +63,7 @@ export const accessPolicies: Record<string, PolicyRule[]> = Object.fromEntries(
   }).map(([name, rules]) => [`arn:aws:eks::aws:cluster-access-policy/${name}`, rules]),
 );
 
-/** The roles every cluster is born with; unlike EKS's Edit policy, `edit` may request tokens. */
+/** The default roles of every cluster; unlike EKS's Edit policy, `edit` may request tokens. */
 export const userFacingRoles: Record<string, PolicyRule[]> = {
   'cluster-admin': clusterAdmin,
   admin: [...admin, { apiGroups: [''], resources: ['serviceaccounts/token'], verbs: ['create'] }],

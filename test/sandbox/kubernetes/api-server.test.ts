@@ -22,7 +22,7 @@ beforeEach(() => {
 
 const policyArn = (name: string) => `arn:aws:eks::aws:cluster-access-policy/AmazonEKS${name}Policy`;
 
-/** An access entry that has been there for long, and a token of its role. */
+/** An access entry that is in force already, and a token of its role. */
 function addEntry(roleName: string, groups: string[], grants: AccessGrant[] = []): string {
   const token = tokenAs(it.world, roleName);
   const role = it.world.iam.role(clusterAccount, roleName);
@@ -120,7 +120,7 @@ describe('authentication', () => {
     [admin, team] = [tokenAs(it.world, 'admin'), tokenAs(it.world, 'team')];
   });
 
-  test('a role without an access entry, or created anew, is unauthorized', async () => {
+  test('a role without an access entry, or re-created, is unauthorized', async () => {
     expect((await as(tokenAs(it.world, 'stranger'))('GET', '/api')).status).toBe(401);
     const token = addEntry('reborn', [], [{ policyArn: policyArn('ClusterAdmin') }]);
     expect((await as(token)('GET', '/api')).status).toBe(200);

@@ -16,7 +16,7 @@ export interface User {
 
 export interface AccessGrant {
   policyArn: string;
-  /** Absent: the whole cluster. A name may end in `*`. */
+  /** Absent for the whole cluster. A name may end in `*`. */
   namespaces?: string[];
 }
 
@@ -32,7 +32,7 @@ interface Granted {
   by: string;
 }
 
-/** Everyone who is authenticated may ask for their own rights and for the API's own paths. */
+/** Every authenticated user may review their own permissions and read the API's own paths. */
 const discovery: PolicyRule[] = [
   {
     apiGroups: ['authorization.k8s.io'],
@@ -66,7 +66,7 @@ export class Authorizer {
     if (this.allows(user, asked) === undefined) throw denied(user, asked);
   }
 
-  /** The rules a user holds by RBAC; access policies are not among them, which is why an AmazonEKSAdminPolicy cannot bind roles. */
+  /** A user's RBAC rules; they exclude access policies, so an AmazonEKSAdminPolicy cannot bind roles. */
   rules(user: User, namespace: string | undefined): PolicyRule[] {
     return this.#grants(user, namespace).map(({ rule }) => rule);
   }

@@ -2,12 +2,12 @@ import { type KubernetesObject, resourceTypes, typeOfKind } from './objects.ts';
 import type { Pace } from './pace.ts';
 import type { ObjectStore } from './store.ts';
 
-/** Until an empty namespace that was deleted is gone. */
+/** Time until a deleted empty namespace is removed. */
 const terminationSeconds = 8;
 
 /**
- * What the control plane does unasked: a service account and the cluster's CA for each namespace, a deleted namespace goes after a while, and
- * nothing outlives its owner or namespace.
+ * The control plane's own changes: it creates a service account and the cluster's CA for each namespace, removes a deleted namespace later, and
+ * deletes objects with their owner or namespace.
  */
 export function startControllers(store: ObjectStore, pace: Pace, certificateAuthority: () => string): void {
   store.watch(({ type, before, after }) => {
@@ -31,14 +31,14 @@ export function startControllers(store: ObjectStore, pace: Pace, certificateAuth
         store.remove(type, undefined, name);
       });
     }
-    // Nothing is owned by a pod or lies inside it.
+    // A pod owns and contains no objects.
     if (!before || after || type.kind === 'Pod') return;
     const { name, uid } = before.metadata;
-    const goesAlong = ({ metadata }: Readonly<KubernetesObject>) =>
+    const isDependent = ({ metadata }: Readonly<KubernetesObject>) =>
       (type.kind === 'Namespace' && metadata.namespace === name) ||
       metadata.ownerReferences?.some((owner) => owner.uid === uid) === true;
     for (const kept of resourceTypes)
-      for (const { metadata } of store.list(kept, undefined, goesAlong))
+      for (const { metadata } of store.list(kept, undefined, isDependent))
         store.remove(kept, metadata.namespace, metadata.name);
   });
 }

@@ -8,8 +8,8 @@ interface Injection {
 }
 
 /**
- * What EKS's webhook adds to a pod when it is made, and never later. A Pod Identity association goes before the service account's
- * annotation (aws/amazon-eks-pod-identity-webhook `pkg/handler/handler.go`, buildPodPatchConfig); variables that are there stay.
+ * The fields that EKS's webhook adds to a pod only at its creation. A Pod Identity association overrides the service account's
+ * annotation (aws/amazon-eks-pod-identity-webhook `pkg/handler/handler.go`, buildPodPatchConfig); existing variables stay.
  * @param association of the pod's namespace and service account exists, and the agent that serves it
  */
 export function withCredentials(

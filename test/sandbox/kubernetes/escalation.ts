@@ -3,7 +3,7 @@ import { forbidden, notFound } from './failure.ts';
 import { type KubernetesObject, type ResourceType, typeOfKind } from './objects.ts';
 import { coversRule, type PolicyRule } from './rules.ts';
 
-/** Nobody grants what they do not hold themselves, unless they have the verbs `escalate` (for roles) or `bind` (for bindings). */
+/** A user can grant only their own permissions, unless they have the verbs `escalate` (for roles) or `bind` (for bindings). */
 export function checkEscalation(
   authorizer: Authorizer,
   user: User,

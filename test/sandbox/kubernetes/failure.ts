@@ -74,7 +74,7 @@ export const forbidden = (type: Named, name: string | undefined, why: string) =>
     detailsOf(type, name ?? ''),
   );
 
-/** @param problem as Kubernetes words it: `Invalid value`, `Required value`, `Forbidden`, ... */
+/** @param problem in the words of Kubernetes: `Invalid value`, `Required value`, `Forbidden`, ... */
 export function invalid(
   { group, kind }: { group: string; kind: string },
   name: string,

@@ -12,7 +12,7 @@ export interface RunningPod {
   uid: string;
   labels: Record<string, string>;
   serviceAccount: string;
-  /** Those whose image could be pulled. */
+  /** Containers whose image could be pulled. */
   containers: { name: string; image: string }[];
   /** Virtual milliseconds since the epoch. */
   startedAt: number;
@@ -27,31 +27,31 @@ type Listener = (pod: RunningPod) => void;
 interface Held {
   pod: Pod;
   containers: Map<string, ContainerState>;
-  /** Absent before the containers are created, which a missing secret can put off for ever. */
+  /** Absent before the containers are created; a missing secret can delay that without limit. */
   mounts?: Mounts;
   running?: RunningPod;
-  /** The readiness probes have had their time. */
+  /** True after the delay of the readiness probes. */
   probed: boolean;
   refreshing: boolean;
 }
 
-/** Scheduling, mounting, and an image that is on the node already. */
+/** Time for scheduling, mounting, and an image that is on the node already. */
 const startSeconds = 5;
-/** Then Kubecost reads for a while before it answers /healthz, the longer the more containers it has. */
+/** Kubecost answers /healthz this long after its start; the time grows with its containers. */
 const probeSeconds = (containers: number) => 17 + 4 * containers;
-/** The kubelet tries a failed mount again after a growing time. */
+/** The kubelet retries a failed mount with growing delays. */
 const mountRetrySeconds = 15;
 const endSeconds = 10;
-/** The kubelet's sync period and its cache: a minute and something. */
+/** The kubelet's sync period and its cache: somewhat more than a minute. */
 const refreshSeconds = 75;
-/** Between two starts of a container that dies [Kubernetes, "Pod Lifecycle", restartPolicy]; five minutes is the cap, and here the end. */
+/** Delays between starts of a container that crashes [Kubernetes, "Pod Lifecycle", restartPolicy]; five minutes is the maximum. */
 const backOffSeconds = [10, 20, 40, 80, 160, 300];
 
 /** The nodes: pods start, become ready, crash and end in simulated time. */
 export class Kubelet {
-  /** Images that no registry has. */
+  /** Images that cannot be pulled. */
   readonly missingImages = new Set<string>();
-  /** Images whose process dies right after its start. */
+  /** Images whose process crashes directly after its start. */
   readonly crashingImages = new Set<string>();
   readonly #store: ObjectStore;
   readonly #pace: Pace;
@@ -78,7 +78,7 @@ export class Kubelet {
     return this.running().find((pod) => pod.namespace === namespace && pod.name === name);
   }
 
-  /** Right after its processes have started; it is not ready yet. */
+  /** Called directly after the processes have started; the pod is not ready yet. */
   onStarted(listener: Listener): void {
     this.#started.push(listener);
   }
@@ -87,18 +87,18 @@ export class Kubelet {
     this.#stopped.push(listener);
   }
 
-  /** A directory shows what its secret holds now. */
+  /** Called when a mounted directory shows the secret's new content. */
   onFileChanged(listener: Listener): void {
     this.#fileChanged.push(listener);
   }
 
-  /** The container's process dies, and dies again whenever it is started, as long as the pod lives. */
+  /** Crashes the container's process, now and after each start, until the pod is deleted. */
   crash({ uid }: Pick<RunningPod, 'uid'>, container: string): void {
     const held = this.#pods.get(uid);
     if (held?.containers.get(container)?.kind === 'running') this.#die(held, container, 1);
   }
 
-  /** Why there is nothing to read yet, in the API server's words; undefined if the container has run. */
+  /** The API server's message why there are no logs yet; undefined if the container has run. */
   waitingReason(uid: string, containerName: string): string | undefined {
     const { kind } = this.#pods.get(uid)?.containers.get(containerName) ?? { kind: 'creating' };
     if (kind === 'creating') return 'waiting to start: ContainerCreating';
@@ -125,7 +125,7 @@ export class Kubelet {
       });
   }
 
-  /** A pod that is put into the cluster ready runs already. */
+  /** A pod that is added to the cluster as ready runs already. */
   #take(pod: Pod): void {
     const uid = pod.metadata.uid ?? '';
     const containers = new Map<string, ContainerState>();
@@ -158,7 +158,7 @@ export class Kubelet {
     });
   }
 
-  /** Mounts what the pod mounts and starts what can be started; false if a secret is missing. */
+  /** Mounts the pod's volumes and starts the containers whose image exists; false if a secret is missing. */
   #create(held: Held): boolean {
     const { metadata, spec } = held.pod;
     const { namespace = '', name, uid = '', labels = {} } = metadata;
@@ -241,7 +241,7 @@ function tell(listeners: readonly Listener[], pod: RunningPod): void {
   for (const listener of listeners) listener(pod);
 }
 
-/** Some address of the VPC, the same for the same pod. */
+/** An address in the VPC, always the same for the same pod. */
 function addressOf(uid: string): string {
   const [a = 0, b = 0] = Buffer.from(uid.replaceAll('-', ''), 'hex');
   return `10.0.${a}.${b}`;

@@ -3,7 +3,7 @@ import { apiVersionOf, type KubernetesObject, omit, type ResourceType } from './
 import type { Target } from './request.ts';
 import type { ObjectStore } from './store.ts';
 
-/** One page of a list. Like the API server, the items leave out `kind` and `apiVersion`. */
+/** One page of a list. Items have no `kind` and `apiVersion`, as in the API server. */
 export function listPage(store: ObjectStore, type: ResourceType, target: Target, query: URLSearchParams): object {
   const matches = labelMatcher(query.get('labelSelector') ?? '');
   const fields = fieldMatcher(query.get('fieldSelector') ?? '');

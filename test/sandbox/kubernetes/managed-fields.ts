@@ -25,7 +25,7 @@ interface Writer {
   time: string;
 }
 
-/** After a plain write its writer owns what it changed. Lists count as one field. */
+/** After a plain write, the writer owns the fields that it changed. A list counts as one field. */
 export function recordUpdate(
   type: ResourceType,
   before: KubernetesObject | undefined,
@@ -43,7 +43,7 @@ export function recordUpdate(
 }
 
 /**
- * Server-side apply: what the manager applies is set, what it applied before and now leaves out is removed, and what another
+ * Server-side apply: sets the fields that the manager applies, removes fields that it applied before and now omits. A field that another
  * manager owns with another value is a conflict unless forced.
  */
 export function applyFields(

@@ -2,11 +2,11 @@ import type { KubernetesObject } from './objects.ts';
 import type { PodSpec, Volume } from './pods.ts';
 
 type ReadSecret = (name: string) => KubernetesObject | undefined;
-/** Text by path inside the volume. */
+/** File contents by path inside the volume. */
 type Files = ReadonlyMap<string, string>;
 
 /**
- * The secrets in a pod's file system. A directory follows its secret, a `subPath` keeps what the pod started with
+ * The secrets in a pod's file system. A directory shows changes of its secret, a `subPath` keeps its content from the pod's start
  * (Kubernetes, "Secrets": "A container using a Secret as a subPath volume mount does not receive automated Secret updates").
  */
 export class Mounts {
@@ -22,7 +22,7 @@ export class Mounts {
     this.#now = files;
   }
 
-  /** Undefined while a secret, or a key of it, is missing: the pod's containers are not created before. */
+  /** Undefined while a secret or a key of it is missing: the pod's containers are not created until then. */
   static mount(spec: PodSpec, read: ReadSecret): Mounts | undefined {
     const files = allFiles(spec, read);
     return files && new Mounts(spec, read, files);
@@ -35,7 +35,7 @@ export class Mounts {
     );
   }
 
-  /** True if a directory has changed. A secret that is gone leaves the files as they are. */
+  /** True if a directory has changed. Files stay when their secret is deleted. */
   refresh(): boolean {
     const files = allFiles(this.#spec, this.#read);
     if (!files || JSON.stringify(entriesOf(files)) === JSON.stringify(entriesOf(this.#now))) return false;

@@ -1,4 +1,4 @@
-/** Any object of the API; what is not metadata differs by kind. */
+/** Any object of the API; all fields except metadata differ by kind. */
 export interface KubernetesObject {
   apiVersion: string;
   kind: string;
@@ -14,7 +14,7 @@ interface ObjectMeta {
   resourceVersion?: string;
   generation?: number;
   creationTimestamp?: string;
-  /** Since when the object is on its way out. */
+  /** Start of the object's deletion. */
   deletionTimestamp?: string;
   deletionGracePeriodSeconds?: number;
   labels?: Record<string, string>;
@@ -32,7 +32,7 @@ export interface ManagedFields {
   fieldsV1: Record<string, unknown>;
 }
 
-/** An object as written by hand for the sandbox. */
+/** An object as a test writes it. */
 export interface SeedObject {
   apiVersion: string;
   kind: string;
@@ -47,7 +47,7 @@ export interface ResourceType {
   /** Plural name as in paths and rules. */
   resource: string;
   namespaced: boolean;
-  /** As kubectl users type it. */
+  /** Short name for kubectl. */
   shortName?: string;
 }
 

@@ -1,9 +1,9 @@
 import type { VirtualClock } from '../clock.ts';
 
-/** When what the cluster does by itself takes effect: after its usual time or, while a story is set up, at once. */
+/** When changes by the cluster's controllers take effect: after their usual time or, while a scenario is prepared, at once. */
 export class Pace {
   readonly #clock: VirtualClock;
-  /** Effects in their order; absent: they take their time. */
+  /** Pending effects in order; absent if effects take their usual time. */
   #due: (() => void)[] | undefined;
 
   constructor(clock: VirtualClock) {
@@ -19,7 +19,7 @@ export class Pace {
     else this.#clock.after(seconds * 1000, effect);
   }
 
-  /** For what nobody hurries: a deadline, a refresh. Returns its cancellation. */
+  /** For events that are never immediate: a deadline, a refresh. Returns the cancellation. */
   always(seconds: number, effect: () => void): () => void {
     return this.#clock.after(seconds * 1000, effect);
   }

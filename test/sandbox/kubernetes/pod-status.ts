@@ -8,7 +8,7 @@ export type ContainerState =
   | { kind: 'running'; since: number }
   | { kind: 'crashed'; since: number; diedAt: number; restarts: number; backOffSeconds: number };
 
-/** `status` of a pod as the kubelet reports it. */
+/** The `status` of a pod that the kubelet reports. */
 export function podStatus(
   pod: Pod,
   containers: ReadonlyMap<string, ContainerState>,
@@ -17,11 +17,11 @@ export function podStatus(
   const states = [...containers.values()];
   const begun = states.every(({ kind }) => kind === 'running' || kind === 'crashed');
   const ready = probed && states.every(({ kind }) => kind === 'running');
-  const condition = (type: string, holds: boolean, reason: string) => {
-    const status = holds ? 'True' : 'False';
+  const condition = (type: string, met: boolean, reason: string) => {
+    const status = met ? 'True' : 'False';
     const before = pod.status?.conditions?.find((one) => one.type === type);
     const since = before?.status === status ? before.lastTransitionTime : undefined;
-    return { type, status, lastTransitionTime: since ?? timestamp(now), ...(!holds && { reason }) };
+    return { type, status, lastTransitionTime: since ?? timestamp(now), ...(!met && { reason }) };
   };
   return {
     phase: begun ? 'Running' : 'Pending',

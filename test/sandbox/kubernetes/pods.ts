@@ -1,6 +1,6 @@
 import type { KubernetesObject } from './objects.ts';
 
-/** A pod, as far as the sandbox runs it. */
+/** The fields of a pod that the sandbox uses. */
 export interface Pod extends KubernetesObject {
   spec: PodSpec;
   status?: PodStatus;
@@ -48,12 +48,12 @@ export interface Volume {
   projected?: object;
 }
 
-/** True until its processes are told to end. */
+/** True until the pod's deletion starts. */
 export function isStaying({ metadata }: Pod): boolean {
   return metadata.deletionTimestamp === undefined;
 }
 
-/** As its conditions say; a pod that is told to end stays ready until its processes have ended. */
+/** Readiness by the pod's conditions; a pod in deletion stays ready until its processes have ended. */
 export function isReady({ status }: Pod): boolean {
   return status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
 }

@@ -1,6 +1,6 @@
 import type { Attributes } from './rules.ts';
 
-/** What a request asks for, as the API server's own request parser reads it from method and path. */
+/** The attributes that the API server's request parser reads from method and path. */
 export interface RequestInfo {
   method: string;
   path: string;
@@ -18,7 +18,7 @@ export interface Target {
   subresource?: string;
   namespace?: string;
   name?: string;
-  /** What follows the subresource: the path behind `proxy`. */
+  /** The rest after the subresource: the path behind `proxy`. */
   rest: string;
 }
 
@@ -38,7 +38,7 @@ function parseTarget(segments: string[]): Target | undefined {
   if (!grouped && segments[0] !== 'api') return undefined;
   const [group = '', version = '', ...rest] = grouped ? segments.slice(1) : ['', ...segments.slice(1)];
   if (rest.length === 0) return undefined;
-  // A namespace object lies "in" itself: a Role there may grant the right to read it.
+  // A namespace object counts as inside itself: a Role in it may allow reading it.
   if (rest[0] === 'namespaces' && (rest.length < 3 || ['status', 'finalize'].includes(rest[2] ?? '')))
     return targetOf(group, version, rest, rest[1]);
   return rest[0] === 'namespaces'
@@ -78,7 +78,7 @@ function verbOf(method: string, named: boolean, query: URLSearchParams): string 
   }
 }
 
-/** What a rule must cover for the request to be allowed. */
+/** The attributes that a rule must cover for the request to be allowed. */
 export function attributesOf({ group, resource, subresource, namespace, name }: Target, verb: string): Attributes {
   return {
     verb,

@@ -43,11 +43,11 @@ export interface ResourceRequest {
   user: User;
   body: unknown;
   contentType: string;
-  /** Who owns the fields this request sets. */
+  /** The manager that owns the fields of this request. */
   manager: string;
 }
 
-/** The verbs on stored objects; the caller has been authenticated and may do what they ask for. */
+/** The verbs on stored objects, after authentication and authorization of the caller. */
 export class ResourceApi {
   readonly #store: ObjectStore;
   readonly #authorizer: Authorizer;
@@ -92,7 +92,7 @@ export class ResourceApi {
     return object;
   }
 
-  /** @param applied who owns what after a server-side apply; a plain write finds that out by itself */
+  /** @param applied field owners after a server-side apply; a plain write determines them itself */
   #create(request: ResourceRequest, object: KubernetesObject, applied?: ManagedFields[]): KubernetesObject {
     const { type, user } = request;
     const { metadata } = object;
@@ -231,7 +231,7 @@ export class ResourceApi {
     };
   }
 
-  /** The namespace controller empties it and takes its finalizer away; until then it can be seen. */
+  /** The namespace controller empties it and removes its finalizer; until then it is readable. */
   #terminate(type: ResourceType, before: KubernetesObject): KubernetesObject {
     const metadata = { ...before.metadata, deletionTimestamp: timestamp(this.#now()) };
     const isGoing = before.metadata.deletionTimestamp !== undefined;
@@ -246,7 +246,7 @@ export class ResourceApi {
     return { manager, time: timestamp(this.#now()) };
   }
 
-  /** The body as an object of the path's type, in the path's namespace and of the path's name. */
+  /** The body as an object with the type, namespace and name of the path. */
   #asObject({ type, target }: ResourceRequest, body: unknown): KubernetesObject {
     const { kind } = type;
     const apiVersion = apiVersionOf(type);
@@ -273,7 +273,7 @@ export class ResourceApi {
   }
 }
 
-/** What is applied, spelled as it will be stored: plain secret text as base64. */
+/** The applied object in stored form: plain secret text as base64. */
 function admittedFields(type: ResourceType, applied: KubernetesObject): KubernetesObject {
   if (type.kind !== 'Secret') return applied;
   const { data } = admitted(type, applied);
@@ -282,7 +282,7 @@ function admittedFields(type: ResourceType, applied: KubernetesObject): Kubernet
   return desired;
 }
 
-/** What must differ for a write to make a new version. */
+/** The content that must differ for a write to create a new version. */
 function content(object: KubernetesObject): object {
   return { ...object, metadata: omit(object.metadata, 'resourceVersion', 'managedFields') };
 }

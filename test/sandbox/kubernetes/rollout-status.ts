@@ -22,7 +22,7 @@ export interface DeploymentStatus {
   conditions: Condition[];
 }
 
-interface Seen {
+interface Observation {
   /** Pods that are not being deleted. */
   pods: readonly Pod[];
   updated: readonly Pod[];
@@ -34,27 +34,28 @@ interface Seen {
 }
 
 /** As the deployment controller reports it, without counts of zero. */
-export function deploymentStatus(workload: Workload, replicaSet: string, seen: Seen): DeploymentStatus {
+export function deploymentStatus(workload: Workload, replicaSet: string, observed: Observation): DeploymentStatus {
   const before = workload.status as DeploymentStatus | undefined;
   const { generation } = workload.metadata;
-  const ready = seen.pods.filter(isReady).length;
+  const ready = observed.pods.filter(isReady).length;
   const { replicas } = workload.spec;
   const counts = {
-    ...count('replicas', seen.pods.length),
-    ...count('updatedReplicas', seen.updated.length),
+    ...count('replicas', observed.pods.length),
+    ...count('updatedReplicas', observed.updated.length),
     ...count('readyReplicas', ready),
     ...count('availableReplicas', ready),
-    ...count('unavailableReplicas', Math.max(replicas, seen.pods.length) - ready),
+    ...count('unavailableReplicas', Math.max(replicas, observed.pods.length) - ready),
   };
-  const condition = conditionsFrom(before?.conditions ?? [], seen.now);
+  const condition = conditionsFrom(before?.conditions ?? [], observed.now);
   const available = ready >= limitsOf(workload.spec).least;
   const conditions = [
     available
       ? condition('Available', 'True', 'MinimumReplicasAvailable', 'Deployment has minimum availability.')
       : condition('Available', 'False', 'MinimumReplicasUnavailable', 'Deployment does not have minimum availability.'),
-    progressing(before, { ...counts, conditions: [] }, { replicaSet, replicas, seen, condition }),
+    progressing(before, { ...counts, conditions: [] }, { replicaSet, replicas, observed, condition }),
   ];
-  if (seen.failure !== undefined) conditions.push(condition('ReplicaFailure', 'True', 'FailedCreate', seen.failure));
+  if (observed.failure !== undefined)
+    conditions.push(condition('ReplicaFailure', 'True', 'FailedCreate', observed.failure));
   return { ...(generation !== undefined && { observedGeneration: generation }), ...counts, conditions };
 }
 
@@ -102,9 +103,9 @@ function conditionsFrom(known: readonly Condition[], now: number): MakeCondition
 function progressing(
   before: DeploymentStatus | undefined,
   counts: DeploymentStatus,
-  context: { replicaSet: string; replicas: number; seen: Seen; condition: MakeCondition },
+  context: { replicaSet: string; replicas: number; observed: Observation; condition: MakeCondition },
 ): Condition {
-  const { replicaSet, replicas, seen, condition } = context;
+  const { replicaSet, replicas, observed, condition } = context;
   const { replicas: total = 0, updatedReplicas = 0, readyReplicas = 0 } = counts;
   const old = before?.conditions.find(({ type }) => type === 'Progressing');
   const isThrough = `ReplicaSet "${replicaSet}" has successfully progressed.`;
@@ -120,9 +121,9 @@ function progressing(
     readyReplicas > (before?.readyReplicas ?? 0) ||
     total - updatedReplicas < (before?.replicas ?? 0) - (before?.updatedReplicas ?? 0);
   const made = condition('Progressing', 'True', 'ReplicaSetUpdated', isProgressing);
-  if (hasProgress) return { ...made, lastUpdateTime: timestamp(seen.now) };
-  const idleMs = seen.now - Date.parse(old.lastUpdateTime);
-  if (old.message === isProgressing && idleMs < seen.deadlineSeconds * 1000) return old;
+  if (hasProgress) return { ...made, lastUpdateTime: timestamp(observed.now) };
+  const idleMs = observed.now - Date.parse(old.lastUpdateTime);
+  if (old.message === isProgressing && idleMs < observed.deadlineSeconds * 1000) return old;
   return condition('Progressing', 'False', 'ProgressDeadlineExceeded', isLate);
 }
 

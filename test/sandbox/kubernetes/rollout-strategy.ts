@@ -4,7 +4,7 @@ import type { Workload } from './rollouts.ts';
 type Spec = Workload['spec'];
 
 interface Steps {
-  /** Pods to make of the current template. */
+  /** Number of pods to create from the current template. */
   make: number;
   end: Pod[];
 }
@@ -22,14 +22,14 @@ export function limitsOf({ replicas, strategy }: Spec): { least: number; most: n
   return { least: replicas - unavailable, most: replicas + surge };
 }
 
-/** Everything old ends before anything new begins. */
+/** All old pods end before new pods start. */
 function recreation({ replicas }: Spec, pods: Pod[], isNew: (pod: Pod) => boolean): Steps {
   const old = pods.filter((pod) => !isNew(pod));
   const fresh = pods.filter((pod) => isNew(pod) && isStaying(pod));
   return { make: old.length > 0 ? 0 : replicas - fresh.length, end: [...old, ...fresh.slice(replicas)] };
 }
 
-/** As many more and as many fewer pods at once as the strategy allows. */
+/** Creates and ends as many pods at once as the strategy allows. */
 function rolling(spec: Spec, pods: Pod[], isNew: (pod: Pod) => boolean): Steps {
   const { replicas } = spec;
   const { least, most } = limitsOf(spec);

@@ -52,8 +52,8 @@ const pods = (namespace = 'kubecost') =>
     { group: '', version: 'v1', kind: 'Pod', resource: 'pods', namespaced: true },
     namespace,
   ) as Pod[];
-/** Of every pod: `ready`, `ending`, or its phase. */
-const fares = () =>
+/** For every pod: `ready`, `ending`, or its phase. */
+const podStates = () =>
   pods()
     .map((pod) => (isTerminating(pod) ? 'ending' : isReady(pod) ? 'ready' : pod.status?.phase))
     .sort();
@@ -68,7 +68,7 @@ const statusOf = (name = 'web') => kubernetes.get('Deployment', 'kubecost', name
 const progress = () => statusOf().conditions.find(({ type }) => type === 'Progressing');
 const settle = () => seconds(120);
 
-/** A Deployment of one container without anything Kubecost has. */
+/** A Deployment of one container without features of Kubecost. */
 function deploy(spec: object = {}, pod: object = {}, image = 'web:1'): void {
   const labels = { app: 'web' };
   kubernetes.apply({
@@ -102,12 +102,12 @@ describe('a rollout', () => {
     expect((await restart('1')).body.metadata).toMatchObject({ generation: 2 });
     expect(statusOf()).toMatchObject({ observedGeneration: 1, updatedReplicas: 1 });
     await seconds(2);
-    expect(fares()).toEqual(['Pending', 'ready']);
+    expect(podStates()).toEqual(['Pending', 'ready']);
     expect(statusOf()).toMatchObject({ observedGeneration: 2, replicas: 2, updatedReplicas: 1, availableReplicas: 1 });
     await seconds(18);
-    expect(fares()).toEqual(['Running', 'ready']);
+    expect(podStates()).toEqual(['Running', 'ready']);
     await seconds(20);
-    expect(fares()).toEqual(['ready']);
+    expect(podStates()).toEqual(['ready']);
     expect(only().metadata.name).not.toBe(old);
     expect(statusOf()).toMatchObject({ replicas: 1, updatedReplicas: 1, readyReplicas: 1, availableReplicas: 1 });
     expect(statusOf()).not.toHaveProperty('unavailableReplicas');
@@ -119,12 +119,12 @@ describe('a rollout', () => {
     await settle();
     await restart('1');
     await seconds(2);
-    expect(fares()).toEqual(['ending']);
+    expect(podStates()).toEqual(['ending']);
     await seconds(12);
-    expect(fares()).toEqual(['Pending']);
+    expect(podStates()).toEqual(['Pending']);
     expect(statusOf()).toMatchObject({ updatedReplicas: 1, unavailableReplicas: 1 });
     await seconds(40);
-    expect(fares()).toEqual(['ready']);
+    expect(podStates()).toEqual(['ready']);
   });
 
   test('of several replicas respects maxSurge and maxUnavailable', async () => {
@@ -190,7 +190,7 @@ describe('a rollout', () => {
     kubernetes.kubelet.missingImages.add('web:2');
     deploy({}, {}, 'web:2');
     await settle();
-    expect(fares()).toEqual(['Pending', 'ready']);
+    expect(podStates()).toEqual(['Pending', 'ready']);
     const waiting = pods().find((pod) => !isReady(pod));
     expect(waiting?.status?.containerStatuses).toMatchObject([
       { name: 'web', ready: false, state: { waiting: { reason: 'ImagePullBackOff' } } },
@@ -211,11 +211,11 @@ describe('a rollout', () => {
       metadata: { name: 'billing', namespace: 'kubecost' },
     });
     await settle();
-    expect(fares()).toEqual(['ready']);
+    expect(podStates()).toEqual(['ready']);
     expect(statusOf().conditions.map(({ type }) => type)).toEqual(['Available', 'Progressing']);
   });
 
-  test('does not start for a label or in a month of rest', async () => {
+  test('does not start for a changed label or during an idle month', async () => {
     deploy();
     await settle();
     const { name } = only().metadata;
@@ -234,9 +234,9 @@ describe('a pod', () => {
     const { name } = only().metadata;
     expect((await ask('DELETE', `${core}/pods/${name}`)).body.metadata).toHaveProperty('deletionTimestamp');
     await seconds(3);
-    expect(fares()).toEqual(['Pending', 'ending']);
+    expect(podStates()).toEqual(['Pending', 'ending']);
     await settle();
-    expect(fares()).toEqual(['ready']);
+    expect(podStates()).toEqual(['ready']);
     expect(only().metadata.name).not.toBe(name);
   });
 
@@ -510,7 +510,7 @@ describe('an installation', () => {
       image: 'gcr.io/kubecost1/cost-model:prod-1.104.0',
     } as const;
     kubernetes.installKubecost(installation);
-    expect(fares()).toEqual(['ready']);
+    expect(podStates()).toEqual(['ready']);
     expect(readers()).toContain(installation.image);
     expect(statusOf('kubecost-cost-analyzer')).toMatchObject({ observedGeneration: 1, availableReplicas: 1 });
     kubernetes.uninstallKubecost(installation);
@@ -523,9 +523,9 @@ describe('an installation', () => {
     kubernetes.upgradeKubecost({ generation: '2.x' }, { generation: '3.x' });
     expect(kubernetes.get('Deployment', 'kubecost', 'kubecost-cost-analyzer')).toBeUndefined();
     await seconds(10);
-    expect(fares()).not.toContain('ready');
+    expect(podStates()).not.toContain('ready');
     await settle();
-    expect(fares()).toEqual(['ready', 'ready', 'ready']);
+    expect(podStates()).toEqual(['ready', 'ready', 'ready']);
   });
 
   test('of OpenCost accepts another release name and namespace', () => {

@@ -7,7 +7,7 @@ import { type DeploymentStatus, deploymentStatus, isProgressing, statefulSetStat
 import { nextSteps } from './rollout-strategy.ts';
 import { type ObjectStore, timestamp } from './store.ts';
 
-/** A Deployment or StatefulSet, as far as its controller reads it. */
+/** The fields of a Deployment or StatefulSet that its controller reads. */
 export interface Workload extends KubernetesObject {
   spec: {
     replicas: number;

@@ -7,7 +7,7 @@ import { type ObjectStore, timestamp } from './store.ts';
 
 const apiAudience = 'https://kubernetes.default.svc';
 const leastSeconds = 600;
-/** EKS gives no longer token, whatever is asked. */
+/** EKS limits a token to this duration, regardless of the request. */
 const mostSeconds = 86_400;
 
 interface Claims {
@@ -18,7 +18,7 @@ interface Claims {
   'kubernetes.io': {
     namespace: string;
     serviceaccount: { name: string; uid: string };
-    /** Where the token lives no longer than this pod. */
+    /** Present if the token is valid only until this pod is deleted. */
     pod?: { name: string; uid: string };
   };
 }
@@ -52,7 +52,7 @@ export class ServiceAccountTokens {
     this.#now = now;
   }
 
-  /** P-256 where EKS has RSA: a fleet of clusters is made in no time, and STS accepts both. */
+  /** P-256 instead of the RSA of EKS: a fleet of clusters is created faster, and STS accepts both. */
   static async create(issuer: string, store: ObjectStore, now: () => number): Promise<ServiceAccountTokens> {
     const keys = await promisify(generateKeyPair)('ec', { namedCurve: 'P-256' });
     return new ServiceAccountTokens(keys, issuer, store, now);
@@ -104,7 +104,7 @@ export class ServiceAccountTokens {
     };
   }
 
-  /** As kube-apiserver's serviceaccount/token registry checks it: a pod that is there and runs as this account. */
+  /** The check of kube-apiserver's serviceaccount/token registry: the pod exists and runs as this account. */
   #boundPod(namespace: string, account: string, { kind = '', name = '', uid }: BoundObject) {
     if (kind !== 'Pod') throw badRequest(`cannot bind token to object of type ${kind}`);
     const pod = this.#store.get(typeOfKind('Pod'), namespace, name);
@@ -123,7 +123,7 @@ export class ServiceAccountTokens {
     return { name, uid: found };
   }
 
-  /** Whose token this is; undefined unless it is valid now and meant for the API server. */
+  /** The user of the token; undefined unless it is valid now and issued for the API server. */
   authenticate(token: string): User | undefined {
     const [header = '', payload = '', signature = ''] = token.split('.');
     const key = { key: this.publicKey, dsaEncoding: 'ieee-p1363' } as const;

@@ -100,7 +100,7 @@ function atLeast(least: number, field: string, text: string): number {
   return value;
 }
 
-/** By number or name; a service with one port needs neither. */
+/** Finds a port by number or name; optional for a service with one port. */
 function portOf({ spec }: KubernetesObject, asked: string): string | undefined {
   const { ports = [] } = spec as { ports?: { name?: string; port: number; targetPort?: number }[] };
   const port = ports.find(({ name, port }) => name === asked || String(port) === asked);

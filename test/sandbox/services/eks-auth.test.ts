@@ -45,7 +45,7 @@ function tokenOf(account: string, spec: object): string {
 const bound = (pod: string, uid = uidOf(pod)) => ({ kind: 'Pod', apiVersion: 'v1', name: pod, uid });
 const good = () => tokenOf('kubecost', { audiences: [audience], boundObjectRef: bound('kubecost-0') });
 
-/** AssumeRoleForPodIdentity by hand: no SDK client for EKS Auth is among our dependencies. */
+/** AssumeRoleForPodIdentity without an SDK client, because EKS Auth's is not among the dependencies. */
 async function ask(token: string, caller = rootOf(clusterAccount)): Promise<Credentials> {
   const scope = `${caller.accessKeyId}/20261110/${home.region}/eks-auth/aws4_request`;
   const answer = await fetch(`${served.endpoint}/clusters/${home.name}/assume-role-for-pod-identity`, {

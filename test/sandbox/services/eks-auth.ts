@@ -8,7 +8,7 @@ import type { Session } from './sts/service.ts';
 
 const podIdentityAudience = 'pods.eks.amazonaws.com';
 
-/** EKS gives sessions of six hours, whatever the role's maximum. */
+/** EKS creates sessions of six hours, regardless of the role's maximum. */
 const sessionSeconds = 6 * 3600;
 
 interface Input {
@@ -28,7 +28,7 @@ interface Claims {
   };
 }
 
-/** Who asks: a pod, as its token tells. */
+/** The calling pod, according to its token. */
 export interface PodSubject {
   namespace: string;
   serviceAccount: string;
@@ -70,7 +70,7 @@ const response = structure('AssumeRoleForPodIdentityResponse', {
   credentials: () => credentials,
 });
 
-/** The service's model (2023-11-26) as an SDK client would export it: none is among our dependencies. */
+/** The service's model (2023-11-26) in the form of an SDK client's exports; no such client is among the dependencies. */
 const sdk = {
   AssumeRoleForPodIdentity$: [
     9,
@@ -89,7 +89,7 @@ const sdk = {
   ThrottlingException$: failure('ThrottlingException', 429),
 };
 
-/** What the Pod Identity agent of a node calls for the node's pods. */
+/** The API that a node's Pod Identity agent calls for the node's pods. */
 export const eksAuthService: Service = {
   signingName: 'eks-auth',
   sdk,
@@ -115,7 +115,7 @@ export const eksAuthService: Service = {
   },
 };
 
-/** The role's session that a pod of the cluster gets, with the six tags, all transitive. @throws AwsError as EKS Auth answers */
+/** The role's session for a pod of the cluster, with the six tags, all transitive. @throws AwsError as EKS Auth answers */
 export function podIdentitySession(
   world: World,
   cluster: Cluster,
@@ -178,7 +178,7 @@ export function podIdentitySession(
   };
 }
 
-/** A token of this cluster's issuer, for Pod Identity, of a pod that is there. */
+/** A token of this cluster's issuer, for Pod Identity, of an existing pod. */
 function verifyToken(cluster: Cluster, token: string, now: number): PodSubject {
   const [header = '', payload = '', signature = ''] = token.split('.');
   const key = { key: cluster.kubernetes.tokens.publicKey, dsaEncoding: 'ieee-p1363' } as const;

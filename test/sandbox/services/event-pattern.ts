@@ -1,4 +1,4 @@
-/** An EventBridge event pattern: the part of the language that serverless.yml uses; anything else is an error. */
+/** An EventBridge event pattern: the part of the language that serverless.yml uses; other parts are an error. */
 export type EventPattern = { [name: string]: EventPattern | readonly unknown[] };
 
 /** True if each field of the pattern is met, and one of the alternatives of `$or` (EventBridge user guide, "Creating event patterns"). */

@@ -1,11 +1,11 @@
 import * as sdk from '@aws-sdk/client-lakeformation';
 import { operation, type Service } from '../service.ts';
 
-/** Whether Lake Formation rules over the catalog: by default IAM alone decides. */
+/** Whether Lake Formation controls the catalog: by default only IAM does. */
 export class LakeFormationState {
   readonly #locked = new Set<string>();
 
-  /** Takes IAM_ALLOWED_PRINCIPALS out of the defaults, so that nobody may make or read anything without a grant. */
+  /** Removes IAM_ALLOWED_PRINCIPALS from the defaults, so that creating and reading needs a grant. */
   lock(accountId: string, region: string): void {
     this.#locked.add(`${accountId}/${region}`);
   }

@@ -7,7 +7,7 @@ interface Concurrency {
   reserved: Map<string, number>;
 }
 
-/** What an account may run at once, per region. */
+/** An account's concurrent executions, per region. */
 export class LambdaState {
   readonly #limits = new Map<string, Concurrency>();
 
@@ -21,7 +21,7 @@ export class LambdaState {
     return { total, unreserved: [...reserved.values()].reduce((left, taken) => left - taken, total) };
   }
 
-  /** Sets concurrent executions aside for one function; the others must keep a minimum. */
+  /** Reserves concurrent executions for one function; a minimum must remain for the others. */
   reserve(accountId: string, region: string, functionName: string, amount: number): void {
     const { total, reserved } = this.#of(accountId, region);
     const minimum = total < 100 ? 10 : 100;

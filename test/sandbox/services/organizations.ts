@@ -6,11 +6,11 @@ interface Organization {
   managementAccountId: string;
 }
 
-/** Accounts are outside any organization until a test puts them into one. */
+/** Accounts belong to no organization until a test adds them to one. */
 export class OrganizationsState {
   readonly #byAccount = new Map<string, Organization>();
 
-  /** Makes an organization; the first account manages it. */
+  /** Creates an organization; the first account is its management account. */
   create(managementAccountId: string, ...memberAccountIds: string[]): void {
     const organization = { id: `o-${managementAccountId.slice(0, 10)}`, managementAccountId };
     for (const accountId of [managementAccountId, ...memberAccountIds]) this.#byAccount.set(accountId, organization);

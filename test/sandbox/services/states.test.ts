@@ -39,7 +39,9 @@ beforeEach(() => {
       },
     },
     invoke: (_, payload) =>
-      (payload as { fail?: boolean }).fail ? Promise.reject(new RangeError('told to')) : Promise.resolve('done'),
+      (payload as { fail?: boolean }).fail
+        ? Promise.reject(new RangeError('requested failure'))
+        : Promise.resolve('done'),
     onStatusChange: (event) => events.push(event),
   });
 });

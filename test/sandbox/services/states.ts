@@ -12,7 +12,7 @@ import {
 } from '../step-functions/interpreter.ts';
 import type { World } from '../world.ts';
 
-/** What EventBridge hands to a rule's target. */
+/** The event that EventBridge passes to a rule's target. */
 export interface ExecutionStatusChange {
   version: '0';
   id: string;
@@ -95,7 +95,7 @@ export class StatesState {
     // A name that is used again after 90 days moves to the end.
     this.executions.delete(arn);
     this.executions.set(arn, record);
-    this.#announce(record);
+    this.#publishStatus(record);
     void this.#settle(record);
     return record;
   }
@@ -104,11 +104,11 @@ export class StatesState {
     const result = await record.execution.done;
     record.result = result;
     record.stoppedAt = record.execution.history().at(-1)?.at ?? this.#world.clock.now();
-    this.#announce(record);
+    this.#publishStatus(record);
   }
 
-  /** A sleep and not a timer: the delivery must come even if nothing else moves time any more. */
-  #announce(record: ExecutionRecord): void {
+  /** A sleep instead of a timer, so that the event is delivered even if no other sleep advances time. */
+  #publishStatus(record: ExecutionRecord): void {
     const { onStatusChange } = record.machine;
     if (!onStatusChange) return;
     const event = statusChange(record, this.#world.clock.now());
@@ -245,7 +245,7 @@ interface PageRequest {
   nextToken?: string | undefined;
 }
 
-/** Newest first, new items come in front: so the token counts what is left. Else it counts what was given. */
+/** In a list with the newest first, the token counts the remaining items, because new items are inserted before them. Else it counts the returned items. */
 function page<T>(items: readonly T[], { maxResults, nextToken }: PageRequest, newestFirst: boolean) {
   if (nextToken !== undefined && !/^\d+$/.test(nextToken))
     throw new AwsError('InvalidToken', `Invalid Token: '${nextToken}'`);

@@ -12,10 +12,10 @@ export function timestamp(value: Json): number | undefined {
   return Number.isNaN(at) ? undefined : at;
 }
 
-export function holds(rule: Rule, roots: Roots): boolean {
-  if (rule.And) return rule.And.every((part) => holds(part, roots));
-  if (rule.Or) return rule.Or.some((part) => holds(part, roots));
-  if (rule.Not) return !holds(rule.Not, roots);
+export function matches(rule: Rule, roots: Roots): boolean {
+  if (rule.And) return rule.And.every((part) => matches(part, roots));
+  if (rule.Or) return rule.Or.some((part) => matches(part, roots));
+  if (rule.Not) return !matches(rule.Not, roots);
   const variable = rule.Variable;
   const [operator, operand] =
     Object.entries(rule).find(([key]) => !['Variable', 'Next', 'Comment'].includes(key)) ?? [];
@@ -49,7 +49,7 @@ function comparand(operator: string, operand: Json, roots: Roots): Json {
 const COMPARISON =
   /^(String|Numeric|Boolean|Timestamp)(Equals|LessThan|GreaterThan|LessThanEquals|GreaterThanEquals|Matches)(Path)?$/;
 
-/** Values of another type than the operator's are no match, not an error. */
+/** A value of another type than the operator's does not match; it is no error. */
 function compare(operator: string, left: Json, right: Json): boolean {
   const [, type, relation] = COMPARISON.exec(operator) ?? [];
   if (type === undefined || relation === undefined) throw runtimeError(`Unknown comparison ${operator}`);

@@ -17,7 +17,7 @@ export function applyResultPath(path: string | null | undefined, input: Json, re
   return path === null ? input : place(path ?? '$', input, result);
 }
 
-/** What crosses into a function and back is JSON text: nothing is shared, and what JSON cannot hold is lost. */
+/** Converts a function's input or output through JSON text: no objects are shared, and values without JSON form are lost. */
 export function clone(value: unknown): Json {
   return JSON.parse(JSON.stringify(value ?? null)) as Json;
 }

@@ -54,7 +54,7 @@ export interface TaskState extends Paths, Transition, Result, Recovery {
   Type: 'Task';
   Resource: string;
   Parameters?: Json;
-  /** Not simulated: time stands still in a handler. Let the handler be answered with `States.Timeout` instead. */
+  /** Not simulated, because time does not advance in a handler. Let the handler throw `States.Timeout` instead. */
   TimeoutSeconds?: number;
 }
 
@@ -122,7 +122,7 @@ export interface FailState {
   CausePath?: string;
 }
 
-/** Throws on language features that the interpreter would otherwise ignore in silence. */
+/** Throws on language features that the interpreter would otherwise silently ignore. */
 export function assertSupported(machine: StateMachine): void {
   for (const [name, state] of Object.entries(machine.States)) {
     for (const field of [

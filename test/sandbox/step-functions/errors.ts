@@ -11,7 +11,7 @@ export class StatesError extends Error {
     this.detail = detail;
   }
 
-  /** AWS begins the cause of a `States.Runtime` with the state that it happened in. */
+  /** In AWS, the cause of a `States.Runtime` starts with the state in which it happened. */
   located = false;
 
   locate(where: string): StatesError {
@@ -26,8 +26,8 @@ export function runtimeError(detail: string): StatesError {
 }
 
 /**
- * `States.ALL` catches everything but `States.Runtime`; it does catch `States.DataLimitExceeded`, whatever the manual says (recorded from
- * AWS). `States.TaskFailed` stands for what functions fail with, not for the errors of Step Functions itself, a timeout among them.
+ * `States.ALL` catches everything but `States.Runtime`; it catches `States.DataLimitExceeded`, contrary to the manual (recorded from
+ * AWS). `States.TaskFailed` matches errors of functions, not errors of Step Functions itself such as a timeout.
  */
 export function matches(errorEquals: readonly string[], error: string): boolean {
   return errorEquals.some((name) => {
@@ -37,7 +37,7 @@ export function matches(errorEquals: readonly string[], error: string): boolean 
   });
 }
 
-/** What a function threw, as Lambda reports it to Step Functions: the cause is a JSON text. */
+/** A function's error as Lambda reports it to Step Functions: the cause is a JSON text. */
 export function taskError(thrown: unknown): StatesError {
   if (thrown instanceof StatesError) return thrown;
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));

@@ -25,7 +25,7 @@ export class History {
     return id;
   }
 
-  /** Only the event that ends the execution still fits in. */
+  /** True if only the event that ends the execution still fits. */
   get full(): boolean {
     return this.events.length >= MAX_EVENTS - 1;
   }

@@ -28,7 +28,7 @@ export interface ExecutionOptions {
   name: string;
   arn: string;
   stateMachineArn?: string;
-  /** Virtual time that passes after each handler, for within it time stands still. @default 1 */
+  /** Virtual seconds that pass after each handler, because time does not advance within it. @default 1 */
   taskSeconds?: number;
   onTransition?: (stateName: string) => void;
 }
@@ -50,7 +50,7 @@ export interface Execution {
   history(): readonly HistoryEvent[];
 }
 
-/** Starts an execution; its first state is entered when the caller, if held, has let go of time. */
+/** Starts an execution; it enters its first state after the held work of the caller ends. */
 export function interpret(definition: StateMachine, input: Json, options: ExecutionOptions): Execution {
   assertSupported(definition);
   const interpreter = new Interpreter(input, options);
@@ -73,7 +73,7 @@ export function interpret(definition: StateMachine, input: Json, options: Execut
 /** Unwinds what still runs when the execution has ended or a sibling branch has failed. No Retry or Catch sees it. */
 class Stopped extends Error {}
 
-/** What a state runs under: the execution itself, a branch of a Parallel or an iteration of a Map. */
+/** The scope of a state: the execution itself, a branch of a Parallel or an iteration of a Map. */
 interface Scope {
   signal: AbortSignal;
   /** Called with the first failure in it, before a sibling that wakes in the same instant can enter its next state. */

@@ -23,7 +23,7 @@ function shortText(value: Json | undefined): string {
   return short;
 }
 
-/** Fractions are rounded wherever a whole number is wanted. */
+/** Fractions are rounded where an integer is required. */
 function integer(value: Json | undefined): number {
   if (typeof value !== 'number') throw failure(`expected a number, got ${JSON.stringify(value)}`);
   return Math.round(value);
@@ -92,7 +92,7 @@ function parse(json: string): Json {
   }
 }
 
-/** The end is exclusive, against the manual. */
+/** The end is exclusive, contrary to the manual. */
 function randomBetween(start: number, end: number, random: () => number): number {
   return start + Math.floor(random() * (end - start));
 }

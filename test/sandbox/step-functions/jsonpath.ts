@@ -7,7 +7,7 @@ const SEGMENT =
   /\.(?<plain>[^.[\]()'"*?@,:\s]+)|\.?\[(?:'(?<single>[^']*)'|"(?<double>[^"]*)"|(?<index>-?\d+)|\*)\]|\.\*/y;
 const parsed = new Map<string, readonly Segment[]>();
 
-/** Names, indexes and `*`. Filters, slices and `..` exist on AWS; here they throw. */
+/** Names, indexes and `*`. Filters, slices and `..`, which AWS supports, throw. */
 function parse(path: string): readonly Segment[] {
   const known = parsed.get(path);
   if (known) return known;
@@ -30,7 +30,7 @@ export function isObject(value: Json | undefined): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The value at `path`, or undefined where there is none. A path with `*` gives an array, possibly empty. */
+/** The value at `path`, or undefined if there is none. A path with `*` gives an array, possibly empty. */
 function find(path: string, root: Json): Json | undefined {
   const segments = parse(path);
   const found = segments.reduce<Json[]>((values, segment) => values.flatMap((value) => select(segment, value)), [root]);
@@ -57,7 +57,7 @@ export function lookUp(path: string, { data, context }: Roots): Json | undefined
   return path.startsWith('$$') ? find(path.slice(1), context()) : find(path, data);
 }
 
-/** The value at `path`; its absence fails the execution. */
+/** The value at `path`; a missing value fails the execution. */
 export function require(path: string, roots: Roots): Json {
   const value = lookUp(path, roots);
   if (value === undefined)

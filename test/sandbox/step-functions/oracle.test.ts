@@ -7,15 +7,15 @@ import type { Json, JsonObject, State, StateMachine } from './definition.ts';
 import { itemProcessor } from './definition.ts';
 import { interpret } from './interpreter.ts';
 
-// A second interpreter as the judge. It is known to differ in the context object, in type tests with `false` and in a failed task's
-// cause, so the definitions here keep off those.
+// A second interpreter for comparison. It is known to differ in the context object, in type tests with `false` and in a failed task's
+// cause, so the definitions here do not use those.
 
 const LAMBDA = 'arn:aws:lambda:eu-west-1:999988887777:function:';
 
 interface Case {
   definition: StateMachine;
   input: JsonObject;
-  /** By state name; made anew for each engine, since handlers count their calls. */
+  /** Handlers by state name; created for each engine, because handlers count their calls. */
   handlers?: () => Record<string, (payload: JsonObject) => Json>;
 }
 

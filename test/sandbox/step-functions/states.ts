@@ -1,4 +1,4 @@
-import { holds, timestamp } from './choice.ts';
+import { matches, timestamp } from './choice.ts';
 import type { ChoiceState, FailState, Json, MapState, Retrier, WaitState } from './definition.ts';
 import { runtimeError, StatesError } from './errors.ts';
 import { require } from './jsonpath.ts';
@@ -6,7 +6,7 @@ import type { Environment } from './templates.ts';
 import { evaluate } from './templates.ts';
 
 export function choose(state: ChoiceState, environment: Environment, name: string): string {
-  const next = state.Choices.find((rule) => holds(rule, environment))?.Next ?? state.Default;
+  const next = state.Choices.find((rule) => matches(rule, environment))?.Next ?? state.Default;
   if (next === undefined)
     throw new StatesError('States.NoChoiceMatched', `State '${name}': no choice rule matched and there is no Default`);
   return next;

@@ -1,7 +1,7 @@
 import type { Condition, Operand, Path } from './expressions.ts';
 import { compare, invalid, isEqual, type Item, typeOf, type Value } from './values.ts';
 
-/** What the placeholders of an expression stand for. */
+/** The values of an expression's placeholders. */
 export interface Placeholders {
   names: Record<string, string>;
   values: Record<string, Value>;
@@ -11,7 +11,7 @@ export function resolvePath(path: Path, { names }: Placeholders): Path {
   return path.map((part) => (typeof part === 'string' && part.startsWith('#') ? (names[part] ?? part) : part));
 }
 
-/** What stands at a resolved path; undefined if nothing does. */
+/** The value at a resolved path; undefined if there is none. */
 export function valueAt(item: Item, path: Path): Value | undefined {
   let value: Value | undefined = { M: item };
   for (const part of path) {
@@ -22,15 +22,15 @@ export function valueAt(item: Item, path: Path): Value | undefined {
   return value;
 }
 
-export function holds(condition: Condition, item: Item, placeholders: Placeholders): boolean {
+export function isMet(condition: Condition, item: Item, placeholders: Placeholders): boolean {
   const read = (operand: Operand) => readOperand(operand, item, placeholders);
   switch (condition.kind) {
     case 'and':
-      return condition.parts.every((part) => holds(part, item, placeholders));
+      return condition.parts.every((part) => isMet(part, item, placeholders));
     case 'or':
-      return condition.parts.some((part) => holds(part, item, placeholders));
+      return condition.parts.some((part) => isMet(part, item, placeholders));
     case 'not':
-      return !holds(condition.part, item, placeholders);
+      return !isMet(condition.part, item, placeholders);
     case 'compare':
       return compares(condition.operator, read(condition.left), read(condition.right));
     case 'between':
@@ -61,7 +61,7 @@ function readOperand(operand: Operand, item: Item, placeholders: Placeholders): 
   }
 }
 
-/** What `size` counts: characters, bytes or members. */
+/** The result of `size`: the number of characters, bytes or members. */
 function lengthOf(value: Value): number {
   if (value.S !== undefined) return value.S.length;
   if (value.B !== undefined) return Buffer.byteLength(value.B, 'base64');
@@ -69,7 +69,7 @@ function lengthOf(value: Value): number {
   return (value.L ?? value.SS ?? value.NS ?? value.BS ?? []).length;
 }
 
-/** Nothing compares with what is not there, except that it is unequal. */
+/** A comparison with a missing value is false, except that it is unequal. */
 function compares(operator: string, left: Value | undefined, right: Value | undefined): boolean {
   if (operator === '<>') return !left || !right || !isEqual(left, right);
   if (!left || !right) return false;
@@ -112,7 +112,7 @@ function contains(whole: Value, part: Value): boolean {
   return part.B !== undefined && (whole.BS?.includes(part.B) ?? false);
 }
 
-/** Of an item only what the paths name. */
+/** The part of an item that the paths name. */
 export function project(item: Item, paths: readonly Path[]): Item {
   const found: Item = {};
   for (const path of paths) {
@@ -122,7 +122,7 @@ export function project(item: Item, paths: readonly Path[]): Item {
   return found;
 }
 
-/** List members keep their order, not their place. */
+/** List members keep their order, not their index. */
 function place(target: Value, path: Path, value: Value): void {
   const [part, ...rest] = path;
   if (part === undefined) return;

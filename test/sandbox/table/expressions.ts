@@ -1,7 +1,7 @@
 import { isReservedWord } from './reserved-words.ts';
 import { invalid } from './values.ts';
 
-/** A place in an item. Names are as written: a placeholder keeps its `#`. */
+/** A path in an item. Names are as written: a placeholder keeps its `#`. */
 export type Path = readonly (string | number)[];
 
 export type Operand =
@@ -31,7 +31,7 @@ export const parseCondition = remembered((text) => parse(text, (parser) => parse
 export const parseUpdate = remembered((text) => parse(text, (parser) => parser.update()));
 export const parseProjection = remembered((text) => parse(text, (parser) => parser.paths()));
 
-/** The product's expressions are few; the values that fill them are many. */
+/** Parsed expressions by text: the product uses few expressions with many values. */
 function remembered<T>(parseText: (text: string) => T): (text: string) => T {
   const known = new Map<string, T>();
   return (text) => {

@@ -1,5 +1,5 @@
 import { AwsError } from '../service.ts';
-import { holds, type Placeholders, project, resolvePath } from './evaluate.ts';
+import { isMet, type Placeholders, project, resolvePath } from './evaluate.ts';
 import {
   type Condition,
   type Expression,
@@ -12,7 +12,7 @@ import { type Index, Table, type TableDefinition } from './table.ts';
 import { applyUpdate, checkOverlap } from './update.ts';
 import { invalid, type Item, sizeOfItem, type Value } from './values.ts';
 
-/** What the operations below read of their input. */
+/** The input members that the operations below read. */
 interface Input {
   TableName: string;
   Key?: Item;
@@ -37,14 +37,14 @@ interface Input {
 }
 
 const maxItemBytes = 400 * 1024;
-/** A page of a query or scan ends with the item that reaches this. */
+/** A page of a query or scan ends with the item that reaches this number of bytes. */
 const maxPageBytes = 1024 * 1024;
 const maxBatchWrites = 25;
-/** Bytes that one read or write unit pays for. */
+/** Bytes per read or write unit. */
 const readUnit = 4096;
 const writeUnit = 1024;
 
-/** DynamoDB as far as the product uses it. An input member that is not modelled fails, so that nothing is silently ignored. */
+/** The part of DynamoDB that the product uses. An input member that is not modelled fails, so that nothing is silently ignored. */
 export class Tables {
   readonly #tables = new Map<string, Table>();
 
@@ -172,7 +172,7 @@ function query(table: Table, input: Input): object {
   const partition = partitionOf(keyCondition, index, placeholders);
   const { ExclusiveStartKey: start, ScanIndexForward: isForward = true } = input;
   const entries = index.query(partition, isForward, start && { item: start, id: table.idOf(start) });
-  const inRange = entries.filter(({ item }) => holds(keyCondition, item, placeholders));
+  const inRange = entries.filter(({ item }) => isMet(keyCondition, item, placeholders));
   return pageOf(table, index, inRange, input, { ...page, placeholders });
 }
 
@@ -203,7 +203,7 @@ function pageOf(
   const isCut = count >= (input.Limit ?? Infinity) || size >= maxPageBytes;
   const items = entries
     .slice(0, count)
-    .filter(({ item }) => !filter || holds(filter, item, placeholders))
+    .filter(({ item }) => !filter || isMet(filter, item, placeholders))
     .map(({ item }) => (projection ? project(item, projection) : item));
   const keys = [...table.main.keys, ...index.keys].map(({ name }) => [name]);
   return {
@@ -223,7 +223,7 @@ function indexOf(table: Table, { IndexName: name, ConsistentRead: isConsistent }
   return index;
 }
 
-/** The value of the partition key, which a query must fix; the sort key may be limited. */
+/** The value of the partition key, which a query must give; it may also restrict the sort key. */
 function partitionOf(condition: Condition, { keys }: Index, placeholders: Placeholders): Value {
   const [partitionKey, sortKey] = keys.map(({ name }) => name);
   let partition: Value | undefined;
@@ -328,7 +328,7 @@ function checkCondition(
   placeholders: Placeholders,
   { ReturnValuesOnConditionCheckFailure: shows }: Input,
 ): void {
-  if (!condition || holds(condition, before ?? {}, placeholders)) return;
+  if (!condition || isMet(condition, before ?? {}, placeholders)) return;
   const error = new AwsError('ConditionalCheckFailedException', 'The conditional request failed', 400);
   throw shows === 'ALL_OLD' && before ? Object.assign(error, { item: before }) : error;
 }
@@ -344,7 +344,7 @@ function readUnits(size: number, { ConsistentRead: isConsistent }: Input): numbe
   return Math.max(1, Math.ceil(size / readUnit)) * (isConsistent ? 1 : 0.5);
 }
 
-/** Of the table alone: its indexes are written, and paid, too. */
+/** Write units of the table alone; the indexes consume write units too. */
 function writeUnits(...items: (Item | undefined)[]): number {
   return Math.max(1, ...items.map((item) => Math.ceil(sizeOfItem(item ?? {}) / writeUnit)));
 }

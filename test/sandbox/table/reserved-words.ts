@@ -41,7 +41,7 @@ WITHIN WITHOUT WORK WRAPPED WRITE YEAR ZONE
 
 const reserved = new Set(words.split(/\s+/));
 
-/** An attribute of such a name stands in an expression only as a placeholder (`#name`). */
+/** An expression can name such an attribute only by a placeholder (`#name`). */
 export function isReservedWord(name: string): boolean {
   return name !== '' && reserved.has(name.toUpperCase());
 }

@@ -6,7 +6,7 @@ interface KeyPart {
   KeyType: 'HASH' | 'RANGE';
 }
 
-/** As much of CreateTable's input as the table keeps. */
+/** The part of CreateTable's input that the table stores. */
 export interface TableDefinition {
   TableName: string;
   AttributeDefinitions: { AttributeName: string; AttributeType: Type }[];
@@ -19,7 +19,7 @@ export interface TableDefinition {
 }
 
 class Entry {
-  /** Text of the table's own key, unique. */
+  /** The table's key as text; unique. */
   readonly id: string;
   readonly item: Item;
   #size: number | undefined;
@@ -49,7 +49,7 @@ class Partition {
   }
 
   set(entry: Entry): void {
-    // An item keeps its place in the table; in an index its sort key may change.
+    // An item's position in the table is fixed; in an index its sort key may change.
     this.#entries.set(entry.id, entry);
     this.#sorted = undefined;
   }
@@ -118,7 +118,7 @@ export class Index {
     return entries.filter(({ item, id }) => sign * orderOf(this.sortKey, item, id, start.item, start.id) > 0);
   }
 
-  /** Everything, partition by partition. */
+  /** All entries, ordered by partition. */
   all(): readonly Entry[] {
     return [...this.#partitions.values()].flatMap((partition) => partition.sorted(this.sortKey));
   }
@@ -157,7 +157,7 @@ export class Table {
     );
   }
 
-  /** Of an item or key. @throws AwsError ValidationException if the key is not as the table declares it */
+  /** The key of an item or key. @throws AwsError ValidationException if the key does not match the table's declaration */
   idOf(key: Item): string {
     return this.main.keys
       .map(({ name, type }) => {

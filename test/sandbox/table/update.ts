@@ -5,14 +5,14 @@ import { invalid, type Item, typeOf, type Value } from './values.ts';
 const wrongType = () => invalid('An operand in the update expression has an incorrect data type');
 const setTypes = ['SS', 'NS', 'BS'] as const;
 
-/** The item after the actions, which all look at the item as it was; that one is not changed. */
+/** The item after the actions. All actions read the original item, which is not changed. */
 export function applyUpdate(item: Item, actions: readonly Action[], placeholders: Placeholders): Item {
   const paths = actions.map(({ path }) => resolvePath(path, placeholders));
   const values = actions.map((action) =>
     action.kind === 'remove' ? undefined : evaluate(action.value, item, placeholders),
   );
   const updated: Value = { M: { ...item } };
-  // Removed members of a list leave together, once all others have found their place.
+  // List members are removed last and together, so that the indexes of other actions stay valid.
   const lists = new Set<Value>();
   for (const [index, action] of actions.entries()) {
     const path = paths[index] ?? [];
@@ -41,7 +41,7 @@ function setMember(parent: Value, index: number, value: Value | undefined, lists
   }
 }
 
-/** The map or list that holds the path's last part, copied on the way. */
+/** A copy of the map or list that contains the path's last part. */
 function ownParent(root: Value, path: Path): Value {
   let parent = root;
   for (const part of path.slice(0, -1)) {
@@ -60,7 +60,7 @@ function noPlace(): Error {
   return invalid('The document path provided in the update expression is invalid for update');
 }
 
-/** ADD or DELETE; undefined where nothing is left. */
+/** The result of ADD or DELETE; undefined if nothing is left. */
 function combined(kind: 'add' | 'delete' | 'remove', before: Value | undefined, value: Value): Value | undefined {
   if (kind === 'add' && value.N !== undefined) {
     if (before && before.N === undefined) throw wrongType();
@@ -113,7 +113,7 @@ function evaluate(operand: Operand, item: Item, placeholders: Placeholders): Val
   }
 }
 
-/** No two actions may touch one place. */
+/** Two actions must not change the same path. */
 export function checkOverlap(actions: readonly Action[], placeholders: Placeholders): void {
   const paths = actions.map(({ path }) => resolvePath(path, placeholders));
   const shown = (path: Path) => `[${path.map((part) => (typeof part === 'number' ? `[${part}]` : part)).join(', ')}]`;

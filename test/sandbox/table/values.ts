@@ -1,6 +1,6 @@
 import { AwsError } from '../service.ts';
 
-/** An attribute's value as it is on the wire: one member. */
+/** An attribute's value as it is transmitted: one member. */
 export interface Value {
   S?: string;
   N?: string;
@@ -67,7 +67,7 @@ function lists(a: Value, b: Value): [Value | undefined, Value | undefined][] {
   return Array.from({ length: Math.max(left.length, right.length) }, (_, index) => [left[index], right[index]]);
 }
 
-/** Below 0, 0 or above 0; undefined for values that have no order. Strings are ordered by their UTF-8 bytes. */
+/** Below 0, 0 or above 0; undefined for values without an order. Strings are ordered by their UTF-8 bytes. */
 export function compare(a: Value, b: Value): number | undefined {
   if (a.S !== undefined && b.S !== undefined) return compareText(a.S, b.S);
   if (a.N !== undefined && b.N !== undefined) return Number(a.N) - Number(b.N);

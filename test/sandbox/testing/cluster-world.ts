@@ -14,7 +14,7 @@ export const home = { accountId: clusterAccount, region: 'eu-west-1', name: 'fin
 
 export interface Answer {
   status: number;
-  /** Objects are parsed, everything else is text. */
+  /** JSON objects are parsed, other bodies are text. */
   body: Record<string, unknown> & { message?: string; reason?: string };
   text: string;
 }

@@ -24,14 +24,14 @@ const remaining = (shards: Packed['shards']) =>
 const most = maxAttachedPolicies;
 const foreign: Statement = { Sid: 'TheirOwn', Effect: 'Allow', Action: 's3:GetObject', Resource: '*' };
 
-/** A target's history: payers join and leave, others attach their own policies, the table loses its items. */
+/** A target's history: payers join and depart, others attach policies, the table loses its items. */
 const life = fc.array(
   fc.record({
     joining: fc.array(fc.tuple(fc.nat(2000), fc.constantFrom('', 'finance/', 'a/very/long/path/to/the/role/')), {
       maxLength: 400,
       size: 'max',
     }),
-    leaving: fc.array(fc.nat(2000), { maxLength: 400, size: 'max' }),
+    departing: fc.array(fc.nat(2000), { maxLength: 400, size: 'max' }),
     otherPolicies: fc.nat(3),
     emptied: fc.boolean(),
   }),
@@ -39,16 +39,16 @@ const life = fc.array(
 );
 
 describe('the policies of a pod role', () => {
-  it('hold exactly the wanted roles after any history', () => {
+  it('contain exactly the wanted roles after any history', () => {
     fc.assert(
       fc.property(life, fc.boolean(), (steps, shared) => {
         let shards = new Map<number, PolicyDocument>(shared ? [[1, policyOf(foreign)]] : []);
         let known = new Set<string>();
-        for (const { joining, leaving, otherPolicies, emptied } of steps) {
+        for (const { joining, departing, otherPolicies, emptied } of steps) {
           const kept = rolesIn(shards);
           if (emptied) known = new Set();
           for (const [payer, path] of joining) known.add(roleOf(payer, path));
-          const removed = [...known].filter((_, index) => leaving.includes(index));
+          const removed = [...known].filter((_, index) => departing.includes(index));
           for (const arn of removed) known.delete(arn);
           const packing = { wanted: [...known], removed, most: most - otherPolicies };
           const packed = packShards(shards, packing);
@@ -77,11 +77,11 @@ describe('the policies of a pod role', () => {
     );
   });
 
-  it('change in one shard when one payer joins', () => {
+  it('change in only one policy when a payer joins', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 0, max: 1100 }), fc.array(fc.nat(1100), { maxLength: 20 }), (count, leaving) => {
+      fc.property(fc.integer({ min: 0, max: 1100 }), fc.array(fc.nat(1100), { maxLength: 20 }), (count, departing) => {
         const wanted = Array.from({ length: count }, (_, payer) => roleOf(payer));
-        const removed = leaving.flatMap((payer) => wanted[payer] ?? []);
+        const removed = departing.flatMap((payer) => wanted[payer] ?? []);
         const before = remaining(packShards(new Map(), { wanted, removed: [], most }).shards);
         const holey = remaining(packShards(before, { wanted: [], removed, most }).shards);
         const after = remaining(packShards(holey, { wanted: [roleOf(2001)], removed: [], most }).shards);
@@ -95,7 +95,7 @@ describe('the policies of a pod role', () => {
     );
   });
 
-  it('hold 1,130 payers and no more', () => {
+  it('have room for exactly 1,130 payers', () => {
     const wanted = Array.from({ length: maxPayersPerTarget + 1 }, (_, payer) => roleOf(payer));
     expect(maxPayersPerTarget).toBe(1130);
     const { shards, left } = packShards(new Map(), { wanted, removed: [], most });
@@ -103,7 +103,7 @@ describe('the policies of a pod role', () => {
     expect(left).toEqual(wanted.slice(-1));
   });
 
-  it('are deleted once they are empty, unless they hold another statement', () => {
+  it('are deleted when empty, unless they contain a foreign statement', () => {
     const { shards } = packShards(new Map(), { wanted: [roleOf(1)], removed: [], most });
     const gone = { wanted: [], removed: [roleOf(1)], most };
     expect([...packShards(remaining(shards), gone).shards]).toEqual([[1, undefined]]);
@@ -111,7 +111,7 @@ describe('the policies of a pod role', () => {
     expect([...packShards(new Map([[1, document]]), gone).shards]).toEqual([[1, policyOf(foreign)]]);
   });
 
-  it('give a joining payer the room of the last departing one', () => {
+  it('reuse the space of a departed payer', () => {
     const there = remaining(packShards(new Map(), { wanted: [roleOf(1)], removed: [], most: 1 }).shards);
     const { shards } = packShards(there, { wanted: [roleOf(2)], removed: [roleOf(1)], most: 1 });
     expect(rolesIn(shards)).toEqual([roleOf(2)]);

@@ -26,7 +26,7 @@ beforeAll(async () => {
 });
 afterAll(() => close());
 
-it('passes on the error of AWS by name, message and status', async () => {
+it('throws an AWS error with its name, message and status', async () => {
   await expect(assumeRoleForPodIdentity({ name: 'finops', region }, 'no token', root)).rejects.toMatchObject({
     name: 'InvalidTokenException',
     message: expect.stringMatching(/./) as string,
@@ -34,7 +34,7 @@ it('passes on the error of AWS by name, message and status', async () => {
   });
 });
 
-it('names an endpoint that nothing listens on Unreachable', async () => {
+it('throws Unreachable if nothing listens at the endpoint', async () => {
   vi.stubEnv('AWS_ENDPOINT_URL_EKS_AUTH', 'http://127.0.0.1:1');
   await expect(assumeRoleForPodIdentity({ name: 'finops', region }, 'no token', root)).rejects.toMatchObject({
     name: 'Unreachable',

@@ -23,8 +23,8 @@ const dnsName = fc.stringMatching(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/);
 const reportName = fc.stringMatching(/^[0-9A-Za-z!_.*'() -]{1,256}$/);
 const pod = fc.tuple(clusterArn, dnsLabel, dnsName);
 
-describe('a name', () => {
-  it('of a bucket is one that S3 accepts, for every payer and region', () => {
+describe('the name', () => {
+  it('of a bucket is valid in S3 for every payer and region', () => {
     fc.assert(
       fc.property(accountId, fc.constantFrom(...curRegions), (payer, region) => {
         for (const name of [curBucketName(payer, region), athenaResultsBucketName(payer, region)])
@@ -33,7 +33,7 @@ describe('a name', () => {
     );
   });
 
-  it('of a stack is one that CloudFormation accepts, for every report', () => {
+  it('of a stack is valid in CloudFormation for every report', () => {
     fc.assert(
       fc.property(reportName, (report) => {
         expect(crawlerStackName(report)).toMatch(/^[A-Za-z][0-9A-Za-z-]{0,127}$/);
@@ -41,7 +41,7 @@ describe('a name', () => {
     );
   });
 
-  it('of a role or policy is one that IAM accepts, for every pod', () => {
+  it('of a role or policy is valid in IAM for every pod', () => {
     fc.assert(
       fc.property(pod, (place) => {
         expect(podRoleName(...place)).toMatch(/^[\w+=,.@-]{1,64}$/);
@@ -50,7 +50,7 @@ describe('a name', () => {
     );
   });
 
-  it('never belongs to two pods, reports or targets', () => {
+  it('is different for each pod, report and target', () => {
     const distinct = <T>(one: fc.Arbitrary<T>, ...names: ((from: T) => string)[]) => {
       fc.assert(
         fc.property(
@@ -70,7 +70,7 @@ describe('a name', () => {
     distinct(reportName, crawlerStackName);
   });
 
-  it('keeps a-b and c apart from a and b-c', () => {
+  it('of a-b and c differs from the name of a and b-c', () => {
     const arn = 'arn:aws:eks:eu-west-1:222233334444:cluster/finops';
     expect(podRoleName(arn, 'a-b', 'c')).not.toBe(podRoleName(arn, 'a', 'b-c'));
     expect(grantPolicyName(arn, 'a-b', 'c')).not.toBe(grantPolicyName(arn, 'a', 'b-c'));
@@ -80,14 +80,14 @@ describe('a name', () => {
     expect(crawlerStackName('a_b')).not.toBe(crawlerStackName('a-b'));
   });
 
-  it('keeps two service accounts apart that differ only where the name is cut or respelled', () => {
+  it('differs for service accounts that differ only in cut or replaced characters', () => {
     const arn = 'arn:aws:eks:eu-west-1:222233334444:cluster/finops';
     const long = 'a'.repeat(60);
     expect(podRoleName(arn, 'kubecost', `${long}1`)).not.toBe(podRoleName(arn, 'kubecost', `${long}2`));
     expect(podRoleName(arn, 'kubecost', 'a.b')).not.toBe(podRoleName(arn, 'kubecost', 'a-b'));
   });
 
-  it('stays what it is, for resources live under it', () => {
+  it('stays the same as in earlier releases', () => {
     const arn = 'arn:aws:eks:eu-west-1:222233334444:cluster/finops';
     expect(podRoleName(arn, 'kubecost', 'kubecost-serviceaccount')).toMatchInlineSnapshot(
       `"kubecost-kubecost-serviceaccount-3a8520df"`,

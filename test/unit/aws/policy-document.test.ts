@@ -47,7 +47,7 @@ const document = fc
   .array(statement, { minLength: 1, maxLength: 4 })
   .map((statements) => policyOf(...statements.map((one, index) => ({ Sid: `S${index}`, ...one }))));
 
-/** The same policy as AWS, a console or a colleague might write it, as it comes out of an API. */
+/** The same policy in another notation, as an API may return it. */
 function respell(policy: PolicyDocument, g: fc.GeneratorValue): PolicyDocument {
   const shuffled = <T>(items: readonly T[]) => g(() => fc.shuffledSubarray([...items], { minLength: items.length }));
   const again = (value: unknown): unknown => {
@@ -82,7 +82,7 @@ function respell(policy: PolicyDocument, g: fc.GeneratorValue): PolicyDocument {
 }
 
 describe('two policies', () => {
-  it('are the same however they are spelled', () => {
+  it('are equal in every notation of the same content', () => {
     fc.assert(
       fc.property(document, fc.gen(), (policy, g) => {
         expect(samePolicy(policy, respell(policy, g))).toBe(true);
@@ -122,7 +122,7 @@ describe('two policies', () => {
     );
   });
 
-  it('differ by an account where its root user is not another spelling of it', () => {
+  it('differ if one names an account’s root user outside Principal', () => {
     const about = (owner: string) =>
       policyOf({
         Effect: 'Allow',
@@ -133,7 +133,7 @@ describe('two policies', () => {
     expect(samePolicy(about('111122223333'), about('arn:aws:iam::111122223333:root'))).toBe(false);
   });
 
-  it('differ by their version only where it decides about policy variables', () => {
+  it('differ by version only if they contain policy variables', () => {
     const old = (resource: string): PolicyDocument => ({ ...policyFor(resource), Version: '2008-10-17' });
     const policyFor = (Resource: string) => policyOf({ Effect: 'Allow', Action: 's3:GetObject', Resource });
     expect(samePolicy(old('arn:aws:s3:::cur/*'), policyFor('arn:aws:s3:::cur/*'))).toBe(true);
@@ -142,7 +142,7 @@ describe('two policies', () => {
     );
   });
 
-  it('are the same with a flag as text or as a flag', () => {
+  it('are equal if a boolean is written as text', () => {
     const flagged = decodePolicy(
       '{"Statement":{"Effect":"Deny","Action":"s3:*","Condition":{"Bool":{"aws:SecureTransport":false}}}}',
     );
@@ -161,7 +161,7 @@ describe('a merge into a policy', () => {
     { Sid: 'KubecostWrite', Effect: 'Allow', Action: 's3:PutObject', Resource: '*' },
   ];
 
-  it('keeps every foreign statement as it is and where it is', () => {
+  it('keeps each foreign statement and its position', () => {
     fc.assert(
       fc.property(document, fc.nat({ max: 4 }), (policy, place) => {
         const stale: Statement = { Sid: 'KubecostWrite', Effect: 'Deny', Action: 's3:*', Resource: '*' };
@@ -174,7 +174,7 @@ describe('a merge into a policy', () => {
     );
   });
 
-  it('changes nothing the second time', () => {
+  it('changes nothing when repeated', () => {
     fc.assert(
       fc.property(document, (policy) => {
         const merged = mergeStatements(policy, ours);
@@ -183,18 +183,18 @@ describe('a merge into a policy', () => {
     );
   });
 
-  it('starts a policy where there is none', () => {
+  it('creates a policy if none exists', () => {
     expect(mergeStatements(undefined, ours)).toEqual({ Version: '2012-10-17', Statement: ours });
   });
 
-  it('leaves the version, and with it the meaning of foreign statements', () => {
+  it('keeps the version, which foreign statements depend on', () => {
     const old = decodePolicy('{"Statement":{"Effect":"Allow","Action":"s3:GetObject","Resource":"cur/${x}"}}');
     expect(mergeStatements(old, ours).Version).toBe('2008-10-17');
   });
 });
 
 describe('the size of a policy', () => {
-  it('is counted without white space, as IAM does', () => {
+  it('excludes white space, as in IAM', () => {
     const text = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*"}]}';
     expect(policyCharacters(decodePolicy(JSON.stringify(JSON.parse(text), null, 4)))).toBe(text.length);
   });

@@ -11,7 +11,7 @@ import {
 } from '../../../shared/errors/errors.ts';
 import { KubernetesError } from '../../../shared/errors/kubernetes-error.ts';
 
-/** An error as the SDK throws it. */
+/** An error in the form that the SDK throws. */
 function awsError(name: string, status = 400): Error {
   return Object.assign(new Error('in AWS’s words'), { name, $metadata: { httpStatusCode: status } });
 }
@@ -96,11 +96,11 @@ describe('a thrown value', () => {
     ['a cluster’s Conflict', new KubernetesError(409, 'Conflict', 'newer'), 'TerminalError', 'unexpected'],
   ];
 
-  it.each(cases)('is known by one of three names: %s', (_, thrown, name, code) => {
+  it.each(cases)('is converted to one of three errors: %s', (_, thrown, name, code) => {
     expect(classify(thrown)).toMatchObject({ name, code });
   });
 
-  it('keeps its own name, code and words once it has them', () => {
+  it('keeps its name, code and message when converted again', () => {
     for (const Known of [RetryableError, UserError, TerminalError]) {
       const error = new Known('run-active', 'already');
       expect(classify(error)).toBe(error);
@@ -108,14 +108,14 @@ describe('a thrown value', () => {
     }
   });
 
-  it('says what AWS called it, and keeps it as its cause', () => {
+  it('contains the AWS error’s name and keeps it as cause', () => {
     const thrown = awsError('BrandNewException');
     expect(classify(thrown)).toMatchObject({ message: 'BrandNewException: in AWS’s words', cause: thrown });
   });
 });
 
-describe('absence', () => {
-  it('is only what is named as absence', async () => {
+describe('absentIf', () => {
+  it('returns undefined only for the named errors', async () => {
     const read = (name: string) => absentIf(['NoSuchEntity'], () => Promise.reject(awsError(name)));
     await expect(read('NoSuchEntity')).resolves.toBeUndefined();
     await expect(read('AccessDenied')).rejects.toThrow('in AWS’s words');
@@ -125,14 +125,14 @@ describe('absence', () => {
 describe('the error catalogue', () => {
   const actors: Actor[] = ['nobody', 'caller', 'payer account owner', 'cluster owner', 'operator'];
 
-  it.each(Object.entries(errorCatalogue))('says of %s what happened, who acts and how', (code, advice) => {
+  it.each(Object.entries(errorCatalogue))('gives for %s title, actor and remedy', (code, advice) => {
     expect(code).toMatch(/^[a-z]+(-[a-z]+)*$/);
     expect(advice.title).toMatch(/^\S.*[^.]$/);
     expect(actors).toContain(advice.actor);
     expect(advice.remedy).toMatch(/^[A-Z].*\.$/);
   });
 
-  it('holds no code that nothing raises', () => {
+  it('contains no unused code', () => {
     const source = ['shared', 'functions']
       .flatMap((folder) =>
         readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((file) => `${folder}/${file}`),

@@ -32,7 +32,7 @@ const entry: fc.Arbitrary<IntegrationEntry> = fc
   }));
 const twoPayers = fc.uniqueArray(entry, { minLength: 2, maxLength: 2, selector: (one) => one.payerAccountId });
 
-/** Keys no provider has, with anything under them. */
+/** Keys that no provider uses, with any value. */
 const unknown = fc.dictionary(fc.stringMatching(/^x_[a-z]{1,5}$/), fc.jsonValue(), { maxKeys: 3 });
 const withUnknown = <T extends object>(fields: fc.Arbitrary<T>) =>
   fc.tuple(unknown, fields).map(([a, b]) => ({ ...a, ...b }));
@@ -115,7 +115,7 @@ function integrations(text: string) {
   return result.integrations;
 }
 
-/** The one stretch in which two texts differ. */
+/** The one range in which two texts differ. */
 function difference(before: string, after: string): { removed: string; added: string } {
   let start = 0;
   while (start < Math.min(before.length, after.length) && before[start] === after[start]) start++;
@@ -124,8 +124,8 @@ function difference(before: string, after: string): { removed: string; added: st
   return { removed: before.slice(start, before.length - end), added: after.slice(start, after.length - end) };
 }
 
-describe('merging into any file', () => {
-  it('adds one stretch of text and takes nothing away but white space or a null', () => {
+describe('a merge into any file', () => {
+  it('inserts one range and removes only white space or null', () => {
     fc.assert(
       fc.property(file, entry, (text, ours) => {
         const { removed, added } = difference(text, merged(text, [ours]));
@@ -136,7 +136,7 @@ describe('merging into any file', () => {
     );
   });
 
-  it('adds exactly our entry to what the consumer loads', () => {
+  it('adds exactly our entry to the loaded entries', () => {
     fc.assert(
       fc.property(file, entry, (text, ours) => {
         const after = integrations(merged(text, [ours]));
@@ -146,7 +146,7 @@ describe('merging into any file', () => {
     );
   });
 
-  it('changes nothing the second time', () => {
+  it('changes nothing when repeated', () => {
     fc.assert(
       fc.property(file, twoPayers, (text, payers) => {
         const once = merged(text, payers);
@@ -155,7 +155,7 @@ describe('merging into any file', () => {
     );
   });
 
-  it('gives the same content in either order of two payers', () => {
+  it('gives the same content for both orders of two payers', () => {
     fc.assert(
       fc.property(file, twoPayers, (text, payers) => {
         const sorted = (result: string) =>
@@ -170,7 +170,7 @@ describe('merging into any file', () => {
     );
   });
 
-  it('is undone by removal', () => {
+  it('is undone by a removal', () => {
     fc.assert(
       fc.property(file, entry, entry, (text, first, ours) => {
         fc.pre(first.payerAccountId !== ours.payerAccountId);
@@ -180,7 +180,7 @@ describe('merging into any file', () => {
     );
   });
 
-  it('replaces our entry in place, and nothing beside it', () => {
+  it('replaces only our entry, in place', () => {
     fc.assert(
       fc.property(file, twoPayers, name, (text, [ours, other], table) => {
         if (!ours || !other) return;
@@ -199,7 +199,7 @@ describe('merging into any file', () => {
     );
   });
 
-  it('shows no value of the others', () => {
+  it('shows no value of other entries', () => {
     fc.assert(
       fc.property(file, entry, (text, ours) => {
         const shown = JSON.stringify(maskForeign(merged(text, [ours]), new Set([entryKey(ours)])));
@@ -209,7 +209,7 @@ describe('merging into any file', () => {
     );
   });
 
-  it('survives any JSON text: it merges, or refuses without a change', () => {
+  it('succeeds or is refused without a change for any JSON', () => {
     const provider = fc.constantFrom('aws', 'AWS', 'azure', 'gcp', 'oci', 'athena', 'usageApi', 'authorizer', 'x');
     const { document } = fc.letrec((tie) => ({
       document: fc.oneof({ maxDepth: 5 }, fc.jsonValue({ maxDepth: 1 }), tie('list'), tie('record')),

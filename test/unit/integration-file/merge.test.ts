@@ -63,7 +63,7 @@ describe('whole files', () => {
     expect(parseIntegrationFile(text).accepted).toBe(true);
   });
 
-  it('list what was done per entry', () => {
+  it('list the change of each entry', () => {
     expect(mergeEntries(undefined, [payer, second], auto)).toMatchObject({
       changes: [
         { do: 'create-file', key },
@@ -123,12 +123,12 @@ describe('the place of a new entry', () => {
   });
 });
 
-describe('an entry that is there already', () => {
+describe('an entry that exists already', () => {
   it.each([
     ['legacy', legacyFile({})],
     ['configurations', configurationsFile({ catalog: 'AwsDataCatalog', x_owner: 'finops' })],
-    ['legacy in other words', legacyFile({ serviceKeyName: '', serviceKeySecret: null, athenaWorkgroup: '' })],
-  ])('with the same content stays as it is: %s', (_, text) => {
+    ['legacy with other empty fields', legacyFile({ serviceKeyName: '', serviceKeySecret: null, athenaWorkgroup: '' })],
+  ])('with the same content is not changed: %s', (_, text) => {
     expect(mergeEntries(text, [payer], auto)).toEqual({ kind: 'unchanged', text });
   });
 
@@ -149,13 +149,13 @@ describe('an entry that is there already', () => {
     ],
   ];
 
-  it.each(differing)('with other content and not ours is refused: %s', (_, text) => {
+  it.each(differing)('with other content is refused if not ours: %s', (_, text) => {
     const result = mergeEntries(text, [payer], auto);
     expect(result).toMatchObject({ kind: 'refused', code: 'entry-not-ours' });
     expect(JSON.stringify(result)).not.toMatch(/AKIA|secret"|old/);
   });
 
-  it.each(differing)('with other content is replaced when ours, or taken over: %s', (_, text) => {
+  it.each(differing)('with other content is replaced if ours or adopted: %s', (_, text) => {
     for (const options of [owning(key), takeOver]) {
       const result = mergeEntries(text, [payer], options);
       expect(result).toMatchObject({ kind: 'changed', changes: [{ do: 'replace-entry', key }] });
@@ -164,7 +164,7 @@ describe('an entry that is there already', () => {
     }
   });
 
-  it('keeps fields that only others understand when it is replaced', () => {
+  it('keeps unknown fields when it is replaced', () => {
     const before = `{ "aws": [ { "x_note" : [1.50, "\\u0041"], "ATHENATABLE" : "old", "projectID" : "111122223333",
       "athenaBucketName" : "${payer.athenaResultsLocation}" } ] }`;
     const after = merged(before, takeOver);
@@ -172,7 +172,7 @@ describe('an entry that is there already', () => {
     expect(after).not.toContain('ATHENATABLE');
   });
 
-  it('under another bucket is refused, for its cost would count twice', () => {
+  it('with another bucket is refused', () => {
     const text = legacyFile({ athenaBucketName: `${payer.athenaResultsLocation}/` });
     expect(mergeEntries(text, [payer], auto)).toEqual({
       kind: 'refused',
@@ -181,14 +181,14 @@ describe('an entry that is there already', () => {
     });
   });
 
-  it('under another bucket is replaced in place when ours, or taken over', () => {
+  it('with another bucket is replaced in place if ours or adopted', () => {
     const text = legacyFile({ athenaBucketName: 's3://old' });
     for (const options of [owning('111122223333/s3://old'), takeOver]) {
       expect(foreignKeys(merged(text, options), new Set())).toEqual([key]);
     }
   });
 
-  it('is known by the account of its role too', () => {
+  it('is recognised by the account of its role too', () => {
     const text = configurationsFile({ account: '555566667777' });
     expect(mergeEntries(text, [payer], auto)).toMatchObject({ kind: 'refused', code: 'payer-already-integrated' });
     expect(findPayer(text, '111122223333')).toEqual([
@@ -201,7 +201,7 @@ describe('an entry that is there already', () => {
     ]);
   });
 
-  it('twice is refused even for a take-over', () => {
+  it('that appears twice is refused even for an adoption', () => {
     const one = JSON.parse(renderEntry(payer, 'legacy')) as object;
     const other = { ...one, athenaBucketName: 's3://other' };
     for (const aws of [
@@ -215,14 +215,14 @@ describe('an entry that is there already', () => {
       });
   });
 
-  it('as a configurations reader of plain files is refused even for a take-over', () => {
+  it('for plain files in configurations is refused even for an adoption', () => {
     const authorizer = { authorizerType: 'AWSServiceAccount' };
     const text = JSON.stringify({ aws: { s3: [{ bucket: 'csv', region: 'r', account: '111122223333', authorizer }] } });
     expect(mergeEntries(text, [payer], takeOver)).toMatchObject({ kind: 'refused', code: 'payer-already-integrated' });
   });
 });
 
-describe('files nobody may touch', () => {
+describe('files that must not be changed', () => {
   const own = renderEntry(payer, 'legacy');
   it.each([
     ['', 'the file is empty'],
@@ -236,13 +236,13 @@ describe('files nobody may touch', () => {
     ['{"aws":{"athena":[null]}}', '/aws/athena/0 must be an object: the consumer crashes'],
     [`{"aws":[${own}],"gcp":[{"projectID":5}]}`, '/gcp/0/projectID must be a string'],
     ['{"azure":{"storage":[{"subscriptionID":"s"}]}}', '/azure/storage/0 has no account'],
-  ])('are neither merged into nor removed from: %j', (text, detail) => {
+  ])('are refused for a merge and a removal: %j', (text, detail) => {
     const refusal = { kind: 'refused', code: 'secret-unparsable', detail };
     expect(mergeEntries(text, [payer], takeOver)).toEqual(refusal);
     expect(removeEntries(text, new Set([key]))).toEqual(refusal);
   });
 
-  it('include those that are not UTF-8', () => {
+  it('include files that are not UTF-8', () => {
     expect(decodeIntegrationFile(Uint8Array.of(0x7b, 0xff, 0x7d))).toMatchObject({ code: 'secret-unparsable' });
     const decoded = decodeIntegrationFile(new TextEncoder().encode('\uFEFF{}'));
     expect(decoded).toEqual({ kind: 'decoded', text: '\uFEFF{}' });
@@ -252,18 +252,18 @@ describe('files nobody may touch', () => {
     });
   });
 
-  it('lead to no half-done merge: all entries or none', () => {
+  it('are not changed by a merge that is partly impossible', () => {
     const result = mergeEntries(legacyFile({ athenaTable: 'old' }), [second, payer], auto);
     expect(result).toMatchObject({ kind: 'refused', code: 'entry-not-ours' });
   });
 
-  it('refuse to become one: an entry the consumer would not load is a bug', () => {
+  it('are not produced: a merge throws for an invalid entry', () => {
     expect(() => mergeEntries('{}', [{ ...payer, athenaTable: '' }], auto)).toThrow('would not load');
   });
 });
 
-describe('removal', () => {
-  it.each(['legacy-with-azure', 'configurations-with-others'])('takes out what was merged into %s', (name) => {
+describe('a removal', () => {
+  it.each(['legacy-with-azure', 'configurations-with-others'])('restores %s as before the merge', (name) => {
     const result = removeEntries(golden(name), new Set([key, entryKey(second), 'nobody/s3://x']));
     expect(result).toMatchObject({
       changes: [
@@ -280,20 +280,20 @@ describe('removal', () => {
       });
   });
 
-  it('leaves what is not there', () => {
+  it('changes nothing if the entry is absent', () => {
     expect(removeEntries('{ }', new Set([key]))).toEqual({ kind: 'unchanged', text: '{ }' });
   });
 
-  it('does not guess between two entries of one key', () => {
+  it('is refused for two entries with one key', () => {
     const own = renderEntry(payer, 'legacy');
     expect(removeEntries(`{"aws":[${own},${own}]}`, new Set([key]))).toMatchObject({ code: 'entry-not-ours' });
   });
 });
 
-describe('what may be shown', () => {
+describe('the shown content', () => {
   const text = merged(golden('configurations-with-others.before'));
 
-  it('are the keys of the others', () => {
+  it('contains the keys of other entries', () => {
     expect(foreignKeys(text, new Set([key]))).toEqual([
       '444455556666/s3://other-results',
       '777788889999/csv-reports',
@@ -301,7 +301,7 @@ describe('what may be shown', () => {
     ]);
   });
 
-  it('is our entry, and of the others the structure', () => {
+  it('contains our entry, and only the structure of other entries', () => {
     const shown = maskForeign(text, new Set([key])) as { aws: { athena: unknown[] } };
     expect(shown.aws.athena[1]).toEqual(JSON.parse(renderEntry(payer, 'configurations')));
     expect(shown.aws.athena[0]).toMatchObject({ authorizer: { authorizerType: '***', id: '***', secret: '***' } });
@@ -309,14 +309,14 @@ describe('what may be shown', () => {
     expect(values.replaceAll(/"[^"]*":/g, '')).toMatch(/^[[\]{},"*]*$/);
   });
 
-  it('is nothing we did not write ourselves, even in our own entry', () => {
+  it('omits foreign fields even in our own entry', () => {
     const own = legacyFile({ serviceKeySecret: 'hidden', x_token: 5, x_flag: true });
     expect(maskForeign(own, new Set([key]))).toMatchObject({
       aws: [{ projectID: '111122223333', serviceKeySecret: '***', x_token: '***', x_flag: true }],
     });
   });
 
-  it('is no value at all of a file that is not accepted', () => {
+  it('contains no value of a refused file', () => {
     expect(maskForeign('{"aws":[{"projectID":1,"a":"b"}]}', new Set([key]))).toEqual({
       aws: [{ projectID: '***', a: '***' }],
     });

@@ -90,7 +90,7 @@ function loaded(document: unknown): string[] {
   return result.integrations.map(({ key, problem }) => (problem === undefined ? key : `${key} ! ${problem}`));
 }
 
-describe('formats', () => {
+describe('the parser', () => {
   it.each([
     ['{}', 'empty'],
     ['null', 'empty'],
@@ -131,7 +131,7 @@ describe('formats', () => {
     ]);
   });
 
-  it('loads the one mix that works: legacy beside oci', () => {
+  it('loads legacy lists together with oci', () => {
     expect(loaded({ oci: { usageApi: [usageApi] }, aws: [legacyAws] })).toEqual([
       '111122223333/s3://results',
       'tenancy',
@@ -151,7 +151,7 @@ describe('formats', () => {
   });
 });
 
-describe('rejected files', () => {
+describe('a rejected file', () => {
   it.each([
     ['a list as document', [], '', 'must be an object'],
     ['a string as document', '"aws"', '', 'must be an object'],
@@ -159,8 +159,8 @@ describe('rejected files', () => {
     ['configurations beside legacy', { aws: { athena: [athena] }, azure: [legacyAzure] }, '/azure', 'cannot be mixed'],
     ['an empty legacy list left over', { aws: { athena: [athena] }, azure: [] }, '/azure', 'cannot be mixed'],
     ['legacy beside a configurations object', { Aws: [legacyAws], gcp: {} }, '/Aws', 'cannot be mixed'],
-    ['a provider that is neither', { aws: 'x' }, '/aws', 'must be an object'],
-    ['a configurations list that is none', { aws: { athena: {} } }, '/aws/athena', 'must be a list'],
+    ['a provider that is neither list nor object', { aws: 'x' }, '/aws', 'must be an object'],
+    ['a configurations list that is an object', { aws: { athena: {} } }, '/aws/athena', 'must be a list'],
     ['a number as legacy account', { aws: [{ ...legacyAws, projectID: 1 }] }, '/aws/0/projectID', 'must be a string'],
     ['a string in a legacy list', { azure: ['x'] }, '/azure/0', 'must be an object'],
     ['a number in a legacy key', { gcp: [{ ...legacyGcp, key: { a: 1 } }] }, '/gcp/0/key/a', 'must be a string'],
@@ -187,14 +187,14 @@ describe('rejected files', () => {
       '/aws/athena/0',
       'has no bucket',
     ],
-    ['a number beyond all bounds, even where nobody reads', '{"x":[-1e400]}', '/x/0', 'too large'],
+    ['a number that is too large in an unknown field', '{"x":[-1e400]}', '/x/0', 'too large'],
     [
       'a wrong type under a second spelling',
       withAuthorizer({ authorizerType: 'AWSAccessKey', ID: 1, id: 'i', secret: 's' }),
       '/aws/athena/0/authorizer/id',
       'must be a string',
     ],
-    ['a number beyond all bounds', '{"aws":{"athena":[{"x":1e400}]}}', '/aws/athena/0/x', 'too large'],
+    ['a number that is too large', '{"aws":{"athena":[{"x":1e400}]}}', '/aws/athena/0/x', 'too large'],
     [
       'an unknown authorizer',
       withAuthorizer({ authorizerType: 'AWSPodIdentity' }),
@@ -216,13 +216,13 @@ describe('rejected files', () => {
       'has no authorizer',
     ],
     [
-      'a role under another spelling',
+      'a role type in another case',
       withAuthorizer({ ...less(assumeRole, 'roleARN'), roleArn: role }),
       '/aws/athena/0/authorizer',
       'has no roleARN',
     ],
     [
-      'an identity provider nobody knows',
+      'an unknown identity provider',
       withAuthorizer({
         authorizerType: 'AWSWebIdentity',
         roleARN: role,
@@ -267,7 +267,7 @@ describe('rejected files', () => {
       '/gcp/bigQuery/0/authorizer/key',
       'must be an object',
     ],
-  ])('name the place: %s', (_, document, path, problem) => {
+  ])('gives the path of its problem: %s', (_, document, path, problem) => {
     const result = parse(document);
     expect(result).toMatchObject({ accepted: false, path });
     expect(!result.accepted && result.problem).toContain(problem);
@@ -280,10 +280,10 @@ describe('rejected files', () => {
     ['azure', 'storage', storage],
     ['alibaba', 'boa', boa],
     ['oci', 'usageApi', usageApi],
-  ])('lack any one key of %s.%s', (provider, list, entry) => {
+  ])('is one that lacks any one key of %s.%s', (provider, list, entry) => {
     for (const key of Object.keys(entry)) {
       const result = parse({ [provider]: { [list]: [entry, less(entry, key)] } });
-      // Nothing of oci is lost on the second, legacy attempt, which does not know it.
+      // The second attempt, in legacy format, ignores oci, so no entry of oci is lost.
       if (provider === 'oci')
         expect(result).toMatchObject({ accepted: true, integrations: [{ valid: true }, { valid: false }] });
       else expect(result).toEqual({ accepted: false, path: `/${provider}/${list}/1`, problem: `has no ${key}` });
@@ -291,7 +291,7 @@ describe('rejected files', () => {
   });
 });
 
-describe('single invalid entries', () => {
+describe('an invalid entry', () => {
   it.each([
     ['empty database', { aws: { athena: [{ ...athena, database: '' }] } }, ['111122223333/s3://results ! no database']],
     [
@@ -364,12 +364,12 @@ describe('single invalid entries', () => {
       ['tenancy ! OCIRawConfigProvider with an empty privateKeyPassphrase'],
     ],
     [
-      'a legacy account under a name nobody reads',
+      'a legacy account under an unknown name',
       { aws: [{ ...less(legacyAws, 'projectID'), accountID: '1' }] },
       ['/s3://results ! no account'],
     ],
     [
-      'a placeholder for half a legacy key',
+      'a placeholder for a part of a legacy key',
       { aws: [{ ...legacyAws, serviceKeyName: 'optional_use_IRSA' }] },
       ['111122223333/s3://results ! AWSAccessKey without serviceKeySecret'],
     ],
@@ -389,7 +389,7 @@ describe('single invalid entries', () => {
       { aws: { athena: [athena, athena] } },
       ['111122223333/s3://results', '111122223333/s3://results'],
     ],
-  ])('leave the others alone: %s', (_, document, integrations) => {
+  ])('does not affect other entries: %s', (_, document, integrations) => {
     expect(loaded(document)).toEqual(integrations);
   });
 

@@ -35,8 +35,8 @@ function integration(fields: object = {}) {
   };
 }
 
-const tell = (...data: object[]) => readStatus(JSON.stringify({ code: 200, data }), entry);
-const verdictOf = (fields: object) => tell(integration(fields))?.decision;
+const read = (...data: object[]) => readStatus(JSON.stringify({ code: 200, data }), entry);
+const decisionOf = (fields: object) => read(integration(fields))?.decision;
 
 describe('the consumer’s status', () => {
   it.each([
@@ -56,9 +56,9 @@ describe('the consumer’s status', () => {
     ['PARSE_ERROR', 'failing', 'connection-failed'],
     ['', 'pending', undefined],
     ['Something New', 'pending', undefined],
-  ])('%j means %s', (connectionStatus, verdict, code) => {
-    const decision = verdictOf({ connectionStatus });
-    expect(decision).toMatchObject({ verdict, ...(code && { code }) });
+  ])('%j means %s', (connectionStatus, expected, code) => {
+    const decision = decisionOf({ connectionStatus });
+    expect(decision).toMatchObject({ verdict: expected, ...(code && { code }) });
   });
 
   it.each([
@@ -67,32 +67,32 @@ describe('the consumer’s status', () => {
     ['Invalid Configuration', 0],
     ['Parse Error', 0],
   ])('%j counts only once it has lasted for %i s', (connectionStatus, lastsSeconds) => {
-    expect(verdictOf({ connectionStatus })).toMatchObject({ lastsSeconds });
+    expect(decisionOf({ connectionStatus })).toMatchObject({ lastsSeconds });
   });
 
-  it('tells from which day on the bill is covered', () => {
-    expect(verdictOf({})).toEqual({ verdict: 'proven', dataSince: '2026-02-01' });
-    expect(verdictOf({ coverage: undefined })).toEqual({ verdict: 'proven', dataSince: null });
+  it('contains the first day with data', () => {
+    expect(decisionOf({})).toEqual({ verdict: 'proven', dataSince: '2026-02-01' });
+    expect(decisionOf({ coverage: undefined })).toEqual({ verdict: 'proven', dataSince: null });
   });
 
-  it('of an entry that failed to load is final, whatever else it says', () => {
-    const decision = verdictOf({ connectionStatus: '', valid: false, active: false });
+  it('of an entry that failed to load is final', () => {
+    const decision = decisionOf({ connectionStatus: '', valid: false, active: false });
     expect(decision).toMatchObject({ code: 'consumer-refuses-entry', lastsSeconds: 0 });
   });
 
-  it('of an integration that somebody switched off is no success', () => {
-    expect(verdictOf({ active: false })).toMatchObject({ code: 'consumer-not-reading' });
+  it('of an inactive integration is no success', () => {
+    expect(decisionOf({ active: false })).toMatchObject({ code: 'consumer-not-reading' });
   });
 
   it.each([
     ['table', { ...integration().config, table: 'old_cur' }],
     ['role', { ...integration().config, authorizer: { roleARN: 'arn:aws:iam::111122223333:role/by-hand' } }],
-  ])('of an entry that the file no longer holds is not taken for the new one’s: another %s', (_, config) => {
-    expect(verdictOf({ config })).toMatchObject({ code: 'consumer-not-reading' });
+  ])('of an integration with another %s is not that of our entry', (_, config) => {
+    expect(decisionOf({ config })).toMatchObject({ code: 'consumer-not-reading' });
   });
 
-  it('takes an older release’s word, which shows no configuration', () => {
-    expect(verdictOf({ config: undefined })).toMatchObject({ verdict: 'proven' });
+  it('of an older release is accepted without a configuration', () => {
+    expect(decisionOf({ config: undefined })).toMatchObject({ verdict: 'proven' });
   });
 
   it.each([
@@ -100,39 +100,39 @@ describe('the consumer’s status', () => {
     ['another payer’s', [integration({ key: '444455556666/s3://results' })]],
     ['a longer bucket’s', [integration({ key: `${entryKey(entry)}-2` })]],
     ['the same key from the settings page', [integration({ source: 'configController' })]],
-  ])('with %s waits three minutes for the entry', (_, data) => {
-    expect(tell(...data)).toMatchObject({
+  ])('with %s fails only after three minutes', (_, data) => {
+    expect(read(...data)).toMatchObject({
       status: null,
       decision: { code: 'consumer-not-reading', lastsSeconds: 180 },
     });
   });
 
-  it('takes the file’s integration where the settings page has one of the same key', () => {
-    const told = tell(
+  it('of the file’s integration overrides that of the settings page', () => {
+    const result = read(
       integration({ source: 'configController', connectionStatus: 'Failed Connection' }),
       integration(),
     );
-    expect(told?.decision.verdict).toBe('proven');
+    expect(result?.decision.verdict).toBe('proven');
   });
 
-  it('of older releases is null where nothing is configured', () => {
-    const told = readStatus('{"code":200,"data":null}', entry);
-    expect(told).toMatchObject({ status: null, decision: { verdict: 'failing' } });
+  it('of older releases is null if nothing is configured', () => {
+    const result = readStatus('{"code":200,"data":null}', entry);
+    expect(result).toMatchObject({ status: null, decision: { verdict: 'failing' } });
   });
 
-  it.each(['<html>Sign in</html>', '{"code":500}', '', 'null'])('is not read into %j', (body) => {
+  it.each(['<html>Sign in</html>', '{"code":500}', '', 'null'])('is undefined for the body %j', (body) => {
     expect(readStatus(body, entry)).toBeUndefined();
   });
 
-  it('never repeats another integration’s data', () => {
+  it('does not contain another integration’s data', () => {
     const other = integration({ key: 'x/s3://y', config: { secret: 'REDACTED-but-foreign' } });
-    expect(JSON.stringify(tell(other, integration({ connectionStatus: 'Failed Connection' })))).not.toContain(
+    expect(JSON.stringify(read(other, integration({ connectionStatus: 'Failed Connection' })))).not.toContain(
       'foreign',
     );
   });
 });
 
-describe('the path of the status', () => {
+describe('the path or body of the status', () => {
   it.each([
     ['http:kubecost-cloud-cost:9005', '/proxy/cloudCost/status'],
     ['http:kubecost-cost-analyzer:9003', '/proxy/cloudCost/status'],
@@ -141,11 +141,11 @@ describe('the path of the status', () => {
     expect(statusPath('kubecost', service)).toBe(`/api/v1/namespaces/kubecost/services/${service}${end}`);
   });
 
-  it.each(['null', '{"code":200,"data":{"error":"login"}}', '"ok"'])('is not read from %s', (body) => {
+  it.each(['null', '{"code":200,"data":{"error":"login"}}', '"ok"'])('gives no status for the body %s', (body) => {
     expect(readStatus(body, entry)).toBeUndefined();
   });
 
-  it('is read where fields of it are null', () => {
-    expect(verdictOf({ config: null, coverage: null })).toEqual({ verdict: 'proven', dataSince: null });
+  it('is accepted with null fields', () => {
+    expect(decisionOf({ config: null, coverage: null })).toEqual({ verdict: 'proven', dataSince: null });
   });
 });

@@ -43,14 +43,14 @@ function pod(name: string, fields: PodFields = {}): Pod {
 }
 
 describe('a rollout', () => {
-  it('is over when the newest pods are ready and no older one is left', () => {
+  it('is over when all newest pods are ready', () => {
     expect(rolloutOf(reader, workload(), [pod('a')])).toMatchObject({
       state: 'ready',
       pods: [{ metadata: { name: 'a' } }],
     });
   });
 
-  it('does not mind pods that are ending', () => {
+  it('ignores pods that are ending', () => {
     const pods = [pod('old', { hash: 'old', ending: true }), pod('new')];
     expect(rolloutOf(reader, workload(), pods)).toMatchObject({
       state: 'ready',
@@ -59,14 +59,14 @@ describe('a rollout', () => {
   });
 
   it.each([
-    ['the template has not been noticed', workload({ ...settled, observedGeneration: 2 }), [pod('a')]],
+    ['the controller has not observed the template', workload({ ...settled, observedGeneration: 2 }), [pod('a')]],
     ['an older pod is still there', workload({ ...settled, replicas: 2 }), [pod('a')]],
-    ['no new pod is there yet', workload({ ...settled, updatedReplicas: 0 }), [pod('a')]],
+    ['no new pod exists yet', workload({ ...settled, updatedReplicas: 0 }), [pod('a')]],
     ['the new pod is not ready', workload({ ...settled, readyReplicas: 0 }), [pod('a', { ready: false })]],
-    ['it has been scaled to nothing', workload(settled, { replicas: 0 }), []],
+    ['it has been scaled to zero', workload(settled, { replicas: 0 }), []],
     ['the workload is gone', undefined, []],
     ['there is no status yet', workload({}), []],
-  ])('goes on while %s', (_, object, pods) => {
+  ])('continues while %s', (_, object, pods) => {
     expect(rolloutOf(reader, object, pods).state).toBe('rolling');
   });
 
@@ -77,7 +77,7 @@ describe('a rollout', () => {
     ['ErrImagePull', 'cloud-cost', 'rollout-failed'],
     ['CreateContainerConfigError', 'cloud-cost', 'rollout-failed'],
     ['RunContainerError', 'cloud-cost', 'rollout-failed'],
-  ])('has failed with %s of %s', (reason, container, code) => {
+  ])('fails with %s of %s', (reason, container, code) => {
     const message = 'secret "cloud-integration" not found';
     const pods = [pod('a', { ready: false, waiting: { reason, message }, container })];
     const rollout = rolloutOf(reader, workload({ ...settled, readyReplicas: 0 }), pods);
@@ -94,13 +94,13 @@ describe('a rollout', () => {
     expect(rolloutOf(reader, workload({ ...settled, readyReplicas: 0 }), pods).state).toBe('rolling');
   });
 
-  it('is not judged by what an older pod suffers from', () => {
+  it('ignores the failures of older pods', () => {
     const waiting = { reason: 'CrashLoopBackOff' };
     const old = pod('old', { hash: 'old', born: '2026-03-01T11:00:00Z', ready: false, waiting });
     expect(rolloutOf(reader, workload({ ...settled, replicas: 2 }), [old, pod('new')]).state).toBe('rolling');
   });
 
-  it('has failed once its deadline is exceeded, in the controller’s words', () => {
+  it('has failed once its deadline is exceeded', () => {
     const message = 'ReplicaSet "kubecost-cloud-cost-1" has timed out progressing.';
     const conditions = [{ type: 'Progressing', status: 'False', reason: 'ProgressDeadlineExceeded', message }];
     const rollout = rolloutOf(reader, workload({ ...settled, readyReplicas: 0, conditions }), []);

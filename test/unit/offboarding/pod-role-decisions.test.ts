@@ -82,8 +82,8 @@ describe('the pod role of a departing payer', () => {
   it.each([
     ['another payer still needs it', { others: [payer(staying, false)] }, `${staying} at ${target.clusterArn}`],
     ['its policies name an unknown payer role', { roles: [role({}, [departing, staying])] }, payerRole(staying)],
-    ['another deployment made it', { roles: [role({ ownership: 'other-deployment' })] }, 'another deployment'],
-    ['somebody attached a policy', { roles: [role({ foreignPolicies: ['arn:theirs'] })] }, 'arn:theirs'],
+    ['another deployment created it', { roles: [role({ ownership: 'other-deployment' })] }, 'another deployment'],
+    ['it has a foreign policy attached', { roles: [role({ foreignPolicies: ['arn:theirs'] })] }, 'arn:theirs'],
   ])('is kept with its association if %s', (_, use, why) => {
     const { actions, kept } = decided({ association: association(), ...use });
     expect(actions).toEqual([]);
@@ -94,25 +94,25 @@ describe('the pod role of a departing payer', () => {
     ]);
   });
 
-  it('is deleted if all other payers have departed too', () => {
+  it('is deleted if all other payers are offboarded too', () => {
     const use = { others: [payer(staying, true)], roles: [role({}, [departing, staying])] };
     expect(decided(use)).toEqual({ actions: deletion, kept: [] });
   });
 
-  it('is given back if a run took it over, unless purge names it', () => {
+  it('returns to its owner after an adoption, unless purge names it', () => {
     const use = { association: association({ takenOver: true }), roles: [role({ takenOver: true })] };
     expect(decided(use).actions).toEqual(['release-association', 'release-role']);
     expect(decided(use, { purge: true }).actions).toEqual(['delete-association', ...deletion]);
   });
 
-  it('is still reported as kept after it was given back', () => {
+  it('is still reported as kept after it returned to its owner', () => {
     const made: Change[] = [{ do: 'release-role', resource: roleArn, at: '2026-11-27T00:00:00.000Z' }];
     const { actions, kept } = decided({ roles: [role({ ownership: 'foreign' })] }, { made });
     expect(actions).toEqual([]);
     expect(kept).toEqual([{ resource: roleArn, why: 'adopted: kept unless purge names pod-role' }]);
   });
 
-  it('is left alone if it is not ours', () => {
+  it('is not changed if it is not ours', () => {
     const { actions, kept } = decided({ association: association(), roles: [role({ ownership: 'foreign' })] });
     expect(actions).toEqual([]);
     expect(kept).toEqual([{ resource: associationArn, why: expect.stringContaining('not ours') as unknown }]);
@@ -123,7 +123,7 @@ describe('the service account of a departing payer', () => {
   const ours = { [roleAnnotation]: roleArn, 'kubecost-payer-onboarding/annotated-role': roleArn };
   const theirs = { [roleAnnotation]: roleArn };
 
-  it('loses our annotation with its role', () => {
+  it('loses our annotation when its role is deleted', () => {
     expect(decided({ serviceAccount: annotated(ours) }).actions).toEqual(['remove-annotation', ...deletion]);
     const use = { serviceAccount: annotated(ours), others: [payer(staying, false)] };
     expect(decided(use).actions).toEqual([]);

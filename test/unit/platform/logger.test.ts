@@ -8,7 +8,7 @@ afterEach(() => {
 });
 
 describe('a log line', () => {
-  it('is one line of JSON with the time, the message and its fields', () => {
+  it('is one line of JSON with time, message and fields', () => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.parse('2026-03-01T00:00:00Z') });
     const lines = logLines();
     log('change', { runId: 'a', step: 'cur-bucket', change: 'create-bucket', resource: 'two\nlines', note: undefined });
@@ -24,7 +24,7 @@ describe('a log line', () => {
     ]);
   });
 
-  it('takes no document, event or list', () => {
+  it('does not accept a document, event or list as a field', () => {
     const lines = logLines();
     // @ts-expect-error a field is a scalar
     log('change', { event: { secret: 'x' } });

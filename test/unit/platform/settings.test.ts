@@ -14,14 +14,14 @@ const environment = {
 };
 
 describe('the settings', () => {
-  it('are parsed once while the environment stays as it is', () => {
+  it('are parsed once while the environment stays the same', () => {
     const settings = readSettings(environment);
     expect(readSettings({ ...environment, PATH: '/usr/bin' })).toBe(settings);
     expect(readSettings({ ...environment, TABLE_NAME: 'others' }).tableName).toBe('others');
     expect(readSettings(environment).tableName).toBe('runs');
   });
 
-  it('hold lists, names and whether the functions run in a VPC', () => {
+  it('contain lists, names and whether the functions run in a VPC', () => {
     const settings = readSettings(environment);
     expect(settings).toMatchObject({ allowedHostSuffixes: ['.eks.amazonaws.com', '.other'], inVpc: false });
     expect(settings.payerProvisionerArn('111122223333')).toBe('arn:aws:iam::111122223333:role/path/payer');
@@ -29,7 +29,7 @@ describe('the settings', () => {
     expect(readSettings({ ...environment, VPC_SUBNET_IDS: 'subnet-1' }).inVpc).toBe(true);
   });
 
-  it('name the variable that is missing', () => {
+  it('name a missing variable in the error', () => {
     expect(() => readSettings({ ...environment, TABLE_NAME: undefined })).toThrow(/TABLE_NAME/);
   });
 });

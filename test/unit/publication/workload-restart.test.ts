@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import type { Secret } from '../../../shared/publication/integration-secret.ts';
-import { needsRestart, type Reader, type Restartable } from '../../../shared/publication/workload-restart.ts';
+import { needsRestart, type PodRequirements, type Restartable } from '../../../shared/publication/workload-restart.ts';
 
-const reader: Reader = {
+const required: PodRequirements = {
   mount: 'directory',
   container: 'cost-model',
   role: { mode: 'irsa', arn: 'arn:aws:iam::222233334444:role/pod' },
@@ -11,7 +11,7 @@ const reader: Reader = {
 };
 const secret: Secret = { metadata: { name: 'cloud-integration', creationTimestamp: '2026-01-01T00:00:00Z' } };
 
-function bareAfter(restartedAt: string, createdAt: string, since = reader.since): boolean {
+function restartsAfter(restartedAt: string, createdAt: string, since = required.since): boolean {
   const annotations = { 'kubectl.kubernetes.io/restartedAt': restartedAt };
   const workload: Restartable = { metadata: { name: 'kubecost' }, spec: { template: { metadata: { annotations } } } };
   const pod = {
@@ -19,18 +19,18 @@ function bareAfter(restartedAt: string, createdAt: string, since = reader.since)
     spec: { containers: [{ name: 'cost-model' }] },
     status: { phase: 'Running' },
   };
-  return needsRestart({ ...reader, since }, workload, [pod], secret);
+  return needsRestart({ ...required, since }, workload, [pod], secret);
 }
 
 it.each([
   ['by hand', '2026-03-01T10:00:00+01:00', '2026-03-01T09:00:00Z'],
   ['by us', '2026-03-01T09:00:00.420Z', '2026-03-01T09:00:00Z'],
-])('restarts pods without the role also where an earlier restart, %s, made them in its very second', (_, at, made) => {
-  expect(bareAfter(at, made)).toBe(true);
+])('restarts pods without the role that a restart %s created', (_, at, made) => {
+  expect(restartsAfter(at, made)).toBe(true);
 });
 
-it('does not restart again what lacks the role while a restart is under way, or after its own', () => {
-  expect(bareAfter('2026-03-01T09:00:00.420Z', '2026-03-01T08:00:00Z')).toBe(false);
+it('does not restart pods without the role twice', () => {
+  expect(restartsAfter('2026-03-01T09:00:00.420Z', '2026-03-01T08:00:00Z')).toBe(false);
   const since = Date.parse('2026-03-01T08:59:00Z');
-  expect(bareAfter('2026-03-01T09:00:00.420Z', '2026-03-01T09:00:00Z', since)).toBe(false);
+  expect(restartsAfter('2026-03-01T09:00:00.420Z', '2026-03-01T09:00:00Z', since)).toBe(false);
 });

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { OnboardingRequest } from '../../../shared/model/onboarding-request.ts';
-import { endRun } from '../../../shared/runs/end.ts';
+import { endRun } from '../../../shared/runs/record-end.ts';
 import { createRun, deleteQueuedRun, listRuns, readRun, runIndexes } from '../../../shared/runs/run-table.ts';
 import { HubServices } from '../../support/hub-services.ts';
 import { givenRun, smallest, storedRun } from '../../support/stored-runs.ts';
@@ -20,7 +20,7 @@ const later = (seconds: number) => vi.setSystemTime(Date.now() + seconds * 1000)
 const finop = 'arn:aws:eks:eu-west-1:222233334444:cluster/finops';
 
 describe('a run', () => {
-  it('is written once, with the other identity mode’s step skipped', async () => {
+  it('is written once and skips the other identity mode’s step', async () => {
     const run = {
       runId: 'a',
       kind: 'onboarding',
@@ -38,7 +38,7 @@ describe('a run', () => {
     expect(steps['pod-role']?.status).toBe('pending');
   });
 
-  it('is taken back only while it is queued', async () => {
+  it('is deleted only while it is queued', async () => {
     const [queued, running] = [await givenRun({ status: 'queued' }), await givenRun({ status: 'running' })];
     await deleteQueuedRun(queued);
     await deleteQueuedRun(running);
@@ -46,7 +46,7 @@ describe('a run', () => {
     expect(await readRun(running)).toBeDefined();
   });
 
-  it('ends once, whoever else wants to end it', async () => {
+  it('ends once even if several callers end it', async () => {
     const runId = await givenRun({ status: 'running' });
     const error = { code: 'unexpected', step: null, title: 't', message: 'm', actor: 'operator', remedy: 'r' };
     const ended = await Promise.all([
@@ -60,7 +60,7 @@ describe('a run', () => {
     expect(await storedRun(runId)).toMatchObject({ status: 'failed', error, endedAt: '2026-03-01T00:00:00.000Z' });
   });
 
-  it('is not ended by an older attempt', async () => {
+  it('is not ended by an earlier attempt', async () => {
     const runId = await givenRun({ status: 'running' });
     expect(await endRun({ ...(await storedRun(runId)), attempt: 0 }, 'failed')).toBeUndefined();
     expect((await storedRun(runId)).status).toBe('running');
@@ -78,7 +78,7 @@ describe('a list of runs', () => {
   };
 
   it.each(Object.keys(runIndexes) as (keyof typeof runIndexes)[])(
-    'comes newest first and page by page: %s',
+    'has the newest first and has pages: %s',
     async (by) => {
       const ids: string[] = [];
       for (const day of [1, 2, 3, 4, 5])
@@ -95,7 +95,7 @@ describe('a list of runs', () => {
     },
   );
 
-  it('shows what a start needs to be completed', async () => {
+  it('contains the fields needed to complete a start', async () => {
     const runId = await givenRun({ status: 'queued' });
     const { steps, outbox, ...rest } = await storedRun(runId);
     expect([steps, outbox]).not.toContain(undefined);

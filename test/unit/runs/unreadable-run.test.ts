@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { handler as close } from '../../../functions/close.ts';
 import { sweep } from '../../../functions/sweep.ts';
-import { startItem } from '../../../shared/batches/item.ts';
+import { startItem } from '../../../shared/batches/batch-run.ts';
 import { OnboardingRequest } from '../../../shared/model/onboarding-request.ts';
-import { takeLock } from '../../../shared/runs/lock.ts';
+import { takeLock } from '../../../shared/runs/payer-target-lock.ts';
 import { listRuns, readRun, readRunHead } from '../../../shared/runs/run-table.ts';
 import { StepStore } from '../../../shared/step-runner/step-record.ts';
 import { call } from '../../support/api-call.ts';
@@ -23,7 +23,7 @@ afterEach(async () => {
   await hub.stop();
 });
 
-/** Replaces an attribute of the run by one that no release has written. */
+/** Replaces an attribute of the run by a value that no release writes. */
 async function damage(runId: string, fields: Record<string, unknown> = { steps: 'torn' }): Promise<void> {
   const item = (await hub.items(`run#${runId}`))[0] ?? expect.unreachable();
   await hub.put({ ...item, ...fields });
@@ -34,7 +34,7 @@ const closing = (runId: string, attempt = 1) =>
   close({ runId, attempt, failure: { Error: 'TerminalError', Cause: 'unreadable' } }, {} as never);
 
 describe('a run whose record cannot be read', () => {
-  it('fails with a code and keeps the rest of its record', async () => {
+  it('fails with a code and keeps its other attributes', async () => {
     const runId = await givenRun({ status: 'running', batchId: 'fleet' });
     await damage(runId, { createdAt: 5 });
     await expect(readRun(runId)).rejects.toMatchObject(unreadable);
@@ -46,7 +46,7 @@ describe('a run whose record cannot be read', () => {
     expect(lines().at(-1)).toMatchObject({ message: 'run ended', runId, status: 'failed', ...unreadable });
   });
 
-  it('is not ended by an older attempt, nor once it has ended', async () => {
+  it('is not ended by an earlier attempt or a second time', async () => {
     const [running, ended] = [await givenRun({ status: 'running' }), await givenRun({ status: 'succeeded' })];
     for (const runId of [running, ended]) await damage(runId);
     await closing(running, 2);
@@ -55,7 +55,7 @@ describe('a run whose record cannot be read', () => {
     expect(await readRunHead(ended)).toMatchObject({ status: 'succeeded' });
   });
 
-  it('gives its lock to the next run once it has ended', async () => {
+  it('releases its lock for the next run after its end', async () => {
     const runId = await givenRun({ status: 'running' });
     await takeLock(await storedRun(runId));
     await damage(runId);
@@ -65,7 +65,7 @@ describe('a run whose record cannot be read', () => {
     expect(await takeLock(next)).toBe('taken');
   });
 
-  it('is left out of lists, with one log line', async () => {
+  it('is omitted from lists and logged once', async () => {
     const [good, bad] = [await givenRun(), await givenRun()];
     await damage(bad, { request: 'torn' });
     expect((await listRuns({ by: 'all', value: 'runs' }, 10)).runs.map(({ runId }) => runId)).toEqual([good]);
@@ -74,7 +74,7 @@ describe('a run whose record cannot be read', () => {
     expect(await call('GET', `/v1/runs/${bad}`)).toMatchObject({ status: 500, body: unreadable });
   });
 
-  it('does not keep the sweeper from the others', async () => {
+  it('does not prevent the sweeper from processing other runs', async () => {
     const createdAt = '2026-03-01T00:00:00.000Z';
     const bad = await givenRun({ status: 'queued', createdAt });
     const request = { ...smallest, payerAccountId: '444455556666' };

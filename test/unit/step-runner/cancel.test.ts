@@ -2,7 +2,7 @@ import type { Context } from 'aws-lambda';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RetryableError } from '../../../shared/errors/errors.ts';
 import { cancelRun } from '../../../shared/runs/cancel.ts';
-import { takeLock } from '../../../shared/runs/lock.ts';
+import { takeLock } from '../../../shared/runs/payer-target-lock.ts';
 import type { Step } from '../../../shared/step/contract.ts';
 import { stepHandler } from '../../../shared/step-runner/handler.ts';
 import { HubServices } from '../../support/hub-services.ts';
@@ -30,7 +30,7 @@ afterEach(async () => {
 const context = { getRemainingTimeInMillis: () => 60_000 } as Context;
 const take = (step: Step) => stepHandler(step)({ runId, attempt: 1 }, context);
 
-/** The step, whose run somebody cancels right before its nth write. */
+/** A step whose run is cancelled directly before its nth write. */
 function cancelledAtWrite(sample: SampleStep, n: number, then: () => void = () => undefined): Step {
   let writes = 0;
   return {
@@ -45,8 +45,8 @@ function cancelledAtWrite(sample: SampleStep, n: number, then: () => void = () =
   };
 }
 
-describe('a step whose run is cancelled while it is at work', () => {
-  it('goes on to its end, records every write, and ends the run', async () => {
+describe('a step whose run is cancelled while it is active', () => {
+  it('completes, records every write and ends the run', async () => {
     const sample = new SampleStep();
     await take(cancelledAtWrite(sample, 2));
     const run = await storedRun(runId);
@@ -57,7 +57,7 @@ describe('a step whose run is cancelled while it is at work', () => {
     expect(hub.events.at(-1)).toMatchObject({ step: null, status: 'cancelled' });
   });
 
-  it('ends the run as cancelled also if it fails itself', async () => {
+  it('ends the run as cancelled even if the step fails', async () => {
     const step = cancelledAtWrite(new SampleStep(), 1, () => {
       throw new RetryableError('throttled', 'SlowDown');
     });
@@ -66,14 +66,14 @@ describe('a step whose run is cancelled while it is at work', () => {
     expect(await storedRun(runId)).not.toHaveProperty('error');
   });
 
-  it('is not begun again, and nothing is written for it', async () => {
+  it('is not started again and writes nothing', async () => {
     await take(cancelledAtWrite(new SampleStep(), 1));
     const before = await hub.items();
     await expect(take(new SampleStep().step)).rejects.toMatchObject({ name: 'TerminalError', code: 'stale-attempt' });
     expect(await hub.items()).toEqual(before);
   });
 
-  it('succeeds also if it cannot end the run: the sweeper does', async () => {
+  it('succeeds even if only the sweeper can end the run', async () => {
     const answer = await take(
       cancelledAtWrite(new SampleStep(), 1, () => {
         // Three changes and the step's end reach the table, the run's end does not.

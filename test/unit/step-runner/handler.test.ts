@@ -4,7 +4,7 @@ import { RetryableError, TerminalError, UserError } from '../../../shared/errors
 import type { OnboardingRequestInput } from '../../../shared/model/onboarding-request.ts';
 import { outputOf } from '../../../shared/model/run.ts';
 import type { StepRecord } from '../../../shared/model/run-schemas.ts';
-import { endRun } from '../../../shared/runs/end.ts';
+import { endRun } from '../../../shared/runs/record-end.ts';
 import { readRun } from '../../../shared/runs/run-table.ts';
 import type { Step, Wait } from '../../../shared/step/contract.ts';
 import { type StepAnswer, stepHandler } from '../../../shared/step-runner/handler.ts';
@@ -43,7 +43,7 @@ async function record(): Promise<StepRecord | undefined> {
   return (await readRun(runId))?.steps['payer-policy'];
 }
 
-/** An error as the SDK throws it. */
+/** An error in the form that the SDK throws. */
 const awsError = (name: string) => Object.assign(new Error('in AWS’s words'), { name });
 
 const waitFor = (reason: string): SamplePlan => ({
@@ -57,7 +57,7 @@ const waitFor = (reason: string): SamplePlan => ({
 });
 
 describe('a step’s invocation', () => {
-  it('ends in its record: status, output, warnings and each change with its time', async () => {
+  it('records status, output, warnings and each change with its time', async () => {
     const sample = new SampleStep();
     expect(await invoke(sample)).toEqual({ status: 'succeeded', seconds: 0, outdated: '' });
     const at = '2026-03-01T00:00:00.000Z';
@@ -79,7 +79,7 @@ describe('a step’s invocation', () => {
     });
   });
 
-  it('leaves one log line for each change and one for its end, and no document in either', async () => {
+  it('logs each change and its end, without documents', async () => {
     await invoke(new SampleStep());
     const fields = { runId, step: 'payer-policy', time: '2026-03-01T00:00:00.000Z' };
     expect(lines()).toEqual([
@@ -94,7 +94,7 @@ describe('a step’s invocation', () => {
     expect(JSON.stringify([lines(), await hub.items()])).not.toContain('not for logs');
   });
 
-  it('changes and records nothing more when it is repeated', async () => {
+  it('changes and records nothing new when repeated', async () => {
     const sample = new SampleStep();
     await invoke(sample);
     await invoke(sample);
@@ -104,10 +104,10 @@ describe('a step’s invocation', () => {
     expect(invocations).toBe(2);
   });
 
-  // Begin, the run's begin, lease, three changes, end, lease given back, news told, news forgotten.
+  // Step start, run start, lease, three changes, step end, lease release, events published, outbox cleared.
   for (const atWrite of [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]) {
     for (const applied of [false, true]) {
-      it(`is completed by the next one if it dies at a write (${atWrite}, ${applied ? 'applied' : 'not applied'})`, async () => {
+      it(`is completed by the next invocation after a crash (write ${atWrite}, ${applied ? 'applied' : 'not applied'})`, async () => {
         const sample = new SampleStep({ lease: 'payer' });
         hub.crash({ atWrite, applied });
         await invoke(sample).catch(() => undefined);
@@ -124,7 +124,7 @@ describe('a step’s invocation', () => {
 });
 
 describe('a step that waits', () => {
-  it('parks with its reason, since when, until when, and when it looks next', async () => {
+  it('records its reason, start, deadline and next check', async () => {
     const sample = new SampleStep({ plan: () => waitFor('the delivery') });
     expect(await invoke(sample)).toEqual({ status: 'waiting', seconds: 900, outdated: '' });
     expect(await record()).toMatchObject({
@@ -139,7 +139,7 @@ describe('a step that waits', () => {
     });
   });
 
-  it('looks last at its deadline and fails then with the code of that wait', async () => {
+  it('checks last at its deadline and then fails with its code', async () => {
     const sample = new SampleStep({ plan: () => waitFor('the delivery') });
     const seconds: number[] = [];
     for (let look = 0; look < 4; look++) {
@@ -156,7 +156,7 @@ describe('a step that waits', () => {
     expect(await record()).not.toHaveProperty('waiting');
   });
 
-  it('counts from the first wait also if an error came between', async () => {
+  it('counts from its first wait even after an error', async () => {
     const sample = new SampleStep({ plan: () => waitFor('the delivery') });
     await invoke(sample);
     later(900);
@@ -171,7 +171,7 @@ describe('a step that waits', () => {
     await expect(invoke(sample)).rejects.toMatchObject({ code: 'delivery-overdue' });
   });
 
-  it('counts anew for another reason', async () => {
+  it('starts a new deadline for another reason', async () => {
     let reason = 'the delivery';
     const sample = new SampleStep({ plan: () => waitFor(reason) });
     await invoke(sample);
@@ -181,16 +181,16 @@ describe('a step that waits', () => {
     expect((await record())?.waiting).toMatchObject({ for: 'the table', since: '2026-03-01T00:15:00.000Z' });
   });
 
-  it('forgets what it waited for when that has come', async () => {
-    let come = false;
-    const sample = new SampleStep({ plan: () => (come ? undefined : waitFor('the delivery')) });
+  it('clears the wait when the wait is over', async () => {
+    let delivered = false;
+    const sample = new SampleStep({ plan: () => (delivered ? undefined : waitFor('the delivery')) });
     await invoke(sample);
-    come = true;
+    delivered = true;
     expect((await invoke(sample)).status).toBe('succeeded');
     expect(await record()).not.toHaveProperty('waiting');
   });
 
-  it('fails if a change it makes never holds', async () => {
+  it('fails if its change is undone each time', async () => {
     const sample = new SampleStep();
     sample.holds = false;
     expect(await invoke(sample)).toEqual({ status: 'waiting', seconds: 5, outdated: '' });
@@ -203,7 +203,7 @@ describe('a step that waits', () => {
 });
 
 describe('a step that fails', () => {
-  it('is recorded with code, who acts and the remedy if it refuses', async () => {
+  it('records code, actor and remedy of a refusal', async () => {
     const sample = new SampleStep({ plan: () => ({ kind: 'refuse', code: 'bucket-not-ours', detail: 'bucket cur' }) });
     await expect(invoke(sample)).rejects.toMatchObject({ name: 'UserError' });
     expect(await record()).toMatchObject({
@@ -235,7 +235,7 @@ describe('a step that fails', () => {
     ['TerminalError', awsError('ValidationException')],
     ['TerminalError', new TypeError('a bug')],
     ['TerminalError', new TerminalError('unexpected', 'odd')],
-  ])('leaves the function under a name the state machine knows: %s', async (name, thrown) => {
+  ])('throws an error that the state machine handles: %s', async (name, thrown) => {
     const sample = new SampleStep();
     sample.beforeLook = () => {
       throw thrown;
@@ -243,14 +243,14 @@ describe('a step that fails', () => {
     await expect(invoke(sample)).rejects.toMatchObject({ name });
   });
 
-  it('is terminal if it was called with something else than ids', async () => {
+  it('throws a terminal error if its input is not ids', async () => {
     await expect(invoke(new SampleStep(), { runId })).rejects.toMatchObject({
       name: 'TerminalError',
       code: 'unexpected',
     });
   });
 
-  it('keeps what it changed before', async () => {
+  it('keeps the changes made before the failure', async () => {
     const sample = new SampleStep();
     sample.afterWrite = (resource) => {
       if (resource === 'tags') throw new TypeError('a bug');
@@ -260,8 +260,8 @@ describe('a step that fails', () => {
   });
 });
 
-describe('a step of an attempt that is over', () => {
-  it('neither looks nor writes', async () => {
+describe('a step of an ended attempt', () => {
+  it('reads and writes nothing', async () => {
     const sample = new SampleStep();
     await endRun(await storedRun(runId), 'cancelled');
     await expect(invoke(sample)).rejects.toMatchObject({ name: 'TerminalError', code: 'stale-attempt' });
@@ -269,7 +269,7 @@ describe('a step of an attempt that is over', () => {
     expect((await record())?.status).toBe('pending');
   });
 
-  it('stops at its next write, and leaves the record alone', async () => {
+  it('stops at its next write and does not change the record', async () => {
     const sample = new SampleStep();
     sample.afterWrite = async (resource) => {
       if (resource === 'policy') await endRun(await storedRun(runId), 'cancelled');
@@ -287,7 +287,7 @@ describe('a dry run', () => {
 
   const planned = { status: 'planned', seconds: 0, outdated: '' };
 
-  it('records what it would change and writes nothing', async () => {
+  it('records planned changes and writes nothing', async () => {
     const sample = new SampleStep({ lease: 'target' });
     expect(await invoke(sample)).toEqual(planned);
     expect(sample.written).toEqual([]);
@@ -300,14 +300,14 @@ describe('a dry run', () => {
     expect(JSON.stringify(await hub.items())).not.toContain('not for logs');
   });
 
-  it('repeats its plan instead of adding to it', async () => {
+  it('records the same plan when repeated', async () => {
     const sample = new SampleStep();
     await invoke(sample);
     await invoke(sample);
     expect((await record())?.changes).toHaveLength(1);
   });
 
-  it('says what it would wait for, and goes on as if it had come', async () => {
+  it('records a wait and continues as if it were over', async () => {
     expect(await invoke(new SampleStep({ plan: () => waitFor('the delivery') }))).toEqual(planned);
     expect(await record()).toMatchObject({
       status: 'planned',
@@ -317,7 +317,7 @@ describe('a dry run', () => {
     });
   });
 
-  it('leaves proofs out, and says so', async () => {
+  it('skips proofs and records a limit', async () => {
     const sample = new SampleStep({ proof: true });
     sample.beforeLook = () => {
       throw new TypeError('must not look');
@@ -325,10 +325,10 @@ describe('a dry run', () => {
     expect(await invoke(sample)).toEqual(planned);
     const { status, changes, warnings } = (await record()) ?? {};
     expect({ status, changes }).toEqual({ status: 'planned', changes: [] });
-    expect(warnings?.join()).toContain('a dry run leaves this check out');
+    expect(warnings?.join()).toContain('a dry run skips this check');
   });
 
-  it('notes what would be refused, and goes on from what the step would leave', async () => {
+  it('records a refusal and continues with the expected output', async () => {
     const refusal = { kind: 'refuse', code: 'bucket-not-ours', detail: 'bucket cur', expected: sampleOutput } as const;
     expect(await invoke(new SampleStep({ plan: () => refusal }))).toEqual(planned);
     const found = await record();
@@ -336,7 +336,7 @@ describe('a dry run', () => {
     expect(found?.preview?.refusals).toEqual([found?.error]);
   });
 
-  it('notes an unknown failure like a refusal', async () => {
+  it('records an unknown failure like a refusal', async () => {
     const sample = new SampleStep();
     sample.beforeLook = () => {
       throw new TypeError('a bug');
@@ -345,7 +345,7 @@ describe('a dry run', () => {
     expect(await record()).toMatchObject({ status: 'failed', error: { code: 'unexpected' } });
   });
 
-  it('refuses nothing for want of access that nobody has given yet', async () => {
+  it('does not refuse because access has not been granted yet', async () => {
     const sample = new SampleStep();
     sample.beforeLook = () => {
       throw new UserError('payer-access-denied', 'role cannot be assumed');
@@ -359,7 +359,7 @@ describe('a dry run', () => {
     expect(found?.error).toBeUndefined();
   });
 
-  it('cannot see what follows from a step that could not tell', async () => {
+  it('records a limit when an earlier step’s output is unknown', async () => {
     const sample = new SampleStep({ plan: (_, { run }) => ({ kind: 'ready', output: outputOf(run, 'payer-policy') }) });
     expect(await invoke(sample)).toEqual(planned);
     expect(await record()).toMatchObject({
@@ -368,7 +368,7 @@ describe('a dry run', () => {
     });
   });
 
-  it('tries again what may soon work', async () => {
+  it('throws a retryable error so that it is retried', async () => {
     const sample = new SampleStep();
     sample.beforeLook = () => {
       throw new RetryableError('throttled', 'too many calls');
@@ -377,39 +377,44 @@ describe('a dry run', () => {
   });
 });
 
-describe('the news of an invocation', () => {
-  const told = () => hub.events.map(({ step, status }) => `${step ?? 'run'} ${status}`);
+describe('the events of an invocation', () => {
+  const publishedEvents = () => hub.events.map(({ step, status }) => `${step ?? 'run'} ${status}`);
 
-  it('reach the event bus with it', async () => {
+  it('are published at its end', async () => {
     await invoke(new SampleStep());
-    expect(told().sort()).toEqual(['payer-policy running', 'payer-policy succeeded', 'run queued', 'run running']);
+    expect(publishedEvents().sort()).toEqual([
+      'payer-policy running',
+      'payer-policy succeeded',
+      'run queued',
+      'run running',
+    ]);
     const [run] = await hub.items('run#');
     expect(run).toMatchObject({ outbox: {} });
     expect(run).not.toHaveProperty('pendingKey');
   });
 
-  it('are none while it only waits on', async () => {
+  it('are none while the same wait continues', async () => {
     const sample = new SampleStep({ plan: () => waitFor('the delivery') });
     await invoke(sample);
     const before = hub.events.length;
-    for (let look = 0; look < 3; look++) {
+    for (let invocation = 0; invocation < 3; invocation++) {
       later(900);
       await invoke(sample);
     }
     expect(hub.events).toHaveLength(before);
   });
 
-  it('do not fail it where the bus cannot be reached, and come with the next one', async () => {
-    let come = false;
-    const sample = new SampleStep({ plan: () => (come ? undefined : waitFor('the delivery')) });
+  it('are published by the next invocation if the event bus fails', async () => {
+    let delivered = false;
+    const sample = new SampleStep({ plan: () => (delivered ? undefined : waitFor('the delivery')) });
     hub.crash({ atWrite: 4, applied: false });
     expect((await invoke(sample)).status).toBe('waiting');
     hub.crash(undefined);
     expect(hub.events).toEqual([]);
     expect(lines().filter(({ message }) => message === 'events not published')).toHaveLength(1);
-    come = true;
+    delivered = true;
     await invoke(sample);
-    expect(told().sort()).toEqual([
+    expect(publishedEvents().sort()).toEqual([
       'payer-policy running',
       'payer-policy succeeded',
       'payer-policy waiting',
@@ -418,7 +423,7 @@ describe('the news of an invocation', () => {
     ]);
   });
 
-  it('leave a run pending whose end somebody asked for', async () => {
+  it('are published when a requested cancellation ends the run', async () => {
     const sample = new SampleStep();
     sample.afterWrite = async (resource) => {
       const [item] = await hub.items('run#');
@@ -431,7 +436,7 @@ describe('the news of an invocation', () => {
 });
 
 describe('a step that invalidates an earlier one', () => {
-  it('says which one each time it is asked, for its answer may get lost', async () => {
+  it('names that step in every answer, also when repeated', async () => {
     const sample = new SampleStep({ invalidates: () => 'cluster-access' });
     const answer = { status: 'succeeded', seconds: 0, outdated: 'cluster-access' };
     expect(await invoke(sample)).toEqual(answer);
@@ -442,7 +447,7 @@ describe('a step that invalidates an earlier one', () => {
 describe('a step under a lease', () => {
   const scope = 'payer#111122223333';
 
-  it('waits while another run has it, ever less often, and goes on when it is free', async () => {
+  it('waits with growing intervals until the other run releases it', async () => {
     await takeLease(scope, 'other', 3_600_000);
     const sample = new SampleStep({ lease: 'payer' });
     const seconds: number[] = [];
@@ -461,7 +466,7 @@ describe('a step under a lease', () => {
     expect(await hub.items('lease#')).toEqual([]);
   });
 
-  it('ends without it if whoever has it has left nothing to do', async () => {
+  it('succeeds without the lease if nothing is left to do', async () => {
     await takeLease(scope, 'other', 3_600_000);
     const sample = new SampleStep({ lease: 'payer' });
     for (const resource of ['bucket', 'policy', 'tags']) sample.notes.set(resource, 'by the other run');
@@ -471,7 +476,7 @@ describe('a step under a lease', () => {
     expect(await hub.items('lease#')).toHaveLength(1);
   });
 
-  it('registers before it takes its lease, so that the holder can do the work', async () => {
+  it('registers before it takes its lease', async () => {
     await takeLease(scope, 'other', 3_600_000);
     const registered: string[] = [];
     const register: Step['register'] = ({ run }) => {
@@ -482,7 +487,7 @@ describe('a step under a lease', () => {
     expect(registered).toEqual([runId]);
   });
 
-  it('waits for others to register without holding its lease', async () => {
+  it('waits without its lease for other runs to register', async () => {
     const wait: Wait = { reason: 'others to join', seconds: 15, deadlineSeconds: 60, overdue: 'aws-unavailable' };
     let asked = 0;
     const sample = new SampleStep({
@@ -495,7 +500,7 @@ describe('a step under a lease', () => {
     expect((await invoke(sample)).status).toBe('succeeded');
   });
 
-  it('gives up after hours of waiting for it', async () => {
+  it('fails after hours of waiting for the lease', async () => {
     await takeLease(scope, 'other', 24 * 3_600_000);
     const sample = new SampleStep({ lease: 'payer' });
     await invoke(sample);
@@ -503,7 +508,7 @@ describe('a step under a lease', () => {
     await expect(invoke(sample)).rejects.toMatchObject({ name: 'UserError', code: 'run-queue-overdue' });
   });
 
-  it('is alone in it, even if the state machine starts it again while it still runs', async () => {
+  it('excludes a second invocation of the same step', async () => {
     const sample = new SampleStep({ lease: 'payer' });
     let second: Promise<StepAnswer> | undefined;
     sample.beforeLook = async () => {
@@ -516,7 +521,7 @@ describe('a step under a lease', () => {
     expect(sample.written).toEqual(['bucket', 'policy', 'tags']);
   });
 
-  it('gives it back also when it fails or waits', async () => {
+  it('releases the lease also when it fails or waits', async () => {
     const refusing = new SampleStep({
       lease: 'payer',
       plan: () => ({ kind: 'refuse', code: 'bucket-not-ours', detail: 'bucket cur' }),
@@ -527,18 +532,18 @@ describe('a step under a lease', () => {
     expect(await hub.items('lease#')).toEqual([]);
   });
 
-  it('ends as it ended even if the lease cannot be given back', async () => {
+  it('keeps its result if the release of the lease fails', async () => {
     const sample = new SampleStep({ lease: 'payer' });
     hub.crash({ atWrite: 8, applied: false });
     expect(await invoke(sample)).toEqual({ status: 'succeeded', seconds: 0, outdated: '' });
     hub.crash(undefined);
     expect((await record())?.status).toBe('succeeded');
     expect(lines()).toContainEqual(
-      expect.objectContaining({ message: 'lease not given back', scope, step: 'payer-policy' }),
+      expect.objectContaining({ message: 'lease not released', scope, step: 'payer-policy' }),
     );
   });
 
-  it('writes nothing once the lease is about to end', async () => {
+  it('writes nothing shortly before the lease ends', async () => {
     const sample = new SampleStep({ lease: 'payer' });
     let looks = 0;
     sample.beforeLook = () => {
@@ -549,7 +554,7 @@ describe('a step under a lease', () => {
     expect(await record()).toMatchObject({ status: 'running', changes: [{ resource: 'bucket' }] });
   });
 
-  it('shares it with runs for the same target, and not with other targets', async () => {
+  it('excludes runs for the same target, not for other targets', async () => {
     const sample = new SampleStep({ lease: 'target' });
     let busy: string | undefined;
     let free: string | undefined;

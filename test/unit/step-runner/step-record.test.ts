@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { runErrorOf, type Waiting } from '../../../shared/model/run-schemas.ts';
-import { endRun } from '../../../shared/runs/end.ts';
+import { endRun } from '../../../shared/runs/record-end.ts';
 import { StepStore } from '../../../shared/step-runner/step-record.ts';
 import { HubServices } from '../../support/hub-services.ts';
 import { givenRun, storedRun } from '../../support/stored-runs.ts';
@@ -21,7 +21,7 @@ const change = (resource: string) => ({ do: 'create-bucket', resource, at: '2026
 const busyUntil = () => Date.now() + 60_000;
 
 describe('a step’s record', () => {
-  it('counts invocations and keeps when it first began', async () => {
+  it('counts invocations and keeps the first start time', async () => {
     const runId = await givenRun({ status: 'queued' });
     const store = new StepStore(runId, 1, 'cur-bucket');
     await store.begin(busyUntil());
@@ -39,7 +39,7 @@ describe('a step’s record', () => {
     });
   });
 
-  it('gets its end, output and warnings, and loses what it waited for and stumbled over', async () => {
+  it('gets end, output and warnings and loses wait and error', async () => {
     const runId = await givenRun({ status: 'queued' });
     const store = new StepStore(runId, 1, 'cur-bucket');
     await store.begin(busyUntil());
@@ -70,7 +70,7 @@ describe('a step’s record', () => {
     });
   });
 
-  it('has not ended while the step runs again', async () => {
+  it('has no end while the step runs again', async () => {
     const runId = await givenRun({ status: 'queued' });
     const store = new StepStore(runId, 1, 'cur-bucket');
     await store.begin(busyUntil());
@@ -82,7 +82,7 @@ describe('a step’s record', () => {
     expect((await storedRun(runId)).steps['cur-bucket']).not.toHaveProperty('endedAt');
   });
 
-  it('loses nothing to the steps of other branches', async () => {
+  it('keeps its content when parallel steps write theirs', async () => {
     const runId = await givenRun({ status: 'queued' });
     const names = ['cur-bucket', 'athena-results', 'cluster-access', 'pod-role'] as const;
     await Promise.all(
@@ -122,7 +122,7 @@ describe('a step’s record', () => {
     expect(await hub.items()).toEqual(before);
   });
 
-  it('needs a run', async () => {
+  it('is not written if the run does not exist', async () => {
     await expect(new StepStore('none', 1, 'cur-bucket').begin(busyUntil())).rejects.toMatchObject({
       code: 'stale-attempt',
     });
@@ -130,7 +130,7 @@ describe('a step’s record', () => {
   });
 });
 
-describe('what is to be told of a step', () => {
+describe('the outbox of a step', () => {
   let runId: string;
   let store: StepStore;
   beforeEach(async () => {
@@ -140,7 +140,7 @@ describe('what is to be told of a step', () => {
   });
 
   /** Transitions in the outbox, oldest first: `step status seconds`, of a wait with its reason. */
-  async function news(): Promise<string[]> {
+  async function outboxLines(): Promise<string[]> {
     const events = Object.values((await storedRun(runId)).outbox ?? {});
     const start = Date.parse('2026-03-01T00:00:00Z');
     return events
@@ -162,11 +162,11 @@ describe('what is to be told of a step', () => {
     await store.begin(busyUntil());
   };
 
-  it('is its begin, together with the first that it comes to, and its end', async () => {
-    expect(await news()).toEqual(['run queued 0', 'run running 0']);
+  it('contains its start and its end', async () => {
+    expect(await outboxLines()).toEqual(['run queued 0', 'run running 0']);
     later(20);
     await store.finish({ status: 'succeeded', output: {}, warnings: [] });
-    expect((await news()).sort()).toEqual([
+    expect((await outboxLines()).sort()).toEqual([
       'cur-bucket running 0',
       'cur-bucket succeeded 20',
       'run queued 0',
@@ -174,19 +174,19 @@ describe('what is to be told of a step', () => {
     ]);
   });
 
-  it('is a wait once for each reason, however often it looks', async () => {
+  it('contains a repeated wait once for each reason', async () => {
     for (const reason of ['the delivery', 'the delivery', 'the table', 'the delivery']) {
       await waitFor(reason);
       await again(60);
     }
-    expect((await news()).filter((line) => line.includes('waiting'))).toEqual([
+    expect((await outboxLines()).filter((line) => line.includes('waiting'))).toEqual([
       'cur-bucket waiting the delivery 0',
       'cur-bucket waiting the table 120',
       'cur-bucket waiting the delivery 180',
     ]);
   });
 
-  it('is not an error that the state machine tries again', async () => {
+  it('does not contain an error that is retried', async () => {
     const error = runErrorOf({ code: 'throttled', message: 'SlowDown' }, 'cur-bucket');
     await store.finish({ status: 'running', warnings: [], error });
     await again(5);
@@ -195,24 +195,24 @@ describe('what is to be told of a step', () => {
     await store.finish({ status: 'running', warnings: [], error });
     await again(5);
     await waitFor('the delivery');
-    expect((await news()).filter((line) => line.startsWith('cur-bucket'))).toEqual([
+    expect((await outboxLines()).filter((line) => line.startsWith('cur-bucket'))).toEqual([
       'cur-bucket running 0',
       'cur-bucket waiting the delivery 5',
     ]);
   });
 
-  it('is its second begin and end too if it is taken again', async () => {
+  it('contains the start and end of a repetition', async () => {
     await store.finish({ status: 'succeeded', output: {}, warnings: [] });
     await again(60);
     later(10);
     await store.finish({ status: 'succeeded', output: {}, warnings: [] });
-    expect((await news()).filter((line) => line.startsWith('cur-bucket')).slice(2)).toEqual([
+    expect((await outboxLines()).filter((line) => line.startsWith('cur-bucket')).slice(2)).toEqual([
       'cur-bucket running 60',
       'cur-bucket succeeded 70',
     ]);
   });
 
-  it('is its begin in a new attempt that finds it where the old one left it', async () => {
+  it('contains its start in a new attempt after a wait', async () => {
     await waitFor('the delivery');
     const [item] = await hub.items('run#');
     await hub.put({ ...item, attempt: 2 });
@@ -228,17 +228,17 @@ describe('what is to be told of a step', () => {
     ]);
   });
 
-  it('names a failure’s code and remedy, and never what happened in its own words', async () => {
+  it('contains a failure’s code and remedy, but not its message', async () => {
     const error = runErrorOf({ code: 'bucket-not-ours', message: 'bucket of somebody' }, 'cur-bucket');
     await store.finish({ status: 'failed', warnings: [], error });
     const ended = await endRun(await storedRun(runId), 'failed', error);
     const failures = Object.values(ended?.outbox ?? {}).filter(({ status }) => status === 'failed');
-    const { message, ...told } = error;
-    expect(failures.map((event) => event.error)).toEqual([told, told]);
+    const { message, ...published } = error;
+    expect(failures.map((event) => event.error)).toEqual([published, published]);
     expect(JSON.stringify(ended?.outbox)).not.toContain(message);
   });
 
-  it('is the run’s begin once, though its first step dies before it could say so', async () => {
+  it('contains the run’s start once after a crash', async () => {
     const other = await givenRun({ status: 'queued' });
     hub.crash({ atWrite: 2, applied: false });
     await expect(new StepStore(other, 1, 'preflight').begin(busyUntil())).rejects.toThrow();

@@ -54,7 +54,7 @@ function context(recorded: string[]): EngineContext {
   };
 }
 
-/** Converges the sample; `recorded` gets what was recorded until the end or the crash. */
+/** Converges the sample; `recorded` gets the changes recorded until the end or the crash. */
 function run(sample: SampleStep, { recorded = [], lease }: RunOptions = {}) {
   return converge(sample.step, context(recorded), lease);
 }
@@ -66,7 +66,7 @@ interface RunOptions {
 const done = { status: 'succeeded', output: sampleOutput, warnings: ['nearly full'] };
 
 describe('a step', () => {
-  it('makes what is missing, round by round, and records each write', async () => {
+  it('creates missing resources in rounds and records each write', async () => {
     const sample = new SampleStep();
     const recorded: string[] = [];
     expect(await run(sample, { recorded })).toEqual(done);
@@ -82,7 +82,7 @@ describe('a step', () => {
     expect(sample.written).toEqual([]);
   });
 
-  it('makes again what has disappeared behind its back, and only that', async () => {
+  it('recreates only the resource that somebody deleted', async () => {
     const sample = new SampleStep();
     await run(sample);
     sample.written.length = 0;
@@ -91,7 +91,7 @@ describe('a step', () => {
     expect(sample.written).toEqual(['policy']);
   });
 
-  it.each([1, 2, 3])('goes on where a crash right after write %i left it', async (last) => {
+  it.each([1, 2, 3])('continues after a crash right after write %i', async (last) => {
     const sample = new SampleStep();
     const recorded: string[] = [];
     sample.afterWrite = () => {
@@ -104,7 +104,7 @@ describe('a step', () => {
     expect(sample.written).toEqual(['bucket', 'policy', 'tags']);
   });
 
-  it('waits for a change it made and cannot see, instead of making it for ever', async () => {
+  it('waits for a change that is not visible yet', async () => {
     const sample = new SampleStep();
     sample.holds = false;
     expect(await run(sample)).toMatchObject({
@@ -114,7 +114,7 @@ describe('a step', () => {
     expect(sample.written).toEqual(['bucket']);
   });
 
-  it('waits when its changes undo each other', async () => {
+  it('waits if its changes undo each other', async () => {
     const turn = (resource: string): SamplePlan => ({
       kind: 'change',
       changes: [put(resource)],
@@ -128,7 +128,7 @@ describe('a step', () => {
     expect(sample.written).toEqual(['a', 'b', 'c']);
   });
 
-  it('makes no more than eight rounds of changes in one invocation', async () => {
+  it('makes at most eight rounds of changes in one invocation', async () => {
     const sample: SampleStep = new SampleStep({
       plan: (notes) => ({ kind: 'change', changes: [put(`note-${notes.size}`)], expected: sampleOutput }),
     });
@@ -136,7 +136,7 @@ describe('a step', () => {
     expect(sample.written).toHaveLength(8);
   });
 
-  it('hands on what it waits for', async () => {
+  it('returns the wait of its plan', async () => {
     const wait: SamplePlan = {
       kind: 'wait',
       reason: 'the delivery',
@@ -148,7 +148,7 @@ describe('a step', () => {
     expect(await run(new SampleStep({ plan: () => wait }))).toEqual({ status: 'waiting', wait });
   });
 
-  it('refuses with a code and the reason, having written nothing', async () => {
+  it('refuses with a code and reason and writes nothing', async () => {
     const sample = new SampleStep({ plan: () => ({ kind: 'refuse', code: 'bucket-not-ours', detail: 'bucket cur' }) });
     await expect(run(sample)).rejects.toMatchObject({
       name: 'UserError',
@@ -158,7 +158,7 @@ describe('a step', () => {
     expect(sample.written).toEqual([]);
   });
 
-  it('starts no write when its lease is about to end', async () => {
+  it('starts no write shortly before its lease ends', async () => {
     const sample = new SampleStep();
     const lease = { scope: 'target#a', holder: 'a', expiresAt: Date.now() + 60_000 };
     sample.afterWrite = (resource) => {
@@ -170,7 +170,7 @@ describe('a step', () => {
 });
 
 describe('the deployment’s lists', () => {
-  it('may be written with spaces and a last comma', () => {
+  it('may contain spaces and a trailing comma', () => {
     expect(deployment.allowedNamespaces).toEqual(['kubecost', 'opencost']);
   });
 });

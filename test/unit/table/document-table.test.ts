@@ -32,14 +32,14 @@ const key = (sk: string) => ({ pk: 'things', sk });
 const all = { partition: { key: 'pk', value: 'things' } };
 
 describe('an item', () => {
-  it('keeps attributes that its schema does not know, also when it is updated', async () => {
+  it('keeps attributes outside its schema, also when updated', async () => {
     await putItem(key('a'), { name: 'one', count: 1, later: { nested: true } });
     const updated = await updateAndRead(key('a'), Thing, [{ at: 'count', plus: 2 }], equals('name', 'one'));
     expect(updated).toEqual({ ...key('a'), name: 'one', count: 3, later: { nested: true } });
     expect(await readItem(key('a'), Thing)).toEqual(updated);
   });
 
-  it('is written only if the condition holds', async () => {
+  it('is written only if the condition is met', async () => {
     expect(await putItem(key('a'), { name: 'one', count: 1 }, absent('pk'))).toBe(true);
     expect(await putItem(key('a'), { name: 'two', count: 2 }, absent('pk'))).toBe(false);
     const condition = allOf(equals('name', 'one'), anyOf(isBelow('count', 1), equals('count', 2)));
@@ -51,7 +51,7 @@ describe('an item', () => {
     expect(await readItem(key('a'), Thing)).toBeUndefined();
   });
 
-  it('takes sets, lists and defaults where nothing stood', async () => {
+  it('gets sets, lists and defaults in absent attributes', async () => {
     await putItem(key('a'), { name: 'one', list: ['a'] });
     await updateItem(key('a'), [
       { at: 'count', plus: 1 },
@@ -71,7 +71,7 @@ describe('an item', () => {
     });
   });
 
-  it('fails its own read with its key and the wrong fields, without their values', async () => {
+  it('throws with key and invalid fields, without values, if unreadable', async () => {
     await putItem(key('a'), { name: 'one', count: 'secret' });
     const unreadable = {
       name: 'TerminalError',
@@ -86,7 +86,7 @@ describe('an item', () => {
 });
 
 describe('a list of items', () => {
-  it('skips an item that cannot be read, with one log line', async () => {
+  it('skips an unreadable item and logs it once', async () => {
     await putItem(key('a'), { name: 'one', count: 1 });
     await putItem(key('b'), { name: 'two' });
     await putItem(key('c'), { name: 'three', count: 3 });
@@ -107,7 +107,7 @@ describe('a list of items', () => {
     expect(await countItems(all)).toBe(3);
   });
 
-  it('has every page and nothing of other partitions', async () => {
+  it('contains every page and no other partition', async () => {
     const filler = 'x'.repeat(300_000);
     for (const name of ['a', 'b', 'c', 'd', 'e']) await hub.put({ ...key(name), name, count: 1, filler });
     await hub.put({ pk: 'others', sk: 'a', name: 'a', count: 1 });

@@ -21,7 +21,7 @@ const conditionOf = (condition: Condition) => {
 };
 
 describe('an update expression', () => {
-  it('has every kind of write, each name and value by an alias', () => {
+  it('contains every kind of write with aliased names and values', () => {
     const terms = new Terms();
     const text = updateExpression(terms, [
       { at: 'status', to: 'running' },
@@ -56,7 +56,7 @@ describe('an update expression', () => {
     });
   });
 
-  it('leaves out the maps that DynamoDB refuses when empty', () => {
+  it('omits empty maps, which DynamoDB refuses', () => {
     const terms = new Terms();
     expect(updateExpression(terms, [{ at: 'error', to: undefined }])).toBe('REMOVE #n0');
     expect(terms.attributes).toEqual({ ExpressionAttributeNames: { '#n0': 'error' } });
@@ -78,7 +78,7 @@ describe('a condition', () => {
     expect(conditionOf(condition).text).toBe(text);
   });
 
-  it('keeps its parts together when AND and OR mix', () => {
+  it('has parentheses where AND and OR are mixed', () => {
     const condition = allOf(equals('a', 1), anyOf(absent('b'), equals('a', 2)));
     expect(conditionOf(condition)).toEqual({
       text: '(#n0 = :v0) AND ((attribute_not_exists(#n1)) OR (#n0 = :v1))',

@@ -18,14 +18,14 @@ const take = (holder: string) => takeLease('target#a', holder, 60_000);
 const holders = async () => (await hub.items('lease#')).map(({ holder }) => holder);
 
 describe('a lease', () => {
-  it('goes to one of many who want it at once', async () => {
+  it('is taken by one of many simultaneous callers', async () => {
     const names = Array.from({ length: 12 }, (_, index) => `run-${index}`);
     const taken = (await Promise.all(names.map(take))).filter((lease) => lease !== undefined);
     expect(taken).toHaveLength(1);
     expect(await holders()).toEqual([taken[0]?.holder]);
   });
 
-  it('ends 30 s after its holder’s time limit, not before', async () => {
+  it('ends 30 s after its holder’s time limit', async () => {
     await take('first');
     later(90);
     expect(await take('second')).toBeUndefined();
@@ -34,14 +34,14 @@ describe('a lease', () => {
     expect(await holders()).toEqual(['second']);
   });
 
-  it('is still its holder’s if the answer to the first try was lost', async () => {
+  it('is granted again to its holder after a lost response', async () => {
     hub.crash({ atWrite: 1, applied: true });
     await expect(take('first')).rejects.toThrow();
     hub.crash(undefined);
     expect(await take('first')).toMatchObject({ holder: 'first' });
   });
 
-  it('is given back only by its holder', async () => {
+  it('is released only by its holder', async () => {
     const lease = await take('first');
     await releaseLease({ scope: 'target#a', holder: 'second', expiresAt: 0 });
     expect(await holders()).toEqual(['first']);
@@ -50,12 +50,12 @@ describe('a lease', () => {
     expect(await take('second')).toMatchObject({ holder: 'second' });
   });
 
-  it('keeps nobody out who wants another scope', async () => {
+  it('does not block another scope', async () => {
     await take('first');
     expect(await takeLease('target#b', 'second', 60_000)).toMatchObject({ holder: 'second' });
   });
 
-  it('lets its holder start no write in its last ten seconds', async () => {
+  it('allows no write in its last ten seconds', async () => {
     const lease = await take('first');
     if (!lease) throw new Error('not taken');
     later(79.999);
@@ -64,7 +64,7 @@ describe('a lease', () => {
     expect(mayWrite(lease)).toBe(false);
   });
 
-  it('is cleared from the table some time after its end', async () => {
+  it('expires from the table after its end', async () => {
     await take('first');
     const [item] = await hub.items('lease#');
     expect(item?.ttl).toBe(Date.parse('2026-03-01T01:01:30Z') / 1000);

@@ -1,16 +1,16 @@
-/** What release 0.3.0 left in the table is read as it stands. */
+/** Items that release 0.3.0 wrote are read without a migration. */
 import { describe, expect, it } from 'vitest';
 import type * as z from 'zod';
 import { BatchChunkItem, BatchItem, BatchKeyItem } from '../../../shared/batches/batch-record.ts';
 import { ActiveRun, ShownRun } from '../../../shared/batches/batch-table.ts';
 import { KeyItem } from '../../../shared/runs/idempotency-key.ts';
-import { LockItem } from '../../../shared/runs/lock.ts';
+import { LockItem } from '../../../shared/runs/payer-target-lock.ts';
 import { RunHead, RunItem, RunKeyItem, RunSummaryItem } from '../../../shared/runs/run-item.ts';
 import { AdminWindowItem } from '../../../shared/targets/admin-windows.ts';
-import { PayerTargetItem } from '../../../shared/targets/payer-targets.ts';
+import { TargetPayerItem } from '../../../shared/targets/payers-of-target.ts';
 import { PurgedReportItem } from '../../../shared/targets/purged-reports.ts';
-import { TargetPayerItem } from '../../../shared/targets/target-payers.ts';
 import { ClusterTargetItem, TargetSettingsItem } from '../../../shared/targets/target-settings.ts';
+import { PayerTargetItem } from '../../../shared/targets/targets-of-payer.ts';
 import { releasedItems } from '../../support/released-items.ts';
 
 const indexKeys = [
@@ -29,7 +29,7 @@ function without(names: readonly string[], item: object): Record<string, unknown
   return Object.fromEntries(Object.entries(item).filter(([name]) => !names.includes(name)));
 }
 
-/** The kinds of items by what their schema makes of an item. */
+/** The schema parser of each kind of item. */
 const kinds: Record<string, { schema: z.ZodType; expected: (item: Record<string, unknown>) => unknown }> = {
   run: { schema: RunItem, expected: (item) => without(indexKeys, item) },
   'run-summary': { schema: RunSummaryItem, expected: (item) => without(indexKeys, item) },
@@ -59,14 +59,14 @@ const kinds: Record<string, { schema: z.ZodType; expected: (item: Record<string,
 };
 
 describe('an item of release 0.3.0', () => {
-  it.each(Object.keys(kinds))('keeps all of its content when it is read: %s', (kind) => {
+  it.each(Object.keys(kinds))('is read with all of its content: %s', (kind) => {
     const { schema, expected } = kinds[kind] ?? expect.unreachable();
     const items = releasedItems(kind);
     expect(items).not.toEqual([]);
     for (const item of items) expect(schema.parse(item)).toStrictEqual(expected(item));
   });
 
-  it.each(Object.keys(kinds))('keeps attributes that no schema knows: %s', (kind) => {
+  it.each(Object.keys(kinds))('keeps attributes that are not in the schema: %s', (kind) => {
     const { schema, expected } = kinds[kind] ?? expect.unreachable();
     for (const item of releasedItems(kind)) {
       const later = { ...item, later: { nested: [1] } };
@@ -74,7 +74,7 @@ describe('an item of release 0.3.0', () => {
     }
   });
 
-  it('tells whether a run that cannot be read has ended', () => {
+  it('shows whether an unreadable run has ended', () => {
     for (const { attempt, status } of releasedItems('run'))
       expect(RunHead.parse({ attempt, status, steps: 'torn' })).toMatchObject({ attempt, status });
   });

@@ -34,8 +34,8 @@ function appended(text: string, ...path: (string | number)[]): string {
   return applySplice(text, appendItem(text, root, arrayAt(root, ...path), draft));
 }
 
-describe('scanning', () => {
-  it('finds the exact text of every value, whatever spacing and escapes', () => {
+describe('scanJson', () => {
+  it('finds the exact text of each value', () => {
     fc.assert(
       fc.property(spacedJson(fc.jsonValue()), ({ text }) => {
         const check = (node: JsonNode): void => {
@@ -65,7 +65,7 @@ describe('scanning', () => {
     expect(() => scanJson(text)).toThrow(new NotJsonError(message));
   });
 
-  it('does not repeat what it found in a broken text, for that may be a credential', () => {
+  it('does not quote invalid text, because it may contain a credential', () => {
     const error = (() => {
       try {
         return scanJson('{"secret": hunter2}');
@@ -77,7 +77,7 @@ describe('scanning', () => {
     expect(error).not.toContain('secret');
   });
 
-  it('refuses nesting that would exhaust the stack', () => {
+  it('refuses nesting that is too deep', () => {
     expect(() => scanJson('['.repeat(100_000) + ']'.repeat(100_000))).toThrow('nested more than 100 levels deep');
   });
 
@@ -90,7 +90,7 @@ describe('scanning', () => {
   });
 });
 
-describe('appending', () => {
+describe('an append', () => {
   it.each([
     ['[]', '[\n  {\n    "name": "n",\n    "inner": [\n      1\n    ]\n  }\n]'],
     ['[{"a":1}]', '[{"a":1},{"name":"n","inner":[1]}]'],
@@ -106,14 +106,14 @@ describe('appending', () => {
     expect(appended(before)).toBe(after);
   });
 
-  it('takes the document’s indentation where a list is empty', () => {
+  it('indents an element in an empty list like the document', () => {
     expect(appended('{\n   "list": []\n}', 'list')).toBe(
       '{\n   "list": [\n      {\n         "name": "n",\n         "inner": [\n            1\n         ]\n      }\n   ]\n}',
     );
     expect(appended('{"list":[ ],"x":1}', 'list')).toBe('{"list":[{"name":"n","inner":[1]}],"x":1}');
   });
 
-  it('adds a member beside the last one', () => {
+  it('adds a member after the last member', () => {
     const add = (text: string) => {
       const root = scanJson(text);
       return root.kind === 'object' ? applySplice(text, appendMember(text, root, root, 'k', { items: ['1'] })) : '';
@@ -124,8 +124,8 @@ describe('appending', () => {
   });
 });
 
-describe('replacing and removing', () => {
-  it('replaces a value in its own style', () => {
+describe('a replacement or removal', () => {
+  it('keeps the style of the replaced value', () => {
     const text = '{"a" : {"b": 1}, "c": [\n  {\n    "d":2\n  }\n]}';
     const root = scanJson(text);
     const [first, second] = [nodeAt(root, ['a']), nodeAt(root, ['c', 0])];
@@ -138,7 +138,7 @@ describe('replacing and removing', () => {
     );
   });
 
-  it('leaves, after append and remove, the very text it began with', () => {
+  it('restores the original text when it undoes an append', () => {
     fc.assert(
       fc.property(spacedJson(fc.array(fc.jsonValue(), { minLength: 1 })), ({ text }) => {
         const after = appended(text);
@@ -149,7 +149,7 @@ describe('replacing and removing', () => {
     );
   });
 
-  it('removes any element and nothing else', () => {
+  it('removes one element and nothing else', () => {
     fc.assert(
       fc.property(spacedJson(fc.array(fc.jsonValue(), { minLength: 1 })), fc.nat(), ({ text }, pick) => {
         const list = arrayAt(scanJson(text));
@@ -160,7 +160,7 @@ describe('replacing and removing', () => {
     );
   });
 
-  it('writes empty containers without inner space', () => {
+  it('writes empty lists and objects without spaces', () => {
     expect(writeDraft({ items: [] }, newDocument)).toBe('[]');
     expect(writeDraft({ members: [] }, newDocument)).toBe('{}');
   });

@@ -3,13 +3,13 @@ import { isRecord } from '../objects.ts';
 export interface Authorizer {
   type: string;
   fields: Record<string, string>;
-  /** Of a service account of GCP. */
+  /** Key of a GCP service account. */
   key?: Record<string, string>;
-  /** Of a role that is assumed: with whose credentials. */
+  /** For an assumed role: the authorizer of the credentials that assume it. */
   inner?: Authorizer | null;
 }
 
-/** Types by cloud. Any other type takes the whole file down. */
+/** Types by cloud. Any other type makes the whole file invalid. */
 export const authorizers: Record<string, readonly string[]> = {
   AWS: ['AWSAccessKey', 'AWSServiceAccount', 'AWSAssumeRole', 'AWSWebIdentity'],
   Azure: ['AzureAccessKey', 'AzureDefaultCredential'],
@@ -18,7 +18,7 @@ export const authorizers: Record<string, readonly string[]> = {
   Oracle: ['OCIRawConfigProvider'],
 };
 
-/** Fields that must not be empty, with what is said of an empty one. Source: OpenCost, each cloud's authorizer.go. */
+/** Fields that must not be empty, with the message for an empty one. Source: OpenCost, each cloud's authorizer.go. */
 const required: Record<string, Record<string, string>> = {
   AWSAccessKey: { id: 'AccessKey: missing ID', secret: 'AccessKey: missing Secret' },
   AWSAssumeRole: { roleARN: 'AssumeRole: missing RoleARN configuration' },
@@ -42,7 +42,7 @@ const required: Record<string, Record<string, string>> = {
 
 const secrets = ['secret', 'accessKey', 'accessKeySecret', 'fingerprint', 'privateKey', 'privateKeyPassphrase'];
 
-/** Null is read, and found missing later. @throws Error where the file is to be rejected */
+/** Accepts null, which validation reports later. @throws Error if the file must be rejected */
 export function readAuthorizer(value: unknown, allowed: readonly string[]): Authorizer | null {
   if (value === null) return null;
   if (!isRecord(value)) throw new Error('authorizer is no object');
@@ -75,7 +75,7 @@ function stringsOf(value: Record<string, unknown>, type: string): Record<string,
   return Object.fromEntries(names.map((name) => [name, stringOf(value, name)]));
 }
 
-/** A field of a plain Go struct: in any case; missing and null are empty. */
+/** A field of a plain Go struct: its name in any case; missing and null are empty. */
 function stringOf(fields: Record<string, unknown>, name: string): string {
   const [, value = ''] = Object.entries(fields).findLast(([key]) => key.toLowerCase() === name.toLowerCase()) ?? [];
   if (value !== null && typeof value !== 'string') throw new Error(`${name} is no string`);
@@ -91,7 +91,7 @@ function keyOf(key: unknown): Record<string, string> {
   return Object.fromEntries(values);
 }
 
-/** Why the ingestor calls it invalid. */
+/** The reason why the ingestor reports it as invalid. */
 export function problemOf({ type, fields, key, inner }: Authorizer): string | undefined {
   if (type === 'AWSAssumeRole') {
     if (!inner) return 'AssumeRole: missing base authorizer';
@@ -102,7 +102,7 @@ export function problemOf({ type, fields, key, inner }: Authorizer): string | un
   return Object.entries(required[type] ?? {}).find(([field]) => !fields[field])?.[1];
 }
 
-/** As the status endpoint shows it: role ARNs and ids stay, secrets do not. */
+/** The form of the status endpoint: with role ARNs and ids, without secrets. */
 export function redacted({ type, fields, key, inner }: Authorizer): object {
   const shown = Object.entries(fields).map(
     ([name, value]) => [name, secrets.includes(name) ? 'REDACTED' : value] as const,

@@ -64,7 +64,7 @@ const allow = (Action: string | string[], Resource: string | string[] = '*') => 
   Statement: [{ Effect: 'Allow', Action, Resource }],
 });
 
-/** A payer whose report is delivered and crawled, with the role the tutorial makes. */
+/** A payer whose report is delivered and crawled, with the tutorial's role. */
 function seedPayer(world: World, accountId: string, { trusts = ['sts:AssumeRole'], days = 20 } = {}): void {
   const bucket = `cur-${accountId}`;
   world.cur.seedReport({
@@ -210,7 +210,7 @@ const readers: [KubecostGeneration, container: string, direct: string, frontEnd:
 ];
 
 describe('the consumer', () => {
-  it.each(readers)('of %s reads the file, walks its chain and tells its status where it should', async (...row) => {
+  it.each(readers)('of %s reads the file, assumes its roles and shows its status', async (...row) => {
     const [generation, container, direct, frontEnd] = row;
     const installed = await setUp({ generation });
     seedPayer(installed.world, payer);
@@ -320,7 +320,7 @@ describe('the consumer', () => {
     expect(installed.statuses).toEqual({ [keyOf(payer)]: 'Connection Successful' });
   });
 
-  it('has read its whole retention after some minutes', async () => {
+  it('reads its whole retention within some minutes', async () => {
     const installed = await setUp();
     seedPayer(installed.world, payer);
     await installed.wait(25 * second);
@@ -419,7 +419,7 @@ describe('the consumer', () => {
     expect(installed.statuses).toEqual({});
   });
 
-  it('cannot be reached through a front end with single sign-on', async () => {
+  it('is not reachable through a front end with single sign-on', async () => {
     const installed = await setUp();
     installed.cluster.cloudCost.sso = true;
     expect(installed.ask('kubecost-cost-analyzer:9090', '/model/cloudCost/status').status).toBe(401);

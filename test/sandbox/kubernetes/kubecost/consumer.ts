@@ -8,18 +8,18 @@ import { PodCredentials } from './credentials.ts';
 import { ActiveIntegration, type ConnectionStatus, time } from './integration.ts';
 import { type Integration, readFile } from './integration-file.ts';
 
-/** From the start of the process to its first read of the file. */
+/** Milliseconds from the start of the process to its first read of the file. */
 const startMs = 2_000;
-/** Between two reads of the file. */
+/** Milliseconds between two reads of the file. */
 const pollMs = 10_000;
-/** For each window of a build. */
+/** Milliseconds for each window of a build. */
 const windowMs = 18_377;
 const rejectedPrefix = 'MultiCloudWatcher: Error getting file';
 
 /** GET endpoints that change the ingestor's state. */
 const mutating = ['/cloudCost/rebuild', '/cloudCost/repair', '/cloud/config/enable', '/cloud/config/disable'];
 
-/** Every release before 1.113 or so, and for reasons of its own: nothing of it comes from the file [opencost#3530]. */
+/** Log lines of releases before about 1.113 that are independent of the file [opencost#3530]. */
 const harmless = [
   'Failed to lookup reserved instance data: no reservation data available in Athena',
   'Failed to lookup savings plan data: Error fetching Savings Plan Data: QueryAthenaPaginated: athena configuration incomplete',

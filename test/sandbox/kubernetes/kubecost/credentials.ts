@@ -13,10 +13,10 @@ interface Called {
   region: string;
 }
 
-/** What the SDK says of a call that failed, as it ends up in the ingestor's log. */
+/** The SDK's message about a failed call, as the ingestor logs it. */
 export class SdkError extends Error {}
 
-/** Calls an operation past the wire: with the caller's rights, but not among the calls of the product. @throws SdkError */
+/** Calls an operation directly: with the caller's permissions, but not recorded among the product's calls. @throws SdkError */
 export function ask(world: World, service: Service, name: string, input: object, called: Called): unknown {
   const operation = service.operations[name];
   if (!operation) throw new Error(`the sandbox has no ${service.signingName}:${name}`);
@@ -39,7 +39,7 @@ export function ask(world: World, service: Service, name: string, input: object,
   }
 }
 
-/** The credentials a container gets from AWS's default chain, and what its configurations make of them. */
+/** A container's credentials from AWS's default chain and from its configurations. */
 export class PodCredentials {
   readonly #world: World;
   readonly #cluster: Cluster;
@@ -54,17 +54,17 @@ export class PodCredentials {
     this.#container = container;
   }
 
-  /** Walks an authorizer's chain. @throws SdkError */
+  /** Gets credentials through an authorizer's chain. @throws SdkError */
   caller(authorizer: Authorizer, region: string): Caller {
     const { type, fields, inner } = authorizer;
     if (type === 'AWSServiceAccount') return this.#own(region);
     if (type === 'AWSAssumeRole' && inner)
       return this.#assume(fields.roleARN ?? '', this.caller(inner, region), region);
-    // Nobody in the sandbox has keys of users.
+    // The sandbox has no access keys of users.
     throw new SdkError('api error UnrecognizedClientException: The security token included in the request is invalid.');
   }
 
-  /** Without an external id, for there is no setting for one [OpenCost, pkg/cloud/aws/authorizer.go]. */
+  /** Without an external id, because OpenCost has no setting for it [OpenCost, pkg/cloud/aws/authorizer.go]. */
   #assume(RoleArn: string, caller: Caller, region: string): Caller {
     const input = { RoleArn, RoleSessionName: `aws-go-sdk-${this.#world.clock.now()}` };
     return this.#callerOf(
@@ -72,7 +72,7 @@ export class PodCredentials {
     );
   }
 
-  /** Web identity comes before the container's own credentials in the SDK's chain. */
+  /** Web identity precedes the container's credentials in the SDK's chain. */
   #own(region: string): Caller {
     const now = this.#world.clock.now();
     if (this.#cached && this.#cached.expiresAt > now) return this.#cached.caller;
@@ -87,7 +87,7 @@ export class PodCredentials {
       throw new SdkError(
         'failed to refresh cached credentials, no EC2 IMDS role found, operation error ec2imds: GetMetadata, request canceled, context deadline exceeded',
       );
-    // The SDK refreshes some minutes before the hour is over.
+    // The SDK refreshes credentials some minutes before they expire.
     this.#cached = { caller, expiresAt: now + 50 * 60_000 };
     return caller;
   }
@@ -104,7 +104,7 @@ export class PodCredentials {
     );
   }
 
-  /** What the agent on the node gets from EKS: a session whose tags go on to the next role. */
+  /** The session that the agent on the node gets from EKS; its tags are transitive. */
   #byPodIdentity(): Caller {
     const { namespace, serviceAccount, name: podName, uid: podUid } = this.#pod;
     try {
@@ -134,7 +134,7 @@ interface Answered {
   Credentials: { AccessKeyId: string; SessionToken: string };
 }
 
-/** The token in the pod's file: the kubelet cannot renew it once the service account is gone. */
+/** The token in the pod's file: the kubelet cannot renew it after the deletion of the service account. */
 function projected(issue: () => object): string {
   try {
     return (issue() as { status: { token: string } }).status.token;

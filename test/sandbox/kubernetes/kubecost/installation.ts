@@ -8,15 +8,15 @@ export interface KubecostInstallation {
   release?: string;
   /** @default `kubecost`, or `opencost` */
   namespace?: string;
-  /** Of the pods that read cloud costs. @default the chart's own */
+  /** Service account of the pods that read cloud costs. @default the chart's own */
   serviceAccount?: string;
-  /** What the values name as the integration secret; null: nothing, hence no mount. @default `cloud-integration` */
+  /** Integration secret in the chart's values; null for no secret, hence no mount. @default `cloud-integration` */
   secretName?: string | null;
-  /** Of the container that reads cloud costs. @default the chart's own */
+  /** Image of the container that reads cloud costs. @default the chart's own */
   image?: string;
   /** @default as the chart of that generation mounts it; OpenCost's did it as a directory until 2.5.1 */
   mount?: Mount;
-  /** OpenCost's chart leaves cloud costs out unless its values ask for them; Kubecost's always have them. @default true */
+  /** OpenCost's chart enables cloud costs only if its values do; Kubecost's charts always enable them. @default true */
   cloudCost?: boolean;
 }
 
@@ -40,7 +40,7 @@ interface ServicePlan {
 interface WorkloadPlan {
   kind: 'Deployment' | 'StatefulSet';
   name: string;
-  /** `app.kubernetes.io/name` of its pods, and but for OpenCost their `app`. */
+  /** `app.kubernetes.io/name` of its pods, and except for OpenCost also their `app`. */
   app: string;
   /** Images by container. */
   containers: Record<string, string>;
@@ -81,7 +81,7 @@ const services2 = (release: string, fullName: string, apps: { aggregator: string
   { name: `${release}-cloud-cost`, app: apps.cloudCost, ports: { 'tcp-api': 9005 } },
 ];
 
-/** As facts of the charts: cost-analyzer 1.108.1 and 2.8.7, kubecost 3.2.1, opencost 2.5.2. */
+/** Facts from the charts cost-analyzer 1.108.1 and 2.8.7, kubecost 3.2.1, opencost 2.5.2. */
 const charts: Record<KubecostGeneration, Chart> = {
   '1.x': {
     name: 'cost-analyzer',
@@ -130,7 +130,7 @@ const charts: Record<KubecostGeneration, Chart> = {
     version: v3,
     mount: 'subPath',
     workloads: (release) => [
-      // The label that older guides follow logs by is on the web server here.
+      // Older guides select logs by this label, which the web server has here.
       { kind: 'Deployment', name: `${release}-frontend`, app: 'cost-analyzer', containers: { frontend: frontend(v3) } },
       aggregator(release, model(v3)),
       cloudCost(release, model(v3)),
@@ -161,7 +161,7 @@ const charts: Record<KubecostGeneration, Chart> = {
   },
 };
 
-/** The objects that the chart makes, as far as they matter here. */
+/** The objects of the chart that the sandbox needs. */
 export function kubecostObjects(installation: KubecostInstallation): SeedObject[] {
   const { generation, secretName = 'cloud-integration', serviceAccount, image } = installation;
   const chart = charts[generation];

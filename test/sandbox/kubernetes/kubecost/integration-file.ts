@@ -1,7 +1,7 @@
 import { isRecord } from '../objects.ts';
 import { type Authorizer, authorizers, problemOf, readAuthorizer, redacted } from './authorizers.ts';
 
-/** One configuration of the file, as the ingestor keeps it. */
+/** One configuration of the file, as the ingestor stores it. */
 export interface Integration {
   key: string;
   provider: string;
@@ -9,14 +9,14 @@ export interface Integration {
   values: Readonly<Record<string, string>>;
   authorizer: Authorizer | null;
   valid: boolean;
-  /** Why it is not valid. */
+  /** The reason why it is invalid. */
   reason?: string;
 }
 
 type Kind = keyof typeof kinds;
 
 export type Reading =
-  /** `log`: what is said about entries that came to nothing. */
+  /** `log`: the messages about ignored entries. */
   | { kind: 'accepted'; integrations: Map<string, Integration>; log: string[] }
   | { kind: 'rejected'; error: string }
   | { kind: 'panic'; error: string };
@@ -24,7 +24,7 @@ export type Reading =
 interface KindRules {
   provider: string;
   goName: string;
-  /** Keys that must be there, as strings. */
+  /** Required keys; their values are strings. */
   fields: readonly string[];
   optional?: readonly string[];
   mayBeEmpty?: readonly string[];
@@ -86,14 +86,14 @@ const lists: Record<string, readonly Kind[]> = {
 class Panic extends Error {}
 
 /**
- * Reads cloud-integration.json as OpenCost does: the whole file in the new format, else the whole file in the legacy one, else not
- * at all; then the legacy format's complaint is the one that is logged. Source: OpenCost, pkg/cloud/config/configurations.go.
+ * Reads cloud-integration.json like OpenCost: the whole file in the new format, else the whole file in the legacy format, else not
+ * at all; then it logs the error of the legacy format. Source: OpenCost, pkg/cloud/config/configurations.go.
  */
 export function readFile(text: string): Reading {
   try {
     const { found, log } = readEither(text);
     const integrations = new Map<string, Integration>();
-    // One that comes later replaces an earlier one of the same key, without a word.
+    // A later entry silently replaces an earlier one with the same key.
     for (const integration of found) integrations.set(integration.key, integration);
     return { kind: 'accepted', integrations, log };
   } catch (error) {
@@ -125,7 +125,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** The reader's complaints end in a piece of the document, whatever it holds. */
+/** The reader's error messages end with a part of the document, even if that is secret. */
 function surroundings(text: string): string {
   const piece = (length: number) => text.slice(-length).replaceAll('\n', '\\n');
   return `, error found in #10 byte of ...|${piece(10)}|..., bigger context ...|${piece(50)}|...`;
@@ -174,7 +174,7 @@ function capitalised(field: string): string {
   return field.charAt(0).toUpperCase() + field.slice(1);
 }
 
-/** Legacy lists: the fields by their own names, and what becomes of an entry. All fields are strings but `key`. */
+/** Legacy lists: the names of their fields, and the conversion of an entry. All fields are strings except `key`. */
 interface LegacyList {
   goField: string;
   goType: string;
@@ -261,7 +261,7 @@ function convertAthenaInfo(entry: Record<string, string>): Integration {
       : { type: 'AWSAccessKey', fields: { id, secret } };
   const authorizer = roleARN === '' ? own : { type: 'AWSAssumeRole', fields: { roleARN }, inner: own };
   const { athenaBucketName: bucket = '', athenaRegion: region = '', projectID: account = '' } = entry;
-  // Without a table it is taken for a CUR of CSV files, which nobody says aloud.
+  // An entry without a table counts as a CUR of CSV files, without a log line.
   if (table === '' && database === '') return integrationOf('s3', { bucket, region, account }, authorizer);
   const { athenaCatalog: catalog = '', athenaWorkgroup: workgroup = '' } = entry;
   return integrationOf('athena', { bucket, region, database, catalog, table, workgroup, account }, authorizer);
@@ -285,7 +285,7 @@ function readLegacy(root: unknown): Found {
       else found.push(list.convert(entry, key));
     }
   }
-  // There never was a legacy form of this one.
+  // OCI has no legacy format.
   const oracle = last(members, 'oci', (value) => structOf(value, 'oracle.OCIConfigs'));
   const usages =
     oracle && last(oracle, 'usageApi', (value) => arrayOf(value, 'usageApi').map((item) => readNew('usageApi', item)));
@@ -316,7 +316,7 @@ function stringsOf(value: unknown, field: string): Record<string, string> {
   );
 }
 
-/** Go takes any case of a field's name and reads every one it meets; the last counts. */
+/** Go accepts a field's name in any case; the last of several wins. */
 function last<T>(members: Record<string, unknown>, name: string, read: (value: unknown) => T): T | undefined {
   return Object.entries(members)
     .filter(([key]) => key.toLowerCase() === name.toLowerCase())
@@ -342,7 +342,7 @@ function mismatch(value: unknown, place: string, type: string): Error {
   return new Error(`unmarshalerDecoder: json: cannot unmarshal ${kind} into ${where} of type ${type}`);
 }
 
-/** As the status endpoint shows a configuration. */
+/** A configuration in the form of the status endpoint. */
 export function shownConfig({ kind, values, authorizer }: Integration): object {
   const order =
     kind === 'athena'

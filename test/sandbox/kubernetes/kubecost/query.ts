@@ -6,7 +6,7 @@ import type { World } from '../../world.ts';
 import { ask, SdkError } from './credentials.ts';
 import type { Integration } from './integration-file.ts';
 
-/** Milliseconds since the epoch; `to` is outside. */
+/** Milliseconds since the epoch; `to` is exclusive. */
 export interface Window {
   from: number;
   to: number;
@@ -20,7 +20,7 @@ export interface Answered {
 const day = 86_400_000;
 
 /**
- * The two queries of a window: which columns are there, then the costs by them.
+ * The two queries of a window: first the existing columns, then the costs by column.
  * Source: OpenCost, pkg/cloud/aws/athenaintegration.go and athenaquerier.go.
  * @throws SdkError with the text the ingestor logs
  */
@@ -65,7 +65,7 @@ export function queryCosts(
     finishNow(world, QueryExecutionId);
     const asked = { QueryExecutionId };
     const { QueryExecution } = call('GetQueryExecution', asked, 'query execution error') as GetQueryExecutionOutput;
-    // The reason is in the execution, which the ingestor does not look at.
+    // The reason is in the execution, which the ingestor does not read.
     if (QueryExecution?.Status?.State !== 'SUCCEEDED')
       throw new SdkError(
         `QueryAthenaPaginated: query execution error: no query results available for query ${QueryExecutionId}`,
@@ -135,7 +135,7 @@ function costsSql(table: string, columns: readonly string[], { from, to }: Windo
   ].join('\n');
 }
 
-/** Partitions are texts, months without a leading zero. */
+/** Partition values are texts, and months have no leading zero. */
 function months(from: number, to: number): string[] {
   const all = new Set<string>();
   for (let at = from; at < to; at += day) {

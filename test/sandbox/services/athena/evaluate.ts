@@ -46,7 +46,7 @@ export function evaluate(select: Select, source: Source): ResultTable {
   };
 }
 
-/** Could rows of this partition pass? Conditions on other columns are unknown, hence possible. */
+/** Whether rows of this partition could match. Conditions on other columns count as possible. */
 export function mayMatch(where: Expression | undefined, partition: Row): boolean {
   if (!where) return true;
   if (where.kind === 'binary' && where.operator === 'AND')
@@ -61,7 +61,7 @@ function grouped(rows: Row[], by: Expression[]): Row[][] {
   return [...groups.values()];
 }
 
-/** The value of an expression over a group: plain columns are those of its first row. */
+/** The value of an expression over a group: a plain column has the value of the first row. */
 function valueOf(expression: Expression, group: readonly Row[]): Result {
   switch (expression.kind) {
     case 'literal':

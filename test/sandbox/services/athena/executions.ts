@@ -41,7 +41,7 @@ export const executionOperations = {
         cx,
         workgroup: input.WorkGroup ?? 'primary',
         submittedAt: cx.now,
-        // Three to six seconds, by the query's id.
+        // Three to six seconds, derived from the query's id.
         duration: 3_000 + (parseInt(id.slice(0, 4), 16) % 3_000),
         ...(outputLocation && { outputLocation: `${outputLocation.replace(/\/?$/, '/')}${id}.csv` }),
       };
@@ -115,7 +115,7 @@ export const executionOperations = {
   }),
 };
 
-/** A repeated client token must lead to the same execution, so the id is made from it. */
+/** The id is derived from the client token, so that a repeated token gives the same execution. */
 function queryId({ world, caller, region }: CallContext, token: string | undefined): string {
   const seed = token ?? `query ${world.athena.queries.size}`;
   const hex = createHash('sha256').update(`${caller.accountId}/${region}/${seed}`).digest('hex');
@@ -124,7 +124,7 @@ function queryId({ world, caller, region }: CallContext, token: string | undefin
   );
 }
 
-/** Where results go: the workgroup's word counts if it is enforced, else the client's, else the workgroup's. */
+/** Where results are written: the workgroup's location if it is enforced, else the client's, else the workgroup's. */
 function outputLocationOf(input: StartQueryExecutionCommandInput, cx: CallContext): string | undefined {
   const { configuration } = findWorkgroup(cx, input.WorkGroup ?? 'primary');
   const client = input.ResultConfiguration?.OutputLocation;
@@ -162,7 +162,7 @@ function checkSyntax(sql: string): void {
   }
 }
 
-/** Ends a query before its time, for a reader inside the sandbox that cannot wait. */
+/** Ends a query at once, for a reader inside the sandbox that cannot wait. */
 export function finishNow({ athena }: World, id: string): void {
   const query = athena.queries.get(id);
   if (!query || query.outcome) return;

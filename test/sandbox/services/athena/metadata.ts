@@ -6,7 +6,7 @@ import type {
 import { AwsError, type CallContext, operation, type Permission } from '../../service.ts';
 import { findDatabase, findTable, glueArn, type Table } from '../glue/state.ts';
 
-/** The catalog's names and Glue's rights stand behind these two: the caller needs both Athena's and Glue's permission. */
+/** These two operations read the Glue catalog: the caller needs the permission of both Athena and Glue. */
 export const metadataOperations = {
   GetTableMetadata: operation<GetTableMetadataCommandInput, object>({
     writes: false,

@@ -5,12 +5,12 @@ import type { Database, Table } from '../glue/state.ts';
 import { athenaType, checkColumns, evaluate, mayMatch, type ResultTable, type Row } from './evaluate.ts';
 import { parseSelect, type Select, SqlError } from './sql.ts';
 
-/** What a query read and found; errors are `SqlError`s with the words the user would read as StateChangeReason. */
+/** The result of a query and the bytes it read; errors are `SqlError`s with the text that the user reads as StateChangeReason. */
 export interface Answer extends ResultTable {
   bytesScanned: number;
 }
 
-/** Runs a query with the caller's own rights on catalog and data, as Athena does. */
+/** Runs a query with the caller's permissions for catalog and data, like Athena. */
 export function runQuery(sql: string, database: string | undefined, cx: CallContext): Answer {
   const select = parseSelect(sql);
   const schema = select.table.database ?? database?.toLowerCase();
@@ -60,7 +60,7 @@ function readTable(select: Select, schema: string, cx: CallContext): Answer {
   return { ...evaluate(select, { columns, rows }), bytesScanned };
 }
 
-/** `information_schema.columns`: every name is lower case, and compared as it is written. */
+/** `information_schema.columns`: each name is lower case, and comparison is case-sensitive. */
 function readInformationSchema(select: Select, cx: CallContext): Answer {
   const { name, at } = select.table;
   if (name !== 'columns')
@@ -113,7 +113,7 @@ function readFolder(location: string, cx: CallContext): Buffer[] {
   return keys.filter((key) => key.endsWith('.parquet')).flatMap((key) => bucket.objects.get(key)?.body ?? []);
 }
 
-/** Does the caller have a right on a bucket or a key, by IAM and by the bucket's own policy? */
+/** Whether IAM and the bucket's policy allow the caller an action on a bucket or key. */
 export function mayUseS3(cx: CallContext, action: string, bucketName: string, key?: string): boolean {
   const bucket = cx.world.s3.buckets.get(bucketName);
   if (!bucket) return false;

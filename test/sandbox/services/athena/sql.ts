@@ -1,4 +1,4 @@
-/** The little SQL that Kubecost and its onboarder send: one SELECT over one table, with WHERE, GROUP BY and LIMIT. */
+/** The subset of SQL that Kubecost and the onboarding send: one SELECT from one table, with WHERE, GROUP BY and LIMIT. */
 
 interface Position {
   line: number;

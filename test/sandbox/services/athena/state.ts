@@ -14,7 +14,7 @@ export interface Workgroup {
 export interface Query {
   id: string;
   input: sdk.StartQueryExecutionCommandInput;
-  /** Who asked, where: the query runs with these rights. */
+  /** Caller, account and region: the query runs with the caller's permissions. */
   cx: CallContext;
   workgroup: string;
   submittedAt: number;
@@ -41,7 +41,7 @@ export class AthenaState {
     this.#world = world;
   }
 
-  /** `primary` is in every account and region, and has no output location until somebody sets one. */
+  /** `primary` exists in every account and region, and has no output location until one is set. */
   workgroups(accountId: string, region: string): Map<string, Workgroup> {
     const id = `${accountId}/${region}`;
     const primary = { name: 'primary', description: '', configuration: {}, tags: [], createdAt: 0 };
@@ -54,7 +54,7 @@ export class AthenaState {
     return [...this.queries.values()].filter(({ cx }) => cx.caller.accountId === accountId && cx.region === region);
   }
 
-  /** Also replaces: `name: 'primary'` gives that workgroup a configuration of somebody else's making. */
+  /** Creates or replaces a workgroup: `name: 'primary'` sets the configuration of that workgroup as another owner might have. */
   seedWorkgroup({ accountId, region, name, configuration, tags = {} }: SeedWorkgroup): void {
     this.workgroups(accountId, region).set(name, {
       name,

@@ -16,7 +16,7 @@ export function demand({ world, caller, region }: CallContext, permission: Permi
   if (!allowed) throw new AwsError('AccessDenied', message, 403);
 }
 
-/** The reason CloudFormation writes beside a failed resource. Glue's words come through an older client than the others'. */
+/** CloudFormation's status reason for a failed resource. Glue's messages have the format of an older client. */
 export function failureReason(error: unknown, type: string): string {
   if (!(error instanceof AwsError)) throw error;
   const service = type.split('::')[1] ?? '';

@@ -5,14 +5,14 @@ import { startCrawl } from '../glue/crawl.ts';
 import { s3Service } from '../s3/service.ts';
 import { callAs, demand } from './act-as-caller.ts';
 
-/** A Lambda function made by a stack. Its code is not run: what it would do is read off its text. */
+/** A Lambda function that a stack created. Its code is not run: the sandbox derives its effect from the text. */
 export interface LambdaFunction {
   arn: string;
   accountId: string;
   region: string;
   roleArn: string;
   code: string;
-  /** May S3 invoke it? */
+  /** True if S3 may invoke it. */
   openToS3: boolean;
 }
 

@@ -9,10 +9,10 @@ import { type Properties, resolve, type TemplateResource } from './template.ts';
 
 const UNTIL_CALL = 3_000;
 const REMOVAL = 5_000;
-/** How long CloudFormation waits for a custom resource that does not answer, unless its ServiceTimeout says less. */
+/** The time that CloudFormation waits for a custom resource's answer, unless its ServiceTimeout is shorter. */
 const SILENCE = 3_600_000;
 
-/** Creates the resources of a stack in the order their references demand, each in its own time. */
+/** Creates the resources of a stack in the order of their references, each with its own duration. */
 export function createStack(world: World, stack: Stack, template: TemplateResource[]): void {
   const activity = begin(stack);
   setStackStatus(world, stack, 'CREATE_IN_PROGRESS', 'User Initiated');

@@ -232,18 +232,18 @@ function nameIn(input: unknown): string {
   return text((input as Properties | undefined)?.Name).toLowerCase();
 }
 
-/** `stack-LogicalId-A1B2C3D4E5F6`, as CloudFormation names what the template does not name. */
+/** `stack-LogicalId-A1B2C3D4E5F6`, CloudFormation's name for a resource without a name in the template. */
 function generatedName({ stack, resource }: ResourceContext): string {
   const digest = createHash('sha256')
     .update(`${stack.id}${resource.logicalId}`)
     .digest('hex')
     .slice(0, 11)
     .toUpperCase();
-  // With a letter in any case: twelve digits would pass for an account's id.
+  // Always with a letter: twelve digits would look like an account id.
   return `${stack.name.slice(0, 24)}-${resource.logicalId.slice(0, 24)}-A${digest}`;
 }
 
-/** Tags of the stack pass on to every resource that can carry them, which takes the right to tag those. */
+/** Tags of the stack also apply to every taggable resource, which needs the permission to tag it. */
 function stackTags({ stack }: ResourceContext): Record<string, string> {
   return Object.fromEntries(stack.tags.map(({ Key = '', Value = '' }) => [Key, Value]));
 }

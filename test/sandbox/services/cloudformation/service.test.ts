@@ -49,7 +49,7 @@ async function events(world: World, StackName = 'kubecost-crawler'): Promise<Sta
   return all;
 }
 
-/** The oldest failure that is not the echo of another one. */
+/** The oldest failure that no other failure caused. */
 async function rootCause(world: World, stack?: string): Promise<StackEvent | undefined> {
   const failed = (await events(world, stack)).filter(
     ({ ResourceStatus, ResourceStatusReason }) =>

@@ -45,7 +45,7 @@ export interface Stack {
 }
 
 export class CloudFormationState {
-  /** By stack id; deleted stacks stay, to be described by id. */
+  /** By stack id; includes deleted stacks, which are still described by id. */
   readonly stacks = new Map<string, Stack>();
   /** By ARN. */
   readonly functions = new Map<string, LambdaFunction>();
@@ -55,7 +55,7 @@ export class CloudFormationState {
     this.#world = world;
   }
 
-  /** The stack of that name that is not deleted, or any stack by its id. */
+  /** The existing stack with that name, or any stack by its id. */
   find(accountId: string, region: string, nameOrId: string): Stack | undefined {
     return [...this.stacks.values()].find(
       (stack) =>
@@ -210,7 +210,7 @@ export const cloudformationService: Service = {
       permissions: ({ StackName }, cx) => [onStack(cx, 'DeleteStack', StackName)],
       run({ StackName = '' }, cx) {
         const stack = cx.world.cloudformation.find(cx.caller.accountId, cx.region, StackName);
-        // A deleted stack, or one in deletion, is no error.
+        // Deleting a deleted stack, or one in deletion, is no error.
         if (stack && stack.status !== 'DELETE_COMPLETE' && stack.status !== 'DELETE_IN_PROGRESS')
           deleteStack(cx.world, stack, cx.caller);
         return {};

@@ -8,7 +8,7 @@ export interface TemplateResource {
   logicalId: string;
   type: string;
   properties: Properties;
-  /** Logical ids that must exist before, by DependsOn or by a reference. */
+  /** Logical ids that must exist first, by DependsOn or by a reference. */
   after: string[];
 }
 

@@ -4,8 +4,8 @@ import type { ReportDefinition } from './service.ts';
 export const latestRuntime = 'nodejs22.x';
 
 /**
- * The template AWS leaves beside a report: eleven resources, every name baked in, no parameters and no outputs. Same shape and same
- * effect as AWS's; the texts of the two functions are ours.
+ * The template that AWS delivers with a report: eleven resources, fixed names, no parameters and no outputs. It has the shape and
+ * effect of AWS's template; only the code of the two functions differs.
  */
 export function crawlerTemplate(definition: ReportDefinition, runtime: string): string {
   const { ReportName: name, S3Bucket: bucket, S3Prefix: prefix } = definition;

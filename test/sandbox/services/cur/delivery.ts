@@ -5,7 +5,7 @@ import { type Column, columnsOf, encodeDataFile, rowsOfDay } from './report-data
 import type { Report, ReportStatus } from './service.ts';
 
 const DAY = 86_400_000;
-/** Files of one delivery appear one after the other; a reader in between sees half of it. */
+/** Files of one delivery appear one after the other, so a reader can see a partial delivery. */
 const BETWEEN_FILES = 60_000;
 
 interface File {
@@ -13,7 +13,7 @@ interface File {
   content: string;
 }
 
-/** What keeps AWS from writing to the bucket, if anything. Every delivery asks again. */
+/** The reason why AWS cannot write to the bucket, if any. Every delivery checks again. */
 export function deliveryProblem(
   world: World,
   { accountId, definition }: Pick<Report, 'accountId' | 'definition'>,
@@ -21,7 +21,7 @@ export function deliveryProblem(
   const bucket = world.s3.buckets.get(definition.S3Bucket);
   if (!bucket) return 'ERROR_NO_BUCKET';
   const arn = `arn:aws:s3:::${bucket.name}`;
-  // AWS sends this literal `*` and not the report's name, hence AWS's own example with StringEquals.
+  // AWS sends this literal `*` instead of the report's name; AWS's own example therefore uses StringEquals.
   const source = `arn:aws:cur:us-east-1:${accountId}:definition/*`;
   const may = (action: string, resource: string) =>
     allowsService(bucket, 'billingreports.amazonaws.com', action, resource, source);
@@ -52,7 +52,7 @@ export function deliver(world: World, report: Report): void {
   });
 }
 
-/** The same, all at once: for a world in which the deliveries happened long ago. */
+/** The same at once, for a world with earlier deliveries. */
 export function deliverAtOnce(world: World, report: Report): void {
   const now = world.clock.now();
   for (const { key, content } of deliveredFiles(report, monthsToDeliver(report, now), now))
@@ -92,7 +92,7 @@ function deliveredFiles(report: Report, months: number[], now: number): File[] {
   return [
     { key: `${root}/crawler-cfn.yml`, content: crawlerTemplate(definition, report.templateRuntime) },
     status('UPDATING'),
-    // In one half of the accounts the manifest comes first and names files that are not there yet, in the other half last.
+    // In half of the accounts the manifest is written first and names files that do not exist yet, in the other half last.
     ...months.flatMap((month) => {
       const [manifest, ...data] = monthFiles(report, month, now);
       return Number(accountId.at(-1)) % 2 ? [...data, manifest] : [manifest, ...data];

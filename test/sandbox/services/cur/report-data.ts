@@ -1,4 +1,4 @@
-/** What the bill says: columns and rows, seeded by the account so that every run of a test reads the same bill. */
+/** The bill's columns and rows, seeded by the account so that every run of a test reads the same bill. */
 
 export interface Column {
   /** As in the manifest: `lineItem` / `UsageStartDate`. */
@@ -47,7 +47,7 @@ const always = [
   'resourceTags/aws:eks:cluster-name',
   'resourceTags/user:team',
 ];
-/** The schema is dynamic: these columns exist only where the account uses savings plans, reservations or a discount. */
+/** The schema is dynamic: these columns exist only if the account uses savings plans, reservations or a discount. */
 const withCommitments = [
   'lineItem/NetUnblendedCost double',
   'reservation/EffectiveCost double',
@@ -147,7 +147,7 @@ export interface DataFile {
   rows: Value[][];
 }
 
-/** Nothing but this sandbox reads the data files, so their bytes are JSON under a Parquet name. */
+/** Only this sandbox reads the data files, so they contain JSON under a Parquet name. */
 export function encodeDataFile({ columns, rows }: DataFile): string {
   return JSON.stringify({ columns: columns.map(({ name, type }) => ({ name, type })), rows });
 }
@@ -185,7 +185,7 @@ function seeded(...parts: string[]): number {
   return hash(parts.join('|')) / 2 ** 32;
 }
 
-/** FNV-1a with a final mix, for neighbouring inputs must not give neighbouring costs. */
+/** FNV-1a with a final mix, so that similar inputs do not give similar costs. */
 function hash(text: string): number {
   let value = 0x811c9dc5;
   for (const character of text) value = Math.imul(value ^ (character.codePointAt(0) ?? 0), 0x01000193);

@@ -4,7 +4,7 @@ import { latestRuntime } from './crawler-template.ts';
 import { deliver, deliverAtOnce, deliveryProblem } from './delivery.ts';
 import { checkedDefinition } from './validation.ts';
 
-/** The newest API; the SDK's CUR client of 2023 knows neither `ReportStatus` nor tags, and passes them through. */
+/** The newest API; the SDK's CUR client of 2023 has no `ReportStatus` and no tags, and passes them through. */
 export interface ReportDefinition {
   ReportName: string;
   TimeUnit: string;
@@ -39,7 +39,7 @@ export interface Report {
   /** Start of the first month the report covers. */
   dataSince: number;
   deliveredUntil?: number;
-  /** What the template AWS leaves beside the report says. */
+  /** The template that AWS delivers with the report. */
   templateRuntime: string;
   stopDeliveries: () => void;
 }
@@ -55,12 +55,12 @@ interface SeedReport {
 
 const DAY = 86_400_000;
 const REPORTS_PER_ACCOUNT = 10;
-/** A bucket policy younger than this is not visible to the billing service yet. */
+/** The billing service does not see a newer bucket policy than this yet. */
 const POLICY_VISIBLE_AFTER = 4_000;
 
 export class CurState {
   readonly reports = new Map<string, Report>();
-  /** Virtual hours until the first delivery, where it differs from 7.5. */
+  /** Virtual hours until the first delivery, if not 7.5. */
   readonly firstDeliveryHours = new Map<string, number>();
   /** Runtime of the Lambda functions in the template, per account: old reports keep old templates. */
   readonly templateRuntimes = new Map<string, string>();
@@ -163,7 +163,7 @@ interface PutReport {
   Tags?: Tag[];
 }
 
-/** CUR lives in us-east-1 alone; elsewhere its host name does not resolve, which looks like no answer from any API. */
+/** CUR exists only in us-east-1; its host names of other regions do not resolve, so a call gets no answer. */
 function inUsEast1<Input>(
   access: 'read' | 'write',
   actions: (input: Input) => { action: string; report?: string | undefined }[],

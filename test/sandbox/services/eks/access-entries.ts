@@ -33,7 +33,7 @@ export const accessEntryOperations = {
       if ((input.type ?? 'STANDARD') !== 'STANDARD') throw invalidParameter('The sandbox has STANDARD entries only');
       checkGroups(kubernetesGroups);
       if (username !== undefined) checkUsername(username);
-      // A role created moments ago is refused as if it did not exist.
+      // A role that has just been created is refused like a missing one.
       const role = cx.world.iam.effectiveRoleByArn(principalArn);
       if (!role) throw invalidParameter('The specified principalArn is invalid: invalid principal.');
       if (cluster.accessEntries.has(principalArn))
@@ -110,7 +110,7 @@ export const accessEntryOperations = {
   }),
 };
 
-/** The Kubernetes user that a session of the entry's role is; undefined as long as the API server does not know the entry. */
+/** The Kubernetes user of a session of the entry's role; undefined until the API server sees the entry. */
 export function userOf({ known, knownGrants }: AccessEntry, { arn }: Caller, now: number): User | undefined {
   const identity = known.at(now);
   if (!identity) return undefined;
@@ -158,7 +158,7 @@ export function onEntry(
   };
 }
 
-/** Carries the role's name without its path; the last part is made up by EKS. */
+/** Contains the role's name without its path; EKS generates the last part. */
 function entryArn(cx: CallContext, named: Named): string {
   const { clusterName = '', principalArn = '' } = named;
   const [, , , , accountId = '', principal = ''] = principalArn.split(':');

@@ -66,7 +66,7 @@ export const clusterOperations = {
 function described(cluster: Cluster): sdk.Cluster {
   const { accountId, name, arn, version, status, issuer, kubernetes, tags } = cluster;
   const id = issuer.slice(-17).toLowerCase();
-  // What only exists once the control plane does.
+  // Fields that exist only with the control plane.
   const reached = status !== 'CREATING' && {
     endpoint: kubernetes.endpoint,
     certificateAuthority: { data: Buffer.from(kubernetes.certificateAuthority).toString('base64') },

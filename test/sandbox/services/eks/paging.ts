@@ -1,6 +1,6 @@
 import { AwsError } from '../../service.ts';
 
-/** One page as EKS cuts it: 100 items unless fewer are asked for. */
+/** One page of a list; at most 100 items, as in EKS. */
 export function page<Item>(
   all: readonly Item[],
   { maxResults = 100, nextToken }: { maxResults?: number | undefined; nextToken?: string | undefined },

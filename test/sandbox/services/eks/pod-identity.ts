@@ -167,7 +167,7 @@ function find(cluster: Cluster, { associationId = '' }: Named): PodIdentityAssoc
   return association;
 }
 
-/** What create and update have in common: the fields beside namespace, service account and role. */
+/** The fields that create and update share, except namespace, service account and role. */
 function change(
   association: PodIdentityAssociation,
   input: Pick<sdk.CreatePodIdentityAssociationRequest, 'disableSessionTags' | 'targetRoleArn' | 'policy'>,
@@ -182,7 +182,7 @@ function change(
   association.externalId ??= randomUUID();
 }
 
-/** The role must be of the cluster's account, exist for some seconds, and let Pod Identity assume and tag its session. */
+/** The role must be in the cluster's account, be in force, and allow Pod Identity to assume it and tag its session. */
 function checkRole(
   cx: CallContext,
   cluster: Cluster,

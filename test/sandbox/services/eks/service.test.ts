@@ -43,7 +43,7 @@ const podTrust = policy({
   Action: ['sts:AssumeRole', 'sts:TagSession'],
 });
 
-/** A role that has been there for long. */
+/** A role that is in force already. */
 function role(name: string, accountId = clusterAccount, trust = trustIn({ AWS: clusterAccount }), path = '/'): string {
   return it.world.iam.createRole({ accountId, name, path, trust, settled: true }).arn;
 }
@@ -261,7 +261,7 @@ test('tags are added, listed and removed', async () => {
   expect((await errorOf(missing)).name).toBe('NotFoundException');
 });
 
-test('a service account token of the cluster is a web identity at STS', async () => {
+test('a service account token is a web identity at STS', async () => {
   const { issuer } = it.cluster;
   const iam = it.client(IAMClient, rootOf(clusterAccount));
   await iam.send(new CreateOpenIDConnectProviderCommand({ Url: issuer, ClientIDList: ['sts.amazonaws.com'] }));

@@ -29,7 +29,7 @@ export interface Cluster {
   /** By association id. */
   associations: Map<string, PodIdentityAssociation>;
   kubernetes: Kubernetes;
-  /** What reads the bill in its pods. */
+  /** The reader of the bill in its pods. */
   cloudCost: CloudCost;
 }
 
@@ -43,7 +43,7 @@ export interface Addon {
 
 export interface AccessEntry {
   principalArn: string;
-  /** A role created again under the same ARN has another id and does not get in. */
+  /** A re-created role with the same ARN has another id and no access. */
   roleId: string;
   arn: string;
   username: string;
@@ -52,7 +52,7 @@ export interface AccessEntry {
   modifiedAt: number;
   tags: Record<string, string>;
   policies: Map<string, sdk.AssociatedAccessPolicy>;
-  /** What the API server knows of the above by now. */
+  /** The part of the above that the API server sees at this moment. */
   known: SettlingValue<{ username: string; groups: string[] }>;
   knownGrants: SettlingValue<AccessGrant[]>;
 }
@@ -81,7 +81,7 @@ export interface NewCluster {
   endpointPublicAccess?: boolean;
   status?: sdk.ClusterStatus;
   autoMode?: boolean;
-  /** Names; all ACTIVE. */
+  /** Names of add-ons; all are ACTIVE. */
   addons?: string[];
 }
 
@@ -89,7 +89,7 @@ const mostTokenBytes = 4096;
 const tokenPrefix = 'k8s-aws-v1.';
 
 export class EksState {
-  /** Until an access entry, or a change of it, is known to the API server. */
+  /** Milliseconds until the API server sees an access entry or its change. */
   accessEntryMs = 6_000;
   /** The same for associating and disassociating access policies. */
   accessPolicyMs = 0;
@@ -100,7 +100,7 @@ export class EksState {
     this.#world = world;
   }
 
-  /** A cluster made before the story begins, with its API server running. */
+  /** An existing cluster with a running API server. */
   async createCluster(made: NewCluster): Promise<Cluster> {
     const { accountId, region, name, version = '1.33', endpointPublicAccess = true } = made;
     const arn = `arn:aws:eks:${region}:${accountId}:cluster/${name}`;
@@ -182,7 +182,7 @@ export function findCluster({ world, caller, region }: CallContext, name = ''): 
   return cluster;
 }
 
-/** Changes are only taken by a cluster that is there and at rest. */
+/** The cluster, unless it is in creation, in deletion or failed: then it accepts no changes. */
 export function findActiveCluster(cx: CallContext, name = ''): Cluster {
   const cluster = findCluster(cx, name);
   if (cluster.status === 'CREATING' || cluster.status === 'DELETING' || cluster.status === 'FAILED')

@@ -3,7 +3,7 @@ import { AwsError, type CallContext, operation } from '../../service.ts';
 
 type Tags = Record<string, string>;
 
-/** Adds or replaces, within EKS's limits. */
+/** Adds or replaces tags within EKS's limits. */
 export function addTags(tags: Tags, added: Tags = {}): Tags {
   for (const [key, value] of Object.entries(added))
     if (!key || key.length > 128 || value.length > 256 || /^aws:/i.test(key))
@@ -22,7 +22,7 @@ export function requestTagContext(added: Tags = {}): Record<string, string | str
   };
 }
 
-/** Condition keys that describe the tags of what a request is about. */
+/** Condition keys that describe the tags of the requested resource. */
 export function resourceTagContext(tags: Tags = {}): Record<string, string> {
   return Object.fromEntries(Object.entries(tags).map(([key, value]) => [`aws:ResourceTag/${key}`, value]));
 }
@@ -41,7 +41,7 @@ function tagged({ world, caller, region }: CallContext, arn: string): { tags: Ta
 
 function tagsOf(cx: CallContext, arn = ''): Tags {
   const resource = tagged(cx, arn);
-  // The one place where EKS has names of its own for these errors.
+  // Only here EKS has its own names for these errors.
   if (!resource) throw new AwsError('NotFoundException', `Resource not found: ${arn}`);
   return resource.tags;
 }

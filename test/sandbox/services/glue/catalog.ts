@@ -20,7 +20,7 @@ interface InDatabase {
   TableName?: string | undefined;
 }
 
-/** Glue asks for a right on the whole path: catalog, database and table. */
+/** Glue requires a permission on the whole path: catalog, database and table. */
 function onPath(cx: CallContext, action: string, database = '', table?: string): Permission[] {
   const resources = ['catalog', `database/${database}`, ...(table === undefined ? [] : [`table/${database}/${table}`])];
   return [{ action: `glue:${action}`, resources: resources.map((resource) => glueArn(cx, resource)) }];

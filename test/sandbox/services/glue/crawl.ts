@@ -7,7 +7,7 @@ import type { Crawler, Database, Table } from './state.ts';
 
 const STOPPING = 20_000;
 
-/** Two to three minutes, then a moment of `STOPPING` in which the tables are there already. */
+/** Two to three minutes, then a short time of `STOPPING` in which the tables exist already. */
 export function startCrawl(world: World, crawler: Crawler): void {
   const { clock } = world;
   crawler.state = 'RUNNING';
@@ -32,7 +32,7 @@ export function startCrawl(world: World, crawler: Crawler): void {
   });
 }
 
-/** Makes or updates one table for each target with data; returns an error message or undefined. */
+/** Creates or updates one table for each target with data; returns an error message or undefined. */
 function crawl(world: World, crawler: Crawler): string | undefined {
   const { accountId, region, settings } = crawler;
   const database = world.glue.catalog(accountId, region).databases.get(settings.DatabaseName ?? '');
@@ -61,7 +61,7 @@ function store(found: Table, { tables }: Database, crawler: Crawler): void {
     tables.set(input.Name, { ...found, createdAt: same.createdAt });
     crawler.updated++;
   } else {
-    // The name is taken by other data: the crawler appends a hash.
+    // A table of other data has this name: the crawler appends a hash.
     input.Name += `_${createHash('md5').update(location).digest('hex')}`;
     tables.set(input.Name, found);
     crawler.created++;
@@ -82,7 +82,7 @@ function mayRead(world: World, { accountId, settings }: Crawler, path: string): 
   return allowed ? undefined : 'Access Denied (Service: Amazon S3; Status Code: 403; Error Code: AccessDenied)';
 }
 
-/** The table a folder of data makes: named after the folder, partitioned by its `key=value` sub-folders. */
+/** The table of a folder with data: named after the folder, partitioned by its `key=value` sub-folders. */
 export function tableFromFolder(
   world: World,
   path: string,
@@ -145,7 +145,7 @@ function partitionPath(key: string, prefix: string): [string, string][] {
   });
 }
 
-/** The crawler's rule, which differs from the database's: capitals are lowered, not split. */
+/** The crawler's rule for names. Unlike the database's rule, it only converts capitals to lower case. */
 function tableName(path: string): string {
   const folder = path.replace(/\/+$/, '').split('/').at(-1) ?? '';
   return folder.toLowerCase().replace(/[^a-z0-9_]/g, '_');

@@ -35,7 +35,7 @@ export interface Crawler {
   unschedule: () => void;
 }
 
-/** What Glue keeps for one account in one region. */
+/** Glue's state for one account in one region. */
 export interface Catalog {
   accountId: string;
   region: string;
@@ -48,9 +48,9 @@ interface SeedTable {
   accountId: string;
   region: string;
   database: string;
-  /** Folder with data, `s3://bucket/prefix/report/report/`: columns and partitions are read from it, as a crawler would. */
+  /** Folder with data, `s3://bucket/prefix/report/report/`: columns and partitions are read from it like a crawl. */
   location: string;
-  /** @default the folder's name, as a crawler would name it */
+  /** @default the folder's name, as after a crawl */
   table?: string;
 }
 

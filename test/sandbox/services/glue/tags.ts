@@ -1,7 +1,7 @@
 import type { GetTagsCommandInput, TagResourceCommandInput, UntagResourceCommandInput } from '@aws-sdk/client-glue';
 import { AwsError, type CallContext, operation } from '../../service.ts';
 
-/** Databases and crawlers carry tags, tables do not. */
+/** Databases and crawlers have tags, tables have none. */
 function tagsOf({ world, caller, region }: CallContext, arn = ''): Record<string, string> {
   const catalog = world.glue.catalog(caller.accountId, region);
   const [kind, name = ''] = arn.split(':').slice(5).join(':').split('/');

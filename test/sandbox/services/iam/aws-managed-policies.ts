@@ -4,7 +4,7 @@ function allow(Action: string[], Resource: string[] = ['*']): PolicyDocument {
   return { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action, Resource }] };
 }
 
-/** The policies of AWS's own that our work meets, by the end of their ARN (`arn:aws:iam::aws:policy/…`). */
+/** The AWS managed policies that the tests need, by the end of their ARN (`arn:aws:iam::aws:policy/…`). */
 export const awsManagedPolicies: Record<string, PolicyDocument | undefined> = {
   AdministratorAccess: allow(['*']),
   AmazonEKSClusterPolicy: allow(['ec2:Describe*', 'elasticloadbalancing:*', 'iam:CreateServiceLinkedRole']),

@@ -23,7 +23,7 @@ export const managedPolicyOperations = {
       checkPath(path);
       const content = readManaged(PolicyDocument);
       const arn = policyArn(cx, name, path);
-      // Names are unique whatever the path and the case.
+      // Names are unique regardless of path and case.
       const taken = [...cx.world.iam.policies.values()].some(
         (policy) => policy.accountId === cx.caller.accountId && policy.name.toLowerCase() === name.toLowerCase(),
       );

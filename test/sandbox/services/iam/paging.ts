@@ -6,7 +6,7 @@ interface PageRequest {
   MaxItems?: number | undefined;
 }
 
-/** One page as IAM cuts it: 100 items unless asked otherwise. */
+/** One page of a list; 100 items by default, as in IAM. */
 export function page<Item>(all: readonly Item[], { Marker, MaxItems = 100 }: PageRequest) {
   if (MaxItems < 1 || MaxItems > 1000) throw invalid('maxItems', 'Member must have value between 1 and 1000');
   const start = Marker === undefined ? 0 : Number(Buffer.from(Marker, 'base64url').toString());

@@ -1,7 +1,7 @@
 import { listOf, type PolicyDocument, type Statement } from '../../policy-evaluation.ts';
 import { AwsError } from '../../service.ts';
 
-/** A policy as it was sent, and what it means. */
+/** A policy as it was sent, and its parsed statements. */
 export interface StoredPolicy {
   text: string;
   document: PolicyDocument;
@@ -28,7 +28,7 @@ export function policySize({ document }: StoredPolicy): number {
   return JSON.stringify(document).length;
 }
 
-/** A policy of an identity, checked as strictly as IAM does. */
+/** An identity policy, validated as strictly as in IAM. */
 export function readIdentityPolicy(text = ''): StoredPolicy {
   const document = parse(text, 'Syntax errors in policy.');
   for (const statement of listOf(document.Statement)) {
@@ -47,7 +47,7 @@ export function readIdentityPolicy(text = ''): StoredPolicy {
   return { text, document };
 }
 
-/** A trust policy, but for the question whether its principals exist. */
+/** A trust policy, validated without checking whether its principals exist. */
 export function readTrustPolicy(text = ''): StoredPolicy {
   const document = parse(text, 'This policy contains invalid Json');
   for (const statement of listOf(document.Statement)) {

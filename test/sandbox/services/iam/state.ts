@@ -72,12 +72,12 @@ interface NewRole {
   /** ARNs. */
   managed?: string[];
   maxSessionDuration?: number;
-  /** In force at once, as if it had been there for long. */
+  /** True: in force at once, without the delay of a change. */
   settled?: boolean;
 }
 
 export class IamState {
-  /** How long a change takes until AssumeRole and authorisation obey it; the read API shows it at once. */
+  /** Milliseconds until AssumeRole and authorisation apply a change; the read API shows it at once. */
   propagationMs = 8_000;
   readonly policies = new Map<string, ManagedPolicy>();
   readonly providers = new Map<string, OidcProvider>();
@@ -88,7 +88,7 @@ export class IamState {
     this.#world = world;
   }
 
-  /** Puts a role into the world without anybody calling the API. */
+  /** Creates a role without a call of the API. */
   createRole(seed: NewRole): Role {
     const at = seed.settled ? -Infinity : this.#world.clock.now();
     const role = this.addRole({ ...seed, trust: readTrust(JSON.stringify(seed.trust), this), at });
@@ -154,7 +154,7 @@ export class IamState {
     return all.filter((role): role is Role => role?.accountId === accountId);
   }
 
-  /** The role as the rest of AWS knows it by now. */
+  /** The role as the rest of AWS sees it at this moment. */
   effectiveRole(accountId: string, name: string): Role | undefined {
     return this.#roles.get(roleKey(accountId, name))?.at(this.#settledUntil());
   }
@@ -201,7 +201,7 @@ export class IamState {
     return [...inline, ...managed].flatMap((stored) => (stored ? [stored.document] : []));
   }
 
-  /** A policy of the account's own or of AWS. */
+  /** A policy of the account or of AWS. */
   attachablePolicy(arn: string): AttachedPolicy | undefined {
     const document = awsManagedPolicies[arn.replace('arn:aws:iam::aws:policy/', '')];
     if (!document || !arn.startsWith('arn:aws:iam::aws:')) return this.policies.get(arn);
@@ -227,7 +227,7 @@ function ownerOf(resource: string): string | undefined {
   return /^arn:[^:]*:[^:]*:[^:]*:(\d{12}):/.exec(resource)?.[1];
 }
 
-/** Condition keys that follow from who calls. */
+/** Condition keys that describe the caller. */
 export function principalContext(caller: Caller, role?: Role): RequestContext {
   const sessionTags = Object.entries(caller.sessionTags ?? {});
   return {

@@ -8,7 +8,7 @@ interface Tag {
 
 export type Tags = Map<string, string>;
 
-/** Adds or replaces; the whole must stay within IAM's limits. */
+/** Adds or replaces tags; all tags together must stay within IAM's limits. */
 export function addTags(tags: Tags, added: readonly Tag[] = []): void {
   const keys = added.map(({ Key = '' }) => Key.toLowerCase());
   if (new Set(keys).size < keys.length)
@@ -38,7 +38,7 @@ export function requestTagContext(added: readonly Tag[] = []): Record<string, st
   };
 }
 
-/** Condition keys that describe the tags of what a request is about. */
+/** Condition keys that describe the tags of the requested resource. */
 export function resourceTagContext(tags: Tags | undefined): Record<string, string> {
   return Object.fromEntries(
     [...(tags ?? [])].flatMap(([key, value]) => [

@@ -3,7 +3,7 @@ import type { Caller } from '../../service.ts';
 import { malformed, readTrustPolicy, type StoredPolicy } from './policy-documents.ts';
 import type { IamState } from './state.ts';
 
-/** A trust policy. IAM keeps a role principal by its unique id, so a re-created role of the same ARN is a stranger. */
+/** A trust policy. IAM stores a role principal by its unique id, so a re-created role with the same ARN is not trusted. */
 export interface Trust extends StoredPolicy {
   roleIds: ReadonlyMap<string, string>;
 }
@@ -37,7 +37,7 @@ function checkPrincipal(kind: string, principal: string, iam: IamState): string 
     case 'AWS': {
       if (/^(\*|\d{12}|arn:aws:iam::\d{12}:root|arn:aws:sts::\d{12}:assumed-role\/[^/]+\/[^/]+)$/.test(principal))
         return;
-      // A role created moments ago is refused as if it did not exist.
+      // A role that has just been created is refused like a missing one.
       const role = iam.effectiveRoleByArn(principal);
       if (!role) throw refused;
       return role.id;
@@ -54,7 +54,7 @@ function checkPrincipal(kind: string, principal: string, iam: IamState): string 
   }
 }
 
-/** The document as IAM shows it: a role that is gone appears as its id. */
+/** The document as IAM shows it: a deleted role appears as its id. */
 export function shownTrust({ text, roleIds }: Trust, iam: IamState): string {
   let shown = text;
   for (const [arn, id] of roleIds) if (iam.roleByArn(arn)?.id !== id) shown = shown.replaceAll(`"${arn}"`, `"${id}"`);

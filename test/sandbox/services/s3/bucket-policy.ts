@@ -15,7 +15,7 @@ export function accessDenied(): AwsError {
   return new AwsError('AccessDenied', 'Access Denied', 403);
 }
 
-/** What the bucket's policy does to a caller: its denials bind everybody, and strangers need its consent. */
+/** The effect of the bucket's policy on a caller: a denial applies to everybody, and other accounts need an explicit permission. */
 export function refusedByBucketPolicy(bucket: Bucket, caller: Caller, action: string, resource: string): boolean {
   const context = {
     ...overTls,
@@ -27,7 +27,7 @@ export function refusedByBucketPolicy(bucket: Bucket, caller: Caller, action: st
   return effect === 'explicit-deny' || (caller.accountId !== bucket.accountId && effect !== 'allow');
 }
 
-/** May an AWS service that acts for `sourceArn` do this to the bucket? */
+/** Whether an AWS service that acts for `sourceArn` may perform the action on the bucket. */
 export function allowsService(bucket: Bucket, service: string, action: string, resource: string, sourceArn: string) {
   const context = {
     ...overTls,

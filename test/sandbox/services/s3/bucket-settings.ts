@@ -119,7 +119,7 @@ export const settingOperations = {
 
   GetBucketNotificationConfiguration: onBucket('read', 's3:GetBucketNotification', ({ notification }) => notification),
 
-  // Replaces everything: an EventBridge switch or a rule that is not sent again is gone.
+  // Replaces the whole configuration: an EventBridge setting or a rule that is not sent again is removed.
   PutBucketNotificationConfiguration: onBucket(
     'write',
     's3:PutBucketNotification',

@@ -32,7 +32,7 @@ export const bucketOperations = {
           'The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again.',
           409,
         );
-      // Only us-east-1 answers 200 to a second create of one's own bucket; it would reset ACLs, of which we keep none.
+      // Only us-east-1 answers 200 when the owner creates a bucket again; S3 then resets ACLs, which the sandbox does not have.
       if (existing && !(existing.region === 'us-east-1' && cx.region === 'us-east-1'))
         throw new AwsError(
           'BucketAlreadyOwnedByYou',
@@ -61,7 +61,7 @@ export const bucketOperations = {
     writes: false,
     permissions: ({ Bucket }, cx) => ownBucket(cx, 's3:GetBucketLocation', Bucket),
     run(input, cx) {
-      // us-east-1 answers this one question about buckets of every region.
+      // us-east-1 answers this operation for buckets of every region.
       const home = cx.world.s3.buckets.get(input.Bucket ?? '')?.region;
       const bucket = cx.world.s3.open(input, cx.region === 'us-east-1' && home ? { ...cx, region: home } : cx);
       if (!cx.world.s3.allows(cx.caller, 's3:GetBucketLocation', bucket)) throw accessDenied();

@@ -41,7 +41,7 @@ export const objectOperations = {
     return {};
   }),
 
-  // What the caller may not delete is an error beside its key, in an answer of 200.
+  // A key that the caller may not delete is listed with an error in an answer of 200.
   DeleteObjects: operation<DeleteObjectsCommandInput, Omit<DeleteObjectsCommandOutput, '$metadata'>>({
     writes: true,
     permissions: () => [],
@@ -107,7 +107,7 @@ export const objectOperations = {
   }),
 };
 
-/** Everything after the continuation point, folded at the delimiter, cut at MaxKeys. */
+/** The keys after the continuation point, grouped by the delimiter, at most MaxKeys. */
 function listing(bucket: Bucket, input: ListObjectsV2CommandInput, cx: CallContext) {
   const { Prefix = '', Delimiter, MaxKeys = 1000, ContinuationToken } = input;
   const after = ContinuationToken === undefined ? (input.StartAfter ?? '') : continuation(ContinuationToken);
@@ -200,7 +200,7 @@ function description({ etag, lastModified, body, contentType, metadata }: Stored
   };
 }
 
-/** Whoever may not list the bucket is not told that a key is missing. */
+/** A caller who may not list the bucket gets AccessDenied for a missing key. */
 function missingKey(bucket: Bucket, cx: CallContext, code: string, message: string): AwsError {
   const list = s3Permission(cx, 's3:ListBucket', bucket.name);
   const mayList = cx.world.iam.evaluate(cx.caller, list).allowed && cx.world.s3.allows(cx.caller, list.action, bucket);

@@ -2,7 +2,7 @@ import { type CallContext, type Operation, operation, type Permission } from '..
 import { accessDenied } from './bucket-policy.ts';
 import type { Bucket, BucketRequest } from './service.ts';
 
-/** What IAM is asked about a bucket or a key. S3 calls name a bucket that may belong to anybody, so its owner is part of the question. */
+/** The IAM action and resource for a bucket or a key. The bucket may belong to another account, so its owner is part of the resource. */
 export function s3Permission(
   cx: CallContext,
   action: string,
@@ -19,7 +19,7 @@ export function s3Permission(
 }
 
 /**
- * What the server asks before the operation runs: nothing about a stranger's bucket, because S3 refuses that with a bare "Access
+ * The authorisation before the operation runs: none for another account's bucket, because S3 refuses that with a plain "Access
  * Denied" that does not name the missing right (see `S3State.allows`).
  */
 export function ownBucket(
@@ -30,7 +30,7 @@ export function ownBucket(
   return owner === cx.caller.accountId ? [s3Permission(cx, ...permission)] : [];
 }
 
-/** An operation on an existing bucket, guarded by one action on the bucket's ARN; `run` says which input it takes. */
+/** An operation on an existing bucket that needs one action on the bucket's ARN; `run` defines its input. */
 export function onBucket(
   access: 'read' | 'write',
   action: string,

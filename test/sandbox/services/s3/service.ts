@@ -9,7 +9,7 @@ import { objectOperations } from './objects.ts';
 
 export interface StoredObject {
   key: string;
-  /** `null` where the bucket keeps no versions. */
+  /** `null` if the bucket keeps no versions. */
   versionId: string;
   body: Buffer;
   etag: string;
@@ -19,7 +19,7 @@ export interface StoredObject {
   lastModified: number;
 }
 
-/** What a versioned bucket keeps beside the current objects; without an object it is a delete marker. */
+/** An earlier version of an object in a versioned bucket; without an object it is a delete marker. */
 export interface Version {
   key: string;
   versionId: string;
@@ -60,7 +60,7 @@ export class S3State {
   }
 
   createBucket(accountId: string, region: string, name: string): Bucket {
-    // What a bucket is born with since April 2023: encrypted, no ACLs, no public access.
+    // The defaults of a new bucket since April 2023: encrypted, no ACLs, no public access.
     const bucket: Bucket = {
       name,
       accountId,
@@ -91,7 +91,7 @@ export class S3State {
     this.#existing(bucketName).policy = { text: policy, setAt: this.#world.clock.now() };
   }
 
-  /** Stores an object and tells the Lambda functions that the bucket's notification rules name. */
+  /** Stores an object and invokes the Lambda functions that the bucket's notification rules name. */
   put(
     bucketName: string,
     key: string,
@@ -139,7 +139,7 @@ export class S3State {
     return keys.filter((key) => key.startsWith(prefix)).sort();
   }
 
-  /** The bucket a request is about, after the checks S3 makes before it looks at the operation. */
+  /** The bucket of a request, after the checks that S3 makes before the operation. */
   open({ Bucket: name = '', ExpectedBucketOwner: owner }: BucketRequest, cx: CallContext): Bucket {
     const bucket = this.buckets.get(name);
     if (!bucket) throw new AwsError('NoSuchBucket', 'The specified bucket does not exist', 404);
@@ -148,7 +148,7 @@ export class S3State {
     return bucket;
   }
 
-  /** Does the bucket's own policy consent, and, to a stranger, the stranger's IAM policies too? */
+  /** Whether the bucket's policy allows the action and, for another account's caller, the caller's IAM policies too. */
   allows(caller: Caller, action: string, bucket: Bucket, key?: string): boolean {
     const resource = key === undefined ? `arn:aws:s3:::${bucket.name}` : `arn:aws:s3:::${bucket.name}/${key}`;
     if (refusedByBucketPolicy(bucket, caller, action, resource)) return false;
@@ -179,7 +179,7 @@ function wantsCreation({ Events = [], Filter }: sdk.LambdaFunctionConfiguration,
   );
 }
 
-/** The header is what clients read, for a redirected HEAD has no body. */
+/** Clients read the region from the header, because a redirected HEAD has no body. */
 function redirect({ region, name }: Bucket): AwsError {
   const message = `The bucket you are attempting to access must be addressed using the specified endpoint: ${name}.s3.${region}.amazonaws.com`;
   const error = new AwsError('PermanentRedirect', message, 301);

@@ -15,7 +15,7 @@ import {
 
 export const assumeRole = operation<sdk.AssumeRoleCommandInput, object>({
   writes: false,
-  // Trust and the caller's own policies are weighed together, in `authorize`.
+  // `authorize` evaluates the trust policy and the caller's policies together.
   permissions: () => [],
   run(input, cx) {
     checkSessionRequest(input);
@@ -41,7 +41,7 @@ export const assumeRole = operation<sdk.AssumeRoleCommandInput, object>({
       ...(input.SourceIdentity !== undefined && { SourceIdentity: input.SourceIdentity }),
     };
 
-    /** Every action that the call needs must be trusted by the role and, unless the role names the caller, be the caller's right too. */
+    /** The role must trust every action of the call; unless it names the caller, the caller's policies must allow it too. */
     function authorize(
       { Tags = [], SourceIdentity }: typeof input,
       tags: Record<string, string>,
@@ -75,7 +75,7 @@ export const assumeRole = operation<sdk.AssumeRoleCommandInput, object>({
   },
 });
 
-/** AWS does not tell a role that is missing from one that does not trust the caller. */
+/** AWS answers the same for a missing role and a role that does not trust the caller. */
 function notAuthorized(action: string, { caller }: CallContext, roleArn: string): AwsError {
   return new AwsError(
     'AccessDenied',
@@ -99,7 +99,7 @@ function requestContext(
   } satisfies RequestContext;
 }
 
-/** Transitive tags go on to the next session of a chain, where nobody may set them anew. */
+/** Transitive tags apply to the next session of a chain, which cannot set them again. */
 function transitiveTags({ Tags = [], TransitiveTagKeys = [] }: sdk.AssumeRoleCommandInput, { caller }: CallContext) {
   addTags(new Map(), Tags);
   const inherited = caller.sessionTags ?? {};

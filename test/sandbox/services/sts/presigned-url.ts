@@ -17,7 +17,7 @@ const allowedParameters = [
   'x-amz-signature',
   'x-amz-signedheaders',
 ];
-/** Whatever X-Amz-Expires says. */
+/** The validity, regardless of X-Amz-Expires. */
 const validMs = 15 * 60_000;
 
 export function verifyPresigned(world: World, text: string, clusterName?: string): PresignedAnswer {
@@ -64,8 +64,8 @@ function timeProblem(query: URLSearchParams, now: number): string | undefined {
 }
 
 /**
- * The cluster's name is a signed header that the URL does not carry, so only the signature shows which cluster it was made for.
- * The root of an account may sign with any secret, hence with none that could be checked.
+ * The cluster's name is a signed header that is not in the URL, so only the signature shows the cluster for which it was created.
+ * The root of an account may sign with any secret, so its signature cannot be checked.
  */
 function isSignedFor(clusterName: string, url: URL, accessKeyId: string, caller: Caller): boolean {
   if (caller.roleArn === undefined) return true;

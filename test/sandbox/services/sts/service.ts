@@ -19,7 +19,7 @@ interface NewSession {
   roleName: string;
   sessionName: string;
   sessionPolicy?: string;
-  /** Transitive ones. */
+  /** Transitive tags. */
   sessionTags?: Record<string, string>;
   durationSeconds?: number;
 }
@@ -40,7 +40,7 @@ export class StsState {
     this.#world = world;
   }
 
-  /** Publishes the key an OIDC issuer (`https://…`) signs its tokens with, as its JWKS document would. */
+  /** Publishes the signing key of an OIDC issuer (`https://…`), like its JWKS document. */
   registerIssuer(issuerUrl: string, publicKey: string | KeyObject): void {
     this.#issuers.set(issuerUrl, typeof publicKey === 'string' ? createPublicKey(publicKey) : publicKey);
   }
@@ -49,7 +49,7 @@ export class StsState {
     return this.#issuers.get(issuerUrl);
   }
 
-  /** A session of a role without anybody calling STS, as EKS or Lambda get one for what they run. */
+  /** A session of a role without a call of STS, such as those of EKS and Lambda. */
   issueSession(asked: NewSession): Session {
     const role = this.#world.iam.role(asked.accountId, asked.roleName);
     if (!role) throw new Error(`The sandbox has no role ${asked.roleName} in account ${asked.accountId}`);
@@ -86,7 +86,7 @@ export class StsState {
     return session.expiresAt > this.#world.clock.now() ? { caller: session.caller } : { reason: 'expired' };
   }
 
-  /** Whose access key this is; undefined if nobody's or expired. */
+  /** The caller with this access key; undefined if the key is unknown or expired. */
   callerOf(accessKeyId: string): Caller | undefined {
     const caller = this.#sessions.get(accessKeyId)?.caller;
     return this.authenticate(accessKeyId, caller && tokenOf(accessKeyId, caller)).caller;
@@ -94,7 +94,7 @@ export class StsState {
 
   /**
    * Checks the presigned GetCallerIdentity URL inside an EKS token, by the rules of aws-iam-authenticator.
-   * @param clusterName what the URL must have been signed for; unchecked if absent
+   * @param clusterName the cluster for which the URL must be signed; unchecked if absent
    */
   verifyPresigned(url: string, clusterName?: string): PresignedAnswer {
     return verifyPresigned(this.#world, url, clusterName);

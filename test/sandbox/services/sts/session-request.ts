@@ -12,7 +12,7 @@ interface SessionRequest {
   DurationSeconds?: number | undefined;
 }
 
-/** What AssumeRole and AssumeRoleWithWebIdentity check alike before they look at the role. */
+/** The checks that AssumeRole and AssumeRoleWithWebIdentity share before they read the role. */
 export function checkSessionRequest({ RoleArn = '', RoleSessionName = '', DurationSeconds }: SessionRequest): void {
   if (!/^arn:aws:iam::\d{12}:role\/.+/.test(RoleArn)) throw new AwsError('ValidationError', `${RoleArn} is invalid`);
   checkPattern('roleSessionName', RoleSessionName, /^[\w+=,.@-]{2,64}$/, '[\\w+=,.@-]{2,64}');
@@ -53,12 +53,12 @@ export function sessionPolicyOf({ Policy, PolicyArns = [] }: PolicyRequest, iam:
     return document;
   });
   if (Policy !== undefined) documents.push(readIdentityPolicy(Policy).document);
-  // Sids may repeat from one document to the next; nothing here looks at them.
+  // Sids may repeat between documents; the sandbox does not read them.
   return JSON.stringify({ Version: '2012-10-17', Statement: documents.flatMap(({ Statement }) => listOf(Statement)) });
 }
 
 /**
- * Percent of what STS packs policies and tags into. The format is not published; the six tags of EKS Pod Identity (about 285
+ * Percent of STS's limit for packed policies and tags. The format is not published; the six tags of EKS Pod Identity (about 285
  * characters) are known to take 74 percent.
  */
 export function packedSize(policy: string | undefined, tags: Record<string, string>): number {

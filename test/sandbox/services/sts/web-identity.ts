@@ -21,7 +21,7 @@ interface Token {
   signature: Buffer;
 }
 
-/** How a pod with an annotated service account gets its role. The token stands in for a signature. */
+/** The call by which a pod with an annotated service account gets its role. The token replaces a signature. */
 export const assumeRoleWithWebIdentity = operation<sdk.AssumeRoleWithWebIdentityCommandInput, object>({
   writes: false,
   permissions: () => [],

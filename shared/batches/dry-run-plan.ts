@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { runLink } from '../model/links.ts';
 import { PlanSummary } from '../model/plan-schemas.ts';
+import { runLink } from '../model/run-link.ts';
 import type { BatchRecord } from './batch-record.ts';
 import type { ShownRun } from './batch-table.ts';
 

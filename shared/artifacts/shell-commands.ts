@@ -2,13 +2,13 @@ import * as z from 'zod';
 import { roleAnnotation } from '../access/service-account.ts';
 import { dataPolicyName, grantPolicyName, tagsPolicyName } from '../aws/names.ts';
 import { statusRoute } from '../kubecost/connection-status.ts';
-import type { KnownOutputs } from '../model/known-outputs.ts';
 import { outputOf, podRoleOf, type RunRecord } from '../model/run.ts';
 import { StepNameView } from '../model/run-schemas.ts';
 import type { StepName } from '../model/step-names.ts';
 import { clusterArnOf } from '../model/target.ts';
 import { commandLine, quoted } from '../text/shell-quoting.ts';
 import { podRoleStep } from './iam-documents.ts';
+import type { OutputsSoFar } from './outputs-so-far.ts';
 
 const Tool = z.enum(['aws', 'eksctl', 'kubectl', 'curl']);
 
@@ -33,7 +33,7 @@ function line(
 }
 
 /** Commands that do the same as the run, in its order, for a manual setup. The documents are in files with the names of the artifacts. */
-export function commands(run: RunRecord, known: KnownOutputs): ArtifactCommand[] {
+export function commands(run: RunRecord, known: OutputsSoFar): ArtifactCommand[] {
   return [
     ...clusterCommands(run),
     ...bucketCommands(run, known),
@@ -54,7 +54,7 @@ function clusterCommands({ request }: RunRecord): ArtifactCommand[] {
   ];
 }
 
-function bucketCommands(run: RunRecord, known: KnownOutputs): ArtifactCommand[] {
+function bucketCommands(run: RunRecord, known: OutputsSoFar): ArtifactCommand[] {
   if (known.find('cur-bucket')?.adopted) return [];
   const args = known.when(['cur-bucket'], () => {
     const { bucket } = outputOf(run, 'cur-bucket');
@@ -73,7 +73,7 @@ function bucketCommands(run: RunRecord, known: KnownOutputs): ArtifactCommand[] 
 
 const nameOf = (arn: string) => arn.split('/').at(-1) ?? '';
 
-function irsaCommands(run: RunRecord, known: KnownOutputs): ArtifactCommand[] {
+function irsaCommands(run: RunRecord, known: OutputsSoFar): ArtifactCommand[] {
   const { cluster, kubecost } = run.request;
   const at = ['--cluster', cluster.name, '--region', cluster.region];
   const inNamespace = ['--namespace', kubecost.namespace];
@@ -122,7 +122,7 @@ function irsaCommands(run: RunRecord, known: KnownOutputs): ArtifactCommand[] {
   ];
 }
 
-function podIdentityCommands(run: RunRecord, known: KnownOutputs): ArtifactCommand[] {
+function podIdentityCommands(run: RunRecord, known: OutputsSoFar): ArtifactCommand[] {
   const { cluster, kubecost } = run.request;
   const create = known.when(['pod-identity'], () => createRole(podRoleOf(run).podRoleArn, 'pod-role-trust.json'));
   const associate = known.when(['pod-identity'], () => {
@@ -157,7 +157,7 @@ function grantArn(run: RunRecord): string {
   return `arn:aws:iam::${cluster.accountId}:policy/${name}`;
 }
 
-function roleCommands(run: RunRecord, known: KnownOutputs): ArtifactCommand[] {
+function roleCommands(run: RunRecord, known: OutputsSoFar): ArtifactCommand[] {
   const podStep = podRoleStep(run);
   const payerRole = (render: (roleArn: string) => string[]) =>
     known.when(['payer-role'], () => render(outputOf(run, 'payer-role').payerRoleArn));
@@ -235,7 +235,7 @@ function secretCommands({ request }: RunRecord): ArtifactCommand[] {
 }
 
 /** Empty if nothing is installed. */
-function workloadCommands(run: RunRecord, known: KnownOutputs): ArtifactCommand[] {
+function workloadCommands(run: RunRecord, known: OutputsSoFar): ArtifactCommand[] {
   const found = known.when(['discovery'], () => outputOf(run, 'discovery'));
   const inNamespace = ['--namespace', run.request.kubecost.namespace];
   const commands: ArtifactCommand[] = [];

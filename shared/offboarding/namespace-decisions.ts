@@ -1,31 +1,29 @@
-/** What runs have made in a namespace, and what becomes of it with a target's last payer. Read and deleted by an administrator. */
-import { groupName, type Role, secretsOf, withoutSecret } from '../cluster/provisioner-role.ts';
-import { isAwsError } from '../errors/errors.ts';
-import { parseIntegrationFile } from '../integration-file/merge.ts';
+/** What runs have created in a namespace, and which of it is deleted with a target's last payer. An administrator reads and deletes it. */
+import {
+  type NamespaceObjects,
+  type ObjectChange,
+  pathOf,
+  readAsAdministrator,
+  readNamespaceObjects,
+} from '../cluster/namespace-objects.ts';
+import { secretsOf, withoutSecret } from '../cluster/provisioner-role.ts';
 import type { PodSpec, Workload } from '../kubecost/installation.ts';
 import type { KubernetesClient, KubernetesObject } from '../kubernetes/client.ts';
 import { listNamespaceContent } from '../kubernetes/namespace-content.ts';
 import { objectOwnership } from '../kubernetes/ownership-labels.ts';
 import type { Removal } from '../model/step-outputs.ts';
 import type { Target } from '../model/target.ts';
-import { fileName, fileOf, previousName, readSecret, type Secret } from '../publication/integration-secret.ts';
+import { previousName, readSecret, type Secret, whySecretStays } from '../publication/integration-secret.ts';
 import type { StepContext } from '../step/contract.ts';
+import type { Neighbour } from './neighbour-targets.ts';
 
 /** Where to look. */
-interface Place {
+export interface Place {
   target: Target;
   serviceAccount: string;
 }
 
-/** A target of the same cluster that somebody still needs. */
-export interface Neighbour extends Target {
-  serviceAccount: string | undefined;
-}
-
-export interface Objects {
-  namespace: KubernetesObject | undefined;
-  role: Role | undefined;
-  binding: KubernetesObject | undefined;
+export interface OccupiedNamespace extends NamespaceObjects {
   serviceAccount: KubernetesObject | undefined;
   /** Pods and workloads that run as it. */
   users: string[];
@@ -39,14 +37,10 @@ export interface Objects {
 
 type Kind = 'Role' | 'RoleBinding' | 'ServiceAccount' | 'Secret' | 'Namespace';
 
-export type ObjectChange =
-  | { action: 'update-role'; resource: string; path: string; role: Role }
-  | { action: (typeof deletions)[Kind]['action']; resource: string; path: string };
-
-interface Judgement {
+export interface Decision {
   changes: ObjectChange[];
   kept: Removal['kept'];
-  /** The namespace is on its way out. */
+  /** Kubernetes is deleting the namespace. */
   pending: boolean;
   /** Another secret of the namespace needs the Role. */
   shared: boolean;
@@ -61,8 +55,6 @@ const deletions = {
   Namespace: { action: 'delete-namespace', among: 'namespaces' },
 } as const;
 
-const rbacPath = (namespace: string, kind: string) =>
-  `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/${kind}/${groupName}`;
 const corePath = (namespace: string, kind: string) => `/api/v1/namespaces/${namespace}/${kind}`;
 
 /** Everything in the namespace that has pods, or is one, by name. */
@@ -83,42 +75,25 @@ async function listPodSpecs(kubernetes: KubernetesClient, namespace: string): Pr
   ];
 }
 
-/** `hidden` while the administrator's rights are on their way. */
-export async function readObjects(kubernetes: KubernetesClient, input: Place): Promise<Objects | 'hidden'> {
-  const { target, serviceAccount } = input;
+/** `hidden` while the administrator's rights have not taken effect. */
+export function readNamespace(kubernetes: KubernetesClient, place: Place): Promise<OccupiedNamespace | 'hidden'> {
+  const { target, serviceAccount } = place;
   const { namespace, secretName } = target;
-  try {
-    const [found, role, binding, account, secret, previous, specs] = await Promise.all([
-      kubernetes.get(`/api/v1/namespaces/${namespace}`),
-      kubernetes.get<Role>(rbacPath(namespace, 'roles')),
-      kubernetes.get(rbacPath(namespace, 'rolebindings')),
+  return readAsAdministrator(async () => {
+    const [objects, account, secret, previous, specs] = await Promise.all([
+      readNamespaceObjects(kubernetes, namespace),
       kubernetes.get(`${corePath(namespace, 'serviceaccounts')}/${serviceAccount}`),
       readSecret(kubernetes, namespace, secretName),
       readSecret(kubernetes, namespace, previousName(target)),
       listPodSpecs(kubernetes, namespace),
     ]);
-    const content = found && (await listNamespaceContent(kubernetes, namespace));
+    const content = objects.namespace && (await listNamespaceContent(kubernetes, namespace));
     const users = specs.filter(([, spec]) => spec.serviceAccountName === serviceAccount).map(([name]) => name);
     const mounting = specs
       .filter(([, { volumes = [] }]) => volumes.some((volume) => volume.secret?.secretName === secretName))
       .map(([name]) => name);
-    const objects = { namespace: found, role, binding, serviceAccount: account, users, content };
-    return { ...objects, secret, previous, mounting };
-  } catch (error) {
-    if (isAwsError(error, 'Unauthorized', 'Forbidden')) return 'hidden';
-    throw error;
-  }
-}
-
-/** Why the secret stays although we made it; undefined if nobody would miss it. */
-function needingSecret({ secret, mounting }: Objects): string | undefined {
-  const [first] = mounting;
-  if (first) return `${first} mounts it: its file has no entry of ours any more`;
-  const file = fileOf(secret);
-  const parsed = file?.kind === 'decoded' ? parseIntegrationFile(file.text) : undefined;
-  const isEmpty = file === undefined || (parsed?.accepted && parsed.integrations.length === 0);
-  const others = Object.keys(secret?.data ?? {}).filter((name) => name !== fileName);
-  return isEmpty && others.length === 0 ? undefined : 'it holds what others have put there';
+    return { ...objects, serviceAccount: account, users, content, secret, previous, mounting };
+  });
 }
 
 interface Candidate {
@@ -137,12 +112,12 @@ function commandFor(kind: Kind, { metadata: { namespace, name } }: KubernetesObj
   return `kubectl delete ${kind.toLowerCase()} ${name}${namespace === undefined ? '' : ` --namespace ${namespace}`}`;
 }
 
-/** Undefined where it is to be deleted. */
-function reasonToKeep({ kind, object, needed }: Candidate, owner: StepContext['owner']): string | undefined {
+/** Why an object stays; undefined if it is deleted. */
+function whyKept({ kind, object, needed }: Candidate, owner: StepContext['owner']): string | undefined {
   if (!object) return undefined;
   switch (objectOwnership(object, owner)) {
     case 'other-deployment':
-      return 'another deployment made it';
+      return 'another deployment created it';
     case 'foreign':
       return needed ?? `the cluster’s owner applied it; to delete it: ${commandFor(kind, object)}`;
     case 'ours':
@@ -150,67 +125,67 @@ function reasonToKeep({ kind, object, needed }: Candidate, owner: StepContext['o
   }
 }
 
-/** What becomes of the objects in the namespace, and of the namespace. */
-export function judgeObjects(
-  input: Place,
+/** The objects, in the order in which they are deleted. @param shared why the Role stays: another secret needs it */
+function candidatesIn({ target, serviceAccount }: Place, objects: OccupiedNamespace, isUsed: boolean, shared?: string) {
+  const { namespace } = target;
+  const { binding, role, users, secret, previous, mounting } = objects;
+  const [user] = users;
+  const secretPath = (object: Secret | undefined) => `${corePath(namespace, 'secrets')}/${object?.metadata.name ?? ''}`;
+  return [
+    { kind: 'RoleBinding', object: binding, path: pathOf('RoleBinding', namespace), needed: shared },
+    { kind: 'Role', object: role, path: pathOf('Role', namespace), needed: shared },
+    {
+      kind: 'ServiceAccount',
+      object: objects.serviceAccount,
+      path: `${corePath(namespace, 'serviceaccounts')}/${serviceAccount}`,
+      needed: isUsed ? shared : user && `${user} runs as it`,
+    },
+    { kind: 'Secret', object: secret, path: secretPath(secret), needed: whySecretStays(secret, mounting) },
+    { kind: 'Secret', object: previous, path: secretPath(previous) },
+  ] satisfies Candidate[];
+}
+
+/** The namespace is deleted if nothing stays in it. */
+function namespaceCandidate(
+  { target: { namespace } }: Place,
+  { namespace: object, content }: OccupiedNamespace,
+  deleted: readonly Candidate[],
+): Candidate {
+  const names = new Set(deleted.map((one) => `${deletions[one.kind].among}/${one.object?.metadata.name ?? ''}`));
+  const rest = content?.filter((name) => !names.has(name));
+  const needed = rest === undefined ? 'its content cannot be listed' : rest[0] && `it holds ${nameSome(rest)}`;
+  return { kind: 'Namespace', object, path: pathOf('Namespace', namespace), needed };
+}
+
+/** Decides which objects of the namespace are deleted, and whether the namespace is. */
+export function decideObjects(
+  place: Place,
   neighbours: readonly Neighbour[],
-  objects: Objects,
+  objects: OccupiedNamespace,
   owner: StepContext['owner'],
-): Judgement {
-  const { namespace, secretName } = input.target;
-  const { role, users, content } = objects;
+): Decision {
+  const { namespace, secretName } = place.target;
+  const { role } = objects;
   if (objects.namespace && 'deletionTimestamp' in objects.namespace.metadata)
     return { changes: [], kept: [], pending: true, shared: false };
   const sharing = neighbours.filter((other) => other.namespace === namespace);
   const rulesLeft = withoutSecret(role?.rules ?? [], secretName);
   const [other] = [...sharing.map((neighbour) => neighbour.secretName), ...secretsOf(rulesLeft)];
   const shared = other === undefined ? undefined : `secret ${namespace}/${other} still needs it`;
-  const [user] = users;
-  const candidates: Candidate[] = [
-    { kind: 'RoleBinding', object: objects.binding, path: rbacPath(namespace, 'rolebindings'), needed: shared },
-    { kind: 'Role', object: role, path: rbacPath(namespace, 'roles'), needed: shared },
-    {
-      kind: 'ServiceAccount',
-      object: objects.serviceAccount,
-      path: `${corePath(namespace, 'serviceaccounts')}/${input.serviceAccount}`,
-      needed: sharing.some(({ serviceAccount }) => serviceAccount === input.serviceAccount)
-        ? shared
-        : user && `${user} runs as it`,
-    },
-  ];
-  for (const [object, needed] of [
-    [objects.secret, needingSecret(objects)],
-    [objects.previous, undefined],
-  ] as const)
-    candidates.push({
-      kind: 'Secret',
-      object,
-      path: `${corePath(namespace, 'secrets')}/${object?.metadata.name ?? ''}`,
-      needed,
-    });
-  const goes = candidates.filter((candidate) => candidate.object && reasonToKeep(candidate, owner) === undefined);
-  const goesAlong = new Set(goes.map(({ kind, object }) => `${deletions[kind].among}/${object?.metadata.name ?? ''}`));
-  const rest = content?.filter((name) => !goesAlong.has(name));
-  candidates.push({
-    kind: 'Namespace',
-    object: objects.namespace,
-    path: `/api/v1/namespaces/${namespace}`,
-    needed: rest === undefined ? 'whether it is empty cannot be told' : rest[0] && `it holds ${nameSome(rest)}`,
-  });
-
+  const isUsed = sharing.some(({ serviceAccount }) => serviceAccount === place.serviceAccount);
+  const inside = candidatesIn(place, objects, isUsed, shared);
+  const deleted = inside.filter((candidate) => candidate.object && whyKept(candidate, owner) === undefined);
   const changes: ObjectChange[] = [];
   const kept: Removal['kept'] = [];
-  if (role && shared && secretsOf(rulesLeft).length < secretsOf(role.rules ?? []).length)
-    changes.push({
-      action: 'update-role',
-      resource: describe('Role', role),
-      path: rbacPath(namespace, 'roles'),
-      role: { ...role, rules: rulesLeft },
-    });
-  for (const candidate of candidates) {
+  if (role && shared && secretsOf(rulesLeft).length < secretsOf(role.rules ?? []).length) {
+    const narrowed = { ...role, rules: rulesLeft };
+    const resource = describe('Role', role);
+    changes.push({ action: 'update-role', resource, path: pathOf('Role', namespace), role: narrowed });
+  }
+  for (const candidate of [...inside, namespaceCandidate(place, objects, deleted)]) {
     const { kind, object, path } = candidate;
     if (!object) continue;
-    const why = reasonToKeep(candidate, owner);
+    const why = whyKept(candidate, owner);
     if (why === undefined) changes.push({ action: deletions[kind].action, resource: describe(kind, object), path });
     // The owner's own namespace, service account and secret were never ours to delete.
     else if (objectOwnership(object, owner) !== 'foreign' || kind.startsWith('Role'))

@@ -17,7 +17,7 @@ const lockKey = ({ request }: Locked) => ({
 
 export const LockItem = z.looseObject({ runId: z.string() });
 
-/** Lets one run at a time work on a payer and target; otherwise answers the run that does. Safe to repeat. */
+/** Gives a payer and target to one run at a time. Returns the other run if it has the lock. Safe to repeat. */
 export async function takeLock(run: Locked): Promise<'taken' | AnyRun> {
   let replaceable = run.runId;
   for (let round = 0; round < 5; round++) {
@@ -34,8 +34,8 @@ export async function takeLock(run: Locked): Promise<'taken' | AnyRun> {
   );
 }
 
-/** Another run that works on the same payer and target now; undefined if there is none. */
-export async function readRival(run: Locked): Promise<AnyRun | undefined> {
+/** Another active run for the same payer and target; undefined if there is none. */
+export async function readOtherActive(run: Locked): Promise<AnyRun | undefined> {
   const holderId = await readHolderId(run);
   return holderId === undefined || holderId === run.runId ? undefined : readActive(holderId);
 }
@@ -50,12 +50,12 @@ async function readActive(runId: string): Promise<AnyRun | undefined> {
   return head && !endedStatuses.includes(head.status) ? readRun(runId) : undefined;
 }
 
-/** Gives the lock back, if it is still this run's and no later attempt has taken it: the end of an attempt may arrive late. */
+/** Releases the lock if this run has it and no later attempt has taken it, because the end of an attempt may arrive late. */
 export async function releaseLock(run: Locked): Promise<void> {
   await deleteItem(lockKey(run), allOf(equals('runId', run.runId), isAtMost('attempt', run.attempt)));
 }
 
-/** @param replaceable the run itself, or an ended run that did not get to give its lock back */
+/** @param replaceable the run itself, or an ended run that did not release its lock */
 function putLock(run: Locked, replaceable: string): Promise<boolean> {
   return putItem(
     lockKey(run),

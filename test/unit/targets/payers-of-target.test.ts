@@ -2,12 +2,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { IntegrationEntry } from '../../../shared/integration-file/merge.ts';
 import {
   type AdminWindow,
+  deleteWindowMark,
   listOpenWindows,
   markWindowOpen,
-  markWindowShut,
   readWindow,
 } from '../../../shared/targets/admin-windows.ts';
-import { addPayerTarget, listPayerTargets } from '../../../shared/targets/payer-targets.ts';
 import {
   deleteTargetPayer,
   listServiceAccountPayers,
@@ -18,7 +17,7 @@ import {
   markRemoving,
   markUnloaded,
   needsTarget,
-} from '../../../shared/targets/target-payers.ts';
+} from '../../../shared/targets/payers-of-target.ts';
 import {
   deleteTargetSettings,
   fixTargetSettings,
@@ -26,6 +25,7 @@ import {
   moveServiceAccount,
   readTargetSettings,
 } from '../../../shared/targets/target-settings.ts';
+import { addPayerTarget, listPayerTargets } from '../../../shared/targets/targets-of-payer.ts';
 import { HubServices } from '../../support/hub-services.ts';
 
 let hub: HubServices;
@@ -50,10 +50,10 @@ const entry: IntegrationEntry = {
   payerRoleArn: roleArn,
 };
 
-describe('a payer that leaves a target', () => {
+describe('a departing payer of a target', () => {
   const item = async () => (await listTargetPayers(target))[0];
 
-  it('needs the target until its entry is proven gone, and again once it is back', async () => {
+  it('needs the target until its entry is unloaded', async () => {
     await markGranted(target, payer, roles);
     await markUnloaded(target, payer);
     expect(await item()).not.toHaveProperty('unloaded');
@@ -66,7 +66,7 @@ describe('a payer that leaves a target', () => {
     expect([await item()].map((one) => one && needsTarget(one))).toEqual([true]);
   });
 
-  it('is forgotten only while it is leaving', async () => {
+  it('is deleted only while it is being removed', async () => {
     await markGranted(target, payer, roles);
     await deleteTargetPayer(target, payer);
     expect(await listTargetPayers(target)).toHaveLength(1);
@@ -78,7 +78,7 @@ describe('a payer that leaves a target', () => {
 });
 
 describe('the targets of a cluster', () => {
-  it('are listed from their first run to their last, with the payers whose pods share a service account', async () => {
+  it('are listed with the payers that share a service account', async () => {
     const settings = { identityMode: 'irsa', serviceAccount: 'kubecost', format: 'auto' } as const;
     const second = { ...target, secretName: 'second' };
     const elsewhere = { ...target, namespace: 'opencost' };
@@ -96,7 +96,7 @@ describe('the targets of a cluster', () => {
 });
 
 describe('the settings of a target', () => {
-  it('are those of the first run that fixes them', async () => {
+  it('are fixed by the first run', async () => {
     expect(await readTargetSettings(target)).toBeUndefined();
     const answers = await Promise.all([
       fixTargetSettings(target, { identityMode: 'irsa', serviceAccount: 'one', format: 'auto' }),
@@ -112,12 +112,12 @@ describe('the settings of a target', () => {
     expect(await readTargetSettings({ ...target, secretName: 'other' })).toBeUndefined();
   });
 
-  it('follow a service account that moves, from where they stand and as often as asked', async () => {
+  it('follow a moved service account, also when repeated', async () => {
     await fixTargetSettings(target, { identityMode: 'irsa', serviceAccount: 'one', format: 'auto' });
     await moveServiceAccount(target, 'one', 'two');
     await moveServiceAccount(target, 'one', 'two');
     const retryable = { name: 'RetryableError' };
-    await expect(moveServiceAccount(target, 'one', 'three'), 'from a stale look').rejects.toMatchObject(retryable);
+    await expect(moveServiceAccount(target, 'one', 'three'), 'after a stale read').rejects.toMatchObject(retryable);
     expect(await readTargetSettings(target)).toMatchObject({ identityMode: 'irsa', serviceAccount: 'two' });
     const other = { ...target, secretName: 'other' };
     await expect(moveServiceAccount(other, 'one', 'two'), 'never fixed').rejects.toMatchObject(retryable);
@@ -129,7 +129,7 @@ describe('a payer at a target', () => {
   const states = async () =>
     (await listTargetPayers(target)).map(({ payerAccountId, state }) => [payerAccountId, state]);
 
-  it('is granted, then proven, and stays proven', async () => {
+  it('becomes granted, then proven, and stays proven', async () => {
     await markGranted(target, payer, roles);
     expect(await states()).toEqual([[payer, 'granted']]);
     await markProven(target, entry, { takeOver: false });
@@ -139,7 +139,7 @@ describe('a payer at a target', () => {
     ]);
   });
 
-  it('keeps the key its entry stands under until the entry is published again', async () => {
+  it('keeps the key of its entry until the next publication', async () => {
     await markProven(target, entry, { takeOver: true });
     await markPublished(target, payer, 'one');
     await markGranted(target, payer, roles);
@@ -151,12 +151,12 @@ describe('a payer at a target', () => {
     expect(await listTargetPayers(target)).toMatchObject([{ publishedKey: 'two' }]);
   });
 
-  it('is not brought back by a publication once the table has lost it', async () => {
+  it('is not recreated by a publication after its item is lost', async () => {
     await markPublished(target, payer, 'one');
     expect(await listTargetPayers(target)).toEqual([]);
   });
 
-  it('can leave, also when the table has lost it', async () => {
+  it('can be removed even if its item is lost', async () => {
     await markRemoving(target, payer, 'one');
     expect(await listTargetPayers(target)).toMatchObject([
       { payerAccountId: payer, state: 'removing', payerRoleArn: roleArn, publishedKey: 'one' },
@@ -170,7 +170,7 @@ describe('a payer at a target', () => {
     ]);
   });
 
-  it('is granted and proven again if it was to be removed', async () => {
+  it('becomes granted and proven again after a removal was started', async () => {
     await markRemoving(target, payer, 'one');
     await markGranted(target, payer, roles);
     expect(await states()).toEqual([[payer, 'granted']]);
@@ -180,10 +180,10 @@ describe('a payer at a target', () => {
     expect(await listTargetPayers(target)).toMatchObject([{ publishedKey: 'one' }]);
   });
 
-  it('is listed among all others, however many there are', async () => {
+  it('is listed even if the list has several pages', async () => {
     await markGranted(target, payer, roles);
     const [item] = await hub.items('target#');
-    // More than one page: a query answers at most 1 MB.
+    // More than one page: a query returns at most 1 MB.
     for (const number of [1, 2, 3, 4, 5])
       await hub.put({ ...item, sk: `payer#00000000000${number}`, filler: 'x'.repeat(300_000) });
     expect(await listTargetPayers(target)).toHaveLength(6);
@@ -217,18 +217,18 @@ describe('the mark of an admin window', () => {
     openedAt: 1,
   };
 
-  it('is read by its cluster and listed until the window is shut', async () => {
+  it('is readable by cluster and listed until the window is closed', async () => {
     await markWindowOpen(clusterArn, window);
     expect(await readWindow(clusterArn)).toMatchObject(window);
     expect(await listOpenWindows()).toMatchObject([{ ...window, clusterArn }]);
-    await markWindowShut(clusterArn, 'another');
+    await deleteWindowMark(clusterArn, 'another');
     expect(await readWindow(clusterArn), 'another run’s mark stays').toMatchObject(window);
-    await markWindowShut(clusterArn, 'a');
+    await deleteWindowMark(clusterArn, 'a');
     expect(await readWindow(clusterArn)).toBeUndefined();
     expect(await listOpenWindows()).toEqual([]);
   });
 
-  it('is renewed by its run and never replaced by another’s', async () => {
+  it('is renewed by its run and not replaced by another run', async () => {
     await markWindowOpen(clusterArn, window);
     await markWindowOpen(clusterArn, { ...window, openedAt: 2 });
     await expect(markWindowOpen(clusterArn, { ...window, runId: 'b' })).rejects.toMatchObject({

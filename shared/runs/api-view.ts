@@ -1,8 +1,8 @@
 import * as z from 'zod';
-import { runLink } from '../model/links.ts';
 import { OffboardingRequest, OnboardingRequest } from '../model/onboarding-request.ts';
 import { RunPlan } from '../model/plan-schemas.ts';
 import { type AnyRun, skips } from '../model/run.ts';
+import { runLink } from '../model/run-link.ts';
 import {
   Change,
   endedStatuses,
@@ -15,7 +15,7 @@ import {
   Waiting,
 } from '../model/run-schemas.ts';
 import { runKinds, type StepName, stepNamesOf } from '../model/step-names.ts';
-import { outputs } from '../model/step-outputs.ts';
+import { outputs, parseOutput } from '../model/step-outputs.ts';
 import { clusterArnOf } from '../model/target.ts';
 import { iso, now } from '../platform/clock.ts';
 import { planOf } from './dry-run-plan.ts';
@@ -209,7 +209,7 @@ function evidenceOf(run: AnyRun): z.output<typeof Evidence> | null {
   const query = outputs['smoke-query'].safeParse(run.steps['smoke-query']?.output);
   const published = outputs.publish.safeParse(run.steps.publish?.output);
   if (!query.success || !published.success) return null;
-  const connection = outputs['load-proof'].safeParse(run.steps['load-proof']?.output).data ?? null;
+  const connection = parseOutput('load-proof', run.steps['load-proof']?.output) ?? null;
   const { entry, secret, ...rest } = published.data;
   const queried = query.data.level === 'table-only' ? 'table' : 'query';
   return {

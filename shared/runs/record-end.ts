@@ -6,7 +6,7 @@ import { iso, now } from '../platform/clock.ts';
 import { log } from '../platform/logger.ts';
 import { readWindow } from '../targets/admin-windows.ts';
 import { planSummaryOf } from './dry-run-plan.ts';
-import { releaseLock } from './lock.ts';
+import { releaseLock } from './payer-target-lock.ts';
 import { statusWrites, updateRun, whileActive } from './run-table-update.ts';
 
 /** Ends a run once; undefined if it has ended already or has a newer attempt. */

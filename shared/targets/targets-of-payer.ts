@@ -7,7 +7,7 @@ import { targetKey } from './target-keys.ts';
 /** What a payer's role has to trust for one target. */
 export interface PayerTarget {
   targetId: string;
-  /** More than one where the service account has moved: pods of the former one may still run. */
+  /** More than one if the workload has changed its service account, because pods of the former one may still run. */
   podRoleArns: string[];
   state: 'active' | 'removing';
 }
@@ -24,7 +24,7 @@ const payerTargetKey = (payerAccountId: string, target: Target) => ({
   sk: targetKey(target),
 });
 
-/** @throws TerminalError record-unreadable: without one of them what the payer's targets share would be removed too early */
+/** @throws TerminalError record-unreadable: if one were missing, the resources that the payer's targets share would be removed too early */
 export async function listPayerTargets(payerAccountId: string): Promise<PayerTarget[]> {
   const query = {
     partition: { key: 'pk', value: partition(payerAccountId) },
@@ -38,7 +38,7 @@ export async function listPayerTargets(payerAccountId: string): Promise<PayerTar
   }));
 }
 
-/** Records that the target needs what the payer's targets share, before its pod role is known. */
+/** Records that the target needs the resources that the payer's targets share, before its pod role is known. */
 export async function claimPayer(payerAccountId: string, target: Target): Promise<void> {
   await updateItem(payerTargetKey(payerAccountId, target), [
     { at: 'targetId', to: targetId(target) },
@@ -51,7 +51,7 @@ export function addPayerTarget(payerAccountId: string, target: Target, podRoleAr
   return recordPodRole(payerAccountId, target, podRoleArn, 'active');
 }
 
-/** Records that the payer's role is to stop trusting the target's pods, also where the item is missing because the table was emptied. */
+/** Records that the payer's role has to stop trusting the target's pods, also if the item is missing because the table was emptied. */
 export function markPayerTargetRemoving(payerAccountId: string, target: Target, podRoleArn: string): Promise<void> {
   return recordPodRole(payerAccountId, target, podRoleArn, 'removing');
 }

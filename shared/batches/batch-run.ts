@@ -1,5 +1,5 @@
 import { classify } from '../errors/errors.ts';
-import { RequestRefusal } from '../errors/problem.ts';
+import { RequestRefusal } from '../errors/request-refusal.ts';
 import { OnboardingRequest } from '../model/onboarding-request.ts';
 import type { AnyRun } from '../model/run.ts';
 import { runIdAt } from '../model/run-id.ts';
@@ -7,7 +7,7 @@ import { runErrorOf } from '../model/run-schemas.ts';
 import { iso, now } from '../platform/clock.ts';
 import { log } from '../platform/logger.ts';
 import { cancelRun } from '../runs/cancel.ts';
-import { endRun } from '../runs/end.ts';
+import { endRun } from '../runs/record-end.ts';
 import { retryRun } from '../runs/retry.ts';
 import { createRun, type NewRun, readRun } from '../runs/run-table.ts';
 import { completeStart, refuseIfTargetDiffers } from '../runs/start.ts';

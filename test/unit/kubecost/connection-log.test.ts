@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decideFromLog, readLog } from '../../../shared/kubecost/consumer-log.ts';
+import { decideFromLog, readLog } from '../../../shared/kubecost/connection-log.ts';
 
 const key = '111122223333/s3://results';
 const february = '[2026-02-23T00:00:00+0000, 2026-03-02T00:00:00+0000)';
@@ -18,7 +18,7 @@ const failed = (window: string, why: string, of = key) =>
   `2026-03-02T11:02:33.000Z ERR CloudCost[${of}]: ingestor: build failed for window ${window}: GetCloudCost: ${why}`;
 const decide = (...lines: string[]) => decideFromLog(readLog(lines.join('\n'), key));
 
-/** What is to be ignored: no integration is named, or it is of the store, not of the query. */
+/** Errors to ignore: they name no integration, or concern the store, not the query. */
 const harmless = [
   '2026-03-02T11:02:31.499Z ERR MultiCloudConfig: error converting AWS config Configurations: Insert: failed to insert config of type: <nil>',
   '2023-05-24T19:41:31.630Z ERR Failed to lookup reserved instance data: no reservation data available in Athena',
@@ -27,12 +27,12 @@ const harmless = [
 ];
 
 describe('the consumer’s log', () => {
-  it('proves the query once a window is built, and tells from which day on', () => {
+  it('proves the query once a window is built, with its first day', () => {
     const lines = [created, building(february), done(february), building(earlier), done(earlier)];
     expect(decide(...lines)).toEqual({ verdict: 'proven', dataSince: '2026-02-16' });
   });
 
-  it('of Kubecost up to 1.104 proves it by the coverage of its build', () => {
+  it('of Kubecost up to 1.104 proves the query by its coverage', () => {
     const lines = [
       created,
       `2023-05-24T19:41:50.528Z INF ETL: CloudUsage[${key}]: Build[XPQMa]: coverage [2023-05-18T00:00:00+0000, 2023-05-25T00:00:00+0000) (7.7 complete)`,
@@ -40,22 +40,22 @@ describe('the consumer’s log', () => {
     expect(decide(...lines)).toEqual({ verdict: 'proven', dataSince: '2023-05-18' });
   });
 
-  it('is not frightened by error lines about nothing of ours, the tutorial’s expected ones among them', () => {
+  it('ignores log errors unrelated to our entry', () => {
     expect(decide(...harmless, created, building(february), done(february))).toMatchObject({ verdict: 'proven' });
     expect(decide(created, ...harmless)).toMatchObject({ verdict: 'pending' });
   });
 
-  it('does not take the line after a failed window for a success', () => {
+  it('does not count the end of a failed window as success', () => {
     const lines = [created, building(february), failed(february, 'WorkGroup is not found.'), done(february)];
     expect(decide(...lines)).toMatchObject({ verdict: 'failing', code: 'connection-failed' });
   });
 
-  it('lets a second try of the same window stand against the first', () => {
+  it('counts the second try of a window, not the first', () => {
     const first = [created, building(february), failed(february, 'AccessDenied'), done(february)];
     expect(decide(...first, building(february), done(february))).toMatchObject({ verdict: 'proven' });
   });
 
-  it('lets a later window’s success stand against an earlier failure', () => {
+  it('counts a later success, not an earlier failure', () => {
     const denied = 'AssumeRole, api error AccessDenied';
     expect(decide(created, failed(february, denied), done(february), done(earlier))).toMatchObject({
       verdict: 'proven',
@@ -65,13 +65,13 @@ describe('the consumer’s log', () => {
   it.each([
     ['nothing about the key', [done(february, '444455556666/s3://results')]],
     ['only a longer key', [done(february, `${key}-2`), created.replace(key, `${key}-2`)]],
-    ['that it was taken down again', [created, done(february), deleted]],
-    ['that the file is rejected', [created, done(february), rejected]],
-  ])('with %s waits three minutes for the entry', (_, lines) => {
+    ['the deletion of the integration', [created, done(february), deleted]],
+    ['the rejection of the file', [created, done(february), rejected]],
+  ])('with %s fails only after three minutes', (_, lines) => {
     expect(decide(...lines)).toMatchObject({ code: 'consumer-not-reading', lastsSeconds: 180 });
   });
 
-  it('forgets a rejected file once the integration is made', () => {
+  it('ignores a rejected file once the integration is created', () => {
     expect(decide(rejected, created)).toMatchObject({ verdict: 'pending' });
   });
 
@@ -112,7 +112,7 @@ describe('the consumer’s log', () => {
     expect(decide(created, failed(february, words))).toMatchObject({ code, lastsSeconds: 300 });
   });
 
-  it('quotes no line about another integration', () => {
+  it('does not quote a line about another integration', () => {
     const foreign = failed(february, 'secret-of-others', 'sub/azure-container');
     expect(JSON.stringify(decide(foreign, created, failed(february, 'WorkGroup is not found.')))).not.toContain(
       'others',

@@ -1,9 +1,9 @@
-import type { RunRecord } from './run.ts';
-import { onboardingStepNames, type StepName } from './step-names.ts';
-import { type Outputs, outputs } from './step-outputs.ts';
+import type { RunRecord } from '../model/run.ts';
+import { onboardingStepNames, type StepName } from '../model/step-names.ts';
+import { type Outputs, parseOutput } from '../model/step-outputs.ts';
 
 /** The outputs that a run has so far; collects the steps whose output was requested and is missing. */
-export class KnownOutputs {
+export class OutputsSoFar {
   readonly #run: RunRecord;
   readonly #missing = new Set<StepName>();
 
@@ -11,9 +11,8 @@ export class KnownOutputs {
     this.#run = run;
   }
 
-  /** Undefined if the step has no output yet, or if an older deployment wrote an output that the schema rejects. */
   find<Name extends StepName>(name: Name): Outputs[Name] | undefined {
-    return outputs[name].safeParse(this.#run.steps[name]?.output).data as Outputs[Name] | undefined;
+    return parseOutput(name, this.#run.steps[name]?.output);
   }
 
   /** Null while the output of one of the steps is missing. */

@@ -2,7 +2,7 @@ import { type ConnectionDecision, failing, firstQuery, notTakenUp } from './conn
 import { explained, symptomOf } from './query-symptoms.ts';
 
 /** What a log shows about one key. Lines about other keys are ignored. */
-export interface LogFindings {
+export interface ConnectionLog {
   /** The latest event: a query window was built or failed, or the consumer created or deleted the integration. */
   latest: 'nothing' | 'created' | 'built' | 'failed' | 'deleted';
   /** The error of the latest query, as the consumer logs it. */
@@ -22,8 +22,8 @@ const mostCharacters = 300;
  * (opencost#3530), so we ignore them. We also ignore "failed to load range from back up" of a first start, and "MultiCloudConfig: error
  * converting", which is about an entry without any value: the other entries load.
  */
-export function readLog(text: string, key: string): LogFindings {
-  const found: LogFindings = { latest: 'nothing', failure: undefined, fileRejected: false, builtBackTo: null };
+export function readLog(text: string, key: string): ConnectionLog {
+  const found: ConnectionLog = { latest: 'nothing', failure: undefined, fileRejected: false, builtBackTo: null };
   const mark = `[${key}]: `;
   const failedWindows = new Set<string>();
   for (const line of text.split('\n').map((one) => one.trimEnd())) {
@@ -61,7 +61,7 @@ export function readLog(text: string, key: string): LogFindings {
 }
 
 /** Our decision from the log alone. `proven` means that the consumer's query succeeded; the log has no number of rows. */
-export function decideFromLog({ latest, failure, fileRejected, builtBackTo }: LogFindings): ConnectionDecision {
+export function decideFromLog({ latest, failure, fileRejected, builtBackTo }: ConnectionLog): ConnectionDecision {
   if (fileRejected)
     return notTakenUp('it rejects the whole file (its log has "MultiCloudWatcher: Error getting file")');
   switch (latest) {

@@ -5,7 +5,7 @@ interface Aims<Output, Notes extends object> {
   output: Output;
   /** The output once the changes are applied. @default output */
   expected?: Output;
-  /** Given where there is nothing to change. */
+  /** Returned if there is nothing to change. */
   warnings?: string[];
   quotas?: readonly Quota[];
   notes?: Partial<Notes>;
@@ -32,12 +32,12 @@ export function waitFor<Output, Notes extends object = object>(
   return { kind: 'wait', ...wait, expected, ...(notes && { notes }) };
 }
 
-/** A wait for other runs, or for a pace that runs share. It fails as `run-queue-overdue`. */
+/** A wait for other runs, or for an interval that runs share. It fails as `run-queue-overdue`. */
 export function queueWait(reason: string, times: Pick<Wait, 'seconds' | 'deadlineSeconds'>): Wait {
   return { reason, ...times, overdue: 'run-queue-overdue' };
 }
 
-/** A named rule of a plan. It answers undefined where it does not apply. */
+/** A named rule of a plan. Undefined if it does not apply. */
 export type Rule<Facts, P> = (facts: Facts) => P | undefined;
 
 /** The plan of the first rule that applies. */

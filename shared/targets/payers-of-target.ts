@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { payerRoleName } from '../aws/names.ts';
 import { roleArnOf } from '../aws/role.ts';
-import type { IntegrationEntry } from '../integration-file/entry.ts';
+import { entryKey, type IntegrationEntry } from '../integration-file/entry.ts';
 import type { Target } from '../model/target.ts';
 import { deleteItem, readItems, updateItem } from '../table/document-table.ts';
 import { differs, equals, exists, type Write } from '../table/expressions.ts';
@@ -9,8 +9,8 @@ import { targetKey } from './target-keys.ts';
 import { listOtherTargets, readTargetSettings } from './target-settings.ts';
 
 /**
- * One payer at one target. `granted`: its payer role belongs in the pod's policy; `proven`: its entry belongs in the file;
- * `removing`: both are to go. Nothing else removes anything: an empty or restored table revokes nobody.
+ * One payer at one target. `granted`: its payer role belongs in the pod's policy; `proven`: its entry belongs in the file; `removing`:
+ * both have to be removed. Nothing else removes them, so an empty or restored table takes no access away.
  */
 export interface TargetPayer {
   payerAccountId: string;
@@ -18,13 +18,13 @@ export interface TargetPayer {
   payerRoleArn: string;
   /** The pod role that the payer role trusts for this target; absent where only the entry is known. */
   podRoleArn?: string;
-  /** As the file is to hold it; absent while only granted. */
+  /** As the file should have it; absent while only granted. */
   entry?: IntegrationEntry;
   /** The key under which we last wrote it: the entry under it is ours. */
   publishedKey?: string;
   /** Whether its run may replace a hand-made entry. */
   takeOver?: boolean;
-  /** While removing: its entry is proven gone, so that nothing of it needs the pod's role any more. */
+  /** While removing: true if its entry is proven to be removed, so that the payer no longer needs the pod's role. */
   unloaded?: boolean;
 }
 
@@ -51,12 +51,12 @@ export const TargetPayerItem = z.looseObject({
 
 const payerKey = (target: Target, payerAccountId: string) => ({ pk: targetKey(target), sk: `payer#${payerAccountId}` });
 
-/** True as long as pods may use what the target's payers share on this payer's behalf. */
+/** True as long as the payer may need the resources that the target's payers share. */
 export function needsTarget({ state, unloaded }: TargetPayer): boolean {
   return !(state === 'removing' && unloaded);
 }
 
-/** @throws TerminalError record-unreadable: without one of them the others' access would be decided wrongly */
+/** @throws TerminalError record-unreadable: if one were missing, the access of the others would be wrong */
 export function listTargetPayers(target: Target): Promise<TargetPayer[]> {
   const query = { partition: { key: 'pk', value: targetKey(target) }, sort: { key: 'sk', beginsWith: 'payer#' } };
   return readItems(query, TargetPayerItem);
@@ -78,7 +78,9 @@ export async function listServiceAccountPayers(
   return (await Promise.all([target, ...sharing.flat()].map(payersOf))).flat();
 }
 
-/** Records that the payer's role belongs in the pod's policy, also if it was to be removed; never takes `proven` back. */
+/**
+ * Records that the payer's role belongs in the pod's policy, also after an offboarding has marked it `removing`; never replaces `proven`.
+ */
 export async function markGranted(
   target: Target,
   payerAccountId: string,
@@ -95,7 +97,10 @@ export async function markGranted(
   if (!isGranted) await updateItem(key, writes, equals('state', 'proven'));
 }
 
-/** Records that the payer's entry belongs in the file, also if it was to be removed. The key of the entry that we wrote stays. */
+/**
+ * Records that the payer's entry belongs in the file, also after an offboarding has marked it `removing`. The key of the entry that we
+ * wrote stays.
+ */
 export async function markProven(
   target: Target,
   entry: IntegrationEntry,
@@ -111,14 +116,21 @@ export async function markProven(
   ]);
 }
 
-/** Records the key under which the entry now stands; does not recreate a deleted item. */
+/** True if the item records this entry as published. */
+export function isPublished(item: TargetPayer | undefined, entry: IntegrationEntry): boolean {
+  const stored: Record<string, unknown> = { ...item?.entry };
+  const isSame = Object.entries(entry).every(([field, value]) => stored[field] === value);
+  return item?.state === 'proven' && item.publishedKey === entryKey(entry) && isSame;
+}
+
+/** Records the key of the entry in the file; does not recreate a deleted item. */
 export async function markPublished(target: Target, payerAccountId: string, key: string): Promise<void> {
   await updateItem(payerKey(target, payerAccountId), [{ at: 'publishedKey', to: key }], exists('pk'));
 }
 
 /**
- * Records that role and entry are to go, also where the payer's item is missing because the table was emptied.
- * @param publishedKey of the entry, where the caller knows it; else the item's own stays
+ * Records that role and entry have to be removed, also if the payer's item is missing because the table was emptied.
+ * @param publishedKey of the entry, if the caller has it; otherwise the item keeps its own
  */
 export async function markRemoving(target: Target, payerAccountId: string, publishedKey?: string): Promise<void> {
   await updateItem(payerKey(target, payerAccountId), [
@@ -129,12 +141,12 @@ export async function markRemoving(target: Target, payerAccountId: string, publi
   ]);
 }
 
-/** Records that no pod reads the entry of a payer any more that is to go. */
+/** Records that no pod reads the entry of a departing payer any more. */
 export async function markUnloaded(target: Target, payerAccountId: string): Promise<void> {
   await updateItem(payerKey(target, payerAccountId), [{ at: 'unloaded', to: true }], equals('state', 'removing'));
 }
 
-/** Deletes the item of a payer that was to go; one that another run has granted again meanwhile stays. */
+/** Deletes the item of a departing payer; an item that another run has granted again meanwhile stays. */
 export async function deleteTargetPayer(target: Target, payerAccountId: string): Promise<void> {
   await deleteItem(payerKey(target, payerAccountId), equals('state', 'removing'));
 }

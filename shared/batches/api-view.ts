@@ -3,7 +3,7 @@ import { RunError, type RunStatus, Timestamp } from '../model/run-schemas.ts';
 import { iso, now } from '../platform/clock.ts';
 import { type BatchRecord, batchStates } from './batch-record.ts';
 import { listShownRuns, type ShownRun } from './batch-table.ts';
-import { BatchPlan, batchPlan, placeMinutes, RunOfBatch, shown } from './plan.ts';
+import { BatchPlan, batchPlan, placeMinutes, RunOfBatch, shown } from './dry-run-plan.ts';
 import { BatchOptions } from './request.ts';
 
 const count = z.int().min(0);
