@@ -9,6 +9,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     setupFiles: ['test/support/setup.ts'],
     pool: 'forks',
+    // Worlds live for one test: a larger young generation keeps them out of the old one.
+    execArgv: ['--max-semi-space-size=64'],
     // Node loads these once in a process, also where a test loads modules again: they change Node's and the SDK's own functions.
     server: {
       deps: {

@@ -125,7 +125,7 @@ export async function startDeployedSandbox(options: DeployedSandboxOptions = {})
       accountId: hubAccountId,
       region: hubRegion,
       name,
-      definition: JSON.parse(substituted(name, resourceOf(file, logicalId))) as object,
+      definition: definitionOf(name, resourceOf(file, logicalId)),
       invoke: (arn, payload) => invoke(arn.split(':').at(-1) ?? '', payload),
       onStatusChange: (event) => {
         if (['FAILED', 'TIMED_OUT', 'ABORTED'].includes(event.detail.status))
@@ -231,6 +231,14 @@ function setEnvironment(values: Record<string, string>): () => void {
       else process.env[name] = value;
     }
   };
+}
+
+const definitions = new Map<string, object>();
+
+function definitionOf(name: string, machine: Record<string, unknown>): object {
+  const definition = definitions.get(name) ?? (JSON.parse(substituted(name, machine)) as object);
+  definitions.set(name, definition);
+  return definition;
 }
 
 /** The deployed definition with its substitutions filled in as CloudFormation would. */

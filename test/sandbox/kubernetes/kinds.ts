@@ -1,5 +1,5 @@
 import { badRequest, invalid } from './failure.ts';
-import { isRecord, type KubernetesObject, type ResourceType } from './objects.ts';
+import { copyOf, isRecord, type KubernetesObject, type ResourceType } from './objects.ts';
 import type { PolicyRule } from './rules.ts';
 
 const subdomain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
@@ -10,7 +10,7 @@ const rbacGroup = 'rbac.authorization.k8s.io';
 
 /** Sets the defaults of the API server, then validates. Works on a copy. */
 export function admitted(type: ResourceType, object: KubernetesObject, before?: KubernetesObject): KubernetesObject {
-  const draft = structuredClone(object);
+  const draft = copyOf(object);
   checkName(type, draft);
   switch (type.kind) {
     case 'Namespace':

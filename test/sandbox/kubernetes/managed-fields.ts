@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { KubernetesFailure } from './failure.ts';
 import {
   apiVersionOf,
+  copyOf,
   isRecord,
   type KubernetesObject,
   type ManagedFields,
@@ -62,7 +63,7 @@ export function applyFields(
   if (conflicts.length > 0 && !force) throw applyConflict(type, conflicts);
   for (const owner of others) owner.paths = without(owner.paths, differing);
 
-  const merged = structuredClone(before ?? applied) as unknown as Record<string, unknown>;
+  const merged = copyOf(before ?? applied) as unknown as Record<string, unknown>;
   for (const path of without(own?.paths ?? [], paths))
     if (!others.some((owner) => intersect(owner.paths, [path]).length > 0)) setAt(merged, path, undefined);
   for (const path of paths) setAt(merged, path, valueAt(applied, path));

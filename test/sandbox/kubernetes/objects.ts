@@ -88,3 +88,12 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 export function omit(object: object, ...keys: string[]): Record<string, unknown> {
   return Object.fromEntries(Object.entries(object).filter(([key]) => !keys.includes(key)));
 }
+
+/** A copy of JSON, many times faster than structuredClone. */
+export function copyOf<T>(json: T): T {
+  if (Array.isArray(json)) return json.map(copyOf) as T;
+  if (typeof json !== 'object' || json === null) return json;
+  const copy: Record<string, unknown> = {};
+  for (const name in json) copy[name] = copyOf(json[name]);
+  return copy as T;
+}

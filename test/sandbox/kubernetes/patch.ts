@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { KubernetesFailure } from './failure.ts';
-import { isRecord } from './objects.ts';
+import { copyOf, isRecord } from './objects.ts';
 
 /** RFC 7386: null removes, maps merge, everything else replaces. */
 export function mergePatch(target: unknown, patch: unknown): unknown {
@@ -46,7 +46,7 @@ interface PatchOperation {
 /** RFC 6902. */
 export function jsonPatch(target: unknown, operations: unknown): unknown {
   if (!Array.isArray(operations)) throw rejected('a JSON patch is a list');
-  const root = { document: structuredClone(target) };
+  const root = { document: copyOf(target) };
   for (const { op, path, from = '', value } of operations as PatchOperation[]) {
     switch (op) {
       case 'test':
@@ -63,7 +63,7 @@ export function jsonPatch(target: unknown, operations: unknown): unknown {
         remove(root, path);
         break;
       case 'copy':
-        write(root, path, structuredClone(read(root, from)), true);
+        write(root, path, copyOf(read(root, from)), true);
         break;
       case 'move': {
         const moved = read(root, from);

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { KubernetesObject, ResourceType } from './objects.ts';
+import { copyOf, type KubernetesObject, type ResourceType } from './objects.ts';
 
 export type Change = { type: ResourceType; before?: KubernetesObject; after?: KubernetesObject };
 
@@ -19,7 +19,7 @@ export class ObjectStore {
   }
 
   get(type: ResourceType, namespace: string | undefined, name: string): KubernetesObject | undefined {
-    return structuredClone(this.#of(type).get(keyOf(namespace, name)));
+    return copyOf(this.#of(type).get(keyOf(namespace, name)));
   }
 
   /**
@@ -35,7 +35,7 @@ export class ObjectStore {
       .filter(([, { metadata }]) => namespace === undefined || metadata.namespace === namespace)
       .filter(([, object]) => matches(object))
       .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([, object]) => structuredClone(object));
+      .map(([, object]) => copyOf(object));
   }
 
   /** Creates the object, or replaces it under its old uid. */
@@ -43,7 +43,7 @@ export class ObjectStore {
     const { namespace, name } = object.metadata;
     const objects = this.#of(type);
     const before = objects.get(keyOf(namespace, name));
-    const after = structuredClone(object);
+    const after = copyOf(object);
     after.metadata = {
       ...after.metadata,
       uid: before?.metadata.uid ?? randomUUID(),
@@ -52,7 +52,7 @@ export class ObjectStore {
     };
     objects.set(keyOf(namespace, name), after);
     this.#tell({ type, ...(before && { before }), after });
-    return structuredClone(after);
+    return copyOf(after);
   }
 
   remove(type: ResourceType, namespace: string | undefined, name: string): void {
@@ -70,7 +70,7 @@ export class ObjectStore {
   }
 
   #tell(change: Change): void {
-    for (const watcher of this.#watchers) watcher(structuredClone(change));
+    for (const watcher of this.#watchers) watcher(copyOf(change));
   }
 
   #of({ group, resource }: ResourceType): Map<string, KubernetesObject> {

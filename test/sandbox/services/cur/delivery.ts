@@ -1,7 +1,7 @@
 import type { World } from '../../world.ts';
 import { allowsService } from '../s3/bucket-policy.ts';
 import { crawlerTemplate } from './crawler-template.ts';
-import { columnsOf, encodeDataFile, rowsOfDay } from './report-data.ts';
+import { type Column, columnsOf, encodeDataFile, rowsOfDay } from './report-data.ts';
 import type { Report, ReportStatus } from './service.ts';
 
 const DAY = 86_400_000;
@@ -112,10 +112,8 @@ function monthFiles({ definition, accountId }: Report, month: number, now: numbe
     [month + 14 * DAY, nextMonth(month)],
   ] as const;
   const files = halves.map(([from, to], index) => {
-    const rows = [];
-    for (let day = from; day < Math.min(to, now); day += DAY) rows.push(...rowsOfDay(accountId, day, columns));
     const key = `${folder}/${name}-0000${index + 1}.snappy.parquet`;
-    return { key, content: encodeDataFile({ columns, rows }) };
+    return { key, content: dataOf(accountId, columns, from, Math.min(to, now)) };
   });
   const content = manifest(
     { definition, accountId },
@@ -123,6 +121,23 @@ function monthFiles({ definition, accountId }: Report, month: number, now: numbe
     files.map(({ key }) => key),
   );
   return [{ key: `${folder}/${name}-Manifest.json`, content }, ...files];
+}
+
+/** By account, days and columns: most worlds of a process deliver the same months. */
+const known = new Map<string, string>();
+const mostKnown = 200;
+
+function dataOf(accountId: string, columns: readonly Column[], from: number, to: number): string {
+  const id = [accountId, from, to, ...columns.map(({ name }) => name)].join(' ');
+  let content = known.get(id);
+  if (content === undefined) {
+    const rows = [];
+    for (let day = from; day < to; day += DAY) rows.push(...rowsOfDay(accountId, day, columns));
+    content = encodeDataFile({ columns: [...columns], rows });
+    if (known.size >= mostKnown) known.clear();
+    known.set(id, content);
+  }
+  return content;
 }
 
 function plainFiles(report: Report, month: number): File[] {
