@@ -1,6 +1,6 @@
 import { buildFunctions } from '../functions/deployment/bundles.ts';
 import { parameters, vpcProblem } from '../functions/deployment/parameters.ts';
-import { serverless } from '../functions/deployment/serverless.ts';
+import { serverless } from '../functions/deployment/run-serverless.ts';
 
 const usage = `npm run deploy -- [--stage <name>] [--param <name>=<value>]...
 

@@ -1,5 +1,5 @@
 import { buildFunctions } from '../functions/deployment/bundles.ts';
-import { serverless } from '../functions/deployment/serverless.ts';
+import { serverless } from '../functions/deployment/run-serverless.ts';
 
 /** CloudFormation and zips into .serverless/, without credentials and without a network. */
 await buildFunctions();

@@ -1,8 +1,8 @@
 import { apiHandler } from '../../shared/http/api-handler.ts';
 import type { Route } from '../../shared/http/route.ts';
 import { startRights } from '../../shared/model/function-rights.ts';
-import { OffboardingRequest } from '../../shared/model/onboarding-request.ts';
 import { runLink } from '../../shared/model/run-link.ts';
+import { OffboardingRequest } from '../../shared/model/run-requests.ts';
 import { runView } from '../../shared/runs/api-view.ts';
 import { startRun } from '../../shared/runs/start.ts';
 import { startHeaders, startResponses } from './start-contract.ts';

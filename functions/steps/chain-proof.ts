@@ -1,10 +1,10 @@
 import { type ChainProof, chainProofPermissions, proveChain } from '../../shared/access/chain-proof.ts';
 import { rules } from '../../shared/cluster/provisioner-role.ts';
 import { entryKey, findPayer, parseIntegrationFile } from '../../shared/integration-file/merge.ts';
-import type { OnboardingRequest } from '../../shared/model/onboarding-request.ts';
 import type { Owner } from '../../shared/model/ownership.ts';
 import { outputOf } from '../../shared/model/run.ts';
-import type { Outputs } from '../../shared/model/step-outputs.ts';
+import type { OnboardingRequest } from '../../shared/model/run-requests.ts';
+import type { Outputs } from '../../shared/model/step-declarations.ts';
 import { type Target, targetOf } from '../../shared/model/target.ts';
 import { iso } from '../../shared/platform/clock.ts';
 import {

@@ -32,9 +32,9 @@ import {
 } from '../../shared/billing/notification-snapshot.ts';
 import { findReportTables, type ReportTable } from '../../shared/billing/report-table.ts';
 import { knownAfter } from '../../shared/model/dry-run-placeholder.ts';
-import type { OnboardingRequest } from '../../shared/model/onboarding-request.ts';
 import { outputOf } from '../../shared/model/run.ts';
-import type { Outputs } from '../../shared/model/step-outputs.ts';
+import type { OnboardingRequest } from '../../shared/model/run-requests.ts';
+import type { Outputs } from '../../shared/model/step-declarations.ts';
 import {
   defineStep,
   type Plan,

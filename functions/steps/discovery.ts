@@ -1,10 +1,10 @@
 import { unlessHidden } from '../../shared/cluster/connection.ts';
 import { rules } from '../../shared/cluster/provisioner-role.ts';
-import { agents, type CostReader, costReaders } from '../../shared/kubecost/installation.ts';
-import { readNamespaceWorkloads } from '../../shared/kubecost/read-installation.ts';
-import type { OnboardingRequest } from '../../shared/model/onboarding-request.ts';
+import { agents, type CostReader, costReaders } from '../../shared/kubecost/cost-readers.ts';
+import { readNamespaceWorkloads } from '../../shared/kubecost/read-namespace-workloads.ts';
 import type { RunRecord } from '../../shared/model/run.ts';
-import { type Outputs, outputs } from '../../shared/model/step-outputs.ts';
+import type { OnboardingRequest } from '../../shared/model/run-requests.ts';
+import { type Outputs, outputs } from '../../shared/model/step-declarations.ts';
 import { type Target, targetOf } from '../../shared/model/target.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';

@@ -6,9 +6,9 @@ import {
   findCluster,
   untilReachable,
 } from '../../shared/cluster/cluster-check.ts';
-import { type OffboardingRequest, OnboardingRequest } from '../../shared/model/onboarding-request.ts';
 import type { RunRecord } from '../../shared/model/run.ts';
-import { type Outputs, parseOutput } from '../../shared/model/step-outputs.ts';
+import { type OffboardingRequest, OnboardingRequest } from '../../shared/model/run-requests.ts';
+import { type Outputs, parseOutput } from '../../shared/model/step-declarations.ts';
 import { targetId } from '../../shared/model/target.ts';
 import { clusterArnOf, targetOf } from '../../shared/model/target.ts';
 import type { RunSummary } from '../../shared/runs/run-item.ts';

@@ -1,14 +1,14 @@
 import { podChainPermission, walkPodChain } from '../../shared/access/credential-chain.ts';
 import { rules } from '../../shared/cluster/provisioner-role.ts';
 import { entryOf } from '../../shared/integration-file/merge.ts';
-import { readConnection, type StatusReport } from '../../shared/kubecost/connection-check.ts';
+import { readConnection, type StatusReport } from '../../shared/kubecost/read-connection.ts';
 import { hasCredentials, listPods, type Pod } from '../../shared/kubernetes/pods.ts';
 import { type RollingWorkload, rolloutOf } from '../../shared/kubernetes/rollout.ts';
 import { outputOf, podRoleOf, type RunRecord } from '../../shared/model/run.ts';
 import { targetOf } from '../../shared/model/target.ts';
 import { entryState, readSecret } from '../../shared/publication/integration-secret.ts';
 import { type LoadInput, LoadNotes, type LoadObservation, planLoad } from '../../shared/publication/load-plan.ts';
-import { type DiscoveredReader, discoveredReader } from '../../shared/publication/secret-readers.ts';
+import { type DiscoveredReader, discoveredReader } from '../../shared/publication/mounting-workloads.ts';
 import { defineStep, type StepContext } from '../../shared/step/contract.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 

@@ -4,10 +4,12 @@ import { rules } from '../../shared/cluster/provisioner-role.ts';
 import { entryKey, entryOf } from '../../shared/integration-file/merge.ts';
 import { listPods, type Pod } from '../../shared/kubernetes/pods.ts';
 import { knownAfter } from '../../shared/model/dry-run-placeholder.ts';
-import type { OnboardingRequest } from '../../shared/model/onboarding-request.ts';
-import type { Outputs } from '../../shared/model/step-outputs.ts';
+import type { OnboardingRequest } from '../../shared/model/run-requests.ts';
+import type { Outputs } from '../../shared/model/step-declarations.ts';
 import { type Target, targetOf } from '../../shared/model/target.ts';
 import { mostAtOnce, type OwnEntry } from '../../shared/publication/desired-file.ts';
+import { readSecret } from '../../shared/publication/integration-secret.ts';
+import { type DiscoveredReader, discoveredReader } from '../../shared/publication/mounting-workloads.ts';
 import {
   describePublication,
   type FileChange,
@@ -17,9 +19,7 @@ import {
   wantedFile,
   withPrevious,
   writeFile,
-} from '../../shared/publication/file-changes.ts';
-import { readSecret } from '../../shared/publication/integration-secret.ts';
-import { type DiscoveredReader, discoveredReader } from '../../shared/publication/secret-readers.ts';
+} from '../../shared/publication/publication-plan.ts';
 import {
   needsRestart,
   type PodRequirements,

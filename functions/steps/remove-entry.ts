@@ -4,10 +4,12 @@ import { roleArnOf } from '../../shared/aws/role.ts';
 import { accessEntryPermissions } from '../../shared/cluster/access-entry.ts';
 import { rules } from '../../shared/cluster/provisioner-role.ts';
 import { findPayer, foreignKeys } from '../../shared/integration-file/merge.ts';
-import type { Outputs, Removal } from '../../shared/model/step-outputs.ts';
+import type { Outputs, Removal } from '../../shared/model/step-declarations.ts';
 import type { Target } from '../../shared/model/target.ts';
-import { type DepartingPayer, departingPayerOf } from '../../shared/offboarding/departing-payer.ts';
+import { type DepartingPayer, departingPayerOf } from '../../shared/offboarding/departing-entry.ts';
 import { mostAtOnce } from '../../shared/publication/desired-file.ts';
+import { readSecret, unwritable } from '../../shared/publication/integration-secret.ts';
+import { listSecretReaders, mayReadSecret, type SecretReader } from '../../shared/publication/mounting-workloads.ts';
 import {
   type FileChange,
   isUpToDate,
@@ -18,9 +20,7 @@ import {
   wantedFile,
   withPrevious,
   writeFile,
-} from '../../shared/publication/file-changes.ts';
-import { readSecret, unwritable } from '../../shared/publication/integration-secret.ts';
-import { listSecretReaders, mayReadSecret, type SecretReader } from '../../shared/publication/secret-readers.ts';
+} from '../../shared/publication/publication-plan.ts';
 import { keepsOldFile, type RestartChange, restartWorkload } from '../../shared/publication/workload-restart.ts';
 import { defineStep, type Plan, type Situation } from '../../shared/step/contract.ts';
 import type { Problem } from '../../shared/step/problem-list.ts';

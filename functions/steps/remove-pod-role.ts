@@ -15,9 +15,9 @@ import {
 import { parseRoleArn } from '../../shared/aws/role.ts';
 import { accessEntryPermissions } from '../../shared/cluster/access-entry.ts';
 import { outputOf } from '../../shared/model/run.ts';
-import type { Outputs } from '../../shared/model/step-outputs.ts';
+import type { Outputs } from '../../shared/model/step-declarations.ts';
 import { type Target, targetId, targetOf } from '../../shared/model/target.ts';
-import { decidePodRoles, type DepartingPod, type PodRoleUse } from '../../shared/offboarding/pod-role-decisions.ts';
+import { decidePodRoles, type DepartingPod, type PodRoleUse } from '../../shared/offboarding/pod-access-decisions.ts';
 import { removalPlan } from '../../shared/offboarding/removal-output.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';

@@ -17,7 +17,7 @@ import {
   reportPermissions,
 } from '../../shared/billing/report-definition.ts';
 import { outputOf } from '../../shared/model/run.ts';
-import type { Outputs } from '../../shared/model/step-outputs.ts';
+import type { Outputs } from '../../shared/model/step-declarations.ts';
 import { targetId } from '../../shared/model/target.ts';
 import {
   decideToKeep,

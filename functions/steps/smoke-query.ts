@@ -13,10 +13,10 @@ import { type QueryPlace, queryRows, type QueryState, readQuery, startQuery } fr
 import { workgroupPlace } from '../../shared/billing/athena-workgroup.ts';
 import { rules } from '../../shared/cluster/provisioner-role.ts';
 import { isAwsError, UserError } from '../../shared/errors/errors.ts';
-import { columnsQuery, costsQuery, dayToQuery } from '../../shared/kubecost/cost-query.ts';
+import { columnsQuery, costsQuery, dayToQuery } from '../../shared/kubecost/kubecost-queries.ts';
 import { explained, isDenial } from '../../shared/kubecost/query-symptoms.ts';
 import { outputOf } from '../../shared/model/run.ts';
-import type { Outputs, Partition } from '../../shared/model/step-outputs.ts';
+import type { Outputs, Partition } from '../../shared/model/step-declarations.ts';
 import { defineStep, type Plan, type StepChange } from '../../shared/step/contract.ts';
 import { waitFor } from '../../shared/step/plan-builders.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';

@@ -1,13 +1,13 @@
 import { rules } from '../../shared/cluster/provisioner-role.ts';
-import { loadedKeys } from '../../shared/kubecost/connection-check.ts';
 import { takenUpSeconds } from '../../shared/kubecost/connection-status.ts';
+import { loadedKeys } from '../../shared/kubecost/read-connection.ts';
 import { isReady } from '../../shared/kubernetes/pods.ts';
-import type { Outputs } from '../../shared/model/step-outputs.ts';
-import { type DepartingPayer, departingPayerOf } from '../../shared/offboarding/departing-payer.ts';
+import type { Outputs } from '../../shared/model/step-declarations.ts';
+import { type DepartingPayer, departingPayerOf } from '../../shared/offboarding/departing-entry.ts';
 import { payerKeys, readSecret } from '../../shared/publication/integration-secret.ts';
-import { listSecretReaders, mayReadSecret, type SecretReader } from '../../shared/publication/secret-readers.ts';
+import { listSecretReaders, mayReadSecret, type SecretReader } from '../../shared/publication/mounting-workloads.ts';
+import { closelyMs, watchedInVain, watchWait } from '../../shared/publication/watch-intervals.ts';
 import { holdersOfOldFile } from '../../shared/publication/workload-restart.ts';
-import { closelyMs, watchedInVain, watchWait } from '../../shared/publication/workload-watch.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
 import { waitFor } from '../../shared/step/plan-builders.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';

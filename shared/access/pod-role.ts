@@ -14,8 +14,8 @@ import {
 } from '../aws/role.ts';
 import { taggedOurs } from '../aws/tags.ts';
 import type { TargetAccount } from '../aws/target-account.ts';
-import type { OffboardingRequest } from '../model/onboarding-request.ts';
 import type { Owner } from '../model/ownership.ts';
+import type { OffboardingRequest } from '../model/run-requests.ts';
 import { clusterArnOf } from '../model/target.ts';
 import type { Permission } from '../step/contract.ts';
 import { holdsOnlyGrant } from './grant-policy.ts';

@@ -1,13 +1,13 @@
 import type { Batch } from '../batches/api-view.ts';
 import type { BatchRequestInput } from '../batches/request.ts';
 import { adviceFor } from '../errors/errors.ts';
+import type { RunRecord } from '../model/run.ts';
 import {
   OffboardingRequest,
   type OffboardingRequestInput,
   OnboardingRequest,
   type OnboardingRequestInput,
-} from '../model/onboarding-request.ts';
-import type { RunRecord } from '../model/run.ts';
+} from '../model/run-requests.ts';
 import type { StepRecord } from '../model/run-schemas.ts';
 import { listedRun, runView } from '../runs/api-view.ts';
 

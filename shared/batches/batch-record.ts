@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { StoredOnboardingRequest } from '../model/stored-request.ts';
-import { jsonText, withoutKeys } from '../table/item-schema.ts';
+import { jsonText, withoutKeys } from '../table/item-parser.ts';
 import { BatchOptions } from './request.ts';
 
 export const batchStates = ['running', 'paused', 'held', 'cancelled', 'ended'] as const;

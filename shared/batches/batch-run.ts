@@ -1,8 +1,8 @@
 import { classify } from '../errors/errors.ts';
 import { RequestRefusal } from '../errors/request-refusal.ts';
-import { OnboardingRequest } from '../model/onboarding-request.ts';
 import type { AnyRun } from '../model/run.ts';
 import { runIdAt } from '../model/run-id.ts';
+import { OnboardingRequest } from '../model/run-requests.ts';
 import { runErrorOf } from '../model/run-schemas.ts';
 import { iso, now } from '../platform/clock.ts';
 import { log } from '../platform/logger.ts';

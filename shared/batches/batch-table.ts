@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import { TerminalError } from '../errors/errors.ts';
 import { RequestRefusal } from '../errors/request-refusal.ts';
-import type { OnboardingRequest } from '../model/onboarding-request.ts';
 import { isRunId } from '../model/run-id.ts';
+import type { OnboardingRequest } from '../model/run-requests.ts';
 import type { RunStatus } from '../model/run-schemas.ts';
 import { RunKeyItem, type RunSummary, RunSummaryItem, summaryFields } from '../runs/run-item.ts';
 import { atWorkIndex, pendingIndex, runIndexes } from '../runs/run-table.ts';

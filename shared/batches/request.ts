@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { OffboardingRequest, OnboardingRequest } from '../model/onboarding-request.ts';
+import { OffboardingRequest, OnboardingRequest } from '../model/run-requests.ts';
 import { targetOf } from '../model/target.ts';
 
 type Json = Record<string, unknown>;

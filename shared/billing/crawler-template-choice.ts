@@ -4,7 +4,7 @@ import { type Notifications, othersAmong, overlapping, readNotifications } from 
 import type { TargetAccount } from '../aws/target-account.ts';
 import { absentIf } from '../errors/errors.ts';
 import { knownAfter } from '../model/dry-run-placeholder.ts';
-import type { OnboardingRequest } from '../model/onboarding-request.ts';
+import type { OnboardingRequest } from '../model/run-requests.ts';
 import type { Quota } from '../model/run-schemas.ts';
 import type { Problem } from '../step/problem-list.ts';
 import type { CrawlerKind } from './crawler-stack.ts';

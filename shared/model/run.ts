@@ -1,10 +1,10 @@
 import { TerminalError } from '../errors/errors.ts';
-import type { OffboardingRequest, OnboardingRequest } from './onboarding-request.ts';
 import type { PlanSummary } from './plan-schemas.ts';
 import type { RunEvent } from './run-event.ts';
+import type { OffboardingRequest, OnboardingRequest } from './run-requests.ts';
 import type { RunError, RunStatus, StepRecord } from './run-schemas.ts';
+import { type Outputs, parseOutput } from './step-declarations.ts';
 import type { RunKind, StepName } from './step-names.ts';
-import { type Outputs, parseOutput } from './step-outputs.ts';
 
 interface Requests {
   onboarding: OnboardingRequest;

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { offboardingSteps, onboardingPhases, onboardingSteps } from './step-outputs.ts';
+import { offboardingSteps, onboardingPhases, onboardingSteps } from './step-declarations.ts';
 
 export type Phase = keyof typeof onboardingPhases;
 export type OnboardingStepName = keyof typeof onboardingSteps;

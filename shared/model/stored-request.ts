@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { curRegions, type OffboardingRequest, type OnboardingRequest, purgeable } from './onboarding-request.ts';
+import { curRegions, type OffboardingRequest, type OnboardingRequest, purgeable } from './run-requests.ts';
 
 /*
  * Requests as the table holds them: already valid when they were sent. Only their form is parsed again, so that a limit that a later

@@ -1,4 +1,4 @@
-import type { OffboardingRequest } from './onboarding-request.ts';
+import type { OffboardingRequest } from './run-requests.ts';
 
 /** Where an entry is published. Leases and records that the runs of a target share use this name. */
 export interface Target {

@@ -7,11 +7,11 @@ import {
   readNamespaceObjects,
 } from '../cluster/namespace-objects.ts';
 import { secretsOf, withoutSecret } from '../cluster/provisioner-role.ts';
-import type { PodSpec, Workload } from '../kubecost/installation.ts';
+import type { PodSpec, Workload } from '../kubecost/cost-readers.ts';
 import type { KubernetesClient, KubernetesObject } from '../kubernetes/client.ts';
 import { listNamespaceContent } from '../kubernetes/namespace-content.ts';
 import { objectOwnership } from '../kubernetes/ownership-labels.ts';
-import type { Removal } from '../model/step-outputs.ts';
+import type { Removal } from '../model/step-declarations.ts';
 import type { Target } from '../model/target.ts';
 import { previousName, readSecret, type Secret, whySecretStays } from '../publication/integration-secret.ts';
 import type { StepContext } from '../step/contract.ts';

@@ -1,5 +1,5 @@
 import type { Change } from '../model/run-schemas.ts';
-import type { Removal } from '../model/step-outputs.ts';
+import type { Removal } from '../model/step-declarations.ts';
 import type { Plan, StepChange } from '../step/contract.ts';
 import { changesOrReady } from '../step/plan-builders.ts';
 import type { RemovalDecision } from '../step/removal-decision.ts';

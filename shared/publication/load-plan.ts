@@ -2,15 +2,15 @@
 import * as z from 'zod';
 import type { ErrorCode } from '../errors/catalogue.ts';
 import { entryKey, type IntegrationEntry } from '../integration-file/merge.ts';
-import type { StatusReport } from '../kubecost/connection-check.ts';
+import type { StatusReport } from '../kubecost/read-connection.ts';
 import type { Rollout } from '../kubernetes/rollout.ts';
-import type { Outputs } from '../model/step-outputs.ts';
+import type { Outputs } from '../model/step-declarations.ts';
 import type { Target } from '../model/target.ts';
 import type { Plan, Situation } from '../step/contract.ts';
 import { firstOf, type Rule, waitFor } from '../step/plan-builders.ts';
 import type { Problem } from '../step/problem-list.ts';
-import type { DiscoveredReader } from './secret-readers.ts';
-import { watchedInVain, watchWait } from './workload-watch.ts';
+import type { DiscoveredReader } from './mounting-workloads.ts';
+import { watchedInVain, watchWait } from './watch-intervals.ts';
 
 export interface LoadInput {
   target: Target;

@@ -1,8 +1,8 @@
 import * as z from 'zod';
-import { OffboardingRequest, OnboardingRequest } from '../model/onboarding-request.ts';
 import { RunPlan } from '../model/plan-schemas.ts';
 import { type AnyRun, skips } from '../model/run.ts';
 import { runLink } from '../model/run-link.ts';
+import { OffboardingRequest, OnboardingRequest } from '../model/run-requests.ts';
 import {
   Change,
   endedStatuses,
@@ -14,8 +14,8 @@ import {
   Timestamp,
   Waiting,
 } from '../model/run-schemas.ts';
+import { outputs, parseOutput } from '../model/step-declarations.ts';
 import { runKinds, type StepName, stepNamesOf } from '../model/step-names.ts';
-import { outputs, parseOutput } from '../model/step-outputs.ts';
 import { clusterArnOf } from '../model/target.ts';
 import { iso, now } from '../platform/clock.ts';
 import { planOf } from './dry-run-plan.ts';

@@ -5,7 +5,7 @@ import { RunEvent } from '../model/run-event.ts';
 import { Change, Quota, RunError, runStatuses, type StepRecord, stepStatuses, Waiting } from '../model/run-schemas.ts';
 import { stepNames } from '../model/step-names.ts';
 import { StoredOffboardingRequest, StoredOnboardingRequest } from '../model/stored-request.ts';
-import { withoutKeys } from '../table/item-schema.ts';
+import { withoutKeys } from '../table/item-parser.ts';
 
 /** Attributes that place a run in the table and its indexes. */
 const keys = [

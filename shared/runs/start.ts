@@ -1,9 +1,9 @@
 import { RetryableError } from '../errors/errors.ts';
 import { RequestRefusal } from '../errors/request-refusal.ts';
-import type { OffboardingRequest, OnboardingRequest } from '../model/onboarding-request.ts';
 import type { AnyRun } from '../model/run.ts';
 import { newRunId } from '../model/run-id.ts';
 import { runLink } from '../model/run-link.ts';
+import type { OffboardingRequest, OnboardingRequest } from '../model/run-requests.ts';
 import { runErrorOf } from '../model/run-schemas.ts';
 import { targetOf } from '../model/target.ts';
 import { iso, now } from '../platform/clock.ts';

@@ -7,8 +7,8 @@ import {
 } from '@aws-sdk/client-sfn';
 import { hubClient } from '../aws/clients.ts';
 import { TerminalError } from '../errors/errors.ts';
-import type { OffboardingRequest, OnboardingRequest } from '../model/onboarding-request.ts';
 import type { AnyRun } from '../model/run.ts';
+import type { OffboardingRequest, OnboardingRequest } from '../model/run-requests.ts';
 import type { RunKind } from '../model/step-names.ts';
 import { readSettings } from '../platform/settings.ts';
 

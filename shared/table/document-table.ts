@@ -14,7 +14,7 @@ import type * as z from 'zod';
 import { type ClientConfig, hubClient } from '../aws/clients.ts';
 import { readSettings } from '../platform/settings.ts';
 import { type AttributePath, type Condition, Terms, updateExpression, type Write } from './expressions.ts';
-import { type Attributes, parseItem, parseReadable } from './item-schema.ts';
+import { type Attributes, parseItem, parseReadable } from './item-parser.ts';
 
 /** The document client as a constructor, so that the pool of hub clients keeps one of it. */
 class DocumentClient extends DynamoDBDocumentClient {

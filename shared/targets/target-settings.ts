@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { RetryableError } from '../errors/errors.ts';
-import type { OnboardingRequest } from '../model/onboarding-request.ts';
+import type { OnboardingRequest } from '../model/run-requests.ts';
 import { type Target, targetId } from '../model/target.ts';
 import { deleteItem, putItem, readItem, readItems, updateItem } from '../table/document-table.ts';
 import { absent, isOneOf } from '../table/expressions.ts';

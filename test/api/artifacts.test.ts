@@ -3,11 +3,11 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { parse, parseAllDocuments, stringify } from 'yaml';
 import { Artifacts, artifactsOf } from '../../shared/artifacts/artifacts.ts';
 import { parseIntegrationFile } from '../../shared/integration-file/merge.ts';
-import { OnboardingRequest, type OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
 import { type RunRecord, skips } from '../../shared/model/run.ts';
+import { OnboardingRequest, type OnboardingRequestInput } from '../../shared/model/run-requests.ts';
 import type { StepRecord } from '../../shared/model/run-schemas.ts';
+import type { Outputs } from '../../shared/model/step-declarations.ts';
 import { type StepName, stepNames } from '../../shared/model/step-names.ts';
-import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { commandLine } from '../../shared/text/shell-quoting.ts';
 import { writeYaml } from '../../shared/text/yaml-text.ts';
 import { call } from '../support/api-call.ts';

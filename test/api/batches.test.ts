@@ -6,7 +6,7 @@ import { dispatch } from '../../shared/batches/dispatch.ts';
 import type { BatchRequestInput } from '../../shared/batches/request.ts';
 import { UserError } from '../../shared/errors/errors.ts';
 import type { ProblemDocument } from '../../shared/errors/request-refusal.ts';
-import { OnboardingRequest, type OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
+import { OnboardingRequest, type OnboardingRequestInput } from '../../shared/model/run-requests.ts';
 import { runErrorOf, type RunStatus } from '../../shared/model/run-schemas.ts';
 import { clusterArnOf } from '../../shared/model/target.ts';
 import { type ListedRun, listedRun } from '../../shared/runs/api-view.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { OffboardingRequest, OnboardingRequest } from '../../shared/model/onboarding-request.ts';
 import type { AnyRun, RunRecord } from '../../shared/model/run.ts';
+import { OffboardingRequest, OnboardingRequest } from '../../shared/model/run-requests.ts';
 import { runErrorOf, type StepRecord } from '../../shared/model/run-schemas.ts';
 import { Run, runView } from '../../shared/runs/api-view.ts';
 import { planOf } from '../../shared/runs/dry-run-plan.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { OnboardingRequest } from '../../shared/model/onboarding-request.ts';
 import type { RunRecord } from '../../shared/model/run.ts';
+import { OnboardingRequest } from '../../shared/model/run-requests.ts';
 import type { StepRecord } from '../../shared/model/run-schemas.ts';
 import { onboardingStepNames, type StepName, stepNames } from '../../shared/model/step-names.ts';
 import { Run, runView } from '../../shared/runs/api-view.ts';

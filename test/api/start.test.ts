@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { OnboardingRequest, type OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
+import { OnboardingRequest, type OnboardingRequestInput } from '../../shared/model/run-requests.ts';
 import { clusterArnOf } from '../../shared/model/target.ts';
 import type { Run } from '../../shared/runs/api-view.ts';
 import { releaseLock } from '../../shared/runs/payer-target-lock.ts';

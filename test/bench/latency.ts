@@ -1,4 +1,4 @@
-import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
+import type { OnboardingRequestInput } from '../../shared/model/run-requests.ts';
 import { ApiClient } from '../support/api-client.ts';
 import { startDeployedSandbox } from '../support/deployed-sandbox.ts';
 import { fleetClusters } from '../support/fleet.ts';

@@ -1,4 +1,4 @@
-import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
+import type { OnboardingRequestInput } from '../../shared/model/run-requests.ts';
 import type { Run } from '../../shared/runs/api-view.ts';
 import { ApiClient } from '../support/api-client.ts';
 import { type DeployedSandbox, startDeployedSandbox } from '../support/deployed-sandbox.ts';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { handler } from '../../functions/close.ts';
 import { type KnownError, RetryableError, TerminalError, UserError } from '../../shared/errors/errors.ts';
-import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
+import type { OnboardingRequestInput } from '../../shared/model/run-requests.ts';
 import { runErrorOf } from '../../shared/model/run-schemas.ts';
 import type { StepName } from '../../shared/model/step-names.ts';
 import { takeLock } from '../../shared/runs/payer-target-lock.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
+import type { OnboardingRequestInput } from '../../shared/model/run-requests.ts';
 import type { Run } from '../../shared/runs/api-view.ts';
 import { connectionStatuses, type KubecostGeneration } from '../sandbox/index.ts';
 import { ApiClient } from '../support/api-client.ts';

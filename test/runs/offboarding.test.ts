@@ -1,6 +1,6 @@
 /** Whole offboardings, over HTTP and through the deployed state machine. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { OffboardingRequestInput } from '../../shared/model/onboarding-request.ts';
+import type { OffboardingRequestInput } from '../../shared/model/run-requests.ts';
 import { connectionStatuses } from '../sandbox/index.ts';
 import { RunHarness, stepOf } from '../support/run-harness.ts';
 import { clusterArn, clusters, exampleRequest, examples, foreignFile, readSecret } from '../support/scenario.ts';

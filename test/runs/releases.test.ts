@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { defaultNames } from '../../shared/cluster/provisioner-role.ts';
-import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
+import type { OnboardingRequestInput } from '../../shared/model/run-requests.ts';
 import type { Run } from '../../shared/runs/api-view.ts';
 import { listOpenWindows } from '../../shared/targets/admin-windows.ts';
 import type { Cluster } from '../sandbox/index.ts';

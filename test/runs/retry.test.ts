@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { curBucketName } from '../../shared/aws/names.ts';
-import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
+import type { OnboardingRequestInput } from '../../shared/model/run-requests.ts';
 import type { Run } from '../../shared/runs/api-view.ts';
 import { functionKey } from '../../state-machines/states.ts';
 import type { Cluster } from '../sandbox/index.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { sweep } from '../../functions/sweep.ts';
-import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
+import type { OnboardingRequestInput } from '../../shared/model/run-requests.ts';
 import { takeLock } from '../../shared/runs/payer-target-lock.ts';
 import { readRun } from '../../shared/runs/run-table.ts';
 import { HubServices } from '../support/hub-services.ts';

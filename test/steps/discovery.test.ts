@@ -6,7 +6,7 @@ import {
   type NamespaceWorkloads,
   type Service,
   type Workload,
-} from '../../shared/kubecost/installation.ts';
+} from '../../shared/kubecost/cost-readers.ts';
 import type { Situation } from '../../shared/step/contract.ts';
 import { fixTargetSettings } from '../../shared/targets/target-settings.ts';
 import {

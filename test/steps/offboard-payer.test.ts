@@ -10,15 +10,15 @@ import {
 } from '../../shared/aws/names.ts';
 import { decodePolicy, policyOf } from '../../shared/aws/policy-document.ts';
 import { roleArnOf } from '../../shared/aws/role.ts';
+import { outputOf, type RunRecord } from '../../shared/model/run.ts';
+import { newRunId } from '../../shared/model/run-id.ts';
 import {
   OffboardingRequest,
   type OffboardingRequestInput,
   type OnboardingRequestInput,
-} from '../../shared/model/onboarding-request.ts';
-import { outputOf, type RunRecord } from '../../shared/model/run.ts';
-import { newRunId } from '../../shared/model/run-id.ts';
+} from '../../shared/model/run-requests.ts';
+import type { Outputs } from '../../shared/model/step-declarations.ts';
 import type { OffboardingStepName } from '../../shared/model/step-names.ts';
-import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { clusterArnOf } from '../../shared/model/target.ts';
 import { createRun, readRun } from '../../shared/runs/run-table.ts';
 import type { StepAnswer } from '../../shared/step-runner/handler.ts';

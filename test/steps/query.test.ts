@@ -1,10 +1,10 @@
 import type { WorkGroupConfiguration } from '@aws-sdk/client-athena';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { athenaResultsBucketName, curBucketName, dataPolicyName } from '../../shared/aws/names.ts';
-import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
 import { skips } from '../../shared/model/run.ts';
+import type { OnboardingRequestInput } from '../../shared/model/run-requests.ts';
+import { outputs } from '../../shared/model/step-declarations.ts';
 import { onboardingStepNames } from '../../shared/model/step-names.ts';
-import { outputs } from '../../shared/model/step-outputs.ts';
 import { decodeDataFile, encodeDataFile } from '../sandbox/index.ts';
 import { knownErrorOf, PayerHarness } from '../support/payer-harness.ts';
 import { type OneRun, writesOf } from '../support/step-harness.ts';

@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
+import { newRunId } from '../../shared/model/run-id.ts';
 import {
   OffboardingRequest,
   type OffboardingRequestInput,
   OnboardingRequest,
   type OnboardingRequestInput,
-} from '../../shared/model/onboarding-request.ts';
-import { newRunId } from '../../shared/model/run-id.ts';
+} from '../../shared/model/run-requests.ts';
+import type { Outputs } from '../../shared/model/step-declarations.ts';
 import type { StepName } from '../../shared/model/step-names.ts';
-import type { Outputs } from '../../shared/model/step-outputs.ts';
 import { targetOf } from '../../shared/model/target.ts';
 import { iso, now } from '../../shared/platform/clock.ts';
 import { createRun, type NewRun, readRun } from '../../shared/runs/run-table.ts';

@@ -2,7 +2,7 @@ import { type BinaryLike, createHash, createHmac } from 'node:crypto';
 import { SignatureV4 } from '@smithy/signature-v4';
 import type { Batch } from '../../shared/batches/api-view.ts';
 import type { BatchRequestInput } from '../../shared/batches/request.ts';
-import type { OffboardingRequestInput, OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
+import type { OffboardingRequestInput, OnboardingRequestInput } from '../../shared/model/run-requests.ts';
 import type { ListedRun, Run } from '../../shared/runs/api-view.ts';
 import { hubAccountId, hubRegion } from './deployed-sandbox.ts';
 

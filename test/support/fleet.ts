@@ -1,4 +1,4 @@
-import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
+import type { OnboardingRequestInput } from '../../shared/model/run-requests.ts';
 import type { KubecostGeneration, World } from '../sandbox/index.ts';
 import { deployProvisioner } from './provisioners.ts';
 import { accountAt, seedPayerWithTable } from './seed-payers.ts';

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../../shared/errors/catalogue.ts';
 import { isKnownError, type KnownError } from '../../shared/errors/errors.ts';
-import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
+import type { OnboardingRequestInput } from '../../shared/model/run-requests.ts';
 import { phaseSteps, type StepName } from '../../shared/model/step-names.ts';
 import { deployProvisioner } from './provisioners.ts';
 import { type OneRun, StepHarness } from './step-harness.ts';

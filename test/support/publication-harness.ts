@@ -1,6 +1,6 @@
 import { parseIntegrationFile } from '../../shared/integration-file/merge.ts';
-import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
 import { podRoleOf, type RunRecord } from '../../shared/model/run.ts';
+import type { OnboardingRequestInput } from '../../shared/model/run-requests.ts';
 import type { StepName } from '../../shared/model/step-names.ts';
 import { type Target, targetOf } from '../../shared/model/target.ts';
 import { markGranted } from '../../shared/targets/payers-of-target.ts';

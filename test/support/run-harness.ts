@@ -1,4 +1,4 @@
-import type { OffboardingRequestInput } from '../../shared/model/onboarding-request.ts';
+import type { OffboardingRequestInput } from '../../shared/model/run-requests.ts';
 import type { Run } from '../../shared/runs/api-view.ts';
 import { ApiClient } from './api-client.ts';
 import type { clusters } from './scenario.ts';

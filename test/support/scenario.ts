@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
+import type { OnboardingRequestInput } from '../../shared/model/run-requests.ts';
 import type { World } from '../sandbox/index.ts';
 import { deployProvisioner } from './provisioners.ts';
 

@@ -1,8 +1,8 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient, ScanCommand } from '@aws-sdk/lib-dynamodb';
-import { OnboardingRequest, type OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
 import { type RunRecord, skips } from '../../shared/model/run.ts';
 import { newRunId } from '../../shared/model/run-id.ts';
+import { OnboardingRequest, type OnboardingRequestInput } from '../../shared/model/run-requests.ts';
 import type { StepRecord } from '../../shared/model/run-schemas.ts';
 import { onboardingStepNames, type StepName } from '../../shared/model/step-names.ts';
 import { createRun } from '../../shared/runs/run-table.ts';

@@ -1,6 +1,6 @@
-import { OnboardingRequest, type OnboardingRequestInput } from '../../shared/model/onboarding-request.ts';
 import type { RunRecord } from '../../shared/model/run.ts';
 import { newRunId } from '../../shared/model/run-id.ts';
+import { OnboardingRequest, type OnboardingRequestInput } from '../../shared/model/run-requests.ts';
 import type { StepName } from '../../shared/model/step-names.ts';
 import { createRun, readRun } from '../../shared/runs/run-table.ts';
 import { StepStore } from '../../shared/step-runner/step-record.ts';

@@ -7,7 +7,7 @@ import {
   grantPolicyName,
   podRoleName,
 } from '../../../shared/aws/names.ts';
-import { curRegions } from '../../../shared/model/onboarding-request.ts';
+import { curRegions } from '../../../shared/model/run-requests.ts';
 import { targetId } from '../../../shared/model/target.ts';
 
 const accountId = fc.stringMatching(/^\d{12}$/);

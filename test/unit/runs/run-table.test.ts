@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { OnboardingRequest } from '../../../shared/model/onboarding-request.ts';
+import { OnboardingRequest } from '../../../shared/model/run-requests.ts';
 import { endRun } from '../../../shared/runs/record-end.ts';
 import { createRun, deleteQueuedRun, listRuns, readRun, runIndexes } from '../../../shared/runs/run-table.ts';
 import { HubServices } from '../../support/hub-services.ts';

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { handler as close } from '../../../functions/close.ts';
 import { sweep } from '../../../functions/sweep.ts';
 import { startItem } from '../../../shared/batches/batch-run.ts';
-import { OnboardingRequest } from '../../../shared/model/onboarding-request.ts';
+import { OnboardingRequest } from '../../../shared/model/run-requests.ts';
 import { takeLock } from '../../../shared/runs/payer-target-lock.ts';
 import { listRuns, readRun, readRunHead } from '../../../shared/runs/run-table.ts';
 import { StepStore } from '../../../shared/step-runner/step-record.ts';

@@ -1,8 +1,8 @@
 import type { Context } from 'aws-lambda';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RetryableError, TerminalError, UserError } from '../../../shared/errors/errors.ts';
-import type { OnboardingRequestInput } from '../../../shared/model/onboarding-request.ts';
 import { outputOf } from '../../../shared/model/run.ts';
+import type { OnboardingRequestInput } from '../../../shared/model/run-requests.ts';
 import type { StepRecord } from '../../../shared/model/run-schemas.ts';
 import { endRun } from '../../../shared/runs/record-end.ts';
 import { readRun } from '../../../shared/runs/run-table.ts';

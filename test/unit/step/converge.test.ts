@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { TargetAccount } from '../../../shared/aws/target-account.ts';
 import { KubernetesClient } from '../../../shared/kubernetes/client.ts';
-import { OnboardingRequest } from '../../../shared/model/onboarding-request.ts';
+import { OnboardingRequest } from '../../../shared/model/run-requests.ts';
 import { readSettings } from '../../../shared/platform/settings.ts';
 import { converge, type EngineContext } from '../../../shared/step-runner/converge.ts';
 import type { Lease } from '../../../shared/table/lease.ts';

@@ -12,7 +12,7 @@ import type {
 } from '@aws-sdk/client-s3';
 import { AwsError } from '../../service.ts';
 import { checkBucketPolicy } from './bucket-policy.ts';
-import { onBucket } from './operation.ts';
+import { onBucket } from './operation-builders.ts';
 
 const malformed = () =>
   new AwsError(

@@ -7,7 +7,7 @@ import type {
 } from '@aws-sdk/client-s3';
 import { AwsError, type CallContext, operation } from '../../service.ts';
 import { accessDenied } from './bucket-policy.ts';
-import { onBucket, ownBucket } from './operation.ts';
+import { onBucket, ownBucket } from './operation-builders.ts';
 
 export const bucketOperations = {
   CreateBucket: operation<CreateBucketCommandInput, Omit<CreateBucketCommandOutput, '$metadata'>>({

@@ -9,7 +9,7 @@ import type {
 } from '@aws-sdk/client-s3';
 import { AwsError, type CallContext, operation } from '../../service.ts';
 import { accessDenied } from './bucket-policy.ts';
-import { onObject, ownBucket, s3Permission } from './operation.ts';
+import { onObject, ownBucket, s3Permission } from './operation-builders.ts';
 import type { Bucket, StoredObject, Version } from './service.ts';
 
 export const objectOperations = {

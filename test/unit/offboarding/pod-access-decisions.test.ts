@@ -5,7 +5,7 @@ import { podIdentityTrust } from '../../../shared/access/pod-trust.ts';
 import { roleAnnotation } from '../../../shared/access/service-account.ts';
 import { policyOf } from '../../../shared/aws/policy-document.ts';
 import type { Change } from '../../../shared/model/run-schemas.ts';
-import { decidePodRoles, type PodRoleUse } from '../../../shared/offboarding/pod-role-decisions.ts';
+import { decidePodRoles, type PodRoleUse } from '../../../shared/offboarding/pod-access-decisions.ts';
 
 const account = '222233334444';
 const departing = '111122223333';

@@ -1,5 +1,5 @@
 import type { KubernetesClient } from '../kubernetes/client.ts';
-import type { NamespaceWorkloads, Service, Workload } from './installation.ts';
+import type { NamespaceWorkloads, Service, Workload } from './cost-readers.ts';
 
 /** Reads the workloads and services of the namespace. */
 export async function readNamespaceWorkloads(

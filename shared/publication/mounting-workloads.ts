@@ -1,7 +1,7 @@
 import { findAccessEntry } from '../cluster/access-entry.ts';
 import { lacks } from '../cluster/access-review.ts';
-import { type CostReader, costReaders } from '../kubecost/installation.ts';
-import { readNamespaceWorkloads } from '../kubecost/read-installation.ts';
+import { type CostReader, costReaders } from '../kubecost/cost-readers.ts';
+import { readNamespaceWorkloads } from '../kubecost/read-namespace-workloads.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import { listPods, type Pod } from '../kubernetes/pods.ts';
 import { outputOf, type RunRecord } from '../model/run.ts';

@@ -1,5 +1,5 @@
 import type { KubernetesObject } from '../kubernetes/client.ts';
-import type { Outputs } from '../model/step-outputs.ts';
+import type { Outputs } from '../model/step-declarations.ts';
 
 interface Container {
   name: string;
