@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { isLongSuite } from './test/support/long-suite.ts';
 import { LongestFirst } from './test/support/longest-first.ts';
 
 if (Number(process.versions.node.split('.')[0]) < 24)
@@ -7,6 +8,7 @@ if (Number(process.versions.node.split('.')[0]) < 24)
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    exclude: isLongSuite ? [] : ['test/**/*.long.test.ts'],
     setupFiles: ['test/support/setup.ts'],
     pool: 'forks',
     // Worlds live for one test: a larger young generation keeps them out of the old one.
@@ -15,7 +17,7 @@ export default defineConfig({
     server: {
       deps: {
         external: [
-          /\/test\/support\/(direct-table|in-process-http|nominal-signature|process-setup|seeded-chance)\.ts$/,
+          /\/test\/support\/(direct-table|in-process-http|nominal-signature|process-setup|seeded-random)\.ts$/,
         ],
       },
     },

@@ -259,7 +259,7 @@ describe('the sandbox’s table', () => {
         const { theirs, ours } = await ask('Scan', {});
         expect(settled(ours, 'Scan')).toEqual(settled(theirs, 'Scan'));
       }),
-      { numRuns: 25 },
+      { numRuns: 10 },
     );
   });
 

@@ -38,7 +38,7 @@ beforeAll(() => {
 });
 afterAll(() => vi.restoreAllMocks());
 
-describe.each(examples)('in the example %s', (example) => {
+describe.each(isLongSuite ? examples : created)('in the example %s', (example) => {
   const names = stepsOf(example);
   const withoutFaults = new Map<StepName, StepResult>();
 

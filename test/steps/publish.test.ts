@@ -341,9 +341,9 @@ describe('the workload', () => {
 
 /** The benchmark starts 200 runs, which would take too long here. */
 it.each([
-  ['in the same moment', isLongSuite ? 60 : 24, 0],
-  ['within two minutes', 24, 120],
-  ['within half an hour', 24, 1800],
+  ['in the same moment', isLongSuite ? 60 : 12, 0],
+  ['within two minutes', isLongSuite ? 24 : 12, 120],
+  ['within half an hour', isLongSuite ? 24 : 16, 1800],
 ])(
   'runs that end %s lose no entry, with few writes and restarts',
   async (_, runs, spreadSeconds) => {

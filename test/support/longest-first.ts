@@ -14,13 +14,11 @@ const longest = [
   'steps/load-proof',
   'runs/failures',
   'runs/plan',
-  'runs/fleet',
   'runs/faults',
   'runs/retry',
   'steps/crawler',
   'steps/sharing',
   'runs/installations',
-  'sandbox/step-functions/oracle',
 ].map((name) => `/test/${name}.test.ts`);
 
 export class LongestFirst extends BaseSequencer {
