@@ -1,4 +1,5 @@
 import { readFile, rm } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { build, type Plugin } from 'esbuild';
 import { deployedFunctions } from './registry.ts';
@@ -37,6 +38,8 @@ export async function buildFunctions(): Promise<void> {
       sourcesContent: false,
       legalComments: 'none',
       plugins: [onlyEnvironmentCredentials],
+      // Node's build of yaml is CommonJS; the browser's is an ES module with the same parser.
+      alias: { yaml: resolve('node_modules/yaml/browser/index.js') },
       banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
       logLevel: 'error',
     });
