@@ -6,7 +6,7 @@ import { rules } from '../../shared/cluster/provisioner-role.ts';
 import { findPayer, foreignKeys } from '../../shared/integration-file/merge.ts';
 import type { Outputs, Removal } from '../../shared/model/step-declarations.ts';
 import type { Target } from '../../shared/model/target.ts';
-import { type DepartingPayer, departingPayerOf } from '../../shared/offboarding/departing-entry.ts';
+import { type DepartingPayer, departingPayerOf } from '../../shared/offboarding/departing-payer-of-run.ts';
 import { mostAtOnce } from '../../shared/publication/desired-file.ts';
 import { readSecret, unwritable } from '../../shared/publication/integration-secret.ts';
 import { listSecretReaders, mayReadSecret, type SecretReader } from '../../shared/publication/mounting-workloads.ts';

@@ -3,7 +3,7 @@ import { takenUpSeconds } from '../../shared/kubecost/connection-status.ts';
 import { loadedKeys } from '../../shared/kubecost/read-connection.ts';
 import { isReady } from '../../shared/kubernetes/pods.ts';
 import type { Outputs } from '../../shared/model/step-declarations.ts';
-import { type DepartingPayer, departingPayerOf } from '../../shared/offboarding/departing-entry.ts';
+import { type DepartingPayer, departingPayerOf } from '../../shared/offboarding/departing-payer-of-run.ts';
 import { payerKeys, readSecret } from '../../shared/publication/integration-secret.ts';
 import { listSecretReaders, mayReadSecret, type SecretReader } from '../../shared/publication/mounting-workloads.ts';
 import { closelyMs, watchedInVain, watchWait } from '../../shared/publication/watch-intervals.ts';

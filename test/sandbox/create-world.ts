@@ -14,9 +14,11 @@ import { IamState } from './services/iam/state.ts';
 import { lakeformationService, LakeFormationState } from './services/lakeformation.ts';
 import { lambdaService, LambdaState } from './services/lambda.ts';
 import { organizationsService, OrganizationsState } from './services/organizations.ts';
-import { s3Service, S3State } from './services/s3/service.ts';
+import { s3Service } from './services/s3/service.ts';
+import { S3State } from './services/s3/state.ts';
 import { statesService, StatesState } from './services/states.ts';
-import { stsService, StsState } from './services/sts/service.ts';
+import { stsService } from './services/sts/service.ts';
+import { StsState } from './services/sts/state.ts';
 import type { World } from './world.ts';
 
 const services = [

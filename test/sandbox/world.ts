@@ -11,9 +11,9 @@ import type { IamState } from './services/iam/state.ts';
 import type { LakeFormationState } from './services/lakeformation.ts';
 import type { LambdaState } from './services/lambda.ts';
 import type { OrganizationsState } from './services/organizations.ts';
-import type { S3State } from './services/s3/service.ts';
+import type { S3State } from './services/s3/state.ts';
 import type { StatesState } from './services/states.ts';
-import type { StsState } from './services/sts/service.ts';
+import type { StsState } from './services/sts/state.ts';
 
 /** A request that the sandbox answered. */
 export interface CallRecord {

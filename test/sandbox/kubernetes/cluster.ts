@@ -11,7 +11,7 @@ import { type KubecostInstallation, kubecostObjects } from './kubecost/installat
 import { Kubelet } from './kubelet.ts';
 import { type KubernetesObject, type SeedObject, typeOfKind } from './objects.ts';
 import { Pace } from './pace.ts';
-import { serviceAccountOf } from './pods.ts';
+import { serviceAccountOf } from './pod-fields.ts';
 import { ResourceApi } from './resource-api.ts';
 import { Rollouts } from './rollouts.ts';
 import { ServiceAccountTokens } from './service-account-tokens.ts';

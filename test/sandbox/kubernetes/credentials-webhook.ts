@@ -1,5 +1,5 @@
 import type { KubernetesObject } from './objects.ts';
-import type { Container, PodSpec, Volume } from './pods.ts';
+import type { Container, PodSpec, Volume } from './pod-fields.ts';
 
 interface Injection {
   volume: Volume;

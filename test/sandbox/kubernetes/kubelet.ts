@@ -1,8 +1,8 @@
 import { Mounts, volumesOf } from './mounts.ts';
 import { type KubernetesObject, typeOfKind } from './objects.ts';
 import type { Pace } from './pace.ts';
+import { isReady, isStaying, type Pod, serviceAccountOf } from './pod-fields.ts';
 import { type ContainerState, podStatus } from './pod-status.ts';
-import { isReady, isStaying, type Pod, serviceAccountOf } from './pods.ts';
 import type { ObjectStore } from './store.ts';
 
 /** A pod whose processes run, from their start until they have ended. */

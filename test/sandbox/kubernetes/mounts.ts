@@ -1,5 +1,5 @@
 import type { KubernetesObject } from './objects.ts';
-import type { PodSpec, Volume } from './pods.ts';
+import type { PodSpec, Volume } from './pod-fields.ts';
 
 type ReadSecret = (name: string) => KubernetesObject | undefined;
 /** File contents by path inside the volume. */

@@ -1,4 +1,4 @@
-import type { Pod, PodStatus } from './pods.ts';
+import type { Pod, PodStatus } from './pod-fields.ts';
 import { timestamp } from './store.ts';
 
 /** Times in milliseconds since the epoch. */

@@ -1,4 +1,4 @@
-import { isReady, type Pod } from './pods.ts';
+import { isReady, type Pod } from './pod-fields.ts';
 import { limitsOf } from './rollout-strategy.ts';
 import type { Workload } from './rollouts.ts';
 import { timestamp } from './store.ts';

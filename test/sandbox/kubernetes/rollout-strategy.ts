@@ -1,4 +1,4 @@
-import { isReady, isStaying, type Pod } from './pods.ts';
+import { isReady, isStaying, type Pod } from './pod-fields.ts';
 import type { Workload } from './rollouts.ts';
 
 type Spec = Workload['spec'];

@@ -4,7 +4,7 @@ import { coreWorld } from '../testing/core-world.ts';
 import type { World } from '../world.ts';
 import { Kubernetes } from './cluster.ts';
 import type { KubecostGeneration } from './kubecost/installation.ts';
-import type { Pod } from './pods.ts';
+import type { Pod } from './pod-fields.ts';
 import type { DeploymentStatus } from './rollout-status.ts';
 
 let world: World;

@@ -2,7 +2,7 @@ import { createHash, randomInt } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { type KubernetesObject, typeOfKind } from './objects.ts';
 import type { Pace } from './pace.ts';
-import { isReady, isStaying, type Pod, type PodSpec, serviceAccountOf } from './pods.ts';
+import { isReady, isStaying, type Pod, type PodSpec, serviceAccountOf } from './pod-fields.ts';
 import { type DeploymentStatus, deploymentStatus, isProgressing, statefulSetStatus } from './rollout-status.ts';
 import { nextSteps } from './rollout-strategy.ts';
 import { type ObjectStore, timestamp } from './store.ts';

@@ -1,7 +1,7 @@
 import { badRequest, KubernetesFailure, notFound } from './failure.ts';
 import type { Kubelet, RunningPod } from './kubelet.ts';
 import { type KubernetesObject, typeOfKind } from './objects.ts';
-import { isReady, isStaying, type Pod } from './pods.ts';
+import { isReady, isStaying, type Pod } from './pod-fields.ts';
 import type { KubernetesAnswer } from './resource-api.ts';
 import type { ObjectStore } from './store.ts';
 

@@ -4,7 +4,7 @@ import { AwsError, operation, type Service } from '../service.ts';
 import type { World } from '../world.ts';
 import { type Cluster, eksArn, findActiveCluster } from './eks/state.ts';
 import { trusted } from './iam/trust.ts';
-import type { Session } from './sts/service.ts';
+import type { Session } from './sts/state.ts';
 
 const podIdentityAudience = 'pods.eks.amazonaws.com';
 

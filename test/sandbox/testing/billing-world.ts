@@ -7,8 +7,8 @@ import { GlueState } from '../services/glue/state.ts';
 import { IamState } from '../services/iam/state.ts';
 import { LakeFormationState } from '../services/lakeformation.ts';
 import { LambdaState } from '../services/lambda.ts';
-import { S3State } from '../services/s3/service.ts';
-import { StsState } from '../services/sts/service.ts';
+import { S3State } from '../services/s3/state.ts';
+import { StsState } from '../services/sts/state.ts';
 import type { World } from '../world.ts';
 
 export const payer = '111122223333';

@@ -6,7 +6,8 @@ import { IamState } from '../services/iam/state.ts';
 import { lakeformationService, LakeFormationState } from '../services/lakeformation.ts';
 import { lambdaService, LambdaState } from '../services/lambda.ts';
 import { organizationsService, OrganizationsState } from '../services/organizations.ts';
-import { stsService, StsState } from '../services/sts/service.ts';
+import { stsService } from '../services/sts/service.ts';
+import { StsState } from '../services/sts/state.ts';
 import type { World } from '../world.ts';
 
 export const payer = '111122223333';

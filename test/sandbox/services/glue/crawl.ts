@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Column, Partition } from '@aws-sdk/client-glue';
 import type { World } from '../../world.ts';
 import { decodeDataFile } from '../cur/report-data.ts';
-import type { StoredObject } from '../s3/service.ts';
+import type { StoredObject } from '../s3/state.ts';
 import type { Crawler, Database, Table } from './state.ts';
 
 const STOPPING = 20_000;

@@ -7,7 +7,7 @@ import {
   type Statement,
 } from '../../policy-evaluation.ts';
 import { AwsError, type Caller } from '../../service.ts';
-import type { Bucket } from './service.ts';
+import type { Bucket } from './state.ts';
 
 const overTls = { 'aws:SecureTransport': 'true', 's3:TlsVersion': '1.3' };
 

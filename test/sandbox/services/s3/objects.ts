@@ -10,7 +10,7 @@ import type {
 import { AwsError, type CallContext, operation } from '../../service.ts';
 import { accessDenied } from './bucket-policy.ts';
 import { onObject, ownBucket, s3Permission } from './operation-builders.ts';
-import type { Bucket, StoredObject, Version } from './service.ts';
+import type { Bucket, StoredObject, Version } from './state.ts';
 
 export const objectOperations = {
   PutObject: onObject('write', 's3:PutObject', (bucket, key, input: PutObjectCommandInput, { world }) => {

@@ -1,6 +1,6 @@
 import { type CallContext, type Operation, operation, type Permission } from '../../service.ts';
 import { accessDenied } from './bucket-policy.ts';
-import type { Bucket, BucketRequest } from './service.ts';
+import type { Bucket, BucketRequest } from './state.ts';
 
 /** The IAM action and resource for a bucket or a key. The bucket may belong to another account, so its owner is part of the resource. */
 export function s3Permission(

@@ -2,7 +2,7 @@ import { createHash, createHmac } from 'node:crypto';
 import { readScope } from '../../credentials.ts';
 import type { Caller } from '../../service.ts';
 import type { World } from '../../world.ts';
-import { secretOf } from './service.ts';
+import { secretOf } from './state.ts';
 
 export type PresignedAnswer = { caller: Caller; reason?: undefined } | { caller?: undefined; reason: string };
 

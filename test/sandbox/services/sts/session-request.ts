@@ -4,7 +4,7 @@ import { listOf } from '../../policy-evaluation.ts';
 import { AwsError, type Caller } from '../../service.ts';
 import { invalid, readIdentityPolicy } from '../iam/policy-documents.ts';
 import type { IamState, Role } from '../iam/state.ts';
-import type { Session } from './service.ts';
+import type { Session } from './state.ts';
 
 interface SessionRequest {
   RoleArn: string | undefined;
