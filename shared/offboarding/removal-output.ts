@@ -2,7 +2,7 @@ import type { Change } from '../model/run-schemas.ts';
 import type { Removal } from '../model/step-declarations.ts';
 import type { Plan, StepChange } from '../step/contract.ts';
 import { changesOrReady } from '../step/plan-builders.ts';
-import type { RemovalDecision } from '../step/removal-decision.ts';
+import { combined, type RemovalDecision } from '../step/removal-decision.ts';
 
 /** The plan of a removal from its decisions, in this order. @param made the recorded changes */
 export function removalPlan<C extends StepChange>(
@@ -10,8 +10,7 @@ export function removalPlan<C extends StepChange>(
   decisions: readonly RemovalDecision<C>[],
   warnings: string[] = [],
 ): Plan<C, Removal> {
-  const changes = decisions.flatMap((decision) => decision.changes);
-  const kept = decisions.flatMap((decision) => decision.kept);
+  const { changes, kept } = combined(decisions);
   const expected = removalOf(made, kept, changes);
   return changesOrReady(changes, { output: removalOf(made, kept), expected, warnings });
 }
