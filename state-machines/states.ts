@@ -101,7 +101,7 @@ export interface ChainOptions {
 /** @throws if a phase has no step */
 export function firstOf(steps: readonly StepName[]): StepName {
   const [first] = steps;
-  if (first === undefined) throw new Error('A phase in shared/model/step-declarations.ts has no step.');
+  if (first === undefined) throw new Error('A phase in shared/model/steps-and-outputs.ts has no step.');
   return first;
 }
 

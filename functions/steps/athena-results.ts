@@ -28,7 +28,7 @@ import {
   wantedResultsBucket,
 } from '../../shared/billing/results-bucket.ts';
 import { outputOf } from '../../shared/model/run.ts';
-import type { Outputs } from '../../shared/model/step-declarations.ts';
+import type { Outputs } from '../../shared/model/steps-and-outputs.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
 import { changesOrReady } from '../../shared/step/plan-builders.ts';
 import type { Problem } from '../../shared/step/problem-list.ts';

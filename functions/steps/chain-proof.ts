@@ -4,7 +4,7 @@ import { entryKey, findPayer, parseIntegrationFile } from '../../shared/integrat
 import type { Owner } from '../../shared/model/ownership.ts';
 import { outputOf } from '../../shared/model/run.ts';
 import type { OnboardingRequest } from '../../shared/model/run-requests.ts';
-import type { Outputs } from '../../shared/model/step-declarations.ts';
+import type { Outputs } from '../../shared/model/steps-and-outputs.ts';
 import { type Target, targetOf } from '../../shared/model/target.ts';
 import { iso } from '../../shared/platform/clock.ts';
 import {

@@ -34,7 +34,7 @@ import { findReportTables, type ReportTable } from '../../shared/billing/report-
 import { knownAfter } from '../../shared/model/dry-run-placeholder.ts';
 import { outputOf } from '../../shared/model/run.ts';
 import type { OnboardingRequest } from '../../shared/model/run-requests.ts';
-import type { Outputs } from '../../shared/model/step-declarations.ts';
+import type { Outputs } from '../../shared/model/steps-and-outputs.ts';
 import {
   defineStep,
   type Plan,

@@ -10,7 +10,7 @@ import {
 } from '../../shared/billing/report-table.ts';
 import { isKnown, knownAfter } from '../../shared/model/dry-run-placeholder.ts';
 import { outputOf } from '../../shared/model/run.ts';
-import type { Outputs, Partition } from '../../shared/model/step-declarations.ts';
+import type { Outputs, Partition } from '../../shared/model/steps-and-outputs.ts';
 import { defineStep, type Plan, type Situation, type StepChange } from '../../shared/step/contract.ts';
 import { waitFor } from '../../shared/step/plan-builders.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';

@@ -18,7 +18,7 @@ import {
   type WantedBucket,
 } from '../../shared/billing/managed-bucket.ts';
 import { outputOf } from '../../shared/model/run.ts';
-import type { Outputs } from '../../shared/model/step-declarations.ts';
+import type { Outputs } from '../../shared/model/steps-and-outputs.ts';
 import { defineStep, type Plan, type Situation } from '../../shared/step/contract.ts';
 import { changesOrReady } from '../../shared/step/plan-builders.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';

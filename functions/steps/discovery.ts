@@ -4,7 +4,7 @@ import { agents, type CostReader, costReaders } from '../../shared/kubecost/cost
 import { readNamespaceWorkloads } from '../../shared/kubecost/read-namespace-workloads.ts';
 import type { RunRecord } from '../../shared/model/run.ts';
 import type { OnboardingRequest } from '../../shared/model/run-requests.ts';
-import { type Outputs, outputs } from '../../shared/model/step-declarations.ts';
+import { type Outputs, outputs } from '../../shared/model/steps-and-outputs.ts';
 import { type Target, targetOf } from '../../shared/model/target.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';

@@ -4,7 +4,7 @@ import { deliveryTime, listReports, reportPermissions } from '../../shared/billi
 import { reportRoot } from '../../shared/billing/report-location.ts';
 import { knownAfter } from '../../shared/model/dry-run-placeholder.ts';
 import { outputOf, type RunRecord } from '../../shared/model/run.ts';
-import type { Outputs } from '../../shared/model/step-declarations.ts';
+import type { Outputs } from '../../shared/model/steps-and-outputs.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
 import { waitFor } from '../../shared/step/plan-builders.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';

@@ -13,7 +13,7 @@ import {
 import { applyPolicyChange, listAttachedPolicies, type PolicyChange } from '../../shared/aws/managed-policy.ts';
 import { UserError } from '../../shared/errors/errors.ts';
 import { outputOf, podRoleOf } from '../../shared/model/run.ts';
-import type { Outputs } from '../../shared/model/step-declarations.ts';
+import type { Outputs } from '../../shared/model/steps-and-outputs.ts';
 import { type Target, targetId, targetOf } from '../../shared/model/target.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
 import { changesOrReady, queueWait, waitFor } from '../../shared/step/plan-builders.ts';

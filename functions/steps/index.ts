@@ -30,7 +30,7 @@ import { reportChoice } from './report-choice.ts';
 import { smokeQuery } from './smoke-query.ts';
 import { unloadProof } from './unload-proof.ts';
 
-/** Every step by name. Generated from shared/model/step-declarations.ts: npm run generate. */
+/** Every step by name. Generated from shared/model/steps-and-outputs.ts: npm run generate. */
 export const steps: Record<StepName, Step> = {
   preflight,
   'report-choice': reportChoice,

@@ -8,7 +8,7 @@ import {
 } from '../../shared/cluster/cluster-check.ts';
 import type { RunRecord } from '../../shared/model/run.ts';
 import { type OffboardingRequest, OnboardingRequest } from '../../shared/model/run-requests.ts';
-import { type Outputs, parseOutput } from '../../shared/model/step-declarations.ts';
+import { type Outputs, parseOutput } from '../../shared/model/steps-and-outputs.ts';
 import { targetId } from '../../shared/model/target.ts';
 import { clusterArnOf, targetOf } from '../../shared/model/target.ts';
 import type { RunSummary } from '../../shared/runs/run-item.ts';

@@ -5,7 +5,7 @@ import { policyCharacters, type PolicyDocument, samePolicy } from '../../shared/
 import { applyRoleChange, findRole, readInlinePolicy, type RoleChange } from '../../shared/aws/role.ts';
 import type { Ownership } from '../../shared/model/ownership.ts';
 import { outputOf } from '../../shared/model/run.ts';
-import type { Outputs } from '../../shared/model/step-declarations.ts';
+import type { Outputs } from '../../shared/model/steps-and-outputs.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
 import { changesOrReady } from '../../shared/step/plan-builders.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';

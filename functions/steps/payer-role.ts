@@ -8,7 +8,7 @@ import {
 import { policyCharacters } from '../../shared/aws/policy-document.ts';
 import { applyRoleChange, type RoleChange, roleChanges, type SeenRole } from '../../shared/aws/role.ts';
 import { podRoleOf } from '../../shared/model/run.ts';
-import type { Outputs } from '../../shared/model/step-declarations.ts';
+import type { Outputs } from '../../shared/model/steps-and-outputs.ts';
 import { type Target, targetOf } from '../../shared/model/target.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
 import { changesOrReady } from '../../shared/step/plan-builders.ts';

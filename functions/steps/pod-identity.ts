@@ -11,7 +11,7 @@ import {
 import { findRole, type SeenRole } from '../../shared/aws/role.ts';
 import { knownAfter } from '../../shared/model/dry-run-placeholder.ts';
 import { outputOf } from '../../shared/model/run.ts';
-import type { Outputs } from '../../shared/model/step-declarations.ts';
+import type { Outputs } from '../../shared/model/steps-and-outputs.ts';
 import { clusterArnOf } from '../../shared/model/target.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
 import { changesOrReady, waitFor } from '../../shared/step/plan-builders.ts';

@@ -27,7 +27,7 @@ import {
 } from '../../shared/aws/oidc-provider.ts';
 import { findRole, parseRoleArn, type SeenRole } from '../../shared/aws/role.ts';
 import { outputOf } from '../../shared/model/run.ts';
-import type { Outputs } from '../../shared/model/step-declarations.ts';
+import type { Outputs } from '../../shared/model/steps-and-outputs.ts';
 import { clusterArnOf } from '../../shared/model/target.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
 import { changesOrReady } from '../../shared/step/plan-builders.ts';

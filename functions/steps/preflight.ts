@@ -14,7 +14,7 @@ import {
 } from '../../shared/cluster/cluster-check.ts';
 import { absentIf } from '../../shared/errors/errors.ts';
 import type { OnboardingRequest } from '../../shared/model/run-requests.ts';
-import type { Outputs } from '../../shared/model/step-declarations.ts';
+import type { Outputs } from '../../shared/model/steps-and-outputs.ts';
 import { clusterArnOf, targetOf } from '../../shared/model/target.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
 import { waitFor } from '../../shared/step/plan-builders.ts';

@@ -5,7 +5,7 @@ import { entryKey, entryOf } from '../../shared/integration-file/merge.ts';
 import { listPods, type Pod } from '../../shared/kubernetes/pods.ts';
 import { knownAfter } from '../../shared/model/dry-run-placeholder.ts';
 import type { OnboardingRequest } from '../../shared/model/run-requests.ts';
-import type { Outputs } from '../../shared/model/step-declarations.ts';
+import type { Outputs } from '../../shared/model/steps-and-outputs.ts';
 import { type Target, targetOf } from '../../shared/model/target.ts';
 import { mostAtOnce, type OwnEntry } from '../../shared/publication/desired-file.ts';
 import { readSecret } from '../../shared/publication/integration-secret.ts';

@@ -14,7 +14,7 @@ import {
 import { applyObjectChange } from '../../shared/cluster/namespace-objects.ts';
 import { groupName } from '../../shared/cluster/provisioner-role.ts';
 import { outputOf } from '../../shared/model/run.ts';
-import type { Outputs, Removal } from '../../shared/model/step-declarations.ts';
+import type { Outputs, Removal } from '../../shared/model/steps-and-outputs.ts';
 import { type Target, targetId, targetOf } from '../../shared/model/target.ts';
 import {
   CleanupNotes,

@@ -19,7 +19,7 @@ import {
   type ResultsRemoval,
 } from '../../shared/billing/results-bucket.ts';
 import { outputOf } from '../../shared/model/run.ts';
-import type { Outputs } from '../../shared/model/step-declarations.ts';
+import type { Outputs } from '../../shared/model/steps-and-outputs.ts';
 import {
   decideToKeep,
   type PayerDeparture,

@@ -26,7 +26,7 @@ import {
 } from '../../shared/billing/notification-snapshot.ts';
 import { foreignTables, tablesOfReport } from '../../shared/billing/report-table.ts';
 import { outputOf } from '../../shared/model/run.ts';
-import type { Outputs } from '../../shared/model/step-declarations.ts';
+import type { Outputs } from '../../shared/model/steps-and-outputs.ts';
 import {
   decideToKeep,
   type PayerDeparture,

@@ -4,7 +4,7 @@ import { roleArnOf } from '../../shared/aws/role.ts';
 import { accessEntryPermissions } from '../../shared/cluster/access-entry.ts';
 import { rules } from '../../shared/cluster/provisioner-role.ts';
 import { findPayer, foreignKeys } from '../../shared/integration-file/merge.ts';
-import type { Outputs, Removal } from '../../shared/model/step-declarations.ts';
+import type { Outputs, Removal } from '../../shared/model/steps-and-outputs.ts';
 import type { Target } from '../../shared/model/target.ts';
 import { type DepartingPayer, departingPayerOf } from '../../shared/offboarding/departing-payer-of-run.ts';
 import { mostAtOnce } from '../../shared/publication/desired-file.ts';

@@ -11,7 +11,7 @@ import {
 import { applyPolicyChange, listAttachedRoles, type PolicyChange } from '../../shared/aws/managed-policy.ts';
 import { parseRoleArn, roleArnOf } from '../../shared/aws/role.ts';
 import { outputOf } from '../../shared/model/run.ts';
-import type { Outputs, Removal } from '../../shared/model/step-declarations.ts';
+import type { Outputs, Removal } from '../../shared/model/steps-and-outputs.ts';
 import { type Target, targetOf } from '../../shared/model/target.ts';
 import { removalPlan } from '../../shared/offboarding/removal-output.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';

@@ -8,7 +8,7 @@ import {
 import { remainingTrust } from '../../shared/access/payer-trust.ts';
 import { applyRoleChange, type RoleChange, type SeenRole, trustReduction } from '../../shared/aws/role.ts';
 import type { Change } from '../../shared/model/run-schemas.ts';
-import type { Outputs } from '../../shared/model/step-declarations.ts';
+import type { Outputs } from '../../shared/model/steps-and-outputs.ts';
 import {
   decideToKeep,
   type PayerDeparture,

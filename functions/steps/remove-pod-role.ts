@@ -15,7 +15,7 @@ import {
 import { parseRoleArn } from '../../shared/aws/role.ts';
 import { accessEntryPermissions } from '../../shared/cluster/access-entry.ts';
 import { outputOf } from '../../shared/model/run.ts';
-import type { Outputs } from '../../shared/model/step-declarations.ts';
+import type { Outputs } from '../../shared/model/steps-and-outputs.ts';
 import { type Target, targetId, targetOf } from '../../shared/model/target.ts';
 import { decidePodRoles, type DepartingPod, type PodRoleUse } from '../../shared/offboarding/pod-access-decisions.ts';
 import { removalPlan } from '../../shared/offboarding/removal-output.ts';

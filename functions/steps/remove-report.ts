@@ -17,7 +17,7 @@ import {
   reportPermissions,
 } from '../../shared/billing/report-definition.ts';
 import { outputOf } from '../../shared/model/run.ts';
-import type { Outputs } from '../../shared/model/step-declarations.ts';
+import type { Outputs } from '../../shared/model/steps-and-outputs.ts';
 import { targetId } from '../../shared/model/target.ts';
 import {
   decideToKeep,

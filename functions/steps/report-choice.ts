@@ -13,7 +13,7 @@ import {
 import { reportRoot } from '../../shared/billing/report-location.ts';
 import { isAwsError } from '../../shared/errors/errors.ts';
 import type { OnboardingRequest } from '../../shared/model/run-requests.ts';
-import type { Outputs } from '../../shared/model/step-declarations.ts';
+import type { Outputs } from '../../shared/model/steps-and-outputs.ts';
 import { type Target, targetOf } from '../../shared/model/target.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';

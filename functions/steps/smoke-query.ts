@@ -16,7 +16,7 @@ import { isAwsError, UserError } from '../../shared/errors/errors.ts';
 import { columnsQuery, costsQuery, dayToQuery } from '../../shared/kubecost/kubecost-queries.ts';
 import { explained, isDenial } from '../../shared/kubecost/query-symptoms.ts';
 import { outputOf } from '../../shared/model/run.ts';
-import type { Outputs, Partition } from '../../shared/model/step-declarations.ts';
+import type { Outputs, Partition } from '../../shared/model/steps-and-outputs.ts';
 import { defineStep, type Plan, type StepChange } from '../../shared/step/contract.ts';
 import { waitFor } from '../../shared/step/plan-builders.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';

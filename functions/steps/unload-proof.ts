@@ -2,7 +2,7 @@ import { rules } from '../../shared/cluster/provisioner-role.ts';
 import { takenUpSeconds } from '../../shared/kubecost/connection-status.ts';
 import { loadedKeys } from '../../shared/kubecost/read-connection.ts';
 import { isReady } from '../../shared/kubernetes/pods.ts';
-import type { Outputs } from '../../shared/model/step-declarations.ts';
+import type { Outputs } from '../../shared/model/steps-and-outputs.ts';
 import { type DepartingPayer, departingPayerOf } from '../../shared/offboarding/departing-payer-of-run.ts';
 import { payerKeys, readSecret } from '../../shared/publication/integration-secret.ts';
 import { listSecretReaders, mayReadSecret, type SecretReader } from '../../shared/publication/mounting-workloads.ts';

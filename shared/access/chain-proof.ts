@@ -3,7 +3,7 @@ import { findManagedPolicy } from '../aws/managed-policy.ts';
 import { findRole } from '../aws/role.ts';
 import { permits } from '../aws/trust-policy.ts';
 import { outputOf, podRoleOf } from '../model/run.ts';
-import type { Outputs } from '../model/step-declarations.ts';
+import type { Outputs } from '../model/steps-and-outputs.ts';
 import { clusterArnOf } from '../model/target.ts';
 import type { StepContext } from '../step/contract.ts';
 import type { Problem } from '../step/problem-list.ts';

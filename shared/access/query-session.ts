@@ -6,7 +6,7 @@ import { curBucketPermissions } from '../billing/cur-bucket.ts';
 import { reportTablePermissions } from '../billing/report-table.ts';
 import { resultsBucketPermissions } from '../billing/results-bucket.ts';
 import { UserError } from '../errors/errors.ts';
-import type { Outputs } from '../model/step-declarations.ts';
+import type { Outputs } from '../model/steps-and-outputs.ts';
 import type { Permission, StepContext } from '../step/contract.ts';
 import { podChainPermission, walkPodChain } from './credential-chain.ts';
 import { dataPolicy, type PayerData } from './payer-policy.ts';

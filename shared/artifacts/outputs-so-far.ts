@@ -1,6 +1,6 @@
 import type { RunRecord } from '../model/run.ts';
-import { type Outputs, parseOutput } from '../model/step-declarations.ts';
 import { onboardingStepNames, type StepName } from '../model/step-names.ts';
+import { type Outputs, parseOutput } from '../model/steps-and-outputs.ts';
 
 /** The outputs that a run has so far; collects the steps whose output was requested and is missing. */
 export class OutputsSoFar {

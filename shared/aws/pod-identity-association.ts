@@ -11,8 +11,8 @@ import {
 } from '@aws-sdk/client-eks';
 import { absentIf, isAwsError, RetryableError, unlessTaken } from '../errors/errors.ts';
 import type { Owner, Ownership } from '../model/ownership.ts';
-import { deleteTagged } from './delete-tagged.ts';
 import { clusterPattern } from './names.ts';
+import { deleteTagged } from './repeatable-delete.ts';
 import { isTakenOver, ownership, ownerTags, taggedOurs, takenOverTags } from './tags.ts';
 import type { TargetAccount } from './target-account.ts';
 

@@ -15,8 +15,8 @@ import {
 } from '@aws-sdk/client-iam';
 import { absentIf, isAwsError, RetryableError, unlessTaken } from '../errors/errors.ts';
 import type { Owner, Ownership } from '../model/ownership.ts';
-import { deleteTagged } from './delete-tagged.ts';
 import { decodePolicy, type PolicyDocument, samePolicy } from './policy-document.ts';
+import { deleteTagged } from './repeatable-delete.ts';
 import { fromTagList, isTakenOver, ownership, ownerTags, takenOverTags, toTagList } from './tags.ts';
 import type { TargetAccount } from './target-account.ts';
 

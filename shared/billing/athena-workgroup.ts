@@ -6,7 +6,7 @@ import {
   ListTagsForResourceCommand,
   UpdateWorkGroupCommand,
 } from '@aws-sdk/client-athena';
-import { deleteTagged } from '../aws/delete-tagged.ts';
+import { deleteTagged } from '../aws/repeatable-delete.ts';
 import { fromTagList, ownership, ownerTags, taggedOurs, toTagList } from '../aws/tags.ts';
 import type { TargetAccount } from '../aws/target-account.ts';
 import { absentIf, isAwsError } from '../errors/errors.ts';

@@ -2,7 +2,7 @@ import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/clien
 import * as z from 'zod';
 import type { TargetAccount } from '../aws/target-account.ts';
 import { absentIf } from '../errors/errors.ts';
-import type { Partition } from '../model/step-declarations.ts';
+import type { Partition } from '../model/steps-and-outputs.ts';
 import { manifestKey, monthNumber, type ReportPlace, reportRoot } from './report-location.ts';
 
 export interface Delivery {

@@ -1,5 +1,5 @@
 import { curRegions, type OnboardingRequest } from '../model/run-requests.ts';
-import type { Outputs } from '../model/step-declarations.ts';
+import type { Outputs } from '../model/steps-and-outputs.ts';
 import { deliveryTime, type Report, settingProblems } from './report-definition.ts';
 
 type Wanted = OnboardingRequest['report'];

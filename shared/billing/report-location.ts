@@ -1,4 +1,4 @@
-import type { Partition } from '../model/step-declarations.ts';
+import type { Partition } from '../model/steps-and-outputs.ts';
 
 /** Where AWS delivers a report. The names under it are fixed. */
 export interface ReportPlace {

@@ -1,6 +1,6 @@
 import { GetDatabasesCommand, GetPartitionCommand, GetTablesCommand, type GlueClient } from '@aws-sdk/client-glue';
 import { absentIf } from '../errors/errors.ts';
-import type { Partition } from '../model/step-declarations.ts';
+import type { Partition } from '../model/steps-and-outputs.ts';
 import type { Permission } from '../step/contract.ts';
 import { crawlerDatabase, dataLocation, type ReportPlace, reportRoot } from './report-location.ts';
 

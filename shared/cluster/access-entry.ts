@@ -5,8 +5,8 @@ import {
   DescribeAccessEntryCommand,
   EKSClient,
 } from '@aws-sdk/client-eks';
-import { deleteTagged } from '../aws/delete-tagged.ts';
 import { clusterPattern } from '../aws/names.ts';
+import { deleteTagged } from '../aws/repeatable-delete.ts';
 import { ownership, ownerTags, taggedOurs } from '../aws/tags.ts';
 import { absentIf, isAwsError, RetryableError, unlessTaken, UserError } from '../errors/errors.ts';
 import type { Ownership } from '../model/ownership.ts';

@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { objectOwnership, ownerLabels } from '../kubernetes/ownership-labels.ts';
 import type { RunRecord } from '../model/run.ts';
-import type { Outputs } from '../model/step-declarations.ts';
+import type { Outputs } from '../model/steps-and-outputs.ts';
 import type { KubernetesRule, Plan, Situation } from '../step/contract.ts';
 import { changesOrReady, firstOf, type Rule } from '../step/plan-builders.ts';
 import type { AdminWindow } from '../targets/admin-windows.ts';

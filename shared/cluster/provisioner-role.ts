@@ -1,6 +1,6 @@
 import { managedBy } from '../model/ownership.ts';
 import type { RunRecord } from '../model/run.ts';
-import { outputs } from '../model/step-declarations.ts';
+import { outputs } from '../model/steps-and-outputs.ts';
 import type { KubernetesRule } from '../step/contract.ts';
 
 /** The Kubernetes group of our access entries, and the Role and RoleBinding that give it its rights. */

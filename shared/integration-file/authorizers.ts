@@ -1,4 +1,4 @@
-import { type JsonNode, type JsonPath, pointer } from '../text/json-text.ts';
+import { type JsonNode, type JsonPath, pointer } from '../text/json-text-editing.ts';
 import { type Authorizer, authorizerFields, type EntryKind, type Values } from './schema.ts';
 
 /** The consumer rejects the whole file, or crashes. The message has keys and paths, never values. */

@@ -1,5 +1,5 @@
 import { outputOf, type RunRecord } from '../model/run.ts';
-import type { JsonObject } from '../text/json-text.ts';
+import type { JsonObject } from '../text/json-text-editing.ts';
 import { type Draft, draftOf, newDocument, type Plain, writeDraft } from '../text/json-text-layout.ts';
 import { fold, type Integration, type IntegrationFormat } from './parser.ts';
 import { legacyLists } from './schema.ts';

@@ -8,7 +8,7 @@ import {
   NotJsonError,
   pointer,
   scanJson,
-} from '../text/json-text.ts';
+} from '../text/json-text-editing.ts';
 import { RejectedFile } from './authorizers.ts';
 import { fold, type Integration, type IntegrationFormat, parseAsConsumer, type ParsedFile } from './parser.ts';
 

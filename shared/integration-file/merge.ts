@@ -12,7 +12,7 @@ import {
   nodeAt,
   removeItem,
   type Splice,
-} from '../text/json-text.ts';
+} from '../text/json-text-editing.ts';
 import {
   appendItem,
   appendMember,

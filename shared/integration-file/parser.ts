@@ -3,7 +3,7 @@
  * whole file with every cloud. It reads a file as `configurations` first and, on any error, as `legacy`.
  * Source: opencost/opencost pkg/cloud/config/configurations.go; compared with its compiled parser.
  */
-import { type JsonMember, type JsonNode, type JsonPath } from '../text/json-text.ts';
+import { type JsonMember, type JsonNode, type JsonPath } from '../text/json-text-editing.ts';
 import { readAuthorizer, readConfiguration, RejectedFile } from './authorizers.ts';
 import { type Authorizer, configurationLists, type EntryKind, legacyLists, type Values } from './schema.ts';
 

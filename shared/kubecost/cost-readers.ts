@@ -1,5 +1,5 @@
 import type { KubernetesObject } from '../kubernetes/client.ts';
-import type { Outputs } from '../model/step-declarations.ts';
+import type { Outputs } from '../model/steps-and-outputs.ts';
 
 interface Container {
   name: string;

@@ -1,4 +1,4 @@
-import type { Partition } from '../model/step-declarations.ts';
+import type { Partition } from '../model/steps-and-outputs.ts';
 
 /**
  * The two queries that Kubecost and OpenCost run per window, with the same structure, for one day.

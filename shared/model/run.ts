@@ -3,8 +3,8 @@ import type { PlanSummary } from './plan-schemas.ts';
 import type { RunEvent } from './run-event.ts';
 import type { OffboardingRequest, OnboardingRequest } from './run-requests.ts';
 import type { RunError, RunStatus, StepRecord } from './run-schemas.ts';
-import { type Outputs, parseOutput } from './step-declarations.ts';
 import type { RunKind, StepName } from './step-names.ts';
+import { type Outputs, parseOutput } from './steps-and-outputs.ts';
 
 interface Requests {
   onboarding: OnboardingRequest;

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { offboardingSteps, onboardingPhases, onboardingSteps } from './step-declarations.ts';
+import { offboardingSteps, onboardingPhases, onboardingSteps } from './steps-and-outputs.ts';
 
 export type Phase = keyof typeof onboardingPhases;
 export type OnboardingStepName = keyof typeof onboardingSteps;

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { closeWindow, waitForAdministrator, type WindowChange, yieldToOtherRun } from '../cluster/admin-window.ts';
 import type { ObjectChange } from '../cluster/namespace-objects.ts';
 import { groupName } from '../cluster/provisioner-role.ts';
-import type { Removal } from '../model/step-declarations.ts';
+import type { Removal } from '../model/steps-and-outputs.ts';
 import type { Plan, Situation } from '../step/contract.ts';
 import { firstOf, type Rule, waitFor } from '../step/plan-builders.ts';
 import type { AdminWindow } from '../targets/admin-windows.ts';

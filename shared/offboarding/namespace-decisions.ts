@@ -11,7 +11,7 @@ import type { PodSpec, Workload } from '../kubecost/cost-readers.ts';
 import type { KubernetesClient, KubernetesObject } from '../kubernetes/client.ts';
 import { listNamespaceContent } from '../kubernetes/namespace-content.ts';
 import { objectOwnership } from '../kubernetes/ownership-labels.ts';
-import type { Removal } from '../model/step-declarations.ts';
+import type { Removal } from '../model/steps-and-outputs.ts';
 import type { Target } from '../model/target.ts';
 import { previousName, readSecret, type Secret, whySecretStays } from '../publication/integration-secret.ts';
 import type { StepContext } from '../step/contract.ts';

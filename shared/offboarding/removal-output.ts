@@ -1,5 +1,5 @@
 import type { Change } from '../model/run-schemas.ts';
-import type { Removal } from '../model/step-declarations.ts';
+import type { Removal } from '../model/steps-and-outputs.ts';
 import type { Plan, StepChange } from '../step/contract.ts';
 import { changesOrReady } from '../step/plan-builders.ts';
 import { combined, type RemovalDecision } from '../step/removal-decision.ts';

@@ -4,7 +4,7 @@ import type { ErrorCode } from '../errors/catalogue.ts';
 import { entryKey, type IntegrationEntry } from '../integration-file/merge.ts';
 import type { StatusReport } from '../kubecost/read-connection.ts';
 import type { Rollout } from '../kubernetes/rollout.ts';
-import type { Outputs } from '../model/step-declarations.ts';
+import type { Outputs } from '../model/steps-and-outputs.ts';
 import type { Target } from '../model/target.ts';
 import type { Plan, Situation } from '../step/contract.ts';
 import { firstOf, type Rule, waitFor } from '../step/plan-builders.ts';

@@ -10,8 +10,8 @@ import {
 } from '../integration-file/merge.ts';
 import { objectOwnership, ownerLabels } from '../kubernetes/ownership-labels.ts';
 import { knownAfter } from '../model/dry-run-placeholder.ts';
-import type { Outputs } from '../model/step-declarations.ts';
 import type { RunKind } from '../model/step-names.ts';
+import type { Outputs } from '../model/steps-and-outputs.ts';
 import type { Target } from '../model/target.ts';
 import { iso, now } from '../platform/clock.ts';
 import type { Outcome, Plan, Situation, StepChange, StepContext } from '../step/contract.ts';

@@ -1,7 +1,7 @@
 import type { KubernetesClient, KubernetesObject } from '../kubernetes/client.ts';
 import { hasCredentials, type Pod } from '../kubernetes/pods.ts';
 import { podRoleOf, type RunRecord } from '../model/run.ts';
-import type { Outputs } from '../model/step-declarations.ts';
+import type { Outputs } from '../model/steps-and-outputs.ts';
 import { iso, now } from '../platform/clock.ts';
 import type { Wait } from '../step/contract.ts';
 import { queueWait } from '../step/plan-builders.ts';

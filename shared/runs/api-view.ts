@@ -14,8 +14,8 @@ import {
   Timestamp,
   Waiting,
 } from '../model/run-schemas.ts';
-import { outputs, parseOutput } from '../model/step-declarations.ts';
 import { runKinds, type StepName, stepNamesOf } from '../model/step-names.ts';
+import { outputs, parseOutput } from '../model/steps-and-outputs.ts';
 import { clusterArnOf } from '../model/target.ts';
 import { iso, now } from '../platform/clock.ts';
 import { planOf } from './dry-run-plan.ts';

@@ -1,8 +1,8 @@
 import { assumptions, prices } from '../model/aws-prices.ts';
 import type { CostLine, PlannedCost } from '../model/plan-schemas.ts';
 import type { AnyRun, RunRecord } from '../model/run.ts';
-import { parseOutput } from '../model/step-declarations.ts';
 import type { StepName } from '../model/step-names.ts';
+import { parseOutput } from '../model/steps-and-outputs.ts';
 
 /** Usage of a run without a long wait, measured by `npm run bench` and rounded up. */
 const work = {

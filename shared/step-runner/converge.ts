@@ -1,6 +1,6 @@
 import { RetryableError, TerminalError, UserError } from '../errors/errors.ts';
-import type { Outputs } from '../model/step-declarations.ts';
 import type { RunKind, StepName } from '../model/step-names.ts';
+import type { Outputs } from '../model/steps-and-outputs.ts';
 import { sentenceOf } from '../step/change-sentence.ts';
 import type { Applied, Plan, Step, StepChange, StepContext, Wait } from '../step/contract.ts';
 import { type Lease, mayWrite } from '../table/lease.ts';

@@ -6,8 +6,8 @@ import type { TableAction } from '../model/function-rights.ts';
 import type { Owner } from '../model/ownership.ts';
 import type { RunRecord } from '../model/run.ts';
 import type { Change, Quota } from '../model/run-schemas.ts';
-import type { Outputs } from '../model/step-declarations.ts';
 import type { KindOf, RunKind, StepName } from '../model/step-names.ts';
+import type { Outputs } from '../model/steps-and-outputs.ts';
 import type { Settings } from '../platform/settings.ts';
 import type { Problem } from './problem-list.ts';
 

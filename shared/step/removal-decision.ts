@@ -1,4 +1,4 @@
-import type { Removal } from '../model/step-declarations.ts';
+import type { Removal } from '../model/steps-and-outputs.ts';
 import type { StepChange } from './contract.ts';
 
 /** What a removal changes, and what it keeps with the reason. */

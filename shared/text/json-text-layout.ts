@@ -1,4 +1,11 @@
-import { isSpace, type JsonArray, type JsonMember, type JsonNode, type JsonObject, type Splice } from './json-text.ts';
+import {
+  isSpace,
+  type JsonArray,
+  type JsonMember,
+  type JsonNode,
+  type JsonObject,
+  type Splice,
+} from './json-text-editing.ts';
 
 /** A value to write: JSON text as it is, or a container with the layout of its surroundings. */
 export type Draft = string | { items: Draft[] } | { members: [key: string, value: Draft][] };

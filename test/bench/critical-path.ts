@@ -1,4 +1,4 @@
-import { type Outputs, outputs } from '../../shared/model/step-declarations.ts';
+import { type Outputs, outputs } from '../../shared/model/steps-and-outputs.ts';
 import type { Run } from '../../shared/runs/api-view.ts';
 import type { World } from '../sandbox/index.ts';
 import type { MeasuredRun } from './measure.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { curBucketName } from '../../shared/aws/names.ts';
-import { outputs } from '../../shared/model/step-declarations.ts';
+import { outputs } from '../../shared/model/steps-and-outputs.ts';
 import type { ReportDefinition } from '../sandbox/index.ts';
 import { knownErrorOf, PayerHarness } from '../support/payer-harness.ts';
 import { writesOf } from '../support/step-harness.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { crawlerStackName, curBucketName } from '../../shared/aws/names.ts';
 import type { OnboardingRequestInput } from '../../shared/model/run-requests.ts';
-import { outputs } from '../../shared/model/step-declarations.ts';
+import { outputs } from '../../shared/model/steps-and-outputs.ts';
 import type { Stack } from '../sandbox/index.ts';
 import { knownErrorOf, PayerHarness } from '../support/payer-harness.ts';
 import type { OneRun } from '../support/step-harness.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { OnboardingRequestInput } from '../../shared/model/run-requests.ts';
-import type { Outputs } from '../../shared/model/step-declarations.ts';
 import type { StepName } from '../../shared/model/step-names.ts';
+import type { Outputs } from '../../shared/model/steps-and-outputs.ts';
 import { readRun } from '../../shared/runs/run-table.ts';
 import type { KubernetesAnswer } from '../sandbox/index.ts';
 import { AccessHarness } from '../support/access-harness.ts';

@@ -6,7 +6,7 @@ import { grantPolicyName, podRoleName } from '../../shared/aws/names.ts';
 import { ownerLabels } from '../../shared/kubernetes/ownership-labels.ts';
 import type { OffboardingRequestInput, OnboardingRequestInput } from '../../shared/model/run-requests.ts';
 import type { StepRecord } from '../../shared/model/run-schemas.ts';
-import type { Removal } from '../../shared/model/step-declarations.ts';
+import type { Removal } from '../../shared/model/steps-and-outputs.ts';
 import { type Target, targetOf } from '../../shared/model/target.ts';
 import { now } from '../../shared/platform/clock.ts';
 import { readRun } from '../../shared/runs/run-table.ts';

@@ -17,8 +17,8 @@ import {
   type OffboardingRequestInput,
   type OnboardingRequestInput,
 } from '../../shared/model/run-requests.ts';
-import type { Outputs } from '../../shared/model/step-declarations.ts';
 import type { OffboardingStepName } from '../../shared/model/step-names.ts';
+import type { Outputs } from '../../shared/model/steps-and-outputs.ts';
 import { clusterArnOf } from '../../shared/model/target.ts';
 import { createRun, readRun } from '../../shared/runs/run-table.ts';
 import type { StepAnswer } from '../../shared/step-runner/handler.ts';

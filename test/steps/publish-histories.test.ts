@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { targetId } from '../../shared/model/target.ts';
 import { takeLease } from '../../shared/table/lease.ts';
 import { markRemoving } from '../../shared/targets/payers-of-target.ts';
-import { type JsonMember, scanJson } from '../../shared/text/json-text.ts';
+import { type JsonMember, scanJson } from '../../shared/text/json-text-editing.ts';
 import { tableName } from '../support/deployed-sandbox.ts';
 import { spacedJson } from '../support/json-arbitrary.ts';
 import { keyOf, PublicationHarness } from '../support/publication-harness.ts';

@@ -6,8 +6,8 @@ import {
   OnboardingRequest,
   type OnboardingRequestInput,
 } from '../../shared/model/run-requests.ts';
-import type { Outputs } from '../../shared/model/step-declarations.ts';
 import type { StepName } from '../../shared/model/step-names.ts';
+import type { Outputs } from '../../shared/model/steps-and-outputs.ts';
 import { targetOf } from '../../shared/model/target.ts';
 import { iso, now } from '../../shared/platform/clock.ts';
 import { createRun, type NewRun, readRun } from '../../shared/runs/run-table.ts';

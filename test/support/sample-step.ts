@@ -1,4 +1,4 @@
-import type { Outputs } from '../../shared/model/step-declarations.ts';
+import type { Outputs } from '../../shared/model/steps-and-outputs.ts';
 import { defineStep, type Plan, type Situation, type Step, type StepChange } from '../../shared/step/contract.ts';
 
 type Output = Outputs['payer-policy'];

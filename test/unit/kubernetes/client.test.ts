@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { eksToken } from '../../shared/aws/eks-token.ts';
-import { classify } from '../../shared/errors/errors.ts';
-import { kubernetesError } from '../../shared/errors/kubernetes-error.ts';
-import { KubernetesClient, type KubernetesObject, probeEndpoint } from '../../shared/kubernetes/client.ts';
-import { createWorld, Kubernetes } from '../sandbox/index.ts';
+import { eksToken } from '../../../shared/aws/eks-token.ts';
+import { classify } from '../../../shared/errors/errors.ts';
+import { kubernetesError } from '../../../shared/errors/kubernetes-error.ts';
+import { KubernetesClient, type KubernetesObject, probeEndpoint } from '../../../shared/kubernetes/client.ts';
+import { createWorld, Kubernetes } from '../../sandbox/index.ts';
 
 type Named = KubernetesObject & { data?: Record<string, string> };
 

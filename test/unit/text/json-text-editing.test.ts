@@ -9,7 +9,7 @@ import {
   NotJsonError,
   removeItem,
   scanJson,
-} from '../../../shared/text/json-text.ts';
+} from '../../../shared/text/json-text-editing.ts';
 import {
   appendItem,
   appendMember,
