@@ -51,7 +51,7 @@ interface Input {
   accountId: string;
   report: Outputs['cur-report'];
   place: CrawlerStackPlace;
-  templateKey: string;
+  templateKey: string | null;
   mode: OnboardingRequest['crawler'];
   kmsKeyArn: string | null;
 }

@@ -26,10 +26,10 @@ export interface TemplateConditions {
 export async function readTemplateConditions(
   payer: TargetAccount,
   report: Place,
-  templateKey: string,
+  templateKey: string | null,
 ): Promise<TemplateConditions> {
   const [body, reservable, notifications] = await Promise.all([
-    readTemplate(payer, report, templateKey),
+    templateKey === null ? undefined : readTemplate(payer, report, templateKey),
     readReservable(payer, report.region),
     readNotifications(payer, report),
   ]);
@@ -64,7 +64,7 @@ interface Wanted {
   mode: OnboardingRequest['crawler'];
   accountId: string;
   report: Place;
-  templateKey: string;
+  templateKey: string | null;
   kmsKeyArn: string | null;
   /** Why an earlier attempt used our own template instead of AWS's. */
   givenUp: string | undefined;
@@ -78,7 +78,7 @@ export function chooseTemplate(wanted: Wanted, seen: TemplateConditions): Templa
   if (inspection?.trusted === false)
     return {
       code: 'crawler-template-not-trusted',
-      detail: `s3://${report.bucket}/${wanted.templateKey}: ${inspection.reason}`,
+      detail: `s3://${report.bucket}/${wanted.templateKey ?? ''}: ${inspection.reason}`,
     };
   const obstacle = mode === 'native' ? 'as requested' : (givenUp ?? obstacleTo(seen, report));
   const isAssumed = wanted.isDryRun && !seen.template && mode !== 'native';

@@ -168,7 +168,7 @@ export const OnboardingRequest = z
     cluster: Cluster,
     identity: Identity.prefault({}),
     report: Report.prefault({}),
-    crawler: z.enum(['auto', 'template', 'native']).default('auto').meta({
+    crawler: z.enum(['auto', 'template', 'none', 'native']).default('auto').meta({
       description:
         'template: deploy the crawler-cfn.yml of AWS. native: deploy our own stack without Lambda functions. auto: template if it can be deployed, otherwise native',
     }),

@@ -96,14 +96,17 @@ export const onboardingPhases = {
       adopted: z.boolean(),
     }),
     'first-delivery': z.object({
-      templateKey: z.string(),
-      manifestKey: z.string(),
+      /** Null if AWS has not delivered one. */
+      templateKey: z.string().nullable(),
+      /** Null if the data was recognised without a manifest. */
+      manifestKey: z.string().nullable(),
       newestPartition: Partition,
       deliveredAt: z.string(),
       detectedAt: z.string(),
     }),
     'crawler-stack': z.object({
-      kind: z.enum(['template', 'native', 'adopted-table']),
+      /** `native`: a stack of 0.3.0. `existing-crawler`: a crawler of this name that somebody else made. `none`: a table of our own. */
+      kind: z.enum(['template', 'native', 'existing-crawler', 'adopted-table', 'none']),
       stackId: z.string().nullable(),
       crawlerName: z.string().nullable(),
       athenaDatabase: z.string(),

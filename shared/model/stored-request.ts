@@ -23,7 +23,7 @@ export const StoredOnboardingRequest: z.ZodType<OnboardingRequest> = z.looseObje
     region: z.enum(curRegions),
     retentionDays: z.number().nullable(),
   }),
-  crawler: z.enum(['auto', 'template', 'native']),
+  crawler: z.enum(['auto', 'template', 'none', 'native']),
   athena: z.looseObject({
     workgroup: z.string(),
     resultsBucket: z.string().optional(),
