@@ -28,12 +28,18 @@ export const onboardingPhases = {
       podIdentityAvailable: z.boolean(),
       /** This field and the next two are null only in a dry run that could not read them. */
       organization: z.enum(['management', 'member', 'none']).nullable(),
-      /** Unreserved Lambda concurrency of the payer account in the report's region. */
+      /** Unreserved Lambda concurrency of the payer account in the report's region; null too if our role may not deploy crawlers. */
       unreservedConcurrency: z.int().nullable(),
       lakeFormationLocked: z.boolean().nullable(),
+      /** What the tags of our role in the payer account say about its access template. Version 0: the template of release 0.3.0. */
+      access: z
+        .object({ version: z.int(), parameters: z.record(z.string(), z.string()) })
+        .nullable()
+        .default(null),
     }),
     'report-choice': z.object({
       choice: z.enum(['adopt', 'create']),
+      reportKind: z.string().default('legacy-cur'),
       reportName: z.string(),
       bucket: z.string(),
       prefix: z.string(),
@@ -88,6 +94,7 @@ export const onboardingPhases = {
       kmsKeyArn: z.string().nullable(),
     }),
     'cur-report': z.object({
+      reportKind: z.string().default('legacy-cur'),
       reportName: z.string(),
       reportArn: z.string(),
       bucket: z.string(),
@@ -101,6 +108,8 @@ export const onboardingPhases = {
       /** Null if the data was recognised without a manifest. */
       manifestKey: z.string().nullable(),
       newestPartition: Partition,
+      /** The first month with data. */
+      firstPartition: Partition.nullable().default(null),
       deliveredAt: z.string(),
       detectedAt: z.string(),
     }),
@@ -111,7 +120,13 @@ export const onboardingPhases = {
       crawlerName: z.string().nullable(),
       athenaDatabase: z.string(),
     }),
-    'crawler-table': z.object({ athenaDatabase: z.string(), athenaTable: z.string(), newestPartition: Partition }),
+    'crawler-table': z.object({
+      athenaDatabase: z.string(),
+      athenaTable: z.string(),
+      newestPartition: Partition,
+      /** The last year of which the table has months; null if partitions in Glue say which months it has. */
+      lastYear: z.int().nullable().default(null),
+    }),
   },
   query: {
     'athena-results': z.object({
@@ -191,7 +206,15 @@ export const offboardingSteps = {
     /** Key of the published entry; null if it was never published. */
     publishedKey: z.string().nullable(),
     /** Null if no run has chosen a report. */
-    report: z.object({ reportName: z.string(), bucket: z.string(), prefix: z.string(), region: z.string() }).nullable(),
+    report: z
+      .object({
+        reportKind: z.string().default('legacy-cur'),
+        reportName: z.string(),
+        bucket: z.string(),
+        prefix: z.string(),
+        region: z.string(),
+      })
+      .nullable(),
     athenaWorkgroup: z.string(),
     athenaResultsBucket: z.string().nullable(),
   }),
