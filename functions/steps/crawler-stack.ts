@@ -91,7 +91,7 @@ export const crawlerStack = defineStep<'crawler-stack', Input, Observation, Chan
   lease: 'payer',
   notes: Notes,
   keeps: ['native', 'saved'],
-  waits: { 'crawler-stack-failed': { seconds: 15, longestSeconds: 2 * 3600 } },
+  waits: { 'crawler-stack-failed': { seconds: 15, longestSeconds: 2 * 3600, closeLooks: 8 } },
 
   input({ run }) {
     const report = outputOf(run, 'cur-report');

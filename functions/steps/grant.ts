@@ -58,7 +58,7 @@ export const grant = defineStep({
     table: ['GetItem', 'PutItem', 'Query', 'UpdateItem'],
     cluster: [podPolicyPermissions.pack, podPolicyPermissions.listAttached, podPolicyPermissions.attach],
   },
-  waits: { 'run-queue-overdue': { seconds: 1, longestSeconds: 60 } },
+  waits: { 'run-queue-overdue': { seconds: 5, longestSeconds: 60 } },
 
   input(cx): Input {
     const { request } = cx.run;

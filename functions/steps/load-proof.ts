@@ -81,7 +81,7 @@ export const loadProof = defineStep<'load-proof', LoadInput, LoadObservation, ne
     cluster: [podChainPermission],
     kubernetes: [rules.secret, rules.workload, rules.pods, rules.podLog, rules.statusProxy, rules.token],
   },
-  waits: { 'consumer-not-reading': { seconds: 15, longestSeconds: 3600, closeLooks: 20 } },
+  waits: { 'consumer-not-reading': { seconds: 15, longestSeconds: 3600, closeLooks: 14 } },
 
   input: ({ run }) => ({
     target: targetOf(run.request),

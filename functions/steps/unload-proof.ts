@@ -55,7 +55,7 @@ export const unloadProof = defineStep<'unload-proof', DepartingPayer, Observatio
   permissions: {
     kubernetes: [rules.secret, rules.workloads, rules.workload, rules.services, rules.pods, rules.statusProxy],
   },
-  waits: { 'entry-still-loaded': { seconds: 15, longestSeconds: 3600, closeLooks: 20 } },
+  waits: { 'entry-still-loaded': { seconds: 15, longestSeconds: 3600, closeLooks: 14 } },
 
   input: ({ run }) => departingPayerOf(run),
 

@@ -129,7 +129,7 @@ export type EmptyingNotes = z.infer<typeof EmptyingNotes>;
 
 /** A bucket may need many deletions, each of an invocation's length. */
 export const emptyingWaits = {
-  'bucket-not-emptied': { seconds: 2, longestSeconds: 24 * 3600, closeLooks: 100 },
+  'bucket-not-emptied': { seconds: 2, longestSeconds: 24 * 3600, closeLooks: 80 },
 } as const satisfies DeclaredWaits;
 
 /** One invocation deletes only a part of the objects, and the next one continues. Undefined if this invocation may delete. */

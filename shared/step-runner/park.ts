@@ -2,17 +2,17 @@ import { TerminalError, UserError } from '../errors/errors.ts';
 import type { StepRecord, StoredWait } from '../model/run-schemas.ts';
 import { iso, now } from '../platform/clock.ts';
 import type { DeclaredWait, Step, Wait } from '../step/contract.ts';
-import { callbackAfterSeconds, nothingSpent, secondsToNextLook, type Spent } from '../step/look-times.ts';
+import { callbackAfterSeconds, secondsToNextLook, type Spent } from '../step/look-times.ts';
 import type { StepStore } from './step-record.ts';
 
 /** The waits that the engine itself plans, beside those of a step. */
 export const engineWaits = {
   /** Hundreds of runs may queue for one lease. */
-  lease: { seconds: 3, longestSeconds: 4 * 3600 },
+  lease: { seconds: 4, longestSeconds: 4 * 3600 },
   /** For IAM to show the changes of earlier steps. */
-  settling: { seconds: 1, longestSeconds: 120 },
+  settling: { seconds: 2, longestSeconds: 120 },
   /** For a change of the step to take effect; a step may make several, one after the other. */
-  effect: { seconds: 5, longestSeconds: 900 },
+  effect: { seconds: 5, longestSeconds: 600 },
 } as const satisfies Record<string, DeclaredWait>;
 export type EngineWait = keyof typeof engineWaits;
 
@@ -43,12 +43,13 @@ export async function park(
   const deadline = since + wait.deadlineSeconds * 1000;
   const { name, declared } = declarationOf(step, wait, engineWait);
   const waited = withElapsed(record, at);
-  const spent = waited[name] ?? nothingSpent;
+  const spent = waited[name] ?? { seconds: 0, looks: 0 };
+  const inAll = wait.watched ? spent.seconds : unwatchedSeconds(waited);
   if (at >= deadline || spent.seconds >= declared.longestSeconds)
     throw new UserError(wait.overdue, `waited ${Math.round((at - since) / 1000)} s for ${wait.reason}`);
   const left = Math.ceil((deadline - at) / 1000);
-  const seconds = Math.max(1, Math.min(secondsToNextLook(declared, spent, wait.seconds), left));
-  const callback = wait.watched ?? (spent.seconds >= callbackAfterSeconds || undefined);
+  const seconds = Math.max(1, Math.min(secondsToNextLook(declared, spent.looks, inAll, wait.seconds), left));
+  const callback = wait.watched ?? (inAll >= callbackAfterSeconds || undefined);
   await store.finish(
     {
       status: 'waiting',
@@ -62,7 +63,7 @@ export async function park(
         name,
         at: iso(at),
         ...(callback && { callback }),
-        ...(callback && step.watch && watchOf(wait, at, declared, spent)),
+        ...(callback && step.watch && watchOf(wait, at, secondsToNextLook(declared, spent.looks, inAll))),
       },
       warnings: [],
     },
@@ -87,26 +88,30 @@ function declarationOf(
       'unexpected',
       `step ${step.name} waits ${wait.deadlineSeconds} s for ${wait.reason}, longer than the ${declared.longestSeconds} s that it declares`,
     );
-  return { name: wait.watched ? `${wait.overdue} watched` : wait.overdue, declared };
+  return { name: wait.watched ? `${wait.overdue}${watchedSuffix}` : wait.overdue, declared };
 }
 
 /** What the attempt has waited, with the time since it was parked last. */
 function withElapsed({ waiting, waited = {} }: StepRecord, at: number): Record<string, Spent> {
   if (!waiting?.name || !waiting.at) return waited;
-  const { seconds, looks } = waited[waiting.name] ?? nothingSpent;
+  const { seconds, looks } = waited[waiting.name] ?? { seconds: 0, looks: 0 };
   return { ...waited, [waiting.name]: { seconds: seconds + (at - Date.parse(waiting.at)) / 1000, looks } };
 }
 
+const watchedSuffix = ' watched';
+
+function unwatchedSeconds(waited: Record<string, Spent>): number {
+  const unwatched = Object.entries(waited).filter(([name]) => !name.endsWith(watchedSuffix));
+  return unwatched.reduce((sum, [, { seconds }]) => sum + seconds, 0);
+}
+
 /** How the watcher looks for news. After many looks in vain it may wake the step less and less often. */
-function watchOf(
-  wait: Wait,
-  at: number,
-  declared: DeclaredWait,
-  spent: Spent,
-): Pick<StoredWait, 'watchMinutes' | 'newsFrom'> {
-  const seconds = secondsToNextLook(declared, spent);
-  const newsFrom = seconds > declared.seconds ? at + seconds * 1000 : at;
-  return { watchMinutes: Math.max(1, Math.round(wait.seconds / 60)), newsFrom: iso(newsFrom) };
+function watchOf(wait: Wait, at: number, restSeconds: number): Pick<StoredWait, 'watchMinutes' | 'newsFrom'> {
+  const mayWakeAtOnce = restSeconds <= wait.seconds;
+  return {
+    watchMinutes: Math.max(1, Math.round(wait.seconds / 60)),
+    newsFrom: iso(mayWakeAtOnce ? at : at + restSeconds * 1000),
+  };
 }
 
 /** A history has room for 25,000 events, and each look of a definition of 0.3.0 adds nine. */

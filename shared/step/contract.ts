@@ -64,7 +64,7 @@ export interface DeclaredWait {
   seconds: number;
   /** The longest time that one attempt spends in them, all reasons together. */
   longestSeconds: number;
-  /** Observations at the shortest interval, before it grows with the time waited. @default 4 */
+  /** Observations at the shortest interval, before it grows with the time waited. @default 1 */
   closeLooks?: number;
 }
 
