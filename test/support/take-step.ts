@@ -20,7 +20,7 @@ export interface StepOutcome {
   record: StepRecord;
   /** What the step did, in order. */
   done: string[];
-  /** Requests of any service meanwhile, except the run's events. */
+  /** Requests of any service meanwhile, also of the watcher, except events and callbacks of the run. */
   calls: CallRecord[];
   /** Virtual seconds. */
   seconds: number;
@@ -82,7 +82,7 @@ export async function takeStep(
     status: record.status,
     record,
     done: record.changes.map((change) => change.do),
-    calls: calls.slice(before).filter(({ service }) => service !== 'events'),
+    calls: calls.slice(before).filter(({ service }) => service !== 'events' && service !== 'states'),
     seconds: (clock.now() - started) / 1000,
     ...(answer && { answer }),
     ...(thrown && { thrown, error: runErrorOf(classify(thrown), name) }),
