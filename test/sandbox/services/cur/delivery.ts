@@ -90,7 +90,10 @@ function deliveredFiles(report: Report, months: number[], now: number): File[] {
     content: encodeDataFile({ columns, rows: [[word]] }),
   });
   return [
-    { key: `${root}/crawler-cfn.yml`, content: crawlerTemplate(definition, report.templateRuntime) },
+    {
+      key: `${root}/crawler-cfn.yml`,
+      content: report.editTemplate(crawlerTemplate(definition, report.templateRuntime)),
+    },
     status('UPDATING'),
     // In half of the accounts the manifest is written first and names files that do not exist yet, in the other half last.
     ...months.flatMap((month) => {

@@ -41,6 +41,7 @@ export interface Report {
   deliveredUntil?: number;
   /** The template that AWS delivers with the report. */
   templateRuntime: string;
+  editTemplate: (template: string) => string;
   stopDeliveries: () => void;
 }
 
@@ -64,6 +65,8 @@ export class CurState {
   readonly firstDeliveryHours = new Map<string, number>();
   /** Runtime of the Lambda functions in the template, per account: old reports keep old templates. */
   readonly templateRuntimes = new Map<string, string>();
+  /** What AWS changed in the template of an account's reports. */
+  readonly templateEdits = new Map<string, (template: string) => string>();
   readonly #world: World;
 
   constructor(world: World) {
@@ -86,6 +89,7 @@ export class CurState {
       status: {},
       dataSince: this.#world.clock.now(),
       templateRuntime: this.templateRuntimes.get(accountId) ?? latestRuntime,
+      editTemplate: this.templateEdits.get(accountId) ?? ((template) => template),
       stopDeliveries: () => undefined,
     };
     this.reports.set(`${accountId}/${definition.ReportName}`, report);
