@@ -1,4 +1,9 @@
-import { GetCrawlerCommand, type GlueClient, StartCrawlerCommand } from '@aws-sdk/client-glue';
+import {
+  type Crawler as GlueCrawler,
+  GetCrawlerCommand,
+  type GlueClient,
+  StartCrawlerCommand,
+} from '@aws-sdk/client-glue';
 import { absentIf, isAwsError } from '../errors/errors.ts';
 import type { Permission } from '../step/contract.ts';
 import { glueArn } from './report-table.ts';
@@ -13,6 +18,7 @@ export const crawlPermission: Permission = {
 
 /** The Glue crawler that makes the report a table. */
 export interface Crawler {
+  name: string;
   isReady: boolean;
   /** Of the current crawl, milliseconds. */
   elapsedMs: number;
@@ -24,9 +30,17 @@ export interface Crawler {
 
 export async function findCrawler(glue: GlueClient, Name: string): Promise<Crawler | undefined> {
   const answer = await absentIf(['EntityNotFoundException'], () => glue.send(new GetCrawlerCommand({ Name })));
-  if (!answer?.Crawler) return undefined;
-  const { State: state = 'READY', CrawlElapsedTime: elapsedMs = 0, LastCrawl: last } = answer.Crawler;
+  return answer?.Crawler && toCrawler(answer.Crawler);
+}
+
+export function toCrawler({
+  Name: name = '',
+  State: state = 'READY',
+  CrawlElapsedTime: elapsedMs = 0,
+  LastCrawl: last,
+}: GlueCrawler): Crawler {
   return {
+    name,
     isReady: state === 'READY',
     elapsedMs,
     lastStart: last?.StartTime?.getTime() ?? 0,

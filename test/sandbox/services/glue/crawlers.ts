@@ -4,6 +4,7 @@ import type {
   DeleteCrawlerCommandInput,
   GetCrawlerCommandInput,
   GetCrawlerMetricsCommandInput,
+  GetCrawlersCommandInput,
   StartCrawlerCommandInput,
   UpdateCrawlerCommandInput,
 } from '@aws-sdk/client-glue';
@@ -52,6 +53,19 @@ export const crawlerOperations = {
     writes: false,
     permissions: ({ Name }, cx) => [onCrawler(cx, 'GetCrawler', Name)],
     run: ({ Name }, cx) => ({ Crawler: described(find(cx, Name), cx) }),
+  }),
+
+  GetCrawlers: operation<GetCrawlersCommandInput, object>({
+    writes: false,
+    permissions: () => [{ action: 'glue:GetCrawlers', resources: ['*'] }],
+    run({ NextToken = '0', MaxResults = 100 }, cx) {
+      const all = [...cx.world.glue.catalog(cx.caller.accountId, cx.region).crawlers.values()];
+      const end = Number(NextToken) + MaxResults;
+      return {
+        Crawlers: all.slice(Number(NextToken), end).map((crawler) => described(crawler, cx)),
+        ...(end < all.length && { NextToken: String(end) }),
+      };
+    },
   }),
 
   StartCrawler: operation<StartCrawlerCommandInput, object>({
