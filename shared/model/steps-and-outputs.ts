@@ -191,6 +191,8 @@ export const onboardingPhases = {
       /** How the pod's role chain was checked while a pod ran. */
       chain: z.enum(['pod-chain', 'documents']),
     }),
+    /** What the run did with the native crawler stack of release 0.3.0. */
+    'retire-crawler': removal,
   },
 } satisfies Record<string, Record<string, z.ZodObject>>;
 
