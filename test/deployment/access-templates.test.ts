@@ -16,6 +16,7 @@ const withoutResource = new Set([
   'ce:ListCostAllocationTags',
   'ce:UpdateCostAllocationTagsStatus',
   'cur:DescribeReportDefinitions',
+  'glue:GetCrawlers',
   'lakeformation:GetDataLakeSettings',
   'lambda:GetAccountSettings',
   'organizations:DescribeOrganization',
