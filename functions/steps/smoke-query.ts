@@ -3,6 +3,7 @@ import { AthenaClient } from '@aws-sdk/client-athena';
 import * as z from 'zod';
 import { type PayerData, payerDataOf } from '../../shared/access/payer-policy.ts';
 import {
+  levelWarnings,
   levelWithoutPod,
   openQuerySession,
   type ProofLevel,
@@ -155,7 +156,8 @@ function planNext(input: Input, { columns }: Observation, output: Output): Query
   if (columns)
     return ask(input, output, 'start-costs-query', costsQuery(data.table, partition, day, columns), columns.length);
   const noCost = `no cost on ${day}: Kubecost shows "Data Missing" until there is some`;
-  return { kind: 'ready', output, ...(output.rowCount === 0 && { warnings: [noCost] }) };
+  const warnings = [...(output.rowCount === 0 ? [noCost] : []), ...levelWarnings(output.level, data)];
+  return { kind: 'ready', output, ...(warnings.length > 0 && { warnings }) };
 }
 
 function askForColumns(input: Input, output: Output): QueryPlan {

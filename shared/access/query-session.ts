@@ -10,6 +10,7 @@ import type { Outputs } from '../model/steps-and-outputs.ts';
 import type { Permission, StepContext } from '../step/contract.ts';
 import { podChainPermission, walkPodChain } from './credential-chain.ts';
 import { dataPolicy, type PayerData } from './payer-policy.ts';
+import { sessionPolicyOf, tooLong } from './session-policy.ts';
 
 /**
  * What a query proves. `pod-chain`: Kubecost's pod can run it. `narrowed-session`: the payer role's policy is enough for it. `table-only`:
@@ -38,9 +39,6 @@ export const querySessionPermissions = {
   cluster: [podChainPermission],
 } as const satisfies Record<string, readonly Permission[]>;
 
-/** STS accepts session policies up to this length. */
-const sessionPolicyCharacters = 2048;
-
 /** @throws UserError if AWS denies a step of the pod's credential chain */
 export async function openQuerySession(cx: StepContext, data: PayerData): Promise<QuerySession> {
   const { credentials, level } = await credentialsFor(cx, data);
@@ -54,14 +52,22 @@ async function credentialsFor(
   const chain = await walkPodChain(cx);
   if ('refused' in chain) throw new UserError(chain.refused, chain.detail);
   if ('credentials' in chain) return { credentials: chain.credentials, level: 'pod-chain' };
-  const level = levelWithoutPod(data);
-  if (level === 'table-only') return { credentials: await cx.payer.credentials(), level };
-  return { credentials: await cx.payer.narrowedCredentials(JSON.stringify(dataPolicy(data))), level };
+  const policy = sessionPolicyOf(dataPolicy(data));
+  if (policy === undefined) return { credentials: await cx.payer.credentials(), level: 'table-only' };
+  return { credentials: await cx.payer.narrowedCredentials(policy), level: 'narrowed-session' };
 }
 
 /** The level of a session without the pod's credentials. */
 export function levelWithoutPod(data: PayerData): Exclude<ProofLevel, 'pod-chain'> {
-  return JSON.stringify(dataPolicy(data)).length <= sessionPolicyCharacters ? 'narrowed-session' : 'table-only';
+  return sessionPolicyOf(dataPolicy(data)) === undefined ? 'table-only' : 'narrowed-session';
+}
+
+/** Warns where the query has not proven the payer role's rights. */
+export function levelWarnings(level: ProofLevel, data: PayerData): string[] {
+  if (level !== 'table-only') return [];
+  return [
+    `the query ran with the rights of our own role, so it does not prove those of the payer role: ${tooLong(dataPolicy(data))}`,
+  ];
 }
 
 /** A pod may start or end between a query and its rows: then only the weaker of the two levels is proven. */

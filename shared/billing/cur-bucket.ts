@@ -7,6 +7,7 @@ import type { Owner, Ownership } from '../model/ownership.ts';
 import type { Permission, StepChange } from '../step/contract.ts';
 import { keepAll, type RemovalDecision } from '../step/removal-decision.ts';
 import { billingSids, billingStatements, missingBillingRights } from './cur-bucket-policy.ts';
+import { keyOfBucket } from './keys-in-play.ts';
 import { bucketArn, type BucketObservation, type WantedBucket } from './managed-bucket.ts';
 import { dataPath, type ReportPlace, reportRoot } from './report-location.ts';
 
@@ -72,7 +73,7 @@ export async function observeAdoptedBucket(payer: TargetAccount, place: Place): 
   const account = new AccountBucket(payer, place.bucket);
   const location = await account.locate();
   if (!isInRegion(location, region)) return { location, kmsKeyArn: null };
-  const [policy, kmsKeyArn] = await Promise.all([account.readPolicy(region), account.readKmsKey(region)]);
+  const [policy, kmsKeyArn] = await Promise.all([account.readPolicy(region), keyOfBucket(payer, place.bucket, region)]);
   return { location, bucket: { region, policy, tags: {}, publicAccessBlocked: true, lifecycle: [] }, kmsKeyArn };
 }
 

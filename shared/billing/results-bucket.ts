@@ -17,7 +17,7 @@ export const resultsBucketPermissions = {
   remove: { actions: [...bucketActions.inspect, 's3:DeleteBucket'], resources: [bucket] },
   erase: { actions: bucketActions.erase, resources: [objects] },
   /** Athena checks the bucket with the rights of the session that starts a query. */
-  list: { actions: ['s3:GetBucketLocation', 's3:ListBucket'], resources: [bucket] },
+  list: { actions: ['s3:GetBucketLocation', 's3:ListBucket', 's3:ListBucketMultipartUploads'], resources: [bucket] },
   /** Athena writes results in parts, with the same rights. */
   writeResults: {
     actions: ['s3:AbortMultipartUpload', 's3:GetObject', 's3:ListMultipartUploadParts', 's3:PutObject'],
