@@ -11,7 +11,7 @@ import {
   workgroupPlace,
   workgroupProblem,
 } from '../../shared/billing/athena-workgroup.ts';
-import { keyOfCatalog, keyPermissions, resolveKey } from '../../shared/billing/keys-in-play.ts';
+import { keyOfCatalog, keyOfWorkgroup, keyPermissions } from '../../shared/billing/keys-in-play.ts';
 import {
   applyToBucket,
   type BucketChange,
@@ -83,7 +83,7 @@ export const athenaResults = defineStep<'athena-results', Input, Observation, Ch
     const { region } = input;
     const [bucket, workgroupKey, catalogKeyArn] = await Promise.all([
       observeBucket(cx.payer, { name, region }),
-      workgroup?.kmsKey === undefined ? null : resolveKey(cx.payer, region, workgroup.kmsKey),
+      keyOfWorkgroup(cx.payer, region, workgroup?.kmsKey),
       keyOfCatalog(cx.payer, region),
     ]);
     const keyArns = [workgroupKey, bucket.kmsKeyArn].filter((arn) => arn !== null);

@@ -52,6 +52,8 @@ export const bucketActions = {
     's3:PutLifecycleConfiguration',
     's3:TagResource',
   ],
+  /** `locate`, `readEncryption`. */
+  readKey: ['s3:GetBucketLocation', 's3:GetEncryptionConfiguration'],
   /** `locate`, `readTags`, `someKeys`: the owner and the content of the bucket. */
   inspect: ['s3:GetBucketLocation', 's3:GetBucketTagging', 's3:ListBucketVersions'],
   /** `erase`, on the objects: with every version, because S3 deletes no bucket that holds one. */

@@ -19,6 +19,7 @@ const workgroups = 'arn:${AWS::Partition}:athena:*:${AWS::AccountId}:workgroup/$
 
 /** The workgroup that Kubecost's queries run in. */
 export const workgroupPermissions = {
+  read: { actions: ['athena:GetWorkGroup'], resources: [workgroups] },
   /** The workgroup is created with its tags, which needs `athena:TagResource`. */
   manage: {
     actions: ['athena:CreateWorkGroup', 'athena:GetWorkGroup', 'athena:TagResource', 'athena:UpdateWorkGroup'],

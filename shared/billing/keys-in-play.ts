@@ -15,6 +15,36 @@ export const keyPermissions = {
 /** The template of release 0.3.0 does not allow the two reads. */
 const denied = ['AccessDenied', 'AccessDeniedException'];
 
+/** A key, and what it encrypts as a text names it. */
+export interface KeyInPlay {
+  arn: string;
+  of: string;
+}
+
+/** All keys of a run that can be known before it makes anything. A bucket that does not exist or may not be read has none. */
+export async function keysInPlay(
+  payer: TargetAccount,
+  region: string,
+  { buckets, workgroup }: { buckets: readonly string[]; workgroup: { name: string; key: string | undefined } },
+): Promise<KeyInPlay[]> {
+  const bucketKey = async (name: string) =>
+    (await new AccountBucket(payer, name).isIn(region)) ? keyOfBucket(payer, name, region) : null;
+  const found = await Promise.all([
+    ...buckets.map(async (name) => ({
+      arn: await absentIf(denied, () => bucketKey(name)),
+      of: `bucket ${name}`,
+    })),
+    keyOfWorkgroup(payer, region, workgroup.key).then((arn) => ({ arn, of: `workgroup ${workgroup.name}` })),
+    keyOfCatalog(payer, region).then((arn) => ({ arn, of: `the Glue catalog in ${region}` })),
+  ]);
+  return found.flatMap(({ arn, of }) => (arn ? [{ arn, of }] : []));
+}
+
+/** ARN of the key that a workgroup names for its results. */
+export function keyOfWorkgroup(payer: TargetAccount, region: string, key: string | undefined): Promise<string | null> {
+  return key === undefined ? Promise.resolve(null) : resolveKey(payer, region, key);
+}
+
 /** ARN of the key that encrypts new objects of a bucket; null for S3's own keys. */
 export async function keyOfBucket(payer: TargetAccount, name: string, region: string): Promise<string | null> {
   const encryption = await new AccountBucket(payer, name).readEncryption(region);
@@ -38,7 +68,7 @@ export async function keyOfCatalog(payer: TargetAccount, region: string): Promis
  * ARN of a key by its id, ARN, alias or alias's ARN, as settings name it. Null for a key that AWS manages and whose ARN we may not read:
  * it admits everybody in the account.
  */
-export async function resolveKey(payer: TargetAccount, region: string, name: string): Promise<string | null> {
+async function resolveKey(payer: TargetAccount, region: string, name: string): Promise<string | null> {
   const [, owner = payer.accountId, alias] = /^(?:arn:[^:]+:kms:[^:]*:(\d{12}):)?(alias\/.+)$/.exec(name) ?? [];
   const account = `arn:aws:kms:${region}:${owner}`;
   if (alias === undefined) return name.startsWith('arn:') ? name : `${account}:key/${name}`;

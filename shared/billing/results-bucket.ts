@@ -14,6 +14,7 @@ const objects = `${bucket}/*`;
 /** The bucket that Athena writes query results to. */
 export const resultsBucketPermissions = {
   manage: { actions: bucketActions.manage, resources: [bucket] },
+  readKey: { actions: bucketActions.readKey, resources: [bucket] },
   remove: { actions: [...bucketActions.inspect, 's3:DeleteBucket'], resources: [bucket] },
   erase: { actions: bucketActions.erase, resources: [objects] },
   /** Athena checks the bucket with the rights of the session that starts a query. */
