@@ -2,7 +2,7 @@
 import { athenaResultsBucketName, curBucketName, payerRoleName } from '../aws/names.ts';
 import { findWorkgroup, workgroupPermissions, workgroupPlace } from '../billing/athena-workgroup.ts';
 import { curBucketPermissions } from '../billing/cur-bucket.ts';
-import { customerKeys, type KeyInPlay,keyPermissions, keysInPlay } from '../billing/keys-in-play.ts';
+import { customerKeys, type KeyInPlay, keyPermissions, keysInPlay, type Places } from '../billing/keys-in-play.ts';
 import { bestReport } from '../billing/report-assessment.ts';
 import type { Report } from '../billing/report-definition.ts';
 import { resultsBucketPermissions, resultsPlace } from '../billing/results-bucket.ts';
@@ -39,41 +39,57 @@ interface Checked {
 export async function checkPayerAccess(cx: StepContext, checked: Checked, findings: ProblemList): Promise<void> {
   checkParameters(checked, findings);
   const { request, access } = checked;
-  const { payerAccountId: accountId, athena } = request;
   const adopted = adoptedReport(checked);
   const region = adopted?.region ?? request.report.region;
-  const place = workgroupPlace(accountId, region, athena.workgroup);
-  const isCovered = (parameter: NameParameter, name: string, what: string) =>
-    checkName(access, parameter, name, what, findings);
-  const workgroup = isCovered('AthenaWorkgroup', athena.workgroup, 'workgroup')
-    ? await findings.look(() => findWorkgroup(cx.payer, place))
-    : undefined;
-  const defaultBucket = athenaResultsBucketName(accountId, region);
-  const results = resultsPlace({ requestedBucket: athena.resultsBucket, defaultBucket }, workgroup);
-  const curBucket = adopted?.bucket ?? request.report.bucket ?? curBucketName(accountId, region);
-  // Whether a report is adopted whose bucket our role may not read is decided by a later step.
-  const readsCurBucket = adopted
-    ? covers(access, 'CurBucket', curBucket) !== false
-    : request.report.mode !== 'adopt' && isCovered('CurBucket', curBucket, 'bucket');
-  const readsResults = isCovered('AthenaResultsBucket', results.bucket, 'results bucket');
-  const keys = await keysInPlay(cx.payer, region, {
-    buckets: [...(readsCurBucket ? [curBucket] : []), ...(readsResults ? [results.bucket] : [])],
-    workgroup: { name: athena.workgroup, key: workgroup?.kmsKey },
-  });
-  const granted = await customerKeys(
-    cx.payer,
-    region,
-    keys.map(({ arn }) => arn),
-  );
+  const results = await checkResults(cx, region, checked, findings);
+  const buckets = [...curBuckets(checked, adopted, region, findings), ...results.buckets];
+  const keys = await findings.look(() => keysInPlay(cx.payer, region, { ...results, buckets }));
+  const arns = (keys ?? []).map(({ arn }) => arn);
+  const granted = await customerKeys(cx.payer, region, arns);
   checkKeys(
     access,
-    keys.filter(({ arn }) => granted.includes(arn)),
+    (keys ?? []).filter(({ arn }) => granted.includes(arn)),
     findings,
   );
 }
 
 function adoptedReport({ request: { report }, reports }: Checked): Report | undefined {
   return report.mode === 'create' ? undefined : bestReport(reports, report);
+}
+
+/** The bucket of the report, if our role may read it. A later step decides about an adopted report that our role may not read. */
+function curBuckets(
+  { request, access }: Checked,
+  adopted: Report | undefined,
+  region: string,
+  findings: ProblemList,
+): Places['buckets'] {
+  if (adopted) {
+    const covered = covers(access, 'CurBucket', adopted.bucket);
+    return covered === false ? [] : [{ name: adopted.bucket, mayBeDenied: covered === undefined }];
+  }
+  const name = request.report.bucket ?? curBucketName(request.payerAccountId, region);
+  const isRead = request.report.mode !== 'adopt' && checkName(access, 'CurBucket', name, 'bucket', findings);
+  return isRead ? [{ name, mayBeDenied: false }] : [];
+}
+
+/** Workgroup and bucket of the results, as far as our role may read them. */
+async function checkResults(
+  cx: StepContext,
+  region: string,
+  { request: { payerAccountId, athena }, access }: Checked,
+  findings: ProblemList,
+): Promise<Places> {
+  const place = workgroupPlace(payerAccountId, region, athena.workgroup);
+  const isRead = checkName(access, 'AthenaWorkgroup', place.name, 'workgroup', findings);
+  const workgroup = isRead ? await findings.look(() => findWorkgroup(cx.payer, place)) : undefined;
+  const defaultBucket = athenaResultsBucketName(payerAccountId, region);
+  const { bucket: name } = resultsPlace({ requestedBucket: athena.resultsBucket, defaultBucket }, workgroup);
+  const isCovered = checkName(access, 'AthenaResultsBucket', name, 'results bucket', findings);
+  return {
+    buckets: isCovered ? [{ name, mayBeDenied: false }] : [],
+    workgroup: { name: place.name, key: workgroup?.kmsKey },
+  };
 }
 
 /** What the request alone decides. */

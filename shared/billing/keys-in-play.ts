@@ -21,17 +21,25 @@ export interface KeyInPlay {
   of: string;
 }
 
-/** All keys of a run that can be known before it makes anything. A bucket that does not exist or may not be read has none. */
+/** Where keys are looked for. */
+export interface Places {
+  /** `mayBeDenied`: without an error; then a later step finds the key. */
+  buckets: readonly { name: string; mayBeDenied: boolean }[];
+  /** The key as the workgroup's settings name it. */
+  workgroup: { name: string; key: string | undefined };
+}
+
+/** All keys of a run that can be known before it makes anything. A bucket that does not exist has none. */
 export async function keysInPlay(
   payer: TargetAccount,
   region: string,
-  { buckets, workgroup }: { buckets: readonly string[]; workgroup: { name: string; key: string | undefined } },
+  { buckets, workgroup }: Places,
 ): Promise<KeyInPlay[]> {
   const bucketKey = async (name: string) =>
     (await new AccountBucket(payer, name).isIn(region)) ? keyOfBucket(payer, name, region) : null;
   const found = await Promise.all([
-    ...buckets.map(async (name) => ({
-      arn: await absentIf(denied, () => bucketKey(name)),
+    ...buckets.map(async ({ name, mayBeDenied }) => ({
+      arn: await absentIf(mayBeDenied ? denied : [], () => bucketKey(name)),
       of: `bucket ${name}`,
     })),
     keyOfWorkgroup(payer, region, workgroup.key).then((arn) => ({ arn, of: `workgroup ${workgroup.name}` })),
