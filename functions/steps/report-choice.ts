@@ -10,6 +10,7 @@ import {
   reportPermissions,
   settingProblems,
 } from '../../shared/billing/report-definition.ts';
+import { reportKindOf } from '../../shared/billing/report-kinds.ts';
 import { reportRoot } from '../../shared/billing/report-location.ts';
 import { isAwsError } from '../../shared/errors/errors.ts';
 import type { OnboardingRequest } from '../../shared/model/run-requests.ts';
@@ -91,7 +92,15 @@ function use(
 ): ChoicePlan {
   return {
     kind: 'ready',
-    output: { choice, reportName, bucket, prefix, region, considered: assessReports(reports, wanted, reportName) },
+    output: {
+      choice,
+      reportKind: reportKindOf({}).name,
+      reportName,
+      bucket,
+      prefix,
+      region,
+      considered: assessReports(reports, wanted, reportName),
+    },
     warnings,
     quotas: [
       {

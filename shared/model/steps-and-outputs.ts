@@ -39,6 +39,7 @@ export const onboardingPhases = {
     }),
     'report-choice': z.object({
       choice: z.enum(['adopt', 'create']),
+      reportKind: z.string().default('legacy-cur'),
       reportName: z.string(),
       bucket: z.string(),
       prefix: z.string(),
@@ -93,6 +94,7 @@ export const onboardingPhases = {
       kmsKeyArn: z.string().nullable(),
     }),
     'cur-report': z.object({
+      reportKind: z.string().default('legacy-cur'),
       reportName: z.string(),
       reportArn: z.string(),
       bucket: z.string(),
@@ -106,6 +108,8 @@ export const onboardingPhases = {
       /** Null if the data was recognised without a manifest. */
       manifestKey: z.string().nullable(),
       newestPartition: Partition,
+      /** The first month with data. */
+      firstPartition: Partition.nullable().default(null),
       deliveredAt: z.string(),
       detectedAt: z.string(),
     }),
@@ -116,7 +120,13 @@ export const onboardingPhases = {
       crawlerName: z.string().nullable(),
       athenaDatabase: z.string(),
     }),
-    'crawler-table': z.object({ athenaDatabase: z.string(), athenaTable: z.string(), newestPartition: Partition }),
+    'crawler-table': z.object({
+      athenaDatabase: z.string(),
+      athenaTable: z.string(),
+      newestPartition: Partition,
+      /** The last year of which the table has months; null if partitions in Glue say which months it has. */
+      lastYear: z.int().nullable().default(null),
+    }),
   },
   query: {
     'athena-results': z.object({
@@ -125,7 +135,12 @@ export const onboardingPhases = {
       /** `s3://bucket[/path]`, exactly as in the entry: it is part of the entry's key. */
       athenaResultsLocation: z.string(),
       athenaRegion: z.string(),
+      /** The first of the next field; release 0.3.0 has this one only. */
       kmsKeyArn: z.string().nullable(),
+      /** ARNs of the KMS keys of workgroup and bucket. */
+      keyArns: z.array(z.string()).default([]),
+      /** ARN of the KMS key of the Glue catalog. */
+      catalogKeyArn: z.string().nullable().default(null),
     }),
   },
   /** A run takes the one of its identity mode. */
@@ -181,6 +196,8 @@ export const onboardingPhases = {
       /** How the pod's role chain was checked while a pod ran. */
       chain: z.enum(['pod-chain', 'documents']),
     }),
+    /** What the run did with the native crawler stack of release 0.3.0. */
+    'retire-crawler': removal,
   },
 } satisfies Record<string, Record<string, z.ZodObject>>;
 
@@ -196,7 +213,15 @@ export const offboardingSteps = {
     /** Key of the published entry; null if it was never published. */
     publishedKey: z.string().nullable(),
     /** Null if no run has chosen a report. */
-    report: z.object({ reportName: z.string(), bucket: z.string(), prefix: z.string(), region: z.string() }).nullable(),
+    report: z
+      .object({
+        reportKind: z.string().default('legacy-cur'),
+        reportName: z.string(),
+        bucket: z.string(),
+        prefix: z.string(),
+        region: z.string(),
+      })
+      .nullable(),
     athenaWorkgroup: z.string(),
     athenaResultsBucket: z.string().nullable(),
   }),

@@ -1,7 +1,8 @@
 import { AwsError, type CallContext, type Operation, operation, type Service } from '../../service.ts';
 import type { World } from '../../world.ts';
 import { latestRuntime } from './crawler-template.ts';
-import { deliver, deliverAtOnce, deliveryProblem } from './delivery.ts';
+import { deliver, deliverAtOnce, type DeliveryLayout, deliveryProblem } from './delivery.ts';
+import type { Bill } from './report-data.ts';
 import { checkedDefinition } from './validation.ts';
 
 /** The newest API; the SDK's CUR client of 2023 has no `ReportStatus` and no tags, and passes them through. */
@@ -41,6 +42,7 @@ export interface Report {
   deliveredUntil?: number;
   /** The template that AWS delivers with the report. */
   templateRuntime: string;
+  editTemplate: (template: string) => string;
   stopDeliveries: () => void;
 }
 
@@ -64,6 +66,11 @@ export class CurState {
   readonly firstDeliveryHours = new Map<string, number>();
   /** Runtime of the Lambda functions in the template, per account: old reports keep old templates. */
   readonly templateRuntimes = new Map<string, string>();
+  /** What AWS changed in the template of an account's reports. */
+  readonly templateEdits = new Map<string, (template: string) => string>();
+  /** Per account, what its deliveries have elsewhere than usual. */
+  readonly layouts = new Map<string, Partial<DeliveryLayout>>();
+  readonly bills = new Map<string, Bill>();
   readonly #world: World;
 
   constructor(world: World) {
@@ -86,6 +93,7 @@ export class CurState {
       status: {},
       dataSince: this.#world.clock.now(),
       templateRuntime: this.templateRuntimes.get(accountId) ?? latestRuntime,
+      editTemplate: this.templateEdits.get(accountId) ?? ((template) => template),
       stopDeliveries: () => undefined,
     };
     this.reports.set(`${accountId}/${definition.ReportName}`, report);
