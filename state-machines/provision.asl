@@ -3258,7 +3258,7 @@
           "Next": "load-proof waits"
         }
       ],
-      "Default": "close"
+      "Default": "retire-crawler"
     },
     "load-proof waits": {
       "Type": "Wait",
@@ -3318,6 +3318,136 @@
         }
       ],
       "Next": "load-proof"
+    },
+    "retire-crawler": {
+      "Type": "Task",
+      "Resource": "${retireCrawlerArn}",
+      "Parameters": {
+        "runId.$": "$.runId",
+        "attempt.$": "$.attempt"
+      },
+      "ResultPath": "$.answer",
+      "TimeoutSeconds": 90,
+      "Retry": [
+        {
+          "ErrorEquals": [
+            "RetryableError",
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.TooManyRequestsException",
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
+            "Sandbox.Timedout",
+            "States.Timeout"
+          ],
+          "IntervalSeconds": 2,
+          "BackoffRate": 2,
+          "MaxDelaySeconds": 60,
+          "MaxAttempts": 8,
+          "JitterStrategy": "FULL"
+        }
+      ],
+      "Catch": [
+        {
+          "ErrorEquals": [
+            "States.ALL"
+          ],
+          "ResultPath": "$.failure",
+          "Next": "close"
+        }
+      ],
+      "Next": "retire-crawler done?"
+    },
+    "retire-crawler done?": {
+      "Type": "Choice",
+      "Choices": [
+        {
+          "And": [
+            {
+              "Variable": "$.answer.status",
+              "StringEquals": "waiting"
+            },
+            {
+              "Variable": "$.answer.callback",
+              "IsPresent": true
+            },
+            {
+              "Variable": "$.answer.callback",
+              "BooleanEquals": true
+            }
+          ],
+          "Next": "retire-crawler is called back"
+        },
+        {
+          "Variable": "$.answer.status",
+          "StringEquals": "waiting",
+          "Next": "retire-crawler waits"
+        }
+      ],
+      "Default": "close"
+    },
+    "retire-crawler waits": {
+      "Type": "Wait",
+      "SecondsPath": "$.answer.seconds",
+      "Next": "retire-crawler"
+    },
+    "retire-crawler is called back": {
+      "Type": "Task",
+      "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+      "Parameters": {
+        "FunctionName": "${keepTokenArn}",
+        "Payload": {
+          "runId.$": "$.runId",
+          "attempt.$": "$.attempt",
+          "step": "retire-crawler",
+          "token.$": "$$.Task.Token"
+        }
+      },
+      "ResultPath": null,
+      "TimeoutSecondsPath": "$.answer.timeoutSeconds",
+      "Retry": [
+        {
+          "ErrorEquals": [
+            "RetryableError",
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.TooManyRequestsException",
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
+            "Sandbox.Timedout"
+          ],
+          "IntervalSeconds": 2,
+          "BackoffRate": 2,
+          "MaxDelaySeconds": 60,
+          "MaxAttempts": 8,
+          "JitterStrategy": "FULL"
+        }
+      ],
+      "Catch": [
+        {
+          "ErrorEquals": [
+            "States.Timeout"
+          ],
+          "ResultPath": null,
+          "Next": "retire-crawler"
+        },
+        {
+          "ErrorEquals": [
+            "States.ALL"
+          ],
+          "ResultPath": "$.failure",
+          "Next": "close"
+        }
+      ],
+      "Next": "retire-crawler"
     },
     "close": {
       "Type": "Task",

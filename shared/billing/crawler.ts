@@ -4,6 +4,7 @@ import {
   type GlueClient,
   StartCrawlerCommand,
 } from '@aws-sdk/client-glue';
+import * as z from 'zod';
 import { absentIf, isAwsError } from '../errors/errors.ts';
 import type { Permission } from '../step/contract.ts';
 import { glueArn } from './report-table.ts';
@@ -26,6 +27,11 @@ export interface Crawler {
   lastStart: number;
   /** Glue's message, if the last crawl failed. */
   lastFailure: string | undefined;
+  database: string;
+  /** Folders that it reads, `s3://bucket/path`. */
+  paths: string[];
+  /** True if it keeps one table when the columns of the report's months differ. */
+  combinesSchemas: boolean;
 }
 
 export async function findCrawler(glue: GlueClient, Name: string): Promise<Crawler | undefined> {
@@ -38,6 +44,9 @@ export function toCrawler({
   State: state = 'READY',
   CrawlElapsedTime: elapsedMs = 0,
   LastCrawl: last,
+  DatabaseName: database = '',
+  Targets: targets,
+  Configuration: configuration,
 }: GlueCrawler): Crawler {
   return {
     name,
@@ -45,7 +54,32 @@ export function toCrawler({
     elapsedMs,
     lastStart: last?.StartTime?.getTime() ?? 0,
     lastFailure: last?.Status === 'FAILED' ? (last.ErrorMessage ?? 'no reason given') : undefined,
+    database,
+    paths: (targets?.S3Targets ?? []).map(({ Path = '' }) => Path),
+    combinesSchemas: combinesSchemas(configuration),
   };
+}
+
+/** Of a crawler's configuration, in Glue's own JSON. Source: Glue Developer Guide, "Setting crawler configuration options". */
+const Configuration = z.looseObject({
+  Grouping: z.looseObject({ TableGroupingPolicy: z.literal('CombineCompatibleSchemas') }),
+  CrawlerOutput: z.looseObject({ Tables: z.looseObject({ AddOrUpdateBehavior: z.literal('MergeNewColumns') }) }),
+});
+
+function combinesSchemas(configuration = '{}'): boolean {
+  try {
+    return Configuration.safeParse(JSON.parse(configuration)).success;
+  } catch {
+    return false;
+  }
+}
+
+/** Without these settings, a crawler makes a table for each month whose columns differ (seen: CID-framework#507). */
+export function splitWarning({ name, combinesSchemas }: Crawler): string[] {
+  if (combinesSchemas) return [];
+  return [
+    `crawler ${name} may split the table when the report’s columns change: its Configuration lacks TableGroupingPolicy CombineCompatibleSchemas and AddOrUpdateBehavior MergeNewColumns`,
+  ];
 }
 
 /** @returns false if the crawler runs already: a delivery's notification starts it too */

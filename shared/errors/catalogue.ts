@@ -76,6 +76,12 @@ export const errorCatalogue = advice({
     remedy:
       'Deploy the provisioner role again from the current access template (npm run access-templates). Check that no service control policy denies the named action.',
   },
+  'key-denied': {
+    title: 'A KMS key may not be used',
+    actor: 'payer account owner',
+    remedy:
+      'Add the key that the message names to the parameter KmsKeys of the access template. If the key is in another account, or its policy does not let the account’s IAM policies decide, its policy must also allow the account. A disabled key must be enabled. Then start the run again.',
+  },
   unexpected: {
     title: 'Unexpected response',
     actor: 'operator',
@@ -273,14 +279,21 @@ export const errorCatalogue = advice({
       'The message has the first keys that AWS wrote. Compare them with the layouts in docs/architecture.md, and report a layout that is missing there. A report that is made for Athena has one folder for each month.',
   },
   'crawler-template-not-trusted': {
-    title: 'The crawler template differs from the one that AWS writes',
+    title: 'The crawler template could do more than the one that AWS writes',
     actor: 'payer account owner',
-    remedy: 'Find out who changed crawler-cfn.yml. To set up the table without this template, use crawler: native.',
+    remedy:
+      'Find out who changed crawler-cfn.yml. To set up the table without this template, use crawler: auto or none.',
   },
   'crawler-template-unusable': {
     title: 'The crawler template cannot be deployed here',
     actor: 'caller',
-    remedy: 'Use crawler: auto or crawler: native. Both give the same table without Lambda functions.',
+    remedy: 'Use crawler: auto or crawler: none. Both give the same table, without a crawler.',
+  },
+  'template-names-taken': {
+    title: 'A crawler or a database has the name of AWS’s template',
+    actor: 'caller',
+    remedy:
+      'Use crawler: auto, which uses a crawler of the report or makes a table of its own, or crawler: none. Or delete the named crawler, database or stack, then start the run again.',
   },
   'crawler-stack-failed': {
     title: 'The crawler stack failed',

@@ -3,7 +3,6 @@ import { dataPolicy, type PayerData, tagsPolicy, unionWith } from '../../shared/
 import { tlsOnlyStatement } from '../../shared/aws/bucket.ts';
 import { policyOf, samePolicy, type Statement } from '../../shared/aws/policy-document.ts';
 import { billingStatements, missingBillingRights } from '../../shared/billing/cur-bucket-policy.ts';
-import { nativeCrawlerTemplate } from '../../shared/billing/own-crawler-template.ts';
 
 const accountId = '111122223333';
 const bucket = 'kubecost-cur-111122223333-eu-west-1';
@@ -19,12 +18,13 @@ const data: PayerData = {
   curKeyArn: null,
   resultsBucket: 'kubecost-athena-results-111122223333-eu-west-1',
   resultsLocation: 's3://kubecost-athena-results-111122223333-eu-west-1',
-  resultsKeyArn: null,
+  resultsKeyArns: [],
+  catalogKeyArn: null,
 };
 const encrypted = {
   ...data,
   curKeyArn: keyArn,
-  resultsKeyArn: keyArn,
+  resultsKeyArns: [keyArn],
   resultsLocation: `${data.resultsLocation}/kubecost`,
 };
 
@@ -38,18 +38,6 @@ const policies = {
 describe('generated documents', () => {
   it.each(Object.entries(policies))('equal the reviewed copy: %s', async (name, policy) => {
     await expect(`${JSON.stringify(policy, null, 2)}\n`).toMatchFileSnapshot(`../golden/policies/${name}.json`);
-  });
-
-  it('equal the reviewed copy: our own crawler stack', async () => {
-    const template = nativeCrawlerTemplate({
-      accountId,
-      region: 'eu-west-1',
-      reportName: 'kubecost_cur',
-      bucket,
-      prefix: 'kubecost',
-      kmsKeyArn: null,
-    });
-    await expect(template).toMatchFileSnapshot('../golden/crawler-native.json');
   });
 });
 

@@ -115,10 +115,11 @@ function deliveredFiles(report: Report, months: number[], now: number, { cur }: 
     content: encodeDataFile({ columns, rows: [[word]] }),
   });
   const newest = months.at(-1) ?? now;
+  const template = report.editTemplate(crawlerTemplate(definition, report.templateRuntime));
   const artifact = (folder: DeliveryFolder | 'nowhere', name: string, content: string): File[] =>
     folder === 'nowhere' ? [] : [{ key: `${folderOf(report, folder, newest, layout)}/${name}`, content }];
   return [
-    ...artifact(layout.template, 'crawler-cfn.yml', crawlerTemplate(definition, report.templateRuntime)),
+    ...artifact(layout.template, 'crawler-cfn.yml', template),
     ...artifact(layout.createTable, `${definition.ReportName}-create-table.sql`, createTable(report, newest, bill)),
     status('UPDATING'),
     // In half of the accounts the manifest is written first and names files that do not exist yet, in the other half last.

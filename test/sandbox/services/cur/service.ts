@@ -42,6 +42,7 @@ export interface Report {
   deliveredUntil?: number;
   /** The template that AWS delivers with the report. */
   templateRuntime: string;
+  editTemplate: (template: string) => string;
   stopDeliveries: () => void;
 }
 
@@ -65,6 +66,8 @@ export class CurState {
   readonly firstDeliveryHours = new Map<string, number>();
   /** Runtime of the Lambda functions in the template, per account: old reports keep old templates. */
   readonly templateRuntimes = new Map<string, string>();
+  /** What AWS changed in the template of an account's reports. */
+  readonly templateEdits = new Map<string, (template: string) => string>();
   /** Per account, what its deliveries have elsewhere than usual. */
   readonly layouts = new Map<string, Partial<DeliveryLayout>>();
   readonly bills = new Map<string, Bill>();
@@ -90,6 +93,7 @@ export class CurState {
       status: {},
       dataSince: this.#world.clock.now(),
       templateRuntime: this.templateRuntimes.get(accountId) ?? latestRuntime,
+      editTemplate: this.templateEdits.get(accountId) ?? ((template) => template),
       stopDeliveries: () => undefined,
     };
     this.reports.set(`${accountId}/${definition.ReportName}`, report);
