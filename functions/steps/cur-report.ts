@@ -37,6 +37,7 @@ export const curReport = defineStep<'cur-report', Input, Report | undefined, Cha
   summary: 'Creates the Cost and Usage Report: daily, with resource ids, for Athena',
   permissions: { payer: [reportPermissions.list, reportPermissions.create] },
   notes: Notes,
+  waits: { 'bucket-policy-rejected': { seconds: policySeconds, longestSeconds: 180 } },
 
   input({ run }) {
     const choice = outputOf(run, 'report-choice');

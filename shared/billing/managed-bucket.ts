@@ -12,7 +12,7 @@ import {
 import { mergeStatements, type PolicyDocument, samePolicy, type Statement } from '../aws/policy-document.ts';
 import type { TargetAccount } from '../aws/target-account.ts';
 import type { Owner, Ownership } from '../model/ownership.ts';
-import type { StepChange, Wait } from '../step/contract.ts';
+import type { DeclaredWaits, StepChange, Wait } from '../step/contract.ts';
 import type { Problem } from '../step/problem-list.ts';
 import { keyOfBucket } from './keys-in-play.ts';
 
@@ -127,6 +127,11 @@ export async function applyToBucket(
 /** Of a step that empties a bucket. `erasedAt`: when it last deleted objects, milliseconds since the epoch. */
 export const EmptyingNotes = z.object({ erasedAt: z.number().optional() });
 export type EmptyingNotes = z.infer<typeof EmptyingNotes>;
+
+/** A bucket may need many deletions, each of an invocation's length. */
+export const emptyingWaits = {
+  'bucket-not-emptied': { seconds: 2, longestSeconds: 24 * 3600, closeLooks: 80 },
+} as const satisfies DeclaredWaits;
 
 /** One invocation deletes only a part of the objects, and the next one continues. Undefined if this invocation may delete. */
 export function nextErasure(

@@ -26,6 +26,7 @@ export { shownTrust } from './services/iam/trust.ts';
 export { SettlingValue } from './settling-value.ts';
 export type { Json, StateMachine } from './step-functions/definition.ts';
 export { type Execution, interpret } from './step-functions/interpreter.ts';
+export { TaskTokens } from './step-functions/task-tokens.ts';
 export { startTables } from './table-server.ts';
 export { errorOf, lambdaTrust, rootOf, serve } from './testing/core-world.ts';
 export { startTracing, trace } from './tracing.ts';
