@@ -161,10 +161,12 @@ describe('the crawler stack', () => {
     expect(stackOf(payer)).toBeUndefined();
   });
 
-  it('is refused in mode template with the parameter that does not grant it', async () => {
-    const { run } = await delivered({ crawler: 'template' }, undefined, { Crawler: 'none' });
-    const { code, message } = await knownErrorOf(run.take('crawler-stack'));
-    expect([code, message]).toEqual(['access-parameter-differs', expect.stringContaining('Crawler')]);
+  it('is refused in mode template before anything is made without its parameter', async () => {
+    const { code, message } = await knownErrorOf(delivered({ crawler: 'template' }, undefined, { Crawler: 'none' }));
+    expect([code, message]).toEqual([
+      'access-parameter-differs',
+      expect.stringContaining('set parameter Crawler to full'),
+    ]);
   });
 
   it('warns of a crawler that may split its table', async () => {
@@ -307,10 +309,10 @@ describe('what others have in the place of AWS’s template', () => {
       (payer) => Object.assign(crawlerOf(payer) ?? {}, { state: 'RUNNING', startedAt: billing.world.clock.now() }),
       undefined,
     ],
-    ['that reads another folder', (payer) => retarget(payer, ['s3://elsewhere/data']), 'reads s3://elsewhere/data'],
+    ['that reads another folder', (payer) => { retarget(payer, ['s3://elsewhere/data']); }, 'reads s3://elsewhere/data'],
     [
       'that reads two folders',
-      (payer) => retarget(payer, [`s3://${curBucketName(payer, region)}/${data}`, 's3://more/']),
+      (payer) => { retarget(payer, [`s3://${curBucketName(payer, region)}/${data}`, 's3://more/']); },
       's3://more/',
     ],
     [
