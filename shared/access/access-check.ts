@@ -1,6 +1,7 @@
 /** Tells before anything is made which parameter of the access template does not cover what a run needs, and the value that would. */
 import { athenaResultsBucketName, curBucketName, payerRoleName } from '../aws/names.ts';
 import { findWorkgroup, workgroupPermissions, workgroupPlace } from '../billing/athena-workgroup.ts';
+import { catalogKeyObstacle } from '../billing/crawler-template-choice.ts';
 import { curBucketPermissions } from '../billing/cur-bucket.ts';
 import { customerKeys, type KeyInPlay, keyPermissions, keysInPlay, type Places } from '../billing/keys-in-play.ts';
 import { bestReport } from '../billing/report-assessment.ts';
@@ -45,12 +46,12 @@ export async function checkPayerAccess(cx: StepContext, checked: Checked, findin
   const buckets = [...curBuckets(checked, adopted, region, findings), ...results.buckets];
   const keys = await findings.look(() => keysInPlay(cx.payer, region, { ...results, buckets }));
   const arns = (keys ?? []).map(({ arn }) => arn);
-  const granted = await customerKeys(cx.payer, region, arns);
-  checkKeys(
-    access,
-    (keys ?? []).filter(({ arn }) => granted.includes(arn)),
-    findings,
-  );
+  const customers = await customerKeys(cx.payer, region, arns);
+  const theirs = (keys ?? []).filter(({ arn }) => customers.includes(arn));
+  checkKeys(access, theirs, findings);
+  const ofCatalog = theirs.find((key) => key.ofCatalog);
+  if (ofCatalog && request.crawler === 'template')
+    findings.add('crawler-template-unusable', catalogKeyObstacle(ofCatalog.arn));
 }
 
 function adoptedReport({ request: { report }, reports }: Checked): Report | undefined {

@@ -19,6 +19,7 @@ const denied = ['AccessDenied', 'AccessDeniedException'];
 export interface KeyInPlay {
   arn: string;
   of: string;
+  ofCatalog?: true;
 }
 
 /** Where keys are looked for. */
@@ -43,9 +44,9 @@ export async function keysInPlay(
       of: `bucket ${name}`,
     })),
     keyOfWorkgroup(payer, region, workgroup.key).then((arn) => ({ arn, of: `workgroup ${workgroup.name}` })),
-    keyOfCatalog(payer, region).then((arn) => ({ arn, of: `the Glue catalog in ${region}` })),
+    keyOfCatalog(payer, region).then((arn) => ({ arn, of: `the Glue catalog in ${region}`, ofCatalog: true as const })),
   ]);
-  return found.flatMap(({ arn, of }) => (arn ? [{ arn, of }] : []));
+  return found.flatMap(({ arn, ...rest }): KeyInPlay[] => (arn ? [{ arn, ...rest }] : []));
 }
 
 /** ARN of the key that a workgroup names for its results. */
