@@ -1,9 +1,15 @@
 /** Tells before anything is made which parameter of the access template does not cover what a run needs, and the value that would. */
 import { athenaResultsBucketName, curBucketName, payerRoleName } from '../aws/names.ts';
 import { findWorkgroup, workgroupPermissions, workgroupPlace } from '../billing/athena-workgroup.ts';
-import { catalogKeyObstacle } from '../billing/crawler-template-choice.ts';
 import { curBucketPermissions } from '../billing/cur-bucket.ts';
-import { customerKeys, type KeyInPlay, keyPermissions, keysInPlay, type Places } from '../billing/keys-in-play.ts';
+import {
+  catalogKeyObstacle,
+  customerKeys,
+  type KeyInPlay,
+  keyPermissions,
+  keysInPlay,
+  type Places,
+} from '../billing/keys-in-play.ts';
 import { bestReport } from '../billing/report-assessment.ts';
 import type { Report } from '../billing/report-definition.ts';
 import { resultsBucketPermissions, resultsPlace } from '../billing/results-bucket.ts';

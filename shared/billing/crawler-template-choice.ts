@@ -6,7 +6,7 @@ import { absentIf, isAwsError } from '../errors/errors.ts';
 import type { Quota } from '../model/run-schemas.ts';
 import type { Problem } from '../step/problem-list.ts';
 import { deployableTemplate, inspectCrawlerTemplate, type Inspection, isRetiredRuntime } from './crawler-template.ts';
-import { customerKeys, keyOfCatalog } from './keys-in-play.ts';
+import { catalogKeyObstacle, customerKeys, keyOfCatalog } from './keys-in-play.ts';
 import { dataPath, type ReportPlace } from './report-location.ts';
 
 type Place = ReportPlace & { region: string };
@@ -73,11 +73,6 @@ async function readReservable(payer: TargetAccount, region: string): Promise<num
 export function reservationQuota(reservable: number, adds = 2): Quota {
   const quota = 'Lambda executions that the payer account can reserve';
   return { quota, used: 0, adds, limit: Math.max(0, reservable) };
-}
-
-/** The template's roles have no more than kms:Decrypt. */
-export function catalogKeyObstacle(keyArn: string): string {
-  return `the Glue catalog is encrypted with KMS key ${keyArn}, and the crawler of AWS’s template has no right to encrypt with it`;
 }
 
 /** Why AWS's template cannot be deployed in this account. */

@@ -99,6 +99,11 @@ export async function customerKeys(payer: TargetAccount, region: string, arns: r
   return different.filter((arn) => !managed.has(arn));
 }
 
+/** Why AWS's crawler template cannot be deployed: its roles have no more than kms:Decrypt. */
+export function catalogKeyObstacle(keyArn: string): string {
+  return `the Glue catalog is encrypted with KMS key ${keyArn}, and the crawler of AWS’s template has no right to encrypt with it`;
+}
+
 /** ARN of the key by alias. */
 async function listAliases(payer: TargetAccount, region: string): Promise<Map<string, string>> {
   const kms = payer.client(KMSClient, region);
