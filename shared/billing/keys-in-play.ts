@@ -19,6 +19,7 @@ const denied = ['AccessDenied', 'AccessDeniedException'];
 export interface KeyInPlay {
   arn: string;
   of: string;
+  ofCatalog?: true;
 }
 
 /** Where keys are looked for. */
@@ -43,9 +44,9 @@ export async function keysInPlay(
       of: `bucket ${name}`,
     })),
     keyOfWorkgroup(payer, region, workgroup.key).then((arn) => ({ arn, of: `workgroup ${workgroup.name}` })),
-    keyOfCatalog(payer, region).then((arn) => ({ arn, of: `the Glue catalog in ${region}` })),
+    keyOfCatalog(payer, region).then((arn) => ({ arn, of: `the Glue catalog in ${region}`, ofCatalog: true as const })),
   ]);
-  return found.flatMap(({ arn, of }) => (arn ? [{ arn, of }] : []));
+  return found.flatMap(({ arn, ...rest }): KeyInPlay[] => (arn ? [{ arn, ...rest }] : []));
 }
 
 /** ARN of the key that a workgroup names for its results. */
@@ -96,6 +97,11 @@ export async function customerKeys(payer: TargetAccount, region: string, arns: r
   const aliases = await listAliases(payer, region);
   const managed = new Set([...aliases].filter(([alias]) => alias.startsWith('alias/aws/')).map(([, arn]) => arn));
   return different.filter((arn) => !managed.has(arn));
+}
+
+/** Why AWS's crawler template cannot be deployed: its roles have no more than kms:Decrypt. */
+export function catalogKeyObstacle(keyArn: string): string {
+  return `the Glue catalog is encrypted with KMS key ${keyArn}, and the crawler of AWS’s template has no right to encrypt with it`;
 }
 
 /** ARN of the key by alias. */
