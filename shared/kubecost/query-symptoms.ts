@@ -21,6 +21,17 @@ const symptoms: readonly Symptom[] = [
     lasting: true,
   },
   {
+    pattern: /HIVE_BAD_DATA/,
+    means:
+      'the table gives a column another type than the report’s files have; run its crawler again, or use crawler: none',
+    lasting: true,
+  },
+  {
+    pattern: /HIVE_INVALID_METADATA|CONSTRAINT_VIOLATION.*projected partition/,
+    means: 'the table’s columns or its partition projection are not valid',
+    lasting: true,
+  },
+  {
     pattern: /Column '(year|month)' cannot be resolved|HIVE_/,
     means: 'the crawler of AWS did not create the table',
     lasting: true,
