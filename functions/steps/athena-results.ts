@@ -11,6 +11,7 @@ import {
   workgroupPlace,
   workgroupProblem,
 } from '../../shared/billing/athena-workgroup.ts';
+import { keyOfCatalog, keyOfWorkgroup, keyPermissions } from '../../shared/billing/keys-in-play.ts';
 import {
   applyToBucket,
   type BucketChange,
@@ -48,6 +49,9 @@ interface Input {
 interface Observation extends BucketObservation {
   /** Undefined if there is no such workgroup. */
   workgroup: Workgroup | undefined;
+  /** ARNs of the keys that encrypt results: the workgroup's and the bucket's. */
+  keyArns: string[];
+  catalogKeyArn: string | null;
 }
 
 type Change = BucketChange | WorkgroupChange;
@@ -55,7 +59,9 @@ type Change = BucketChange | WorkgroupChange;
 export const athenaResults = defineStep<'athena-results', Input, Observation, Change>({
   name: 'athena-results',
   summary: 'Sets up the Athena workgroup and the bucket for its results, which is never the report’s bucket',
-  permissions: { payer: [resultsBucketPermissions.manage, workgroupPermissions.manage] },
+  permissions: {
+    payer: [resultsBucketPermissions.manage, workgroupPermissions.manage, keyPermissions.findCatalogKey],
+  },
   lease: 'payer',
 
   input({ run }) {
@@ -74,7 +80,14 @@ export const athenaResults = defineStep<'athena-results', Input, Observation, Ch
   async observe(cx, input) {
     const workgroup = await findWorkgroup(cx.payer, input.workgroup);
     const { bucket: name } = resultsPlace(input, workgroup);
-    return { workgroup, ...(await observeBucket(cx.payer, { name, region: input.region })) };
+    const { region } = input;
+    const [bucket, workgroupKey, catalogKeyArn] = await Promise.all([
+      observeBucket(cx.payer, { name, region }),
+      keyOfWorkgroup(cx.payer, region, workgroup?.kmsKey),
+      keyOfCatalog(cx.payer, region),
+    ]);
+    const keyArns = [workgroupKey, bucket.kmsKeyArn].filter((arn) => arn !== null);
+    return { workgroup, ...bucket, keyArns: [...new Set(keyArns)], catalogKeyArn };
   },
 
   plan(input, seen, { owner, run }): Plan<Change, Output> {
@@ -87,7 +100,9 @@ export const athenaResults = defineStep<'athena-results', Input, Observation, Ch
       athenaResultsBucket: results.bucket,
       athenaResultsLocation: results.location,
       athenaRegion: region,
-      kmsKeyArn: seen.workgroup?.kmsKeyArn ?? seen.kmsKeyArn,
+      kmsKeyArn: seen.keyArns[0] ?? null,
+      keyArns: seen.keyArns,
+      catalogKeyArn: seen.catalogKeyArn,
     };
     const wanted = wantedResultsBucket(results.bucket, region, input.retentionDays);
     const ofWorkgroup = workgroupChanges(input.workgroup, seen.workgroup, results.location);

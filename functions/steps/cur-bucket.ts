@@ -5,6 +5,7 @@ import {
   observeAdoptedBucket,
   wantedCurBucket,
 } from '../../shared/billing/cur-bucket.ts';
+import { keyPermissions } from '../../shared/billing/keys-in-play.ts';
 import {
   applyToBucket,
   bucketArn,
@@ -35,7 +36,7 @@ interface Input {
 export const curBucket = defineStep<'cur-bucket', Input, BucketObservation, BucketChange>({
   name: 'cur-bucket',
   summary: 'Creates the bucket that AWS delivers the report to, or checks an adopted bucket without changing it',
-  permissions: { payer: [curBucketPermissions.manage] },
+  permissions: { payer: [curBucketPermissions.manage, keyPermissions.find] },
   lease: 'payer',
 
   input({ run }) {

@@ -7,6 +7,7 @@ import type { Owner, Ownership } from '../model/ownership.ts';
 import type { Permission, StepChange } from '../step/contract.ts';
 import { keepAll, type RemovalDecision } from '../step/removal-decision.ts';
 import { billingSids, billingStatements, missingBillingRights } from './cur-bucket-policy.ts';
+import { keyOfBucket } from './keys-in-play.ts';
 import { bucketArn, type BucketObservation, type WantedBucket } from './managed-bucket.ts';
 import { dataPath, type ReportPlace, reportRoot } from './report-location.ts';
 
@@ -22,6 +23,7 @@ export const curBucketPermissions = {
   locate: { actions: ['s3:GetBucketLocation'], resources: [bucket] },
   /** Whose bucket it is, and whether a deleted report left data in it. */
   inspect: { actions: bucketActions.inspect, resources: [bucket] },
+  readKey: { actions: bucketActions.readKey, resources: [bucket] },
   /** A bucket that is taken over gets our tags after its creation. */
   manage: { actions: [...bucketActions.manage, 's3:PutBucketTagging'], resources: [bucket] },
   /** A bucket that stays loses AWS's permission, and our tags if it was taken over. */
@@ -72,7 +74,7 @@ export async function observeAdoptedBucket(payer: TargetAccount, place: Place): 
   const account = new AccountBucket(payer, place.bucket);
   const location = await account.locate();
   if (!isInRegion(location, region)) return { location, kmsKeyArn: null };
-  const [policy, kmsKeyArn] = await Promise.all([account.readPolicy(region), account.readKmsKey(region)]);
+  const [policy, kmsKeyArn] = await Promise.all([account.readPolicy(region), keyOfBucket(payer, place.bucket, region)]);
   return { location, bucket: { region, policy, tags: {}, publicAccessBlocked: true, lifecycle: [] }, kmsKeyArn };
 }
 

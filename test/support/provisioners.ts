@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
 import { accessTemplate } from '../../functions/deployment/access-templates.ts';
 import type { PolicyDocument } from '../../shared/aws/policy-document.ts';
 import type { World } from '../sandbox/index.ts';
@@ -5,12 +7,12 @@ import { deploymentId, hubAccountId } from './deployed-sandbox.ts';
 
 interface Template {
   Parameters: Record<string, { Default?: string }>;
-  Conditions: Record<string, unknown>;
+  Conditions?: Record<string, unknown>;
   Resources: {
     Provisioner: {
       Properties: {
         AssumeRolePolicyDocument: unknown;
-        Tags: unknown;
+        Tags?: unknown;
         Policies: { PolicyName: string; PolicyDocument: unknown }[];
       };
     };
@@ -31,8 +33,8 @@ export function renderProvisioner(
   kind: 'payer' | 'cluster',
   accountId: string,
   parameters: Record<string, string> = {},
+  template = accessTemplate(kind) as Template,
 ): RenderedRole {
-  const template = accessTemplate(kind) as Template;
   const defaults = Object.fromEntries(
     Object.entries(template.Parameters).map(([name, { Default = '' }]) => [name, Default]),
   );
@@ -44,8 +46,8 @@ export function renderProvisioner(
     'AWS::AccountId': accountId,
     'AWS::Partition': 'aws',
   };
-  const resolve = (value: unknown) => resolved(value, { values, conditions: template.Conditions });
-  const { AssumeRolePolicyDocument, Tags, Policies } = template.Resources.Provisioner.Properties;
+  const resolve = (value: unknown) => resolved(value, { values, conditions: template.Conditions ?? {} });
+  const { AssumeRolePolicyDocument, Tags = [], Policies } = template.Resources.Provisioner.Properties;
   const tags = resolve(Tags) as { Key: string; Value: string }[];
   return {
     name: values.ProvisionerName ?? '',
@@ -69,6 +71,18 @@ export function deployProvisioner(
   parameters: Record<string, string> = {},
 ): void {
   world.iam.createRole({ accountId, ...renderProvisioner(kind, accountId, parameters), settled: true });
+}
+
+/** Deploys the template of release 0.3.0, in place of the one that is there. */
+export function deployOldProvisioner(
+  world: World,
+  kind: 'payer' | 'cluster',
+  accountId: string,
+  parameters: Record<string, string> = {},
+): void {
+  const text = readFileSync(new URL(`../golden/releases/0.3.0/${kind}-provisioner.yaml`, import.meta.url), 'utf8');
+  const role = renderProvisioner(kind, accountId, parameters, parse(text) as Template);
+  world.iam.createRole({ accountId, ...role, settled: true });
 }
 
 interface Scope {

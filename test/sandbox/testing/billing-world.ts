@@ -5,6 +5,7 @@ import { CloudFormationState } from '../services/cloudformation/service.ts';
 import { CurState } from '../services/cur/service.ts';
 import { GlueState } from '../services/glue/state.ts';
 import { IamState } from '../services/iam/state.ts';
+import { KmsState } from '../services/kms/state.ts';
 import { LakeFormationState } from '../services/lakeformation.ts';
 import { LambdaState } from '../services/lambda.ts';
 import { S3State } from '../services/s3/state.ts';
@@ -21,6 +22,7 @@ export function billingWorld(start = '2026-11-10T08:00:00Z'): World {
   } as unknown as World;
   world.iam = new IamState(world);
   world.sts = new StsState(world);
+  world.kms = new KmsState(world);
   world.lambda = new LambdaState();
   world.lakeformation = new LakeFormationState();
   world.s3 = new S3State(world);

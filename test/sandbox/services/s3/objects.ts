@@ -9,24 +9,29 @@ import type {
 } from '@aws-sdk/client-s3';
 import { AwsError, type CallContext, operation } from '../../service.ts';
 import { accessDenied } from './bucket-policy.ts';
+import { demandObjectKey, encryptionHeaders, keyForUpload } from './object-keys.ts';
 import { onObject, ownBucket, s3Permission } from './operation-builders.ts';
 import type { Bucket, StoredObject, Version } from './state.ts';
 
 export const objectOperations = {
-  PutObject: onObject('write', 's3:PutObject', (bucket, key, input: PutObjectCommandInput, { world }) => {
+  PutObject: onObject('write', 's3:PutObject', (bucket, key, input: PutObjectCommandInput, cx) => {
     if (input.IfNoneMatch === '*' && bucket.objects.has(key))
       throw new AwsError('PreconditionFailed', 'At least one of the pre-conditions you specified did not hold', 412);
     const { ContentType, Metadata } = input;
-    const { etag } = world.s3.put(bucket.name, key, bytes(input.Body), {
+    const kmsKeyArn = keyForUpload(bucket, input, cx);
+    demandObjectKey(cx, 'kms:GenerateDataKey', kmsKeyArn);
+    const object = cx.world.s3.put(bucket.name, key, bytes(input.Body), {
+      kmsKeyArn,
       ...(ContentType && { contentType: ContentType }),
       ...(Metadata && { metadata: Metadata }),
     });
-    return { ETag: etag, ServerSideEncryption: 'AES256' };
+    return { ETag: object.etag, ...encryptionHeaders(object) };
   }),
 
   GetObject: onObject('read', 's3:GetObject', (bucket, key, _, cx) => {
     const object = bucket.objects.get(key);
     if (!object) throw missingKey(bucket, cx, 'NoSuchKey', 'The specified key does not exist.');
+    demandObjectKey(cx, 'kms:Decrypt', object.kmsKeyArn);
     return { ...description(object), Body: object.body };
   }),
 
@@ -188,7 +193,8 @@ function continuation(token: string): string {
   throw new AwsError('InvalidArgument', 'The continuation token provided is incorrect', 400);
 }
 
-function description({ etag, lastModified, body, contentType, metadata }: StoredObject) {
+function description(object: StoredObject) {
+  const { etag, lastModified, body, contentType, metadata } = object;
   return {
     ETag: etag,
     LastModified: new Date(lastModified),
@@ -196,7 +202,7 @@ function description({ etag, lastModified, body, contentType, metadata }: Stored
     ContentType: contentType,
     Metadata: metadata,
     AcceptRanges: 'bytes',
-    ServerSideEncryption: 'AES256',
+    ...encryptionHeaders(object),
   };
 }
 

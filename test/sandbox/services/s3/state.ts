@@ -3,6 +3,7 @@ import type * as sdk from '@aws-sdk/client-s3';
 import { AwsError, type CallContext, type Caller } from '../../service.ts';
 import type { World } from '../../world.ts';
 import { accessDenied, refusedByBucketPolicy } from './bucket-policy.ts';
+import { defaultKey } from './object-keys.ts';
 
 export interface StoredObject {
   key: string;
@@ -12,6 +13,8 @@ export interface StoredObject {
   etag: string;
   contentType: string;
   metadata: Record<string, string>;
+  /** ARN of the KMS key that encrypts it; absent for S3's own keys. */
+  kmsKeyArn?: string | undefined;
   /** Virtual milliseconds. */
   lastModified: number;
 }
@@ -100,7 +103,8 @@ export class S3State {
     const etag = `"${createHash('md5').update(body).digest('hex')}"`;
     const lastModified = this.#world.clock.now();
     const versionId = bucket.versioned ? randomUUID() : 'null';
-    const common = { contentType: 'binary/octet-stream', metadata: {}, ...headers };
+    const kmsKeyArn = defaultKey(this.#world, bucket);
+    const common = { contentType: 'binary/octet-stream', metadata: {}, ...(kmsKeyArn && { kmsKeyArn }), ...headers };
     const object = { ...common, key, versionId, body, etag, lastModified };
     if (bucket.versioned) retire(bucket, key);
     bucket.objects.set(key, object);
