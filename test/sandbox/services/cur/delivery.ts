@@ -17,7 +17,7 @@ interface File {
  * A folder in which the CUR User Guide ("Accessing your reports", Athena) shows AWS's files: of the report, of a date range below it, of a
  * date range below the data's folder, or of the month's data. The guide contradicts itself, and accounts differ.
  */
-export type DeliveryFolder = 'report' | 'range' | 'data-range' | 'month';
+type DeliveryFolder = 'report' | 'range' | 'data-range' | 'month';
 
 /** Where AWS writes what belongs to a report beside its data. */
 export interface DeliveryLayout {
@@ -29,7 +29,7 @@ export interface DeliveryLayout {
   paddedMonths: boolean;
 }
 
-export const usualLayout: DeliveryLayout = {
+const usualLayout: DeliveryLayout = {
   template: 'report',
   manifest: 'month',
   createTable: 'range',
