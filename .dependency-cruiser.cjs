@@ -111,13 +111,13 @@ module.exports = {
     {
       name: 'deployment-imports',
       comment:
-        'functions/deployment may import only the registries of routes and steps, the state machines, and shared/aws, api-document, cluster, http, model, reference-pages and step.',
+        'functions/deployment may import only the registries of routes and steps, the state machines, and shared/access, aws, api-document, cluster, http, model, reference-pages and step.',
       severity: 'error',
       from: { path: '^functions/deployment/' },
       to: {
         path: ours,
         pathNot:
-          '^(functions/deployment|functions/(api|steps)/index[.]ts|state-machines|shared/(aws|api-document|cluster|http|model|reference-pages|step))(/|$)',
+          '^(functions/deployment|functions/(api|steps)/index[.]ts|state-machines|shared/(access|aws|api-document|cluster|http|model|reference-pages|step))(/|$)',
       },
     },
     {

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { type Account, renderAccessTemplate } from '../functions/deployment/access-templates.ts';
+import type { Account } from '../functions/deployment/access-parameters.ts';
+import { renderAccessTemplate } from '../functions/deployment/access-templates.ts';
 
 /** A link that opens the console with the parameters of the stack; it needs the template in S3. */
 function quickCreateLink(templateUrl: string, account: Account, hubAccountId: string, deploymentId: string): string {

@@ -1,6 +1,7 @@
 import { GetDataLakeSettingsCommand, LakeFormationClient } from '@aws-sdk/client-lakeformation';
 import { GetAccountSettingsCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { DescribeOrganizationCommand, OrganizationsClient } from '@aws-sdk/client-organizations';
+import { type Access, crawlerGrant, readAccess, readAccessPermission } from '../../shared/access/access-template.ts';
 import { maxPayersPerTarget } from '../../shared/access/grant-policy.ts';
 import { listReports, reportPermissions } from '../../shared/billing/report-definition.ts';
 import {
@@ -23,7 +24,7 @@ import { stepHandler } from '../../shared/step-runner/handler.ts';
 import { listTargetPayers } from '../../shared/targets/payers-of-target.ts';
 
 type Output = Outputs['preflight'];
-type PayerFacts = Pick<Output, 'organization' | 'unreservedConcurrency' | 'lakeFormationLocked'>;
+type PayerFacts = Pick<Output, 'organization' | 'unreservedConcurrency' | 'lakeFormationLocked' | 'access'>;
 type ClusterFacts = Omit<Output, keyof PayerFacts>;
 
 interface Observation {
@@ -36,7 +37,12 @@ interface Observation {
 }
 
 /** If the account cannot be entered; a dry run continues. */
-const unknownPayer: PayerFacts = { organization: null, unreservedConcurrency: null, lakeFormationLocked: null };
+const unknownPayer: PayerFacts = {
+  organization: null,
+  unreservedConcurrency: null,
+  lakeFormationLocked: null,
+  access: null,
+};
 
 export const preflight = defineStep<'preflight', OnboardingRequest, Observation>({
   name: 'preflight',
@@ -45,14 +51,9 @@ export const preflight = defineStep<'preflight', OnboardingRequest, Observation>
     table: ['Query'],
     payer: [
       reportPermissions.list,
-      {
-        actions: [
-          'lakeformation:GetDataLakeSettings',
-          'lambda:GetAccountSettings',
-          'organizations:DescribeOrganization',
-        ],
-        resources: ['*'],
-      },
+      readAccessPermission,
+      { actions: ['lakeformation:GetDataLakeSettings', 'organizations:DescribeOrganization'], resources: ['*'] },
+      { actions: ['lambda:GetAccountSettings'], resources: ['*'], crawler: 'full' },
     ],
     cluster: [describeClusterPermission, describeAddonPermission],
     // Calls the cluster's API only to learn whether it answers.
@@ -116,10 +117,11 @@ async function checkRoom(request: OnboardingRequest, findings: ProblemList): Pro
 
 async function checkPayer(cx: StepContext, request: OnboardingRequest, findings: ProblemList): Promise<PayerFacts> {
   const { payerAccountId, report, allowMemberAccount } = request;
-  const [organization, , account, lake] = await Promise.all([
+  const access = await readAccess(cx.payer);
+  const [organization, , unreservedConcurrency, lake] = await Promise.all([
     findings.look(() => organizationRole(cx, payerAccountId)),
     findings.look(() => listReports(cx.payer), 'billing-access-not-activated'),
-    findings.look(() => cx.payer.client(LambdaClient, report.region).send(new GetAccountSettingsCommand({}))),
+    findings.look(() => freeConcurrency(cx, report.region, access)),
     findings.look(() => cx.payer.client(LakeFormationClient, report.region).send(new GetDataLakeSettingsCommand({}))),
   ]);
   if (organization === 'member' && !allowMemberAccount)
@@ -133,9 +135,17 @@ async function checkPayer(cx: StepContext, request: OnboardingRequest, findings:
     );
   return {
     organization: organization ?? null,
-    unreservedConcurrency: account?.AccountLimit?.UnreservedConcurrentExecutions ?? null,
+    unreservedConcurrency: unreservedConcurrency ?? null,
     lakeFormationLocked: lake ? !byIam : null,
+    access,
   };
+}
+
+/** Only AWS's crawler template needs Lambda. */
+async function freeConcurrency(cx: StepContext, region: string, access: Access): Promise<number | undefined> {
+  if (crawlerGrant(access) !== 'full') return undefined;
+  const account = await cx.payer.client(LambdaClient, region).send(new GetAccountSettingsCommand({}));
+  return account.AccountLimit?.UnreservedConcurrentExecutions;
 }
 
 async function organizationRole(cx: StepContext, accountId: string): Promise<PayerFacts['organization']> {

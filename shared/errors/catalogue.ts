@@ -127,6 +127,18 @@ export const errorCatalogue = advice({
     remedy:
       'Deploy the cluster provisioner role (docs/access/cluster-provisioner.yaml) in the cluster account, with the id and the account of this deployment.',
   },
+  'access-template-too-old': {
+    title: 'The access template of the account is too old',
+    actor: 'payer account owner',
+    remedy:
+      'Deploy docs/access/payer-provisioner.yaml of this release over the stack of the provisioner role. Its parameters keep their values. Then start the run again.',
+  },
+  'access-parameter-differs': {
+    title: 'A parameter of the access template does not allow what the run needs',
+    actor: 'payer account owner',
+    remedy:
+      'Update the stack of the provisioner role with the parameter value that the message names, or send a request that stays within it. Then start the run again.',
+  },
   'preflight-failed': {
     title: 'Several checks failed',
     actor: 'caller',

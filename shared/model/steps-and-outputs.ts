@@ -28,9 +28,14 @@ export const onboardingPhases = {
       podIdentityAvailable: z.boolean(),
       /** This field and the next two are null only in a dry run that could not read them. */
       organization: z.enum(['management', 'member', 'none']).nullable(),
-      /** Unreserved Lambda concurrency of the payer account in the report's region. */
+      /** Unreserved Lambda concurrency of the payer account in the report's region; null too if our role may not deploy crawlers. */
       unreservedConcurrency: z.int().nullable(),
       lakeFormationLocked: z.boolean().nullable(),
+      /** What the tags of our role in the payer account say about its access template. Version 0: the template of release 0.3.0. */
+      access: z
+        .object({ version: z.int(), parameters: z.record(z.string(), z.string()) })
+        .nullable()
+        .default(null),
     }),
     'report-choice': z.object({
       choice: z.enum(['adopt', 'create']),

@@ -98,6 +98,8 @@ export interface Permission {
   resources: readonly [string, ...string[]];
   /** IAM condition block. */
   condition?: Record<string, Record<string, string | string[]>>;
+  /** Only in an access template whose parameter Crawler is at least this: none < remove < full. */
+  crawler?: 'remove' | 'full';
 }
 
 /** A Kubernetes RBAC rule a step needs in the target namespace. */

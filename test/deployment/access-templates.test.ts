@@ -3,17 +3,9 @@ import { accessTemplate } from '../../functions/deployment/access-templates.ts';
 import { deployedFunctions } from '../../functions/deployment/registry.ts';
 import { functionRoles } from '../../functions/deployment/roles.ts';
 import { templateProblems } from '../../functions/deployment/template-check.ts';
-
-interface Template {
-  Resources: {
-    Provisioner: {
-      Properties: {
-        AssumeRolePolicyDocument: { Statement: { Condition: Record<string, Record<string, unknown>> }[] };
-        Policies: { PolicyDocument: { Statement: { Action: string[]; Resource: unknown[] }[] } }[];
-      };
-    };
-  };
-}
+import { listOf, type Statement } from '../../shared/aws/policy-document.ts';
+import { deploymentId, hubAccountId } from '../support/deployed-sandbox.ts';
+import { renderProvisioner } from '../support/provisioners.ts';
 
 interface RoleProperties {
   Policies: { PolicyDocument: { Statement: Record<string, unknown>[] } }[];
@@ -21,41 +13,107 @@ interface RoleProperties {
 
 /** Actions without a resource type (Service Authorization Reference): `*` is their narrowest resource. */
 const withoutResource = new Set([
+  'ce:ListCostAllocationTags',
+  'ce:UpdateCostAllocationTagsStatus',
   'cur:DescribeReportDefinitions',
   'lakeformation:GetDataLakeSettings',
   'lambda:GetAccountSettings',
   'organizations:DescribeOrganization',
 ]);
 
+const accountId = '111122220001';
+const keys = (count: number) =>
+  Array.from(
+    { length: count },
+    (_, n) => `arn:aws:kms:ap-southeast-1:${accountId}:key/1234abcd-12ab-34cd-56ef-12345678900${n}`,
+  );
+
+/** Every parameter at the value that grants most. */
+const everything = {
+  payer: {
+    Crawler: 'full',
+    KmsKeys: keys(6).join(','),
+    PermissionsBoundary: `arn:aws:iam::${accountId}:policy/boundary`,
+    ServedClusterAccounts: '222233334444 222233335555',
+    PurgeOlderData: 'no',
+    TagActivation: 'on',
+  },
+  cluster: { PermissionsBoundary: `arn:aws:iam::${accountId}:policy/boundary` },
+} satisfies Record<string, Record<string, string>>;
+
+function statementsOf(account: 'payer' | 'cluster', parameters: Record<string, string> = {}): Statement[] {
+  return Object.values(renderProvisioner(account, accountId, parameters).inline).flatMap(({ Statement }) => Statement);
+}
+
+const actionsIn = (statements: Statement[]) => statements.flatMap(({ Action }) => listOf(Action));
+
 describe.each(['payer', 'cluster'] as const)('the %s provisioner role', (account) => {
-  const { AssumeRolePolicyDocument, Policies } = (accessTemplate(account) as Template).Resources.Provisioner.Properties;
-  const statements = Policies.flatMap(({ PolicyDocument }) => PolicyDocument.Statement);
+  const { trust, tags } = renderProvisioner(account, accountId, everything[account]);
+  const statements = statementsOf(account, everything[account]);
 
   it('agrees with AWS’s resource specification', () => {
     expect(templateProblems(accessTemplate(account))).toEqual([]);
   });
 
   it('trusts only the hub’s functions with the external id', () => {
-    for (const { Condition } of AssumeRolePolicyDocument.Statement) {
+    for (const { Condition } of trust.Statement) {
       expect(Condition).toMatchObject({
-        StringEquals: { 'sts:ExternalId': { 'Fn::Sub': '${DeploymentId}/${AWS::AccountId}' } },
-        ArnLike: { 'aws:PrincipalArn': {} },
+        StringEquals: { 'sts:ExternalId': `${deploymentId}/${accountId}` },
+        ArnLike: { 'aws:PrincipalArn': `arn:aws:iam::${hubAccountId}:role/kubecost-payer-onboarding/functions/*` },
       });
     }
   });
 
   it('names every action', () => {
-    expect(statements.flatMap(({ Action }) => Action).filter((action) => action.includes('*'))).toEqual([]);
+    expect(actionsIn(statements).filter((action) => action.includes('*'))).toEqual([]);
   });
 
   it('allows an action on every resource only if it has none', () => {
-    const everywhere = statements.filter(({ Resource }) => Resource.includes('*')).flatMap(({ Action }) => Action);
-    expect(everywhere.filter((action) => !withoutResource.has(action))).toEqual([]);
+    const everywhere = statements.filter(
+      ({ Effect, Resource }) => Effect === 'Allow' && listOf(Resource).includes('*'),
+    );
+    expect(actionsIn(everywhere).filter((action) => !withoutResource.has(action))).toEqual([]);
   });
 
   it('fits into the inline policies of one role', () => {
-    // IAM's limit is 10,240 characters without white space; real names are longer than the parameters'.
+    // IAM's limit is 10,240 characters without white space; longer names than the defaults need some of the rest.
     expect(JSON.stringify(statements).length).toBeLessThan(10_240);
+  });
+
+  it('has tags that IAM accepts, with the version and every parameter', () => {
+    expect(tags['access-version']).toBe('1');
+    for (const [name, value] of Object.entries(tags)) {
+      expect(name).toMatch(/^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}$/u);
+      expect(value).toMatch(/^[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}$/u);
+    }
+    const written = Object.keys(tags).map((name) => name.replace(/^access:/, ''));
+    const template = accessTemplate(account) as { Parameters: Record<string, unknown> };
+    const untold = Object.keys(template.Parameters).filter((name) => !written.some((tag) => tag.startsWith(name)));
+    expect(untold).toEqual(['HubAccountId', 'DeploymentId', 'ProvisionerPath', 'FunctionPath', 'ProvisionerName']);
+  });
+
+  it('never changes itself or its tags', () => {
+    const self = `arn:aws:iam::${accountId}:role/kubecost-payer-onboarding/kubecost-${account}-provisioner`;
+    const denied = statements.find(({ Effect, Resource }) => Effect === 'Deny' && listOf(Resource).includes(self));
+    const writes = actionsIn(statements).filter((action) => /^iam:(?!Get|List|Pass).*Role/.test(action));
+    expect(listOf(denied?.Action)).toEqual(
+      expect.arrayContaining(['iam:TagRole', 'iam:UntagRole', 'iam:PutRolePolicy']),
+    );
+    expect(new Set(writes.filter((action) => action !== 'iam:CreateRole'))).toEqual(new Set(listOf(denied?.Action)));
+  });
+});
+
+describe('the parameters of the payer’s template', () => {
+  it('give no key rights by default, and exactly the named keys', () => {
+    expect(actionsIn(statementsOf('payer')).filter((action) => action.startsWith('kms:'))).toEqual([]);
+    const named = statementsOf('payer', { KmsKeys: keys(2).join(',') });
+    const statement = named.find(({ Action }) => listOf(Action).includes('kms:Decrypt'));
+    expect(statement?.Resource).toEqual(keys(2));
+  });
+
+  it('add the activation of tags only where it is on', () => {
+    expect(actionsIn(statementsOf('payer')).filter((action) => action.startsWith('ce:'))).toEqual([]);
+    expect(actionsIn(statementsOf('payer', { TagActivation: 'on' }))).toContain('ce:UpdateCostAllocationTagsStatus');
   });
 });
 

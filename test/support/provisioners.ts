@@ -5,17 +5,62 @@ import { deploymentId, hubAccountId } from './deployed-sandbox.ts';
 
 interface Template {
   Parameters: Record<string, { Default?: string }>;
+  Conditions: Record<string, unknown>;
   Resources: {
     Provisioner: {
-      Properties: { AssumeRolePolicyDocument: unknown; Policies: { PolicyName: string; PolicyDocument: unknown }[] };
+      Properties: {
+        AssumeRolePolicyDocument: unknown;
+        Tags: unknown;
+        Policies: { PolicyName: string; PolicyDocument: unknown }[];
+      };
     };
+  };
+}
+
+/** The role of a rendered access template, as CloudFormation makes it. */
+export interface RenderedRole {
+  name: string;
+  path: string;
+  trust: PolicyDocument;
+  tags: Record<string, string>;
+  inline: Record<string, PolicyDocument>;
+}
+
+/** @param parameters of the template, such as CurBucket; defaults as in the template */
+export function renderProvisioner(
+  kind: 'payer' | 'cluster',
+  accountId: string,
+  parameters: Record<string, string> = {},
+): RenderedRole {
+  const template = accessTemplate(kind) as Template;
+  const defaults = Object.fromEntries(
+    Object.entries(template.Parameters).map(([name, { Default = '' }]) => [name, Default]),
+  );
+  const values: Record<string, string> = {
+    ...defaults,
+    HubAccountId: hubAccountId,
+    DeploymentId: deploymentId,
+    ...parameters,
+    'AWS::AccountId': accountId,
+    'AWS::Partition': 'aws',
+  };
+  const resolve = (value: unknown) => resolved(value, { values, conditions: template.Conditions });
+  const { AssumeRolePolicyDocument, Tags, Policies } = template.Resources.Provisioner.Properties;
+  const tags = resolve(Tags) as { Key: string; Value: string }[];
+  return {
+    name: values.ProvisionerName ?? '',
+    path: values.ProvisionerPath ?? '/',
+    trust: resolve(AssumeRolePolicyDocument) as PolicyDocument,
+    tags: Object.fromEntries(tags.map(({ Key, Value }) => [Key, Value])),
+    inline: Object.fromEntries(
+      Policies.map(({ PolicyName, PolicyDocument }) => [PolicyName, resolve(PolicyDocument) as PolicyDocument]),
+    ),
   };
 }
 
 /**
  * Deploys the rendered access template in an account, so every run there has exactly the permissions that a
  * customer grants: AWS denies a call that a step does not declare.
- * @param parameters of the template, such as CurBucket; defaults as in the template
  */
 export function deployProvisioner(
   world: World,
@@ -23,40 +68,59 @@ export function deployProvisioner(
   accountId: string,
   parameters: Record<string, string> = {},
 ): void {
-  const template = accessTemplate(kind) as Template;
-  const defaults = Object.fromEntries(
-    Object.entries(template.Parameters).map(([name, { Default = '' }]) => [name, Default]),
-  );
-  const values: Record<string, string> = {
-    ...defaults,
-    ...parameters,
-    HubAccountId: hubAccountId,
-    DeploymentId: deploymentId,
-    'AWS::AccountId': accountId,
-    'AWS::Partition': 'aws',
-  };
-  const { AssumeRolePolicyDocument, Policies } = template.Resources.Provisioner.Properties;
-  world.iam.createRole({
-    accountId,
-    name: values.ProvisionerName ?? '',
-    path: values.ProvisionerPath ?? '/',
-    trust: substitute(AssumeRolePolicyDocument, values) as PolicyDocument,
-    inline: Object.fromEntries(
-      Policies.map(({ PolicyName, PolicyDocument }) => [
-        PolicyName,
-        substitute(PolicyDocument, values) as PolicyDocument,
-      ]),
-    ),
-    settled: true,
-  });
+  world.iam.createRole({ accountId, ...renderProvisioner(kind, accountId, parameters), settled: true });
 }
 
-/** Fn::Sub and Ref as CloudFormation resolves them. */
-function substitute(value: unknown, values: Record<string, string>): unknown {
-  if (Array.isArray(value)) return value.map((item) => substitute(item, values));
+interface Scope {
+  values: Record<string, string>;
+  conditions: Record<string, unknown>;
+}
+
+/** A value with its functions resolved as CloudFormation resolves them; undefined for AWS::NoValue. */
+function resolved(value: unknown, scope: Scope): unknown {
+  if (Array.isArray(value)) return value.map((item) => resolved(item, scope)).filter((item) => item !== undefined);
   if (typeof value !== 'object' || value === null) return value;
-  const { 'Fn::Sub': text, Ref: name } = value as { 'Fn::Sub'?: string; Ref?: string };
-  if (text !== undefined) return text.replaceAll(/\$\{([\w:]+)\}/g, (_, key: string) => values[key] ?? '');
-  if (name !== undefined) return values[name] ?? '';
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, substitute(item, values)]));
+  const [[name, argument] = ['', undefined], ...others] = Object.entries(value) as [string, unknown][];
+  const evaluate = others.length === 0 ? intrinsics[name] : undefined;
+  if (evaluate) return evaluate(argument, scope);
+  const entries = Object.entries(value).map(([key, item]) => [key, resolved(item, scope)] as const);
+  return Object.fromEntries(entries.filter(([, item]) => item !== undefined));
+}
+
+const texts = (value: unknown, scope: Scope) => resolved(value, scope) as string[];
+
+const intrinsics: Record<string, ((argument: unknown, scope: Scope) => unknown) | undefined> = {
+  Ref: (name, { values }) => (name === 'AWS::NoValue' ? undefined : valueOf(values, String(name))),
+  'Fn::Sub': (text, { values }) =>
+    String(text).replaceAll(/\$\{([\w:]+)\}/g, (_, name: string) => valueOf(values, name)),
+  'Fn::Join': (argument, scope) => {
+    const [separator, list] = argument as [string, unknown];
+    return texts(list, scope).join(separator);
+  },
+  'Fn::Split': (argument, scope) => {
+    const [separator, text] = argument as [string, unknown];
+    return String(resolved(text, scope)).split(separator);
+  },
+  'Fn::Select': (argument, scope) => {
+    const [index, list] = argument as [string, unknown];
+    const selected = texts(list, scope)[Number(index)];
+    if (selected === undefined) throw new Error(`Fn::Select cannot select nonexistent value at index ${index}`);
+    return selected;
+  },
+  'Fn::Equals': (argument, scope) => {
+    const [a, b] = texts(argument, scope);
+    return a === b;
+  },
+  'Fn::Not': (argument, scope) => !texts(argument, scope)[0],
+  'Fn::If': (argument, scope) => {
+    const [condition, yes, no] = argument as [string, unknown, unknown];
+    if (!(condition in scope.conditions)) throw new Error(`the template has no condition ${condition}`);
+    return resolved(resolved(scope.conditions[condition], scope) ? yes : no, scope);
+  },
+};
+
+function valueOf(values: Record<string, string>, name: string): string {
+  const value = values[name];
+  if (value === undefined) throw new Error(`the template has no parameter ${name}`);
+  return value;
 }
