@@ -11,6 +11,8 @@ import {
   workgroupPlace,
   workgroupProblem,
 } from '../../shared/billing/athena-workgroup.ts';
+import { type BucketName, findBucketName } from '../../shared/billing/bucket-name.ts';
+import { curBucketPermissions } from '../../shared/billing/cur-bucket.ts';
 import {
   applyToBucket,
   type BucketChange,
@@ -46,6 +48,7 @@ interface Input {
 }
 
 interface Observation extends BucketObservation {
+  defaultBucket: BucketName;
   /** Undefined if there is no such workgroup. */
   workgroup: Workgroup | undefined;
 }
@@ -55,7 +58,9 @@ type Change = BucketChange | WorkgroupChange;
 export const athenaResults = defineStep<'athena-results', Input, Observation, Change>({
   name: 'athena-results',
   summary: 'Sets up the Athena workgroup and the bucket for its results, which is never the report’s bucket',
-  permissions: { payer: [resultsBucketPermissions.manage, workgroupPermissions.manage] },
+  permissions: {
+    payer: [resultsBucketPermissions.manage, workgroupPermissions.manage, curBucketPermissions.findOwner],
+  },
   lease: 'payer',
 
   input({ run }) {
@@ -72,14 +77,20 @@ export const athenaResults = defineStep<'athena-results', Input, Observation, Ch
   },
 
   async observe(cx, input) {
+    const { region } = input;
     const workgroup = await findWorkgroup(cx.payer, input.workgroup);
-    const { bucket: name } = resultsPlace(input, workgroup);
-    return { workgroup, ...(await observeBucket(cx.payer, { name, region: input.region })) };
+    const usual = resultsPlace(input, workgroup);
+    const defaultBucket = usual.isNamed
+      ? { name: input.defaultBucket }
+      : await findBucketName(cx.payer, input.defaultBucket, region);
+    const { bucket: name } = resultsPlace({ ...input, defaultBucket: defaultBucket.name }, workgroup);
+    return { workgroup, defaultBucket, ...(await observeBucket(cx.payer, { name, region })) };
   },
 
   plan(input, seen, { owner, run }): Plan<Change, Output> {
     const { region } = input;
-    const results = resultsPlace(input, seen.workgroup);
+    const results = placeOf(input, seen);
+    const warnings = seen.defaultBucket.warning ? [seen.defaultBucket.warning] : [];
     const problem = problemOf(input, seen, results);
     if (problem) return { kind: 'refuse', ...problem };
     const output: Output = {
@@ -91,7 +102,8 @@ export const athenaResults = defineStep<'athena-results', Input, Observation, Ch
     };
     const wanted = wantedResultsBucket(results.bucket, region, input.retentionDays);
     const ofWorkgroup = workgroupChanges(input.workgroup, seen.workgroup, results.location);
-    if (!seen.bucket) return changesOrReady<Change, Output>([...creation(wanted, owner), ...ofWorkgroup], { output });
+    if (!seen.bucket)
+      return changesOrReady<Change, Output>([...creation(wanted, owner), ...ofWorkgroup], { output, warnings });
 
     const owned = ownership(seen.bucket.tags, owner);
     const mayBeForeign = results.isNamed || run.request.existing !== 'refuse';
@@ -99,7 +111,7 @@ export const athenaResults = defineStep<'athena-results', Input, Observation, Ch
     if (notUsable) return { kind: 'refuse', ...notUsable };
     // A bucket that is not ours stays as it is, because our expiry would delete its owner's objects.
     const ofBucket = owned === 'ours' ? settingChanges(wanted, seen.bucket) : [];
-    return changesOrReady<Change, Output>([...ofBucket, ...ofWorkgroup], { output });
+    return changesOrReady<Change, Output>([...ofBucket, ...ofWorkgroup], { output, warnings });
   },
 
   async apply(cx, change, { input, seen }) {
@@ -107,12 +119,16 @@ export const athenaResults = defineStep<'athena-results', Input, Observation, Ch
     if (change.action === 'create-workgroup' || change.action === 'set-workgroup-location')
       await applyToWorkgroup(cx.payer, workgroup, change, cx.owner);
     else {
-      const { bucket: name } = resultsPlace(input, seen.workgroup);
+      const { bucket: name } = placeOf(input, seen);
       await applyToBucket(cx.payer, { name, region }, change, cx.owner);
     }
     return 'changed';
   },
 });
+
+function placeOf(input: Input, { defaultBucket, workgroup }: Observation): ResultsPlace {
+  return resultsPlace({ ...input, defaultBucket: defaultBucket.name }, workgroup);
+}
 
 /** Why results cannot go to the bucket; the first reason counts. */
 function problemOf(
@@ -129,7 +145,7 @@ function problemOf(
       ? { code: 'results-in-cur-bucket', detail: `workgroup ${place.name} would write to ${own ?? `s3://${bucket}`}` }
       : undefined) ??
     (differs ? { code: 'workgroup-location-differs', detail: `workgroup ${place.name} enforces ${own}` } : undefined) ??
-    locationProblem({ name: bucket, region }, location)
+    locationProblem({ name: bucket, region, parameter: 'AthenaResultsBucket' }, location)
   );
 }
 

@@ -185,7 +185,7 @@ async function notificationsOf(
   place: { bucket: string; region: string },
 ): Promise<Notifications> {
   const location = await new AccountBucket(cx.payer, place.bucket).locate();
-  return location === undefined || location === 'taken' ? (cx.notes.saved ?? {}) : readNotifications(cx.payer, place);
+  return typeof location === 'object' ? readNotifications(cx.payer, place) : (cx.notes.saved ?? {});
 }
 
 export const handler = stepHandler(removeCrawlerStack);
