@@ -58,6 +58,7 @@ const modules = {
     'platform',
     'text',
   ],
+  probe: ['aws', 'billing', 'errors'],
   'api-document': ['batches', 'errors', 'http', 'model', 'runs'],
   'reference-pages': ['errors', 'model'],
 };

@@ -11,7 +11,7 @@ import {
   workgroupPlace,
   workgroupProblem,
 } from '../../shared/billing/athena-workgroup.ts';
-import { type BucketName, findBucketName } from '../../shared/billing/bucket-name.ts';
+import { type BucketName, bucketNameWarnings, findBucketName } from '../../shared/billing/bucket-name.ts';
 import { curBucketPermissions } from '../../shared/billing/cur-bucket.ts';
 import {
   applyToBucket,
@@ -90,7 +90,7 @@ export const athenaResults = defineStep<'athena-results', Input, Observation, Ch
   plan(input, seen, { owner, run }): Plan<Change, Output> {
     const { region } = input;
     const results = placeOf(input, seen);
-    const warnings = seen.defaultBucket.warning ? [seen.defaultBucket.warning] : [];
+    const warnings = bucketNameWarnings(results.bucket, input.defaultBucket, region);
     const problem = problemOf(input, seen, results);
     if (problem) return { kind: 'refuse', ...problem };
     const output: Output = {
@@ -133,7 +133,7 @@ function placeOf(input: Input, { defaultBucket, workgroup }: Observation): Resul
 /** Why results cannot go to the bucket; the first reason counts. */
 function problemOf(
   { curBucket, region, requestedBucket, workgroup: place }: Input,
-  { workgroup, location }: Observation,
+  { workgroup, location, defaultBucket }: Observation,
   { bucket }: ResultsPlace,
 ): Problem | undefined {
   const own = workgroup?.location;
@@ -145,7 +145,10 @@ function problemOf(
       ? { code: 'results-in-cur-bucket', detail: `workgroup ${place.name} would write to ${own ?? `s3://${bucket}`}` }
       : undefined) ??
     (differs ? { code: 'workgroup-location-differs', detail: `workgroup ${place.name} enforces ${own}` } : undefined) ??
-    locationProblem({ name: bucket, region, parameter: 'AthenaResultsBucket' }, location)
+    locationProblem(
+      { name: bucket, region, parameter: 'AthenaResultsBucket' },
+      defaultBucket.isDenied ? 'taken-or-unreadable' : location,
+    )
   );
 }
 

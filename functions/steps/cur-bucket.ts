@@ -1,10 +1,10 @@
+import { coversBucket } from '../../shared/access/access-template.ts';
 import { ownership, ownerTags, takenOverTags } from '../../shared/aws/tags.ts';
 import {
   bucketWarnings,
   type CurBucketObservation,
   judgeAdoptedBucket,
   observeAdoptedBucket,
-  readTierings,
   tieringPermission,
 } from '../../shared/billing/adopted-bucket.ts';
 import { curBucketPermissions, wantedCurBucket } from '../../shared/billing/cur-bucket.ts';
@@ -21,7 +21,7 @@ import {
 } from '../../shared/billing/managed-bucket.ts';
 import { isFresh } from '../../shared/billing/report-evidence.ts';
 import { outputOf } from '../../shared/model/run.ts';
-import type { Outputs } from '../../shared/model/steps-and-outputs.ts';
+import { type Outputs, parseOutput } from '../../shared/model/steps-and-outputs.ts';
 import { defineStep, type Plan, type Situation } from '../../shared/step/contract.ts';
 import { changesOrReady } from '../../shared/step/plan-builders.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
@@ -33,6 +33,8 @@ interface Input {
   accountId: string;
   choice: Outputs['report-choice'];
   wanted: WantedBucket;
+  /** False if the access template excludes the bucket. */
+  isCovered: boolean;
 }
 
 export const curBucket = defineStep<'cur-bucket', Input, CurBucketObservation, BucketChange>({
@@ -44,20 +46,25 @@ export const curBucket = defineStep<'cur-bucket', Input, CurBucketObservation, B
   input({ run }) {
     const choice = outputOf(run, 'report-choice');
     const { payerAccountId: accountId, report } = run.request;
-    return { accountId, choice, wanted: wantedCurBucket(accountId, choice, report.retentionDays) };
+    const access = parseOutput('preflight', run.steps.preflight?.output)?.access ?? null;
+    return {
+      accountId,
+      choice,
+      wanted: wantedCurBucket(accountId, choice, report.retentionDays),
+      isCovered: coversBucket(access, choice.bucket) !== false,
+    };
   },
 
   async observe(cx, { choice, wanted }) {
     if (choice.choice === 'adopt') return observeAdoptedBucket(cx.payer, choice);
-    const seen = await observeBucket(cx.payer, wanted);
-    return { ...seen, tierings: seen.bucket ? await readTierings(cx.payer, wanted.name, wanted.region) : [] };
+    return { ...(await observeBucket(cx.payer, wanted)), tierings: [] };
   },
 
   plan(input, seen, situation): BucketPlan {
     const { bucket, region, choice } = input.choice;
     const output: Output = { bucket, region, adopted: choice === 'adopt', kmsKeyArn: seen.kmsKeyArn };
     if (choice === 'adopt') return planAdopted(input, seen, situation, output);
-    const misplaced = locationProblem(input.wanted, seen.location);
+    const misplaced = locationProblem(input.wanted, input.isCovered ? seen.location : 'unreadable');
     if (misplaced) return { kind: 'refuse', ...misplaced };
     if (!seen.bucket) return { kind: 'change', changes: creation(input.wanted, situation.owner), expected: output };
     return planExisting(input, seen, seen.bucket, situation, output);

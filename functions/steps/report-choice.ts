@@ -4,30 +4,29 @@ import { transferPermission, transferWarnings } from '../../shared/billing/billi
 import type { BucketName } from '../../shared/billing/bucket-name.ts';
 import { curBucketPermissions } from '../../shared/billing/cur-bucket.ts';
 import {
+  differenceOf,
   firstDefaultName,
   fits,
   hasLeftData,
   isOurs,
-  newBucketName,
   mayCreate,
   named,
+  newBucketName,
   newReport,
   type Place,
+  placeProblem,
+  placeWarnings,
 } from '../../shared/billing/new-report.ts';
 import {
   assessReports,
   bestReport,
   isCandidate,
-  stalenessWarning,
+  reasonsOf,
+  stalenessWarnings,
   unreadableDetail,
   unreadableReports,
 } from '../../shared/billing/report-assessment.ts';
-import {
-  listReports,
-  type Report,
-  reportPermissions,
-  settingProblems,
-} from '../../shared/billing/report-definition.ts';
+import { listReports, type Report, reportPermissions } from '../../shared/billing/report-definition.ts';
 import { deliveredAt, type Evidence, gatherEvidence } from '../../shared/billing/report-evidence.ts';
 import type { OnboardingRequest } from '../../shared/model/run-requests.ts';
 import { type Outputs, parseOutput } from '../../shared/model/steps-and-outputs.ts';
@@ -133,14 +132,8 @@ export const reportChoice = defineStep<'report-choice', Input, Observation>({
 
 function adopt(report: Report, input: Input, seen: Observation, now: number): ChoicePlan {
   const evidence = seen.evidence[report.reportName];
-  const stale = stalenessWarning(report, evidence, now);
-  return use(
-    'adopt',
-    { ...report, deliveredAt: deliveredAt(report, evidence) },
-    input,
-    seen,
-    ...(stale ? [stale] : []),
-  );
+  const adopted = { ...report, deliveredAt: deliveredAt(report, evidence) };
+  return use('adopt', adopted, input, seen, ...stalenessWarnings(report, evidence, now));
 }
 
 function use(
@@ -149,7 +142,7 @@ function use(
   { wanted }: Input,
   { reports, evidence, transfers }: Observation,
   ...warnings: string[]
-): ChoicePlan {
+): Extract<ChoicePlan, { kind: 'ready' }> {
   const considered = assessReports(reports, wanted, evidence, reportName);
   return {
     kind: 'ready',
@@ -169,9 +162,7 @@ function use(
 function noneToAdopt({ wanted }: Input, { reports, evidence }: Observation): ChoicePlan {
   const [unreadable] = unreadableReports(reports, wanted, evidence);
   if (unreadable) return { kind: 'refuse', code: 'access-parameter-differs', detail: unreadableDetail(unreadable) };
-  const reasons = assessReports(reports, wanted, evidence).map(
-    ({ reportName, reasons }) => `${reportName}: ${reasons.join(', ')}`,
-  );
+  const reasons = reasonsOf(reports, wanted, evidence);
   return { kind: 'refuse', code: 'no-usable-report', detail: reasons.join('; ') || 'the account has no report' };
 }
 
@@ -181,11 +172,7 @@ function planNewReport(input: Input, seen: Observation): ChoicePlan {
   const passedOver = input.wanted.mode === 'create' ? [] : unreadableReports(reports, input.wanted, seen.evidence);
   if (namesake && passedOver.includes(namesake))
     return { kind: 'refuse', code: 'access-parameter-differs', detail: unreadableDetail(namesake) };
-  if (namesake) {
-    const location = `it delivers to s3://${namesake.bucket}/${namesake.prefix}`;
-    const difference = settingProblems(namesake).join(', ') || location;
-    return { kind: 'refuse', code: 'report-differs', detail: `report ${name} exists: ${difference}` };
-  }
+  if (namesake) return { kind: 'refuse', code: 'report-differs', detail: differenceOf(namesake) };
   if (seen.isPurged)
     return { kind: 'refuse', code: 'report-name-purged', detail: `report ${name} of account ${input.payerAccountId}` };
   const isOther = input.wanted.name === undefined && name !== defaultReportName;
@@ -193,8 +180,18 @@ function planNewReport(input: Input, seen: Observation): ChoicePlan {
     (report) => `the run creates report ${name} beside another: ${unreadableDetail(report)}`,
   );
   const renamed = `report ${defaultReportName} was deleted, so the new one is named ${name}: under the old name its data might get corrupt`;
-  const warnings = [...beside, ...(seen.bucket.warning ? [seen.bucket.warning] : []), ...(isOther ? [renamed] : [])];
-  return use('create', newReport(input.wanted, seen.bucket.name, name), input, seen, ...warnings);
+  const place = newReport(input.wanted, seen.bucket.name, name);
+  const names = [...placeWarnings(input.wanted, input.payerAccountId, place), ...(isOther ? [renamed] : [])];
+  const created = use('create', place, input, seen, ...beside, ...names);
+  const problem = placeProblem(place, seen.bucket);
+  if (!problem) return created;
+  const reasons = reasonsOf(reports, input.wanted, seen.evidence);
+  return {
+    kind: 'refuse',
+    code: problem.code,
+    detail: [problem.detail, ...reasons].join('; '),
+    expected: created.output,
+  };
 }
 
 export const handler = stepHandler(reportChoice);

@@ -33,13 +33,9 @@ export async function observeAdoptedBucket(
     account.readPolicy(region),
     account.readKmsKey(region),
     unlessDenied(() => account.readLifecycle(region)),
-    readTierings(payer, bucket, region),
+    unlessDenied(() => account.readTierings(region)),
   ]);
   return { location, bucket: { region, policy, tags: {}, publicAccessBlocked: true, lifecycle }, kmsKeyArn, tierings };
-}
-
-export function readTierings(payer: TargetAccount, bucket: string, region: string) {
-  return unlessDenied(() => new AccountBucket(payer, bucket).readTierings(region));
 }
 
 /** For facts that only give a warning. */

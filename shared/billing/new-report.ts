@@ -5,7 +5,9 @@ import type { TargetAccount } from '../aws/target-account.ts';
 import { isAwsError } from '../errors/errors.ts';
 import type { Owner } from '../model/ownership.ts';
 import type { OnboardingRequest } from '../model/run-requests.ts';
-import { type BucketName, findBucketName } from './bucket-name.ts';
+import type { Problem } from '../step/problem-list.ts';
+import { type BucketName, bucketNameWarnings, findBucketName } from './bucket-name.ts';
+import { locationProblem } from './managed-bucket.ts';
 import { isUsable } from './report-assessment.ts';
 import { deliversTo, type Report, settingProblems } from './report-definition.ts';
 import type { Evidence } from './report-evidence.ts';
@@ -23,6 +25,13 @@ export function named(name: string, reports: readonly Report[]): Report | undefi
   return reports.find(({ reportName }) => reportName === name);
 }
 
+/** Why a report that has the name of the new one is not it. */
+export function differenceOf(namesake: Report): string {
+  const { reportName, bucket, prefix } = namesake;
+  const difference = settingProblems(namesake).join(', ') || `it delivers to s3://${bucket}/${prefix}`;
+  return `report ${reportName} exists: ${difference}`;
+}
+
 /** True if the request lets the run create a report and no existing one is better. */
 export function mayCreate(wanted: Wanted, reports: readonly Report[], evidence: Evidence): boolean {
   if (wanted.mode === 'adopt-or-create') return !reports.some((report) => isUsable(report, wanted, evidence));
@@ -33,6 +42,15 @@ export function mayCreate(wanted: Wanted, reports: readonly Report[], evidence: 
 export async function newBucketName(payer: TargetAccount, wanted: Wanted, creates: boolean): Promise<BucketName> {
   const name = wanted.bucket ?? curBucketName(payer.accountId, wanted.region);
   return creates && wanted.bucket === undefined ? findBucketName(payer, name, wanted.region) : { name };
+}
+
+/** Why our role cannot create the bucket of a new report. */
+export function placeProblem({ bucket: name, region }: Place, { isDenied }: BucketName): Problem | undefined {
+  return locationProblem({ name, region, parameter: 'CurBucket' }, isDenied ? 'taken-or-unreadable' : undefined);
+}
+
+export function placeWarnings(wanted: Wanted, accountId: string, { bucket, region }: Place): string[] {
+  return wanted.bucket === undefined ? bucketNameWarnings(bucket, curBucketName(accountId, region), region) : [];
 }
 
 /** True if our own report is what the request asks for. A failed delivery does not count: the next step repairs its bucket. */

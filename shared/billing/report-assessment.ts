@@ -106,14 +106,12 @@ export function bestReport(reports: readonly Report[], wanted: Wanted, evidence:
 }
 
 /** A report that AWS has stopped to deliver gives old costs. */
-export function stalenessWarning(
-  report: Report,
-  evidence: ReportEvidence | undefined,
-  now: number,
-): string | undefined {
+export function stalenessWarnings(report: Report, evidence: ReportEvidence | undefined, now: number): string[] {
   const at = lastDelivered(report, evidence);
-  if (at === 0 || isFresh(at, now)) return undefined;
-  return `AWS has not delivered report ${report.reportName} since ${new Date(at).toISOString()}, although it delivers daily`;
+  if (at === 0 || isFresh(at, now)) return [];
+  return [
+    `AWS has not delivered report ${report.reportName} since ${new Date(at).toISOString()}, although it delivers daily`,
+  ];
 }
 
 /**
@@ -147,6 +145,13 @@ export function assessReports(
       remedies: [],
     };
   });
+}
+
+/** Why no report can be adopted, or what else the run does with it; one text for each report. */
+export function reasonsOf(reports: readonly Report[], wanted: Wanted, evidence: Evidence): string[] {
+  return assessReports(reports, wanted, evidence).map(
+    ({ reportName, reasons }) => `${reportName}: ${reasons.join(', ')}`,
+  );
 }
 
 function otherReason({ mode }: Wanted, used = ''): string {

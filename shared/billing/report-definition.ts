@@ -53,7 +53,7 @@ const reportSettings = {
 };
 
 /** The old client ignores AWS_ENDPOINT_URL, and its config has the types of its time. */
-class CurClient extends CostAndUsageReportServiceClient {
+export class CurClient extends CostAndUsageReportServiceClient {
   constructor(config: ClientConfig) {
     const endpoint = process.env.AWS_ENDPOINT_URL_COST_AND_USAGE_REPORT_SERVICE ?? process.env.AWS_ENDPOINT_URL;
     super({ ...config, ...(endpoint && { endpoint }) });
