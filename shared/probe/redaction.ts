@@ -18,7 +18,7 @@ export class Redaction {
       .toSorted(([a], [b]) => b.length - a.length);
     const named = names.reduce((rest, [name, mark]) => replaceWord(rest, name, mark), text);
     const inArns = named.replaceAll(
-      /((?:(?<!iam::aws:)policy|assumed-role|role|user|group|instance-profile|cluster|alias|billingview)\/|arn:aws[\w-]*:s3:::)([^"'\s<>,*/]+)((?:\/[^"'\s<>,*/]+)*)/g,
+      /((?<![\w-])(?:(?<!iam::aws:)policy|assumed-role|role|user|group|instance-profile|cluster|alias|billingview)\/|arn:aws[\w-]*:s3:::)([^"'\s<>,*/]+)((?:\/[^"'\s<>,*/]+)*)/g,
       (found: string, start: string, name: string, rest: string) =>
         publicNames.test(name) ? found : `${start}${this.#mark('name', name + rest)}`,
     );
