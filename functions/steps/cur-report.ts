@@ -41,11 +41,12 @@ export const curReport = defineStep<'cur-report', Input, Report | undefined, Cha
 
   input({ run }) {
     const choice = outputOf(run, 'report-choice');
-    const { reportName, bucket, prefix, region } = choice;
+    const { reportKind, reportName, bucket, prefix, region } = choice;
     const policy = run.steps['cur-bucket']?.changes.findLast((change) => change.do === 'put-bucket-policy');
     return {
       choice,
       output: {
+        reportKind,
         reportName,
         reportArn: reportArn(run.request.payerAccountId, reportName),
         bucket,

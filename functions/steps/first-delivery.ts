@@ -1,11 +1,20 @@
-import { curBucketPermissions, readDeliveryObstacle } from '../../shared/billing/cur-bucket.ts';
-import { type Delivery, readDelivery } from '../../shared/billing/delivery.ts';
-import { deliveryTime, listReports, reportPermissions } from '../../shared/billing/report-definition.ts';
+import * as z from 'zod';
+import { curBucketPermissions } from '../../shared/billing/cur-bucket.ts';
+import { type DeliveredMonth, type Delivery, readDelivery, readFirstKeys } from '../../shared/billing/delivery.ts';
+import { type DeliveryStatus, readDeliveryStatus } from '../../shared/billing/delivery-status.ts';
+import {
+  completeMonth,
+  deliveryProblem,
+  monthWithoutManifest,
+  type Needs,
+} from '../../shared/billing/delivery-verdict.ts';
+import { reportPermissions } from '../../shared/billing/report-definition.ts';
 import { reportRoot } from '../../shared/billing/report-location.ts';
 import { knownAfter } from '../../shared/model/dry-run-placeholder.ts';
 import { outputOf, type RunRecord } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/steps-and-outputs.ts';
-import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
+import { log } from '../../shared/platform/logger.ts';
+import { defineStep, type Plan, type Situation, type StepContext } from '../../shared/step/contract.ts';
 import { waitFor } from '../../shared/step/plan-builders.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
@@ -17,19 +26,30 @@ interface Input {
   deadlineSeconds: number;
   /** When this run last changed bucket or report, milliseconds since the epoch. */
   changedAt: number;
+  needs: Needs;
 }
 
 interface Observation {
   delivery: Delivery;
-  /** The failure of AWS's last attempt; read once an hour only. */
-  failure?: { status: string; lastDelivery: number; obstacle: string | undefined } | undefined;
+  status?: DeliveryStatus | undefined;
+  /** First keys of the bucket, if the report's folder has none. */
+  strangers?: string[];
 }
 
-const hour = 3_600_000;
+/** The data files that an earlier observation saw without a manifest. */
+const Notes = z.object({ fingerprint: z.string().optional(), fingerprintAt: z.number().optional() });
+type Notes = z.infer<typeof Notes>;
 
-export const firstDelivery = defineStep<'first-delivery', Input, Observation>({
+type DeliveryPlan = Plan<never, Output, Notes>;
+type DeliverySituation = Situation<'onboarding', Notes>;
+
+const hour = 3_600_000;
+/** AWS writes the files of a month one after the other. */
+const settledMs = 60_000;
+
+export const firstDelivery = defineStep<'first-delivery', Input, Observation, never, Notes>({
   name: 'first-delivery',
-  summary: 'Waits until AWS has delivered the crawler template and all files of a month',
+  summary: 'Waits until AWS has delivered all files of a month',
   permissions: {
     payer: [
       reportPermissions.list,
@@ -38,56 +58,96 @@ export const firstDelivery = defineStep<'first-delivery', Input, Observation>({
       curBucketPermissions.readObjects,
     ],
   },
+  notes: Notes,
 
   input({ run }) {
-    const { intervalMinutes, deadlineHours } = run.request.wait;
+    const { crawler, wait } = run.request;
     return {
       report: outputOf(run, 'cur-report'),
-      intervalSeconds: intervalMinutes * 60,
-      deadlineSeconds: deadlineHours * 3600,
+      intervalSeconds: wait.intervalMinutes * 60,
+      deadlineSeconds: wait.deadlineHours * 3600,
       changedAt: lastChange(run),
+      needs: { template: crawler === 'template', data: crawler !== 'none' && crawler !== 'native' },
     };
   },
 
-  async observe(cx, { report, intervalSeconds }) {
-    const delivery = await readDelivery(cx.payer, report);
-    const complete = delivery.templateKey && delivery.newest?.missing.length === 0;
-    if (complete || cx.run.request.dryRun || !isHourly(cx, intervalSeconds)) return { delivery };
-    return { delivery, failure: await readFailure(cx, report) };
+  async observe(cx, input) {
+    const delivery = await readDelivery(cx.payer, input.report);
+    if (completeMonth(input.needs, delivery) || cx.run.request.dryRun) return { delivery };
+    if (delivery.keyCount === 0 && !isHourly(cx, input.intervalSeconds)) return { delivery };
+    const status = await readDeliveryStatus(cx.payer, input.report);
+    if (status) logWhatIsThere(cx.run.runId, delivery, status);
+    const isLost = status?.text === 'SUCCESS' && delivery.keyCount === 0;
+    return { delivery, status, ...(isLost && { strangers: await readFirstKeys(cx.payer, input.report) }) };
   },
 
-  plan(input, { delivery, failure }, { now, since, run }): Plan<never, Output> {
+  plan(input, { delivery, status, strangers = [] }, situation): DeliveryPlan {
     const { report } = input;
-    const { templateKey, newest } = delivery;
-    const detectedAt = new Date(now).toISOString();
-    if (templateKey && newest?.missing.length === 0) {
-      const { manifestKey, partition, deliveredAt } = newest;
-      return {
-        kind: 'ready',
-        output: { templateKey, manifestKey, newestPartition: partition, deliveredAt, detectedAt },
-      };
-    }
-    if (failure?.obstacle !== undefined)
+    const complete = completeMonth(input.needs, delivery);
+    if (complete) return ready(delivery, complete, situation);
+    if (status?.obstacle !== undefined)
       return {
         kind: 'refuse',
         code: 'delivery-failed',
-        detail: `the last delivery ended with ${failure.status}: bucket ${report.bucket} ${failure.obstacle}`,
+        detail: `the last delivery ended with ${status.text}: bucket ${report.bucket} ${status.obstacle}`,
       };
+    if (!status || status.lastDelivery <= input.changedAt) return waitForDelivery(input, delivery, situation);
+    if (!status.text.startsWith('ERROR')) return planAfterSuccess(input, delivery, { status, strangers }, situation);
     // A later attempt follows a repair, so only a delivery that AWS tries after the repair counts.
-    const repairedAt = run.attempt === 1 ? input.changedAt : Math.max(input.changedAt, since);
-    if (failure && failure.lastDelivery > repairedAt)
-      return {
-        kind: 'refuse',
-        code: 'delivery-failed',
-        detail: `the last delivery of report ${report.reportName} ended with ${failure.status}`,
-      };
-    return waitForDelivery(input, delivery);
+    if (situation.run.attempt > 1 && status.lastDelivery <= situation.since)
+      return waitForDelivery(input, delivery, situation);
+    return {
+      kind: 'refuse',
+      code: 'delivery-failed',
+      detail: `the last delivery of report ${report.reportName} ended with ${status.text}`,
+    };
   },
 });
 
-function waitForDelivery({ report, intervalSeconds, deadlineSeconds }: Input, delivery: Delivery): Plan<never, Output> {
+/** AWS says that it has delivered, and its manifest does not, or the template that is needed is not there. */
+function planAfterSuccess(
+  input: Input,
+  delivery: Delivery,
+  { status, strangers }: { status: DeliveryStatus; strangers: string[] },
+  situation: DeliverySituation,
+): DeliveryPlan {
+  const { notes, now } = situation;
+  const month = monthWithoutManifest(input.needs, delivery);
+  if (month) {
+    const { fingerprint } = month;
+    const since = notes.fingerprint === fingerprint ? (notes.fingerprintAt ?? now) : now;
+    if (now - since >= settledMs) return ready(delivery, month, situation);
+    return waitForDelivery(input, delivery, situation, { fingerprint, fingerprintAt: since });
+  }
+  const problem = deliveryProblem({ ...input, delivery }, status, strangers, now);
+  return problem ? { kind: 'refuse', ...problem } : waitForDelivery(input, delivery, situation);
+}
+
+function ready({ templateKey, firstMonth }: Delivery, month: DeliveredMonth, { now }: DeliverySituation): DeliveryPlan {
+  const { monthText } = month;
+  const padded = `the data’s folders spell the month ${monthText ?? ''} with a leading zero; Kubecost asks for months without one and finds no costs from January to September`;
+  return {
+    kind: 'ready',
+    output: {
+      templateKey: templateKey ?? null,
+      manifestKey: month.manifestKey,
+      newestPartition: month.month,
+      firstPartition: firstMonth ?? month.month,
+      deliveredAt: month.deliveredAt,
+      detectedAt: new Date(now).toISOString(),
+    },
+    ...(monthText?.startsWith('0') && { warnings: [padded] }),
+  };
+}
+
+function waitForDelivery(
+  { report, intervalSeconds, deadlineSeconds }: Input,
+  { lastWrittenAt }: Delivery,
+  { now }: DeliverySituation,
+  notes?: Notes,
+): DeliveryPlan {
   const unknown = knownAfter('first-delivery');
-  const hasBegun = delivery.templateKey !== undefined || delivery.newest !== undefined;
+  const hasBegun = now - lastWrittenAt < hour;
   return waitFor(
     {
       reason: `the first delivery of report ${report.reportName}`,
@@ -100,9 +160,11 @@ function waitForDelivery({ report, intervalSeconds, deadlineSeconds }: Input, de
       templateKey: `${reportRoot(report)}crawler-cfn.yml`,
       manifestKey: unknown,
       newestPartition: { year: unknown, month: unknown },
+      firstPartition: { year: unknown, month: unknown },
       deliveredAt: unknown,
       detectedAt: unknown,
     },
+    notes,
   );
 }
 
@@ -112,20 +174,26 @@ function lastChange(run: RunRecord): number {
 }
 
 /** True for the first observation and for the first one of each further hour, because the status changes only when AWS tries to deliver. */
-function isHourly({ now, since }: StepContext, intervalSeconds: number): boolean {
+function isHourly({ now, since }: StepContext<'onboarding', Notes>, intervalSeconds: number): boolean {
   const elapsed = now - since;
   return Math.floor(elapsed / hour) !== Math.floor((elapsed - intervalSeconds * 1000) / hour);
 }
 
-/** The failed status, and why AWS cannot write to the bucket now. The status alone may be older than a repair. */
-async function readFailure(cx: StepContext, report: Input['report']): Promise<Observation['failure']> {
-  const definition = (await listReports(cx.payer)).find(({ reportName }) => reportName === report.reportName);
-  if (!definition?.lastStatus?.startsWith('ERROR')) return undefined;
-  return {
-    status: definition.lastStatus,
-    lastDelivery: definition.lastDelivery ? deliveryTime(definition.lastDelivery) : 0,
-    obstacle: await readDeliveryObstacle(cx.payer, report),
-  };
+/** The first real accounts are to show how AWS lays out a delivery. */
+function logWhatIsThere(
+  runId: string,
+  { newest, keyCount, templateKey, firstKeys }: Delivery,
+  { text }: DeliveryStatus,
+) {
+  const evidence = newest?.evidence ?? 'none';
+  log('delivery not complete', {
+    runId,
+    status: text,
+    keyCount,
+    evidence,
+    templateKey,
+    firstKeys: firstKeys.join(' '),
+  });
 }
 
 export const handler = stepHandler(firstDelivery);

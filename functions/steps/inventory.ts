@@ -104,7 +104,13 @@ function recordedFacts(
       'kubecost-serviceaccount',
     publishedKey: item?.publishedKey ?? (published?.mode === 'secret' ? published.key : null),
     report: report
-      ? { reportName: report.reportName, bucket: report.bucket, prefix: report.prefix, region: report.region }
+      ? {
+          reportKind: report.reportKind,
+          reportName: report.reportName,
+          bucket: report.bucket,
+          prefix: report.prefix,
+          region: report.region,
+        }
       : null,
     athenaWorkgroup: results?.athenaWorkgroup ?? asked.athena.workgroup,
     athenaResultsBucket:

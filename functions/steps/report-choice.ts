@@ -16,6 +16,7 @@ import {
   type Place,
   placeProblem,
   placeWarnings,
+  reportQuota,
 } from '../../shared/billing/new-report.ts';
 import {
   assessReports,
@@ -28,6 +29,7 @@ import {
 } from '../../shared/billing/report-assessment.ts';
 import { listReports, type Report, reportPermissions } from '../../shared/billing/report-definition.ts';
 import { deliveredAt, type Evidence, gatherEvidence } from '../../shared/billing/report-evidence.ts';
+import { reportKindOf } from '../../shared/billing/report-kinds.ts';
 import type { OnboardingRequest } from '../../shared/model/run-requests.ts';
 import { type Outputs, parseOutput } from '../../shared/model/steps-and-outputs.ts';
 import { type Target, targetOf } from '../../shared/model/target.ts';
@@ -143,19 +145,20 @@ function use(
   { reports, evidence, transfers }: Observation,
   ...warnings: string[]
 ): Extract<ChoicePlan, { kind: 'ready' }> {
-  const considered = assessReports(reports, wanted, evidence, reportName);
   return {
     kind: 'ready',
-    output: { choice, reportName, bucket, prefix, region, deliveredAt, considered },
+    output: {
+      choice,
+      reportKind: reportKindOf({}).name,
+      reportName,
+      bucket,
+      prefix,
+      region,
+      deliveredAt,
+      considered: assessReports(reports, wanted, evidence, reportName),
+    },
     warnings: [...transfers, ...warnings],
-    quotas: [
-      {
-        quota: 'reports of the payer account; AWS’s user guide says 10, its API reference 5',
-        used: reports.length,
-        adds: named(reportName, reports) ? 0 : 1,
-        limit: 10,
-      },
-    ],
+    quotas: [reportQuota(reports, reportName)],
   };
 }
 

@@ -11,12 +11,13 @@ import {
 } from '../../shared/access/query-session.ts';
 import { type QueryPlace, queryRows, type QueryState, readQuery, startQuery } from '../../shared/aws/athena-query.ts';
 import { workgroupPlace } from '../../shared/billing/athena-workgroup.ts';
+import { reportKindOf } from '../../shared/billing/report-kinds.ts';
 import { rules } from '../../shared/cluster/provisioner-role.ts';
 import { isAwsError, UserError } from '../../shared/errors/errors.ts';
 import { columnsQuery, costsQuery, dayToQuery } from '../../shared/kubecost/kubecost-queries.ts';
 import { explained, isDenial } from '../../shared/kubecost/query-symptoms.ts';
 import { outputOf } from '../../shared/model/run.ts';
-import type { Outputs, Partition } from '../../shared/model/steps-and-outputs.ts';
+import type { Outputs } from '../../shared/model/steps-and-outputs.ts';
 import { defineStep, type Plan, type StepChange } from '../../shared/step/contract.ts';
 import { waitFor } from '../../shared/step/plan-builders.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
@@ -25,7 +26,7 @@ type Output = Outputs['smoke-query'];
 
 interface Input {
   data: PayerData;
-  partition: Partition;
+  month: string;
   day: string;
   place: QueryPlace;
 }
@@ -79,7 +80,8 @@ export const smokeQuery = defineStep<'smoke-query', Input, Observation, Change, 
     const data = payerDataOf(run);
     const { newestPartition: partition, deliveredAt } = outputOf(run, 'first-delivery');
     const place = { workgroup: data.workgroup, database: data.database, location: data.resultsLocation };
-    return { data, partition, day: dayToQuery(partition, deliveredAt), place };
+    const { partitions } = reportKindOf(outputOf(run, 'cur-report'));
+    return { data, month: partitions.predicate(partition), day: dayToQuery(partition, deliveredAt), place };
   },
 
   async observe(cx, { data }) {
@@ -149,12 +151,13 @@ function outputFrom({ data, day }: Input, { query, level: readLevel, costs = [] 
 
 /** After a query has succeeded: starts the second query, or ends. */
 function planNext(input: Input, { columns }: Observation, output: Output): QueryPlan {
-  const { data, day, partition } = input;
+  const { data, day, month } = input;
   if (columns?.length === 0)
     return failed(`information_schema lists no column of ${data.database}.${data.table}: Kubecost would lose its tags`);
   if (columns)
-    return ask(input, output, 'start-costs-query', costsQuery(data.table, partition, day, columns), columns.length);
-  const noCost = `no cost on ${day}: Kubecost shows "Data Missing" until there is some`;
+    return ask(input, output, 'start-costs-query', costsQuery(data.table, month, day, columns), columns.length);
+  const unread = output.scannedBytes === 0 ? '; Athena read no data of the month' : '';
+  const noCost = `no cost on ${day}: Kubecost shows "Data Missing" until there is some${unread}`;
   return { kind: 'ready', output, ...(output.rowCount === 0 && { warnings: [noCost] }) };
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 
 /** First 8 hex digits of SHA-256 over the parts, joined by a character that none of them may contain. */
-function shortHash(...parts: string[]): string {
+export function shortHash(...parts: string[]): string {
   return createHash('sha256').update(parts.join('\n')).digest('hex').slice(0, 8);
 }
 
@@ -55,4 +55,16 @@ export function podRoleName(clusterArn: string, namespace: string, serviceAccoun
 
 export function grantPolicyName(clusterArn: string, namespace: string, serviceAccount: string): string {
   return `${podPolicyPrefix}${shortHash(clusterArn, namespace, serviceAccount)}`;
+}
+
+/**
+ * AWS's rule for database and columns of a report: `_` before each capital, lower case, one `_` for other characters than letters and
+ * digits. Source: CUR User Guide, "Column names"; seen in every published crawler-cfn.yml.
+ */
+export function snakeCase(name: string): string {
+  return name
+    .replace(/[A-Z]/g, '_$&')
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '_')
+    .replace(/^_+|_+$/g, '');
 }

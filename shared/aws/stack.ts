@@ -40,11 +40,11 @@ export async function describeStack(client: CloudFormationClient, name: string):
   }
 }
 
-/** Physical ids by logical id. */
-export async function stackResources(client: CloudFormationClient, name: string): Promise<Record<string, string>> {
+/** Physical ids by type of resource, of the first resource of each type; empty before the resource exists. */
+export async function resourcesByType(client: CloudFormationClient, name: string): Promise<Record<string, string>> {
   const { StackResources: resources = [] } = await client.send(new DescribeStackResourcesCommand({ StackName: name }));
   return Object.fromEntries(
-    resources.map(({ LogicalResourceId = '', PhysicalResourceId = '' }) => [LogicalResourceId, PhysicalResourceId]),
+    resources.toReversed().map(({ ResourceType = '', PhysicalResourceId = '' }) => [ResourceType, PhysicalResourceId]),
   );
 }
 

@@ -1,6 +1,6 @@
 import { CloudFormationClient, CreateStackCommand, DeleteStackCommand } from '@aws-sdk/client-cloudformation';
 import { crawlerStackName } from '../aws/names.ts';
-import { describeStack, isComplete, isInProgress, rootCause, type Stack, stackResources } from '../aws/stack.ts';
+import { describeStack, isComplete, isInProgress, resourcesByType, rootCause, type Stack } from '../aws/stack.ts';
 import { ownership, ownerTags, toTagList } from '../aws/tags.ts';
 import type { TargetAccount } from '../aws/target-account.ts';
 import { isAwsError, UserError } from '../errors/errors.ts';
@@ -9,7 +9,7 @@ import type { Wait } from '../step/contract.ts';
 import type { Problem } from '../step/problem-list.ts';
 import { crawlerDatabase, crawlerName } from './report-location.ts';
 
-/** `template`: AWS's own, with two Lambda functions; `native`: ours, without. */
+/** `template`: AWS's own, with two Lambda functions; `native`: that of release 0.3.0, without. No run makes a native one any more. */
 export type CrawlerKind = 'template' | 'native';
 
 /** The stack with the crawler of a report. */
@@ -50,22 +50,22 @@ export async function findCrawlerStack(
   const usual = usualNames(reportName);
   if (!stack || isInProgress(stack)) return stack && { stack, names: usual, failure: undefined };
   const [resources, failure] = await Promise.all([
-    stackResources(client, stackName),
+    resourcesByType(client, stackName),
     isComplete(stack) ? undefined : rootCause(client, stack),
   ]);
   return {
     stack,
     names: {
-      crawlerName: resources.AWSCURCrawler || usual.crawlerName,
-      athenaDatabase: resources.AWSCURDatabase || usual.athenaDatabase,
+      crawlerName: resources['AWS::Glue::Crawler'] || usual.crawlerName,
+      athenaDatabase: resources['AWS::Glue::Database'] || usual.athenaDatabase,
     },
     failure,
   };
 }
 
-/** Messages that say that Lambda refuses the functions of AWS's template in this account. */
-export function isTemplateFailure(failure: string): boolean {
-  return /runtime parameter of \S+ is no longer supported|decreases account's Unreserved/.test(failure);
+/** True if a table of our own would fail for the same reason: Lake Formation, or a denial of new databases and tables. */
+export function failsOwnTableToo(failure: string): boolean {
+  return /Lake Formation|not authorized to perform: glue:Create(Database|Table)\b/.test(failure);
 }
 
 /** A failure that only the payer account's owner can repair. */
@@ -87,14 +87,20 @@ export function stackOwnerProblem({ tags }: Stack, stackName: string, owner: Own
 }
 
 const createMinutes = 30;
+/** A rollback takes minutes, unless a custom resource does not answer for its hour. */
+const patienceMs = (createMinutes + 15) * 60_000;
 
-/** AWS's template takes some three minutes, our own stack one; the step looks often towards the end only. */
+/** True if a run that has another way waits no longer. */
+export function takesTooLong({ createdAt }: Stack, now: number): boolean {
+  return now - (createdAt ?? now) > patienceMs;
+}
+
+/** AWS's template takes some three minutes; the step observes often towards the end only. */
 export function stackWait({ stackName }: CrawlerStackPlace, stack: Stack, now: number): Wait {
   const age = (now - (stack.createdAt ?? now)) / 1000;
-  const usualSeconds = kindOf(stack) === 'native' ? 60 : 150;
   return {
     reason: `CloudFormation to finish stack ${stackName}`,
-    seconds: Math.max(15, Math.ceil(usualSeconds - age)),
+    seconds: Math.max(15, Math.ceil(150 - age)),
     deadlineSeconds: (createMinutes + 30) * 60,
     expectedSeconds: 180,
     overdue: 'crawler-stack-failed',
@@ -104,7 +110,7 @@ export function stackWait({ stackName }: CrawlerStackPlace, stack: Stack, now: n
 export async function createCrawlerStack(
   payer: TargetAccount,
   { region, stackName }: CrawlerStackPlace,
-  { kind, body, token }: { kind: CrawlerKind; body: string; token: string },
+  { body, token }: { body: string; token: string },
   owner: Owner,
 ): Promise<void> {
   const create = new CreateStackCommand({
@@ -113,7 +119,7 @@ export async function createCrawlerStack(
     Capabilities: ['CAPABILITY_IAM'],
     TimeoutInMinutes: createMinutes,
     ClientRequestToken: token,
-    Tags: toTagList({ ...ownerTags(owner), crawler: kind }),
+    Tags: toTagList({ ...ownerTags(owner), crawler: 'template' }),
   });
   try {
     await payer.client(CloudFormationClient, region).send(create);
@@ -169,4 +175,17 @@ export async function deleteCrawlerStack(
     if (!isAwsError(error, 'ValidationError') || !error.message.includes('TerminationProtection')) throw error;
     throw new UserError(overdue, error.message, { cause: error });
   }
+}
+
+/** CloudFormation's message if it refuses to create or delete the stack; undefined for any other error. */
+export function refusalOfStack(error: unknown): string | undefined {
+  if (error instanceof UserError && error.code === overdue) return error.message;
+  const refusals = [
+    'AccessDenied',
+    'AccessDeniedException',
+    'InsufficientCapabilitiesException',
+    'LimitExceededException',
+    'ValidationError',
+  ];
+  return isAwsError(error, ...refusals) ? error.message : undefined;
 }

@@ -5,6 +5,7 @@ import type { TargetAccount } from '../aws/target-account.ts';
 import { isAwsError } from '../errors/errors.ts';
 import type { Owner } from '../model/ownership.ts';
 import type { OnboardingRequest } from '../model/run-requests.ts';
+import type { Quota } from '../model/run-schemas.ts';
 import type { Problem } from '../step/problem-list.ts';
 import { type BucketName, bucketNameWarnings, findBucketName } from './bucket-name.ts';
 import { locationProblem } from './managed-bucket.ts';
@@ -23,6 +24,16 @@ export function newReport({ region, prefix }: Wanted, bucket: string, reportName
 
 export function named(name: string, reports: readonly Report[]): Report | undefined {
   return reports.find(({ reportName }) => reportName === name);
+}
+
+/** @param name of the report that the run uses */
+export function reportQuota(reports: readonly Report[], name: string): Quota {
+  return {
+    quota: 'reports of the payer account; AWS’s user guide says 10, its API reference 5',
+    used: reports.length,
+    adds: named(name, reports) ? 0 : 1,
+    limit: 10,
+  };
 }
 
 /** Why a report that has the name of the new one is not it. */

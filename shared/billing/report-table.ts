@@ -1,7 +1,15 @@
-import { GetDatabasesCommand, GetPartitionCommand, GetTablesCommand, type GlueClient } from '@aws-sdk/client-glue';
+import {
+  GetDatabasesCommand,
+  GetPartitionCommand,
+  GetTablesCommand,
+  type GlueClient,
+  type Table,
+} from '@aws-sdk/client-glue';
 import { absentIf } from '../errors/errors.ts';
-import type { Partition } from '../model/steps-and-outputs.ts';
 import type { Permission } from '../step/contract.ts';
+import { ownDatabase } from './own-table.ts';
+import type { BillingMonth, Column } from './report-kind.ts';
+import { reportKindOf } from './report-kinds.ts';
 import { crawlerDatabase, dataLocation, type ReportPlace, reportRoot } from './report-location.ts';
 
 /** Glue resources of the payer account, in every region. */
@@ -32,44 +40,75 @@ export const reportTablePermissions = {
   },
 } as const satisfies Record<string, Permission>;
 
-/** A table on the report's data with the partitions that Kubecost expects. */
+/** A table on the report's data with the partition columns that the consumer's query names. */
 export interface ReportTable {
   database: string;
   name: string;
-  /** Columns that Kubecost's query needs and the table lacks. */
+  /** Columns that the consumer's query needs and the table lacks. */
   missingColumns: string[];
+  /** Without a slash at the end. */
+  location: string;
+  partitionKeys: Column[];
+  /** Athena's parameters of a table whose partitions it computes; undefined if Glue holds the partitions. */
+  projection: Record<string, string> | undefined;
 }
-
-/** Source: OpenCost, pkg/cloud/aws/athenaintegration.go; further columns are optional. */
-const requiredColumns = [
-  'bill_payer_account_id',
-  'line_item_availability_zone',
-  'line_item_line_item_type',
-  'line_item_product_code',
-  'line_item_resource_id',
-  'line_item_unblended_cost',
-  'line_item_usage_account_id',
-  'line_item_usage_start_date',
-  'line_item_usage_type',
-  'product_region_code',
-];
 
 /** Tables of a database that hold the report. The crawler chooses their names, so they are searched by location. */
 export async function tablesOfReport(glue: GlueClient, database: string, report: ReportPlace): Promise<ReportTable[]> {
+  const tables = await tablesIn(glue, database);
+  return tables.flatMap((table) => reportTable(table, database, report) ?? []);
+}
+
+function reportTable(table: Table, database: string, report: ReportPlace): ReportTable | undefined {
+  const { Name: name = '', PartitionKeys: keys = [], StorageDescriptor: storage, Parameters: parameters = {} } = table;
+  const kind = reportKindOf(report);
   const home = dataLocation(report);
-  const tables: ReportTable[] = [];
+  const location = withoutSlash(storage?.Location);
+  const isProjected = parameters['projection.enabled']?.trim().toLowerCase() === 'true';
+  const isHere = location === home || (isProjected && parameters[locationTemplate]?.startsWith(`${home}/`));
+  const names = keys.map(({ Name }) => Name);
+  const isPartitioned = kind.partitions.keys.every((key) => names.includes(key));
+  if (!isHere || !isPartitioned || (!isProjected && names.length > kind.partitions.keys.length)) return undefined;
+  const columns = new Set(storage?.Columns?.map(({ Name }) => Name));
+  return {
+    database,
+    name,
+    missingColumns: kind.table.required.map((column) => column.name).filter((column) => !columns.has(column)),
+    location,
+    partitionKeys: keys.map(({ Name = '', Type = 'string' }) => ({ name: Name, type: Type })),
+    projection: isProjected ? projectionOf(parameters) : undefined,
+  };
+}
+
+export const locationTemplate = 'storage.location.template';
+
+function projectionOf(parameters: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(parameters).filter(([name]) => name.startsWith('projection.') || name === locationTemplate),
+  );
+}
+
+/** Tables that hold single folders of the report: a crawler makes them if the columns of its months differ too much. */
+export async function partialTables(glue: GlueClient, database: string, report: ReportPlace): Promise<string[]> {
+  const home = dataLocation(report);
+  const tables = await tablesIn(glue, database);
+  return tables.flatMap(({ Name = '', StorageDescriptor: storage }) =>
+    storage?.Location?.startsWith(`${home}/`) && withoutSlash(storage.Location) !== home ? [Name] : [],
+  );
+}
+
+function withoutSlash(location = ''): string {
+  return location.replace(/\/+$/, '');
+}
+
+async function tablesIn(glue: GlueClient, database: string): Promise<Table[]> {
+  const tables: Table[] = [];
   let token: string | undefined;
   do {
     const page = await absentIf(['EntityNotFoundException'], () =>
       glue.send(new GetTablesCommand({ DatabaseName: database, NextToken: token })),
     );
-    for (const { Name: name = '', PartitionKeys: keys = [], StorageDescriptor: storage } of page?.TableList ?? []) {
-      const location = storage?.Location?.replace(/\/+$/, '');
-      const partitions = keys.map(({ Name }) => Name).join();
-      if (location !== home || partitions !== 'year,month') continue;
-      const columns = new Set(storage?.Columns?.map(({ Name }) => Name));
-      tables.push({ database, name, missingColumns: requiredColumns.filter((column) => !columns.has(column)) });
-    }
+    tables.push(...(page?.TableList ?? []));
     token = page?.NextToken;
   } while (token);
   return tables;
@@ -80,39 +119,46 @@ export async function findReportTables(
   glue: GlueClient,
   report: ReportPlace & { adopted: boolean },
 ): Promise<ReportTable[]> {
-  const usual = crawlerDatabase(report.reportName);
-  const tables = await tablesOfReport(glue, usual, report);
+  const usual = [crawlerDatabase(report.reportName), ownDatabase(report.reportName)];
+  const tables: ReportTable[] = [];
+  for (const database of usual) tables.push(...(await tablesOfReport(glue, database, report)));
   if (tables.length > 0 || !report.adopted) return tables;
   for (const database of await databaseNames(glue))
-    if (database !== usual) tables.push(...(await tablesOfReport(glue, database, report)));
+    if (!usual.includes(database)) tables.push(...(await tablesOfReport(glue, database, report)));
   return tables;
 }
 
 /** Tables and views of a database outside the report's folder: neither the crawler's table nor the status table. */
 export async function foreignTables(glue: GlueClient, database: string, report: ReportPlace): Promise<string[]> {
   const home = `s3://${report.bucket}/${reportRoot(report)}`;
-  const names: string[] = [];
-  let token: string | undefined;
-  do {
-    const page = await absentIf(['EntityNotFoundException'], () =>
-      glue.send(new GetTablesCommand({ DatabaseName: database, NextToken: token })),
-    );
-    for (const { Name: name = '', StorageDescriptor: storage } of page?.TableList ?? [])
-      if (!storage?.Location?.startsWith(home)) names.push(name);
-    token = page?.NextToken;
-  } while (token);
-  return names;
+  const tables = await tablesIn(glue, database);
+  return tables.flatMap(({ Name = '', StorageDescriptor: storage }) =>
+    storage?.Location?.startsWith(home) ? [] : [Name],
+  );
 }
 
+/** Whether Glue holds the month's partition. */
 export async function hasPartition(
   glue: GlueClient,
-  { database, name }: Pick<ReportTable, 'database' | 'name'>,
-  { year, month }: Partition,
+  report: ReportPlace,
+  { database, name, partitionKeys }: Pick<ReportTable, 'database' | 'name' | 'partitionKeys'>,
+  month: BillingMonth,
 ): Promise<boolean> {
-  const answer = await absentIf(['EntityNotFoundException'], () =>
-    glue.send(new GetPartitionCommand({ DatabaseName: database, TableName: name, PartitionValues: [year, month] })),
-  );
+  const values = partitionValues(report, month);
+  const get = new GetPartitionCommand({
+    DatabaseName: database,
+    TableName: name,
+    PartitionValues: partitionKeys.map((key) => values[key.name] ?? ''),
+  });
+  const answer = await absentIf(['EntityNotFoundException'], () => glue.send(get));
   return answer?.Partition !== undefined;
+}
+
+/** The value of each partition column for a month. */
+export function partitionValues(report: ReportPlace, month: BillingMonth): Record<string, string> {
+  const { partitions } = reportKindOf(report);
+  const values = partitions.values(month);
+  return Object.fromEntries(partitions.keys.map((key, index) => [key, values[index] ?? '']));
 }
 
 async function databaseNames(glue: GlueClient): Promise<string[]> {

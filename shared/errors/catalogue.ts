@@ -277,15 +277,28 @@ export const errorCatalogue = advice({
     remedy:
       'Check the report in the Billing console. If AWS is still preparing it, start the run again with a longer wait.deadlineHours.',
   },
+  'delivery-not-recognised': {
+    title: 'AWS delivered, and we do not recognise the files',
+    actor: 'operator',
+    remedy:
+      'The message has the first keys that AWS wrote. Compare them with the layouts in docs/architecture.md, and report a layout that is missing there. A report that is made for Athena has one folder for each month.',
+  },
   'crawler-template-not-trusted': {
-    title: 'The crawler template differs from the one that AWS writes',
+    title: 'The crawler template could do more than the one that AWS writes',
     actor: 'payer account owner',
-    remedy: 'Find out who changed crawler-cfn.yml. To set up the table without this template, use crawler: native.',
+    remedy:
+      'Find out who changed crawler-cfn.yml. To set up the table without this template, use crawler: auto or none.',
   },
   'crawler-template-unusable': {
     title: 'The crawler template cannot be deployed here',
     actor: 'caller',
-    remedy: 'Use crawler: auto or crawler: native. Both give the same table without Lambda functions.',
+    remedy: 'Use crawler: auto or crawler: none. Both give the same table, without a crawler.',
+  },
+  'template-names-taken': {
+    title: 'A crawler or a database has the name of AWS’s template',
+    actor: 'caller',
+    remedy:
+      'Use crawler: auto, which uses a crawler of the report or makes a table of its own, or crawler: none. Or delete the named crawler, database or stack, then start the run again.',
   },
   'crawler-stack-failed': {
     title: 'The crawler stack failed',
@@ -318,13 +331,36 @@ export const errorCatalogue = advice({
     title: 'The report has no table',
     actor: 'payer account owner',
     remedy:
-      'Check the last run of the crawler. The table must be located under the path of the report and have the partitions year and month.',
+      'The message says what the table lacks and who could add it. crawler: none makes a table of our own, without a crawler.',
   },
   'table-ambiguous': {
     title: 'More than one table holds the report',
     actor: 'payer account owner',
     remedy:
       'Remove the tables that another crawler created under the path of the report, so that only one table has the partitions year and month.',
+  },
+
+  'table-split': {
+    title: 'A crawler made tables of single months',
+    actor: 'payer account owner',
+    remedy:
+      'Use crawler: none, which makes a table of our own. Or let the crawler combine compatible schemas (TableGroupingPolicy: CombineCompatibleSchemas), delete the named tables and run it again.',
+  },
+  'table-projection-wrong': {
+    title: 'The partition projection of the table leaves out the newest month',
+    actor: 'payer account owner',
+    remedy: 'Correct the named parameter of the table, then start the run again.',
+  },
+  'table-not-ours': {
+    title: 'A Glue database or table has the name of ours and is not ours',
+    actor: 'payer account owner',
+    remedy: 'Find out who made it. Rename or delete it, or use crawler: template, then start the run again.',
+  },
+  'columns-unknown': {
+    title: 'Nothing says which columns the report has',
+    actor: 'payer account owner',
+    remedy:
+      'AWS lists the columns in the manifest of each month and in create-table.sql. Check that nobody deletes these files, wait for AWS’s next delivery, then start the run again.',
   },
 
   // Query

@@ -22,8 +22,11 @@ const groupBy = [
 
 const lineItemTypes = ['Usage', 'DiscountedUsage', 'SavingsPlanCoveredUsage', 'EdpDiscount', 'PrivateRateDiscount'];
 
-/** @param columns of the table, from the first query: a feature that the account does not use has no column */
-export function costsQuery(table: string, { year, month }: Partition, day: string, columns: readonly string[]): string {
+/**
+ * @param month the condition on the partition columns, as the kind of the report has it
+ * @param columns of the table, from the first query: a feature that the account does not use has no column
+ */
+export function costsQuery(table: string, month: string, day: string, columns: readonly string[]): string {
   const tags = columns.filter((column) => /^resource_tags_(user|aws)_/.test(column)).map((column) => `"${column}"`);
   const keys = [`DATE_TRUNC('day',line_item_usage_start_date)`, ...groupBy, ...tags];
   const next = new Date(Date.parse(`${day}T00:00:00Z`) + 86_400_000).toISOString().slice(0, 10);
@@ -34,7 +37,7 @@ export function costsQuery(table: string, { year, month }: Partition, day: strin
     `SELECT ${keys[0] ?? ''} as usage_date, ${keys.slice(1).join(', ')},`,
     `${cost('line_item_unblended_cost')} as list_cost${net ? `, ${cost(net)} as net_cost` : ''}`,
     `FROM "${table}"`,
-    `WHERE (year = '${year}' AND month = '${month}')`,
+    `WHERE ${month}`,
     `AND line_item_usage_start_date >= date '${day}' AND line_item_usage_start_date < date '${next}'`,
     `AND (${lineItemTypes.map((type) => `line_item_line_item_type = '${type}'`).join(' OR ')})`,
     `GROUP BY ${keys.join(', ')}`,

@@ -39,6 +39,7 @@ export const onboardingPhases = {
     }),
     'report-choice': z.object({
       choice: z.enum(['adopt', 'create']),
+      reportKind: z.string().default('legacy-cur'),
       reportName: z.string(),
       bucket: z.string(),
       prefix: z.string(),
@@ -95,6 +96,7 @@ export const onboardingPhases = {
       kmsKeyArn: z.string().nullable(),
     }),
     'cur-report': z.object({
+      reportKind: z.string().default('legacy-cur'),
       reportName: z.string(),
       reportArn: z.string(),
       bucket: z.string(),
@@ -110,6 +112,8 @@ export const onboardingPhases = {
       /** Null if the data was recognised without a manifest. */
       manifestKey: z.string().nullable(),
       newestPartition: Partition,
+      /** The first month with data. */
+      firstPartition: Partition.nullable().default(null),
       deliveredAt: z.string(),
       detectedAt: z.string(),
     }),
@@ -120,7 +124,13 @@ export const onboardingPhases = {
       crawlerName: z.string().nullable(),
       athenaDatabase: z.string(),
     }),
-    'crawler-table': z.object({ athenaDatabase: z.string(), athenaTable: z.string(), newestPartition: Partition }),
+    'crawler-table': z.object({
+      athenaDatabase: z.string(),
+      athenaTable: z.string(),
+      newestPartition: Partition,
+      /** The last year of which the table has months; null if partitions in Glue say which months it has. */
+      lastYear: z.int().nullable().default(null),
+    }),
   },
   query: {
     'athena-results': z.object({
@@ -200,7 +210,15 @@ export const offboardingSteps = {
     /** Key of the published entry; null if it was never published. */
     publishedKey: z.string().nullable(),
     /** Null if no run has chosen a report. */
-    report: z.object({ reportName: z.string(), bucket: z.string(), prefix: z.string(), region: z.string() }).nullable(),
+    report: z
+      .object({
+        reportKind: z.string().default('legacy-cur'),
+        reportName: z.string(),
+        bucket: z.string(),
+        prefix: z.string(),
+        region: z.string(),
+      })
+      .nullable(),
     athenaWorkgroup: z.string(),
     athenaResultsBucket: z.string().nullable(),
   }),

@@ -45,6 +45,7 @@ function everything(discovery: Outputs['discovery']): Partial<Outputs> {
     discovery,
     'cur-bucket': { bucket, region: 'us-east-1', adopted: false, kmsKeyArn: null },
     'cur-report': {
+      reportKind: 'legacy-cur',
       ...report,
       reportArn: 'arn:aws:cur:us-east-1:111122223333:definition/kubecost_cur',
       adopted: false,
@@ -54,6 +55,7 @@ function everything(discovery: Outputs['discovery']): Partial<Outputs> {
       athenaDatabase: 'athenacurcfn_kubecost_cur',
       athenaTable: 'kubecost_cur',
       newestPartition: { year: '2026', month: '3' },
+      lastYear: null,
     },
     'athena-results': {
       athenaWorkgroup: 'primary',

@@ -1,6 +1,6 @@
 import type { MeasuredFleet } from './fleet.ts';
 import type { Latencies } from './latency.ts';
-import { adoption, type MeasuredRun } from './measure.ts';
+import { adoption, type MeasuredRun, ownTable } from './measure.ts';
 
 export interface Bar {
   what: string;
@@ -35,7 +35,12 @@ export function fleetBars(fleets: readonly MeasuredFleet[]): Bar[] {
 
 export function runBars(runs: readonly MeasuredRun[]): Bar[] {
   const minutes = runs.find(({ title }) => title === adoption)?.secretAfterMinutes ?? Number.NaN;
-  return [atMost('adoption with data there, minutes from request to secret', minutes, 10)];
+  const own = runs.find(({ title }) => title === ownTable);
+  return [
+    atMost('adoption with data there, minutes from request to secret', minutes, 10),
+    atMost('table of our own, seconds from detection to secret', own?.waiting?.toSecretSeconds ?? Number.NaN, 60),
+    atMost('table of our own, crawls a month', own?.scheduledCrawls ?? Number.NaN, 0),
+  ];
 }
 
 export function latencyBars(idle: { post: Latencies; get: Latencies }): Bar[] {

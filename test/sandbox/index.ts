@@ -14,6 +14,7 @@ export { type KubernetesObject, type SeedObject, typeOfKind } from './kubernetes
 export type { KubernetesAnswer } from './kubernetes/resource-api.ts';
 export type { ObjectStore } from './kubernetes/store.ts';
 export { startServer } from './server.ts';
+export { lambdaRefusals, type PlantedFailure } from './services/cloudformation/planted-failures.ts';
 export type { Stack } from './services/cloudformation/service.ts';
 export { crawlerTemplate } from './services/cur/crawler-template.ts';
 export { decodeDataFile, encodeDataFile } from './services/cur/report-data.ts';

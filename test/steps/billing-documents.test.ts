@@ -3,7 +3,6 @@ import { dataPolicy, type PayerData, tagsPolicy, unionWith } from '../../shared/
 import { tlsOnlyStatement } from '../../shared/aws/bucket.ts';
 import { policyOf, samePolicy, type Statement } from '../../shared/aws/policy-document.ts';
 import { billingStatements, missingBillingRights } from '../../shared/billing/cur-bucket-policy.ts';
-import { nativeCrawlerTemplate } from '../../shared/billing/own-crawler-template.ts';
 
 const accountId = '111122223333';
 const bucket = 'kubecost-cur-111122223333-eu-west-1';
@@ -38,18 +37,6 @@ const policies = {
 describe('generated documents', () => {
   it.each(Object.entries(policies))('equal the reviewed copy: %s', async (name, policy) => {
     await expect(`${JSON.stringify(policy, null, 2)}\n`).toMatchFileSnapshot(`../golden/policies/${name}.json`);
-  });
-
-  it('equal the reviewed copy: our own crawler stack', async () => {
-    const template = nativeCrawlerTemplate({
-      accountId,
-      region: 'eu-west-1',
-      reportName: 'kubecost_cur',
-      bucket,
-      prefix: 'kubecost',
-      kmsKeyArn: null,
-    });
-    await expect(template).toMatchFileSnapshot('../golden/crawler-native.json');
   });
 });
 

@@ -60,6 +60,7 @@ function reported(connectionStatus: string, ...others: object[]): KubernetesAnsw
 /** The outputs of the billing branch. */
 const billing = {
   'cur-report': {
+    reportKind: 'legacy-cur',
     reportName: 'kubecost_cur',
     reportArn: 'a',
     bucket: 'b',

@@ -23,6 +23,17 @@ export function checkColumns(select: Select, columns: Map<string, string>): void
         throw new SqlError(`SYNTAX_ERROR: line ${at.line}:${at.column}: Column '${name}' cannot be resolved`);
 }
 
+/** Names of the columns whose data the query reads. */
+export function columnsRead(select: Select, columns: Map<string, string>): Set<string> {
+  if (select.items.length === 0) return new Set(columns.keys());
+  const parts = [
+    ...select.items.map(({ expression }) => expression),
+    ...select.groupBy,
+    ...(select.where ? [select.where] : []),
+  ];
+  return new Set(parts.flatMap(columnsIn).map(({ name }) => name));
+}
+
 export function evaluate(select: Select, source: Source): ResultTable {
   const { where, groupBy, limit } = select;
   const items =

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { CallContext } from '../../service.ts';
-import { decodeDataFile } from '../cur/report-data.ts';
+import { type DataFile, decodeDataFile, type Value } from '../cur/report-data.ts';
 import type { Database, Table } from '../glue/state.ts';
-import { athenaType, checkColumns, evaluate, mayMatch, type ResultTable, type Row } from './evaluate.ts';
+import { athenaType, checkColumns, columnsRead, evaluate, mayMatch, type ResultTable, type Row } from './evaluate.ts';
+import { isProjected, type PartitionFolder, projectedFolders } from './projection.ts';
 import { parseSelect, type Select, SqlError } from './sql.ts';
 
 /** The result of a query and the bytes it read; errors are `SqlError`s with the text that the user reads as StateChangeReason. */
@@ -38,17 +39,19 @@ function readTable(select: Select, schema: string, cx: CallContext): Answer {
     throw new SqlError(
       `Insufficient permissions to execute the query. Insufficient Lake Formation permission(s) on ${name}`,
     );
+  checkMetadata(table);
   const columns = columnTypes(table);
   checkColumns(select, columns);
-  const keys = (table.input.PartitionKeys ?? []).map(({ Name = '' }) => Name);
+  const keys = table.input.PartitionKeys ?? [];
   if (keys.length > 0) demandGlue(cx, 'GetPartitions', [...path, `table/${schema}/${name}`]);
-  const folders = keys.length > 0 ? partitionFolders(table, keys) : [{ location: locationOf(table), values: {} }];
+  const read = columnsRead(select, columns);
   const rows: Row[] = [];
   let bytesScanned = 0;
-  for (const { location, values } of folders) {
+  for (const { location, values } of foldersOf(table, select, cx)) {
     if (!mayMatch(select.where, values)) continue;
-    for (const body of readFolder(location, cx)) {
+    for (const { url, body } of readFolder(location, cx)) {
       const file = decodeDataFile(body);
+      checkTypes(table, file, read, url);
       bytesScanned += body.length;
       for (const cells of file.rows)
         rows.push({
@@ -58,6 +61,49 @@ function readTable(select: Select, schema: string, cx: CallContext): Answer {
     }
   }
   return { ...evaluate(select, { columns, rows }), bytesScanned };
+}
+
+/** Every folder that the query may read, with the values of the partition columns in their types. */
+function foldersOf(table: Table, { where }: Select, { now }: CallContext): PartitionFolder[] {
+  const keys = table.input.PartitionKeys ?? [];
+  if (keys.length === 0) return [{ location: locationOf(table), values: {} }];
+  const folders = isProjected(table)
+    ? projectedFolders(table, where, now)
+    : partitionFolders(
+        table,
+        keys.map(({ Name = '' }) => Name),
+      );
+  const numeric = new Set(
+    keys.filter(({ Type }) => /^(tiny|small|big)?int(eger)?$/.test(Type ?? '')).map(({ Name }) => Name),
+  );
+  const typed = (name: string, value: Value) => (numeric.has(name) ? Number(value) : value);
+  return folders.map(({ location, values }) => ({
+    location,
+    values: Object.fromEntries(Object.entries(values).map(([name, value]) => [name, typed(name, value)])),
+  }));
+}
+
+/** Parquet's physical type and the declared types that read it. A column is found by its name; of columns that are not read, the type does not matter. */
+const parquetTypes: Record<string, [physical: string, declared: RegExp]> = {
+  string: ['BINARY', /^(string|varchar|char)/],
+  double: ['DOUBLE', /^double$/],
+  timestamp: ['INT96', /^timestamp$/],
+  date: ['INT32', /^date$/],
+  int: ['INT32', /^(int|integer|bigint)$/],
+  bigint: ['INT64', /^bigint$/],
+};
+
+function checkTypes({ input }: Table, { columns }: DataFile, read: Set<string>, url: string): void {
+  const declared = new Map(input.StorageDescriptor?.Columns?.map(({ Name = '', Type = 'string' }) => [Name, Type]));
+  for (const { name, type } of columns) {
+    const wanted = declared.get(name)?.toLowerCase();
+    if (wanted === undefined || !read.has(name)) continue;
+    const [physical, fits] = parquetTypes[type] ?? ['GROUP', new RegExp(`^${type}$`)];
+    if (!fits.test(wanted))
+      throw new SqlError(
+        `HIVE_BAD_DATA: Field ${name}'s type ${physical} in parquet file ${url} is incompatible with type ${wanted} defined in table schema`,
+      );
+  }
 }
 
 /** `information_schema.columns`: each name is lower case, and comparison is case-sensitive. */
@@ -84,12 +130,20 @@ function columnRows({ input, tables }: Database, { where }: Select, cx: CallCont
   });
 }
 
+function checkMetadata({ input }: Table): void {
+  const all = [...(input.StorageDescriptor?.Columns ?? []), ...(input.PartitionKeys ?? [])].map(({ Name }) => Name);
+  if (new Set(all).size < all.length)
+    throw new SqlError(
+      `HIVE_INVALID_METADATA: Hive metadata for table ${input.Name} is invalid: Table descriptor contains duplicate columns`,
+    );
+}
+
 function columnTypes({ input }: Table): Map<string, string> {
   const all = [...(input.StorageDescriptor?.Columns ?? []), ...(input.PartitionKeys ?? [])];
   return new Map(all.map(({ Name = '', Type = 'string' }) => [Name, athenaType(Type)]));
 }
 
-function partitionFolders({ partitions }: Table, keys: string[]) {
+function partitionFolders({ partitions }: Table, keys: string[]): PartitionFolder[] {
   return [...partitions.values()].map(({ Values = [], StorageDescriptor }) => ({
     location: StorageDescriptor?.Location ?? '',
     values: Object.fromEntries(keys.map((key, index) => [key, Values[index] ?? null])),
@@ -100,7 +154,7 @@ function locationOf({ input }: Table): string {
   return input.StorageDescriptor?.Location ?? '';
 }
 
-function readFolder(location: string, cx: CallContext): Buffer[] {
+function readFolder(location: string, cx: CallContext): { url: string; body: Buffer }[] {
   const [, name = '', prefix = ''] = /^s3:\/\/([^/]+)\/?(.*)$/.exec(location) ?? [];
   const bucket = cx.world.s3.buckets.get(name);
   const keys = cx.world.s3.keys(name, prefix);
@@ -110,7 +164,10 @@ function readFolder(location: string, cx: CallContext): Buffer[] {
     mayUseS3(cx, 's3:ListBucket', name) &&
     keys.every((key) => mayUseS3(cx, 's3:GetObject', name, key));
   if (!readable) throw new SqlError(`Permission denied on S3 path: ${location.replace(/\/$/, '')}`);
-  return keys.filter((key) => key.endsWith('.parquet')).flatMap((key) => bucket.objects.get(key)?.body ?? []);
+  return keys.flatMap((key) => {
+    const body = key.endsWith('.parquet') ? bucket.objects.get(key)?.body : undefined;
+    return body ? [{ url: `s3://${name}/${key}`, body }] : [];
+  });
 }
 
 /** Whether IAM and the bucket's policy allow the caller an action on a bucket or key. */

@@ -14,14 +14,27 @@ export interface LambdaFunction {
   code: string;
   /** True if S3 may invoke it. */
   openToS3: boolean;
+  tags: Record<string, string>;
 }
 
 /** The answer of a custom resource's function. `silence` is no answer: the stack waits until its timeout. */
 export type FunctionAnswer = 'success' | 'silence';
 
+/** What the function's code does when CloudFormation calls it; code of another kind only answers. */
+export async function answerOf(
+  world: World,
+  made: LambdaFunction,
+  properties: Record<string, unknown>,
+  request: 'Create' | 'Delete',
+): Promise<FunctionAnswer> {
+  if (/putBucketNotificationConfiguration/i.test(made.code))
+    return putNotificationByFunction(world, made, properties, request);
+  return request === 'Create' && /startCrawler/i.test(made.code) ? startCrawlerByFunction(world, made) : 'success';
+}
+
 /** `AWSCURInitializer`: starts the crawler that its code names. */
 export function startCrawlerByFunction(world: World, made: LambdaFunction): FunctionAnswer {
-  const [, name = ''] = /startCrawler(?:Command)?\(\s*\{\s*Name: '([^']+)'/i.exec(made.code) ?? [];
+  const [, name = ''] = /Name: '([^']+)'/.exec(made.code) ?? [];
   const cx = roleContext(world, made);
   demand(cx, {
     action: 'glue:StartCrawler',
@@ -36,7 +49,7 @@ export function startCrawlerByFunction(world: World, made: LambdaFunction): Func
 }
 
 /** `AWSS3CURNotification`: writes the bucket's whole notification configuration, on delete an empty one. */
-export async function putNotificationByFunction(
+async function putNotificationByFunction(
   world: World,
   made: LambdaFunction,
   properties: Record<string, unknown>,

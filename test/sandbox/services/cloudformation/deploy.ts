@@ -3,9 +3,12 @@ import type { ResourceStatus, StackStatus } from '@aws-sdk/client-cloudformation
 import type { Caller } from '../../service.ts';
 import type { World } from '../../world.ts';
 import { failureReason } from './act-as-caller.ts';
+import { plantedFailure } from './planted-failures.ts';
+import { checkProperties } from './property-names.ts';
 import { type ResourceContext, resourceType } from './resource-types.ts';
 import type { Stack, StackResource } from './service.ts';
-import { type Properties, resolve, type TemplateResource } from './template.ts';
+import type { Properties, TemplateResource } from './template.ts';
+import { dereference } from './template-functions.ts';
 
 const UNTIL_CALL = 3_000;
 const REMOVAL = 5_000;
@@ -59,7 +62,7 @@ class Steps {
       setStackStatus(this.#world, this.#stack, 'CREATE_COMPLETE');
   }
 
-  #start({ logicalId, type, properties }: TemplateResource): void {
+  #start({ logicalId, type, properties, deletionPolicy }: TemplateResource): void {
     const { clock } = this.#world;
     const resource: StackResource = {
       logicalId,
@@ -68,6 +71,7 @@ class Steps {
       attributes: {},
       status: 'CREATE_IN_PROGRESS',
       updatedAt: clock.now(),
+      deletionPolicy,
     };
     this.#stack.resources.set(logicalId, resource);
     setStatus(this.#world, this.#stack, resource, 'CREATE_IN_PROGRESS');
@@ -79,9 +83,13 @@ class Steps {
 
   async #create(resource: StackResource, properties: Properties): Promise<void> {
     try {
-      resource.properties = resolve(properties, (id, attribute) => this.#lookUp(id, attribute)) as Properties;
+      resource.properties = dereference(properties, (id, attribute) => this.#lookUp(id, attribute)) as Properties;
       const type = resourceType(resource.type);
-      const answer = await type.create(resource.properties, contextOf(this.#world, this.#stack, resource));
+      checkProperties(resource);
+      const planted = plantedFailure(this.#world.cloudformation.plantedFailures, this.#stack, resource, 'create');
+      if (planted && planted !== 'silence') throw planted;
+      const context = contextOf(this.#world, this.#stack, resource);
+      const answer = planted ?? (await type.create(resource.properties, context));
       setStatus(this.#world, this.#stack, resource, 'CREATE_IN_PROGRESS', 'Resource creation Initiated');
       if (answer === 'silence') this.#awaitInVain(resource);
       else this.#completeIn(type.seconds * 1000 - UNTIL_CALL, resource);
@@ -99,13 +107,8 @@ class Steps {
   }
 
   #awaitInVain(resource: StackResource): void {
-    const seconds = Number(resource.properties.ServiceTimeout ?? SILENCE / 1000);
-    this.#world.clock.after(seconds * 1000, () => {
-      if (this.#stack.activity !== this.#activity) return;
-      this.#fail(
-        resource,
-        `CloudFormation did not receive a response from your Custom Resource. Please check your logs for requestId [${randomUUID()}].`,
-      );
+    this.#world.clock.after(silenceMs(resource), () => {
+      if (this.#stack.activity === this.#activity) this.#fail(resource, noResponse());
     });
   }
 
@@ -131,6 +134,14 @@ class Steps {
   }
 }
 
+function silenceMs({ properties }: StackResource): number {
+  return Number(properties.ServiceTimeout ?? SILENCE / 1000) * 1000;
+}
+
+function noResponse(): string {
+  return `CloudFormation did not receive a response from your Custom Resource. Please check your logs for requestId [${randomUUID()}].`;
+}
+
 function abandonCreation(world: World, stack: Stack, reason: string): void {
   const activity = begin(stack);
   for (const resource of stack.resources.values())
@@ -147,26 +158,46 @@ function abandonCreation(world: World, stack: Stack, reason: string): void {
 }
 
 function removeNext(world: World, stack: Stack, activity: number, done: StackStatus, failed: StackStatus): void {
-  const left = [...stack.resources.values()].filter(({ status }) => status !== 'DELETE_COMPLETE');
+  const left = [...stack.resources.values()].filter(({ status }) => !/^DELETE_(COMPLETE|SKIPPED)$/.test(status));
   const resource = left.at(-1);
   if (!resource) {
     setStackStatus(world, stack, done);
     return;
   }
+  const next = () => {
+    removeNext(world, stack, activity, done, failed);
+  };
+  const isRollback = done === 'ROLLBACK_COMPLETE';
+  if (resource.deletionPolicy === 'Retain' || (resource.deletionPolicy === 'RetainExceptOnCreate' && !isRollback)) {
+    setStatus(world, stack, resource, 'DELETE_SKIPPED');
+    next();
+    return;
+  }
+  const fail = (reason: string) => {
+    setStatus(world, stack, resource, 'DELETE_FAILED', reason);
+    setStackStatus(world, stack, failed, `The following resource(s) failed to delete: [${resource.logicalId}]. `);
+  };
   setStatus(world, stack, resource, 'DELETE_IN_PROGRESS');
   world.clock.after(REMOVAL, () => {
     if (stack.activity !== activity) return;
     void world.clock.hold(async () => {
       try {
+        const planted = plantedFailure(world.cloudformation.plantedFailures, stack, resource, 'delete');
+        if (planted === 'silence') {
+          world.clock.after(silenceMs(resource), () => {
+            if (stack.activity === activity) fail(noResponse());
+          });
+          return;
+        }
+        if (planted) throw planted;
         if (resource.physicalId !== undefined)
           await resourceType(resource.type).remove(resource.properties, contextOf(world, stack, resource));
         setStatus(world, stack, resource, 'DELETE_COMPLETE');
       } catch (error) {
-        setStatus(world, stack, resource, 'DELETE_FAILED', failureReason(error, resource.type));
-        setStackStatus(world, stack, failed, `The following resource(s) failed to delete: [${resource.logicalId}]. `);
+        fail(failureReason(error, resource.type));
         return;
       }
-      removeNext(world, stack, activity, done, failed);
+      next();
     }, `removal of ${resource.logicalId}`);
   });
 }

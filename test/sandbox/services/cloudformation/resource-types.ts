@@ -3,7 +3,7 @@ import { AwsError, type CallContext, type Service } from '../../service.ts';
 import { glueService } from '../glue/service.ts';
 import { iamService } from '../iam/service.ts';
 import { callAs, demand } from './act-as-caller.ts';
-import { type LambdaFunction, putNotificationByFunction, startCrawlerByFunction } from './custom-resource-functions.ts';
+import { answerOf, type LambdaFunction } from './custom-resource-functions.ts';
 import type { Stack, StackResource } from './service.ts';
 import type { Properties } from './template.ts';
 
@@ -23,7 +23,7 @@ interface ResourceType {
 const retiredRuntimes = /^nodejs(\d(\.\d+)?|1[02468]\.x)$/;
 
 export function resourceType(type: string): ResourceType {
-  const found = resourceTypes[type];
+  const found = resourceTypes[type.startsWith('Custom::') ? 'AWS::CloudFormation::CustomResource' : type];
   if (!found) throw new AwsError('InvalidRequest', `The sandbox cannot create resources of type ${type}`);
   return found;
 }
@@ -63,6 +63,7 @@ const resourceTypes: Record<string, ResourceType> = {
         ...(Object.keys(tags).length > 0 && { Tags: tags }),
       });
       cx.resource.physicalId = name;
+      markWithStack(cx, `crawler/${name}`);
       return undefined;
     },
     remove: (_, cx) => gone(cx, glueService, 'DeleteCrawler', { Name: cx.resource.physicalId }),
@@ -118,6 +119,11 @@ const resourceTypes: Record<string, ResourceType> = {
         context: { 'iam:PassedToService': 'lambda.amazonaws.com' },
       });
       if (tagList(cx).length > 0) demand(cx, { action: 'lambda:TagResource', resources: [arn] });
+      // Source: the handlers of AWS::Lambda::Function in the CloudFormation registry.
+      if (properties.RecursiveLoop !== undefined)
+        demand(cx, { action: 'lambda:PutFunctionRecursionConfig', resources: [arn] });
+      if (properties.RuntimeManagementConfig !== undefined)
+        demand(cx, { action: 'lambda:PutRuntimeManagementConfig', resources: [arn] });
       if (retiredRuntimes.test(runtime))
         throw invalidParameter(
           `The runtime parameter of ${runtime} is no longer supported for creating or updating AWS Lambda functions. We recommend you use a supported runtime while creating or updating functions.`,
@@ -135,6 +141,7 @@ const resourceTypes: Record<string, ResourceType> = {
         roleArn: text(properties.Role),
         code,
         openToS3: false,
+        tags: stackTags(cx),
       };
       cx.world.cloudformation.functions.set(arn, made);
       if (reserved > 0) {
@@ -145,7 +152,7 @@ const resourceTypes: Record<string, ResourceType> = {
     },
     remove(_, cx) {
       const { physicalId = '', attributes } = cx.resource;
-      demand(cx, { action: 'lambda:DeleteFunction', resources: [attributes.Arn ?? ''] });
+      demandOnFunction(cx, 'DeleteFunction', attributes.Arn ?? '');
       cx.world.lambda.release(cx.caller.accountId, cx.region, physicalId);
       cx.world.cloudformation.functions.delete(attributes.Arn ?? '');
       return Promise.resolve();
@@ -156,42 +163,28 @@ const resourceTypes: Record<string, ResourceType> = {
     seconds: 15,
     create({ FunctionName, Principal }, cx) {
       const made = functionOf(FunctionName, cx);
-      demand(cx, { action: 'lambda:AddPermission', resources: [made.arn] });
+      demandOnFunction(cx, 'AddPermission', made.arn);
       made.openToS3 ||= Principal === 's3.amazonaws.com';
       cx.resource.physicalId = generatedName(cx);
       return Promise.resolve(undefined);
     },
     remove({ FunctionName }, cx) {
-      demand(cx, { action: 'lambda:RemovePermission', resources: [text(FunctionName)] });
+      demandOnFunction(cx, 'RemovePermission', text(FunctionName));
       const made = cx.world.cloudformation.functions.get(text(FunctionName));
       if (made) made.openToS3 = false;
       return Promise.resolve();
     },
   },
 
-  'Custom::AWSStartCURCrawler': {
-    seconds: 30,
-    create({ ServiceToken }, cx) {
-      const made = invoked(ServiceToken, cx);
-      const answer = startCrawlerByFunction(cx.world, made);
-      cx.resource.physicalId = generatedName(cx);
-      return Promise.resolve(answer === 'silence' ? answer : undefined);
-    },
-    remove({ ServiceToken }, cx) {
-      invoked(ServiceToken, cx);
-      return Promise.resolve();
-    },
-  },
-
-  'Custom::AWSPutS3CURNotification': {
+  'AWS::CloudFormation::CustomResource': {
     seconds: 30,
     async create(properties, cx) {
-      await putNotificationByFunction(cx.world, invoked(properties.ServiceToken, cx), properties, 'Create');
+      const answer = await answerOf(cx.world, invoked(properties.ServiceToken, cx), properties, 'Create');
       cx.resource.physicalId = generatedName(cx);
-      return undefined;
+      return answer === 'silence' ? answer : undefined;
     },
     async remove(properties, cx) {
-      await putNotificationByFunction(cx.world, invoked(properties.ServiceToken, cx), properties, 'Delete');
+      await answerOf(cx.world, invoked(properties.ServiceToken, cx), properties, 'Delete');
     },
   },
 };
@@ -216,8 +209,14 @@ function functionOf(arn: unknown, { world }: ResourceContext): LambdaFunction {
 }
 
 function invoked(arn: unknown, cx: ResourceContext): LambdaFunction {
-  demand(cx, { action: 'lambda:InvokeFunction', resources: [text(arn)] });
+  demandOnFunction(cx, 'InvokeFunction', text(arn));
   return functionOf(arn, cx);
+}
+
+function demandOnFunction(cx: ResourceContext, action: string, arn: string): void {
+  const { tags = {} } = cx.world.cloudformation.functions.get(arn) ?? {};
+  const context = Object.fromEntries(Object.entries(tags).map(([key, value]) => [`aws:ResourceTag/${key}`, value]));
+  demand(cx, { action: `lambda:${action}`, resources: [arn], context });
 }
 
 function invalidParameter(message: string): AwsError {
@@ -246,6 +245,18 @@ function generatedName({ stack, resource }: ResourceContext): string {
 /** Tags of the stack also apply to every taggable resource, which needs the permission to tag it. */
 function stackTags({ stack }: ResourceContext): Record<string, string> {
   return Object.fromEntries(stack.tags.map(({ Key = '', Value = '' }) => [Key, Value]));
+}
+
+/** CloudFormation itself adds these tags, which needs no permission. */
+function markWithStack({ world, caller, region, stack, resource }: ResourceContext, name: string): void {
+  const { tags } = world.glue.catalog(caller.accountId, region);
+  const arn = `arn:aws:glue:${region}:${caller.accountId}:${name}`;
+  tags.set(arn, {
+    ...tags.get(arn),
+    'aws:cloudformation:stack-id': stack.id,
+    'aws:cloudformation:stack-name': stack.name,
+    'aws:cloudformation:logical-id': resource.logicalId,
+  });
 }
 
 function tagList(cx: ResourceContext): { Key: string; Value: string }[] {

@@ -1,7 +1,10 @@
+import { loadAwsServiceSpecSync } from '@aws-cdk/aws-service-spec';
 import type { Stack, StackEvent } from '@aws-sdk/client-cloudformation';
 import { describe, expect, it } from 'vitest';
 import { ask, billingWorld, payer, sessionOf, trust } from '../../testing/billing-world.ts';
 import type { World } from '../../world.ts';
+import { lambdaRefusals } from './planted-failures.ts';
+import type { PropertyNames } from './property-names.ts';
 import { cloudformationService } from './service.ts';
 
 const region = 'eu-central-1';
@@ -16,6 +19,18 @@ function worldWithTemplate(templateRuntime?: string): World {
     ...(templateRuntime && { templateRuntime }),
   });
   return world;
+}
+
+/** A property's type in CloudFormation's specification. */
+interface SpecType {
+  type: string;
+  element?: SpecType;
+  reference?: { $ref: string };
+}
+
+/** The delivered template with one change. */
+function edited(world: World, from: string, to: string): string {
+  return (world.s3.text('reports', 'cur/kubecost_cur/crawler-cfn.yml') ?? '').replace(from, to);
 }
 
 const create = (world: World, changes: object = {}) =>
@@ -288,5 +303,130 @@ describe('CreateStack', () => {
     const world = worldWithTemplate();
     for (const TemplateBody of ['', 'Resources: {}', 'Resources: [', '{"Resources":{"A":{}}}', 'x'.repeat(51_201)])
       await expect(create(world, { TemplateBody })).rejects.toMatchObject({ code: 'ValidationError' });
+  });
+});
+
+describe('The properties of a resource', () => {
+  it('are those of CloudFormation’s specification', async () => {
+    const spec = loadAwsServiceSpecSync();
+    const namesOf = (properties: Record<string, { type: SpecType }>): PropertyNames =>
+      Object.fromEntries(
+        Object.keys(properties)
+          .sort()
+          .map((name) => [name, namesOfType(properties[name]?.type)]),
+      );
+    const namesOfType = (type?: SpecType): PropertyNames => {
+      if (type?.element) return type.type === 'map' ? {} : namesOfType(type.element);
+      return type?.reference ? namesOf(spec.get('typeDefinition', type.reference.$ref).properties) : {};
+    };
+    const types = ['AWS::Glue::Crawler', 'AWS::Glue::Database', 'AWS::Glue::Table', 'AWS::IAM::Role'];
+    const all = [...types, 'AWS::Lambda::Function', 'AWS::Lambda::Permission'].map((type) => {
+      const [resource] = spec.lookup('resource', 'cloudFormationType', 'equals', type);
+      return [type, namesOf(resource?.properties ?? {})] as const;
+    });
+    await expect(`${JSON.stringify(Object.fromEntries(all), null, 2)}\n`).toMatchFileSnapshot('property-names.json');
+  });
+
+  it.each([
+    ['Memory: 512', '#: extraneous key [Memory] is not permitted'],
+    ['LoggingConfig: {Level: INFO}', '#/LoggingConfig: extraneous key [Level] is not permitted'],
+  ])('are refused if CloudFormation does not know them: %s', async (property, reason) => {
+    const world = worldWithTemplate();
+    await create(world, { TemplateBody: edited(world, 'Timeout: 30', `Timeout: 30\n      ${property}`) });
+    await world.clock.sleep(8 * minute);
+    expect((await rootCause(world))?.ResourceStatusReason).toContain(reason);
+  });
+
+  it('are accepted with values from parameters, conditions and mappings', async () => {
+    const world = worldWithTemplate();
+    const sections = `Parameters:
+  Memory: {Type: Number, Default: 256}
+Mappings:
+  Logs: {Format: {usual: JSON}}
+Conditions:
+  Here: !Equals [!Ref AWS::Region, ${region}]
+  Elsewhere: !Not [!Condition Here]
+Outputs:
+  Database: {Value: !Ref AWSCURDatabase}
+Resources:
+  Nowhere:
+    Type: 'AWS::IAM::Role'
+    Condition: Elsewhere
+    Properties: {AssumeRolePolicyDocument: {}}
+`;
+    const properties = `Timeout: 30
+      MemorySize: !If [Here, !Ref Memory, !Ref AWS::NoValue]
+      LoggingConfig: {LogFormat: !FindInMap [Logs, Format, usual]}
+      Description: !Join [' ', [Crawler of, !Sub '\${AWS::Region}', !Ref AWSCURDatabase]]`;
+    const TemplateBody = edited(world, 'Resources:\n', sections).replace('Timeout: 30', properties);
+    await create(world, { TemplateBody });
+    await world.clock.sleep(8 * minute);
+    const stack = world.cloudformation.find(payer, region, 'kubecost-crawler');
+    expect(stack?.status).toBe('CREATE_COMPLETE');
+    expect(stack?.resources.has('Nowhere')).toBe(false);
+    expect(stack?.resources.get('AWSCURInitializer')?.properties).toMatchObject({
+      MemorySize: 256,
+      LoggingConfig: { LogFormat: 'JSON' },
+      Description: `Crawler of ${region} athenacurcfn_kubecost_cur`,
+    });
+  });
+
+  it.each([
+    ['Extra: {}\nResources:\n', 'Invalid template property or properties [Extra]'],
+    ['Parameters:\n  Size: {Type: Number}\nResources:\n', 'Parameters: [Size] must have values'],
+    ['Resources:\n  A:\n    Type: AWS::IAM::Role\n    Extra: 1\n', "Invalid template resource property 'Extra'"],
+    ['Transform: Macro\nResources:\n', 'Requires capabilities : [CAPABILITY_AUTO_EXPAND]'],
+  ])('are not read in a template that is refused: %j', async (sections, message) => {
+    const world = worldWithTemplate();
+    await expect(create(world, { TemplateBody: edited(world, 'Resources:\n', sections) })).rejects.toMatchObject({
+      message: expect.stringContaining(message) as string,
+    });
+  });
+});
+
+describe('A planted failure', () => {
+  it.each(Object.entries(lambdaRefusals))('of %s fails the stack', async (_, error) => {
+    const world = worldWithTemplate();
+    const planted = { accountId: payer, type: 'AWS::Lambda::Function', during: 'create', error } as const;
+    world.cloudformation.plantedFailures.push(planted);
+    await create(world);
+    await world.clock.sleep(8 * minute);
+    expect((await describeStack(world))?.StackStatus).toBe('ROLLBACK_COMPLETE');
+    expect((await rootCause(world))?.ResourceStatusReason).toContain(error.message);
+  });
+
+  it('lets a silent custom resource wait until the stack’s timeout', async () => {
+    const world = worldWithTemplate();
+    const planted = { accountId: payer, type: 'Custom::', during: 'create', error: 'silence' } as const;
+    world.cloudformation.plantedFailures.push(planted);
+    await create(world);
+    await world.clock.sleep(29 * minute);
+    expect((await describeStack(world))?.StackStatus).toBe('CREATE_IN_PROGRESS');
+    await world.clock.sleep(5 * minute);
+    expect((await describeStack(world))?.StackStatus).toBe('ROLLBACK_COMPLETE');
+  });
+
+  it('lets a deletion hang for an hour and then fail', async () => {
+    const world = worldWithTemplate();
+    await create(world);
+    await world.clock.sleep(8 * minute);
+    const planted = { accountId: payer, type: 'Custom::', during: 'delete', error: 'silence' } as const;
+    world.cloudformation.plantedFailures.push(planted);
+    await ask(world, cloudformationService, 'DeleteStack', { StackName: 'kubecost-crawler' });
+    await world.clock.sleep(59 * minute);
+    expect((await describeStack(world))?.StackStatus).toBe('DELETE_IN_PROGRESS');
+    await world.clock.sleep(5 * minute);
+    expect((await describeStack(world))?.StackStatus).toBe('DELETE_FAILED');
+  });
+
+  it('keeps a resource that the template retains', async () => {
+    const world = worldWithTemplate();
+    const retained = `AWSCURDatabase:\n    DeletionPolicy: Retain\n`;
+    await create(world, { TemplateBody: edited(world, 'AWSCURDatabase:\n', retained) });
+    await world.clock.sleep(8 * minute);
+    await ask(world, cloudformationService, 'DeleteStack', { StackName: 'kubecost-crawler' });
+    await world.clock.sleep(4 * minute);
+    const { databases, crawlers } = world.glue.catalog(payer, region);
+    expect([[...databases.keys()], crawlers.size]).toEqual([['athenacurcfn_kubecost_cur'], 0]);
   });
 });

@@ -4,7 +4,8 @@ import { AwsError, type CallContext, type Caller, operation, type Permission, ty
 import type { World } from '../../world.ts';
 import { type LambdaFunction, startCrawlerByFunction } from './custom-resource-functions.ts';
 import { createStack, deleteStack } from './deploy.ts';
-import { parseTemplate, type Properties, type TemplateResource } from './template.ts';
+import type { PlantedFailure } from './planted-failures.ts';
+import { parseTemplate, type Properties, type TemplateResource, usesMacros } from './template.ts';
 
 export interface StackResource {
   logicalId: string;
@@ -15,6 +16,7 @@ export interface StackResource {
   status: sdk.ResourceStatus;
   reason?: string | undefined;
   updatedAt: number;
+  deletionPolicy: string;
 }
 
 export interface Stack {
@@ -49,6 +51,8 @@ export class CloudFormationState {
   readonly stacks = new Map<string, Stack>();
   /** By ARN. */
   readonly functions = new Map<string, LambdaFunction>();
+  /** Resources that CloudFormation cannot create or delete in an account. */
+  readonly plantedFailures: PlantedFailure[] = [];
   readonly #world: World;
 
   constructor(world: World) {
@@ -77,11 +81,13 @@ export class CloudFormationState {
   }
 }
 
-function onStack({ caller, region }: CallContext, action: string, nameOrId = '*'): Permission {
+function onStack({ world, caller, region }: CallContext, action: string, nameOrId = '*'): Permission {
   const arn = nameOrId.startsWith('arn:')
     ? nameOrId
     : `arn:aws:cloudformation:${region}:${caller.accountId}:stack/${nameOrId}/*`;
-  return { action: `cloudformation:${action}`, resources: [arn] };
+  const tags = world.cloudformation.find(caller.accountId, region, nameOrId)?.tags ?? [];
+  const context = Object.fromEntries(tags.map(({ Key = '', Value = '' }) => [`aws:ResourceTag/${Key}`, Value]));
+  return { action: `cloudformation:${action}`, resources: [arn], context };
 }
 
 function existing({ world, caller, region }: CallContext, nameOrId = ''): Stack {
@@ -92,7 +98,7 @@ function existing({ world, caller, region }: CallContext, nameOrId = ''): Stack 
 
 const invalid = (message: string) => new AwsError('ValidationError', message, 400);
 
-function checkedTemplate(input: sdk.CreateStackCommandInput): TemplateResource[] {
+function checkedTemplate(input: sdk.CreateStackCommandInput, cx: CallContext): TemplateResource[] {
   const { StackName: name = '', TemplateBody: body, Capabilities: capabilities = [] } = input;
   if (!/^[a-zA-Z][-a-zA-Z0-9]{0,127}$/.test(name))
     throw invalid(
@@ -105,7 +111,10 @@ function checkedTemplate(input: sdk.CreateStackCommandInput): TemplateResource[]
     );
   if (input.OnFailure && input.DisableRollback !== undefined)
     throw invalid('Either DisableRollback or OnFailure can be specified, not both.');
-  const template = parseTemplate(body);
+  if (usesMacros(body) && !capabilities.includes('CAPABILITY_AUTO_EXPAND'))
+    throw new AwsError('InsufficientCapabilitiesException', 'Requires capabilities : [CAPABILITY_AUTO_EXPAND]');
+  const pseudo = { 'AWS::AccountId': cx.caller.accountId, 'AWS::Region': cx.region, 'AWS::StackName': name };
+  const template = parseTemplate(body, { ...pseudo, 'AWS::Partition': 'aws', 'AWS::URLSuffix': 'amazonaws.com' });
   const roles = template.filter(({ type }) => type.startsWith('AWS::IAM::'));
   const named = roles.some(({ properties }) => properties.RoleName !== undefined);
   const wanted = named ? 'CAPABILITY_NAMED_IAM' : 'CAPABILITY_IAM';
@@ -127,7 +136,7 @@ export const cloudformationService: Service = {
       run(input, cx) {
         const { world, caller, region } = cx;
         const { StackName: name = '', TemplateBody: body = '', ClientRequestToken: token } = input;
-        const template = checkedTemplate(input);
+        const template = checkedTemplate(input, cx);
         const present = world.cloudformation.find(caller.accountId, region, name);
         if (present && token !== undefined && present.token === token) return { StackId: present.id };
         if (present) throw new AwsError('AlreadyExistsException', `Stack [${name}] already exists`);

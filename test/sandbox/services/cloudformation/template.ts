@@ -1,7 +1,8 @@
 import { type CollectionTag, parse, type ScalarTag } from 'yaml';
 import { AwsError } from '../../service.ts';
+import { type Json, references, resolve, type Scope } from './template-functions.ts';
 
-export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
+export type { Json } from './template-functions.ts';
 export type Properties = Record<string, Json>;
 
 export interface TemplateResource {
@@ -10,23 +11,80 @@ export interface TemplateResource {
   properties: Properties;
   /** Logical ids that must exist first, by DependsOn or by a reference. */
   after: string[];
+  /** `Retain` keeps the resource when its stack is deleted; `RetainExceptOnCreate` not after a failed creation. */
+  deletionPolicy: string;
 }
 
-const shortTags: (ScalarTag | CollectionTag)[] = [
-  { tag: '!Ref', resolve: (text: string) => ({ Ref: text }) },
-  { tag: '!Sub', resolve: (text: string) => ({ 'Fn::Sub': text }) },
-  { tag: '!GetAtt', resolve: (text: string) => ({ 'Fn::GetAtt': text.split('.') }) },
+interface ResourceBlock {
+  Type?: string;
+  Properties?: Properties;
+  DependsOn?: string | string[];
+  Condition?: string;
+  DeletionPolicy?: string;
+}
+
+interface Template {
+  Resources?: Record<string, ResourceBlock>;
+  Parameters?: Record<string, { Default?: Json; Type?: string }>;
+  Mappings?: Record<string, Record<string, Record<string, Json>>>;
+  Conditions?: Record<string, Json>;
+  Transform?: Json;
+}
+
+/** Source: CloudFormation User Guide, "Template anatomy" and "Resource attribute reference". */
+const sections = [
+  'AWSTemplateFormatVersion',
+  'Conditions',
+  'Description',
+  'Hooks',
+  'Mappings',
+  'Metadata',
+  'Outputs',
+  'Parameters',
+  'Resources',
+  'Rules',
+  'Transform',
+];
+const attributes = [
+  'Condition',
+  'CreationPolicy',
+  'DeletionPolicy',
+  'DependsOn',
+  'Metadata',
+  'Properties',
+  'Type',
+  'UpdatePolicy',
+  'UpdateReplacePolicy',
 ];
 
-export function parseTemplate(text: string): TemplateResource[] {
+/**
+ * The resources of a template whose conditions are true, with parameters and conditions already in their properties.
+ * @param pseudo values of pseudo parameters that are known before the stack exists
+ */
+export function parseTemplate(text: string, pseudo: Record<string, string> = {}): TemplateResource[] {
   const template = read(text);
-  const resources = Object.entries(template.Resources ?? {});
-  if (resources.length === 0) throw formatError('At least one Resources member must be defined.');
-  const parsed = resources.map(([logicalId, { Type, Properties: properties = {}, DependsOn = [] }]) => {
-    if (!Type) throw formatError(`[/Resources/${logicalId}] Every Resources object must contain a Type member.`);
-    return { logicalId, type: Type, properties, after: [...[DependsOn].flat(), ...references(properties)] };
+  const blocks = Object.entries(template.Resources ?? {});
+  if (blocks.length === 0) throw formatError('At least one Resources member must be defined.');
+  for (const [logicalId, block] of blocks) {
+    if (!block.Type) throw formatError(`[/Resources/${logicalId}] Every Resources object must contain a Type member.`);
+    const unknown = Object.keys(block).find((name) => !attributes.includes(name));
+    if (unknown !== undefined) throw formatError(`Invalid template resource property '${unknown}'`);
+  }
+  const scope = scopeOf(template, pseudo);
+  const present = blocks.filter(([, { Condition }]) => Condition === undefined || scope.condition(Condition));
+  const known = new Set(present.map(([logicalId]) => logicalId));
+  const parsed = present.map(([logicalId, block]) => {
+    const properties = resolve(block.Properties ?? {}, scope) as Properties;
+    const ignored = new Set(blocks.map(([id]) => id).filter((id) => !known.has(id)));
+    const depends = [block.DependsOn ?? []].flat().filter((id) => !ignored.has(id));
+    return {
+      logicalId,
+      type: block.Type ?? '',
+      properties,
+      after: [...depends, ...references(properties)],
+      deletionPolicy: block.DeletionPolicy ?? 'Delete',
+    };
   });
-  const known = new Set(parsed.map(({ logicalId }) => logicalId));
   const dangling = parsed.flatMap(({ after }) => after.filter((id) => !known.has(id)));
   if (dangling.length > 0)
     throw formatError(
@@ -35,9 +93,50 @@ export function parseTemplate(text: string): TemplateResource[] {
   return parsed;
 }
 
-interface Template {
-  Resources?: Record<string, { Type?: string; Properties?: Properties; DependsOn?: string | string[] }>;
+/** True if CloudFormation demands CAPABILITY_AUTO_EXPAND. */
+export function usesMacros(text: string): boolean {
+  return read(text).Transform !== undefined || text.includes('Fn::Transform') || text.includes('!Transform');
 }
+
+/** Values of parameters, conditions and mappings. Nobody passes parameters, so each has its default. */
+function scopeOf({ Parameters = {}, Conditions = {}, Mappings = {} }: Template, pseudo: Record<string, string>): Scope {
+  const missing = Object.keys(Parameters).filter((name) => Parameters[name]?.Default === undefined);
+  if (missing.length > 0) throw invalid(`Parameters: [${missing.join(', ')}] must have values`);
+  const scope: Scope = {
+    parameter: (name) => pseudo[name] ?? Parameters[name]?.Default,
+    condition(name) {
+      const text = Conditions[name];
+      if (text === undefined) throw formatError(`Unresolved condition dependency ${name}`);
+      return resolve(text, scope) === true;
+    },
+    mapped(map, first, second) {
+      const value = Mappings[map]?.[first]?.[second];
+      if (value === undefined) throw invalid(`Template error: Unable to get mapping for ${map}::${first}::${second}`);
+      return value;
+    },
+  };
+  return scope;
+}
+
+/** `!GetAtt A.B` is a list; every other short form has the value as it is. */
+function shortTag(name: string, full = `Fn::${name}`): (ScalarTag | CollectionTag)[] {
+  const scalar: ScalarTag = {
+    tag: `!${name}`,
+    resolve: (text) => ({ [full]: name === 'GetAtt' ? text.split('.') : text }),
+  };
+  const list: CollectionTag = { tag: `!${name}`, collection: 'seq', resolve: (items) => ({ [full]: items.toJSON() as Json }) };
+  const map: CollectionTag = { tag: `!${name}`, collection: 'map', resolve: (items) => ({ [full]: items.toJSON() as Json }) };
+  return [scalar, list, map];
+}
+
+const shortTags = [
+  ...shortTag('Ref', 'Ref'),
+  ...shortTag('Condition', 'Condition'),
+  ...['And', 'Base64', 'Equals', 'FindInMap', 'GetAtt', 'If', 'ImportValue', 'Join', 'Not', 'Or'].flatMap((name) =>
+    shortTag(name),
+  ),
+  ...['Select', 'Split', 'Sub', 'Transform'].flatMap((name) => shortTag(name)),
+];
 
 function read(text: string): Template {
   let template: unknown;
@@ -47,40 +146,10 @@ function read(text: string): Template {
     throw formatError(`YAML not well-formed. (${(error as Error).message})`);
   }
   if (typeof template !== 'object' || template === null) throw formatError('unsupported structure.');
+  const unknown = Object.keys(template).filter((name) => !sections.includes(name));
+  if (unknown.length > 0) throw formatError(`Invalid template property or properties [${unknown.join(', ')}]`);
   return template;
 }
 
-/** Replaces references by the ids and attributes of resources. */
-export function resolve(value: Json, lookUp: (logicalId: string, attribute?: string) => string): Json {
-  if (Array.isArray(value)) return value.map((item) => resolve(item, lookUp));
-  if (typeof value !== 'object' || value === null) return value;
-  if (typeof value.Ref === 'string') return lookUp(value.Ref);
-  const attribute = value['Fn::GetAtt'];
-  if (Array.isArray(attribute)) {
-    const [logicalId = '', ...path] = attribute.filter((part) => typeof part === 'string');
-    return lookUp(logicalId, path.join('.'));
-  }
-  const sub = value['Fn::Sub'];
-  if (typeof sub === 'string')
-    return sub.replace(placeholder, (_, name: string) => {
-      const [logicalId = '', ...path] = name.split('.');
-      return path.length > 0 ? lookUp(logicalId, path.join('.')) : lookUp(logicalId);
-    });
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, resolve(item, lookUp)]));
-}
-
-const placeholder = /\$\{([^!}]+)\}/g;
-
-/** Logical ids that a value refers to, without pseudo parameters (`AWS::Region`). */
-function references(value: Json): string[] {
-  const found: string[] = [];
-  resolve(value, (logicalId) => {
-    if (!logicalId.startsWith('AWS::')) found.push(logicalId);
-    return '';
-  });
-  return found;
-}
-
-function formatError(message: string): AwsError {
-  return new AwsError('ValidationError', `Template format error: ${message}`, 400);
-}
+const invalid = (message: string) => new AwsError('ValidationError', message, 400);
+const formatError = (message: string) => invalid(`Template format error: ${message}`);

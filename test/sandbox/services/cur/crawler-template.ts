@@ -1,3 +1,4 @@
+import { notifierCode, starterCode } from './crawler-function-code.ts';
 import { snakeCase } from './report-data.ts';
 import type { ReportDefinition } from './service.ts';
 
@@ -5,7 +6,7 @@ export const latestRuntime = 'nodejs22.x';
 
 /**
  * The template that AWS delivers with a report: eleven resources, fixed names, no parameters and no outputs. It has the shape and
- * effect of AWS's template; only the code of the two functions differs.
+ * effect of AWS's template; only the code of the two functions differs, which AWS writes for its runtime.
  */
 export function crawlerTemplate(definition: ReportDefinition, runtime: string): string {
   const { ReportName: name, S3Bucket: bucket, S3Prefix: prefix } = definition;
@@ -105,19 +106,7 @@ Resources:
     Properties:
       Code:
         ZipFile: >
-          const { GlueClient, StartCrawlerCommand } = require('@aws-sdk/client-glue');
-          const answer = require('./cfn-response');
-          exports.handler = async function (event, context) {
-            if (event.RequestType === 'Delete') return answer.send(event, context, answer.SUCCESS);
-            try {
-              await new GlueClient().send(new StartCrawlerCommand({ Name: '${crawler}' }));
-            } catch (error) {
-              if (error.name === 'CrawlerRunningException') return error.message;
-              if (event.ResponseURL) return answer.send(event, context, answer.FAILED, { msg: error.message });
-              throw error;
-            }
-            if (event.ResponseURL) return answer.send(event, context, answer.SUCCESS);
-          };
+          ${starterCode(runtime, crawler)}
       Handler: 'index.handler'
       Timeout: 30
       Runtime: ${runtime}
@@ -164,24 +153,7 @@ Resources:
     Properties:
       Code:
         ZipFile: >
-          const { S3Client, PutBucketNotificationConfigurationCommand } = require('@aws-sdk/client-s3');
-          const answer = require('./cfn-response');
-          exports.handler = async function (event, context) {
-            const { BucketName, TargetLambdaArn, ReportKey } = event.ResourceProperties;
-            const rule = {
-              Events: ['s3:ObjectCreated:*'],
-              LambdaFunctionArn: TargetLambdaArn,
-              Filter: { Key: { FilterRules: [{ Name: 'prefix', Value: ReportKey }] } },
-            };
-            const wanted = event.RequestType === 'Delete' ? {} : { LambdaFunctionConfigurations: [rule] };
-            const request = { Bucket: BucketName, NotificationConfiguration: wanted };
-            try {
-              await new S3Client().send(new PutBucketNotificationConfigurationCommand(request));
-              return answer.send(event, context, answer.SUCCESS);
-            } catch (error) {
-              return answer.send(event, context, answer.FAILED, { msg: error.message });
-            }
-          };
+          ${notifierCode(runtime)}
       Handler: 'index.handler'
       Timeout: 30
       Runtime: ${runtime}

@@ -6,7 +6,20 @@ export interface Column {
   label: string;
   /** As in the table: `line_item_usage_start_date`. */
   name: string;
+  /** Of the Parquet column, as Glue calls it. */
   type: 'string' | 'double' | 'timestamp';
+  /** As in the manifest: `OptionalBigDecimal`. */
+  manifestType: string;
+}
+
+/** What the bill of an account has beside the usual. */
+export interface Bill {
+  /** Cost allocation tags such as `user:Team`; a month has their columns from the month of `since` on. */
+  tags?: { key: string; since?: number }[];
+  /** Days without usage, such as `2026-11-23`. */
+  quietDays?: string[];
+  /** Months for which AWS writes a manifest that names no file, such as `2026-12`. */
+  emptyMonths?: string[];
 }
 
 export type Value = string | number | null;
@@ -60,14 +73,44 @@ function hasCommitments(accountId: string): boolean {
   return seeded(accountId, 'commitments') < 0.5;
 }
 
-export function columnsOf(accountId: string, schemaElements: readonly string[]): Column[] {
-  return [...always, ...(hasCommitments(accountId) ? withCommitments : [])]
+/** Columns of the manifest. Two tag keys may give one name; AWS merges such columns in the data. */
+export function columnsOf(
+  accountId: string,
+  schemaElements: readonly string[],
+  tags: readonly string[] = [],
+): Column[] {
+  return [...always, ...tags.map((key) => `resourceTags/${key}`), ...(hasCommitments(accountId) ? withCommitments : [])]
     .filter((source) => source !== 'lineItem/ResourceId' || schemaElements.includes('RESOURCES'))
     .map((source) => {
-      const [path = '', type = 'string'] = source.split(' ');
-      const [category = '', label = ''] = path.split('/');
-      return { category, label, name: snakeCase(path), type: type as Column['type'] };
+      const [, path = '', type = 'string'] = /^(.*?)(?: (double|timestamp))?$/.exec(source) ?? [];
+      const category = path.slice(0, path.indexOf('/'));
+      const label = path.slice(category.length + 1);
+      return {
+        category,
+        label,
+        name: columnName(path),
+        type: type as Column['type'],
+        manifestType: manifestType(category, label, type as Column['type']),
+      };
     });
+}
+
+/** Seen in manifests of several accounts; amounts that not every line has are optional. */
+function manifestType(category: string, label: string, type: Column['type']): string {
+  if (type === 'timestamp') return 'DateTime';
+  if (type === 'double')
+    return ['lineItem', 'pricing'].includes(category) && !label.startsWith('Net') ? 'BigDecimal' : 'OptionalBigDecimal';
+  if (label === 'TimeInterval') return 'Interval';
+  return category === 'resourceTags' ? 'OptionalString' : 'String';
+}
+
+const longestColumnName = 255;
+
+/** Source: CUR User Guide, "Column names": of names that are too long, underscores are removed from left to right. */
+function columnName(path: string): string {
+  let name = snakeCase(path);
+  while (name.length > longestColumnName && name.includes('_')) name = name.replace('_', '');
+  return name.slice(0, longestColumnName);
 }
 
 /** AWS's rule for columns, and for the database: `_` before each capital, all else that is no letter or digit becomes `_`. */
@@ -138,7 +181,7 @@ export function rowsOfDay(accountId: string, dayMs: number, columns: readonly Co
       reservation_effective_cost: 0,
       reservation_net_effective_cost: 0,
     };
-    return columns.map(({ name }) => values[name] ?? null);
+    return columns.map(({ category, name }) => values[name] ?? (category === 'resourceTags' ? `value-${index}` : null));
   });
 }
 

@@ -3,6 +3,8 @@ import { ask, billingPolicy, billingWorld, payer } from '../../testing/billing-w
 import type { World } from '../../world.ts';
 import { parseTemplate } from '../cloudformation/template.ts';
 import { s3Service } from '../s3/service.ts';
+import type { DeliveryLayout } from './delivery.ts';
+import { decodeDataFile } from './report-data.ts';
 import { curService, type ReportDefinition } from './service.ts';
 
 const hour = 3_600_000;
@@ -154,6 +156,7 @@ describe('Delivery', () => {
     expect(world.s3.keys('reports', 'cur/')).toEqual(['cur/kubecost_cur/crawler-cfn.yml']);
     await world.clock.sleep(10 * 60_000);
     expect(world.s3.keys('reports', 'cur/')).toEqual([
+      'cur/kubecost_cur/20261101-20261201/kubecost_cur-create-table.sql',
       'cur/kubecost_cur/cost_and_usage_data_status/cost_and_usage_data_status.parquet',
       'cur/kubecost_cur/crawler-cfn.yml',
       `${month}/kubecost_cur-00001.snappy.parquet`,
@@ -219,6 +222,57 @@ describe('Delivery', () => {
     world.s3.setPolicy('reports', billingPolicy('reports', one));
     await world.clock.sleep(8 * hour);
     expect(world.cur.find(payer, 'kubecost_cur')?.status.lastStatus).toBe('SUCCESS');
+  });
+
+  it.each<[Partial<DeliveryLayout>, string[]]>([
+    [
+      { template: 'range', manifest: 'range' },
+      ['20261101-20261201/crawler-cfn.yml', '20261101-20261201/kubecost_cur-Manifest.json'],
+    ],
+    [
+      { template: 'data-range', manifest: 'data-range' },
+      ['kubecost_cur/20261101-20261201/crawler-cfn.yml', 'kubecost_cur/20261101-20261201/kubecost_cur-Manifest.json'],
+    ],
+    [
+      { template: 'month', paddedMonths: true },
+      ['kubecost_cur/year=2026/month=11/crawler-cfn.yml', 'kubecost_cur/year=2026/month=11/kubecost_cur-Manifest.json'],
+    ],
+    [{ template: 'report', manifest: 'report' }, ['crawler-cfn.yml', 'kubecost_cur-Manifest.json']],
+    [{ template: 'nowhere', manifest: 'nowhere', createTable: 'nowhere' }, []],
+  ])('writes template and manifest where the layout %j has them', (layout, expected) => {
+    const world = billingWorld();
+    world.cur.layouts.set(payer, layout);
+    world.cur.seedReport({ accountId: payer, definition, deliveredSince: Date.parse('2026-11-01T00:00:00Z') });
+    const keys = world.s3.keys('reports', 'cur/kubecost_cur/').map((key) => key.slice('cur/kubecost_cur/'.length));
+    expect(keys.filter((key) => /yml$|json$/.test(key)).toSorted()).toEqual(expected.toSorted());
+    expect(keys.filter((key) => key.startsWith('kubecost_cur/year=2026/month=11/kubecost_cur-0'))).toHaveLength(2);
+  });
+
+  it('has tag columns from their month on, and no rows on quiet days', () => {
+    const world = billingWorld();
+    const tags = [{ key: 'user:Team' }, { key: 'user:late', since: Date.parse('2026-11-01T00:00:00Z') }];
+    world.cur.bills.set(payer, { tags, quietDays: ['2026-11-03'], emptyMonths: ['2026-09'] });
+    world.cur.seedReport({ accountId: payer, definition, deliveredSince: Date.parse('2026-09-01T00:00:00Z') });
+    const fileOf = (month: number) =>
+      decodeDataFile(
+        Buffer.from(
+          world.s3.text(
+            'reports',
+            `cur/kubecost_cur/kubecost_cur/year=2026/month=${month}/kubecost_cur-00001.snappy.parquet`,
+          ) ?? '',
+        ),
+      );
+    const names = (month: number) => fileOf(month).columns.map(({ name }) => name);
+    expect(names(10)).not.toContain('resource_tags_user_late');
+    expect(names(11)).toContain('resource_tags_user_late');
+    // user:Team and the usual user:team give one column.
+    expect(names(11).filter((name) => name === 'resource_tags_user_team')).toHaveLength(1);
+    const days = new Set(fileOf(11).rows.map((row) => row[names(11).indexOf('line_item_usage_start_date')]));
+    expect(days.has('2026-11-03 00:00:00.000')).toBe(false);
+    expect(days.has('2026-11-04 00:00:00.000')).toBe(true);
+    expect(world.s3.keys('reports', 'cur/kubecost_cur/kubecost_cur/year=2026/month=9/')).toEqual([
+      'cur/kubecost_cur/kubecost_cur/year=2026/month=9/kubecost_cur-Manifest.json',
+    ]);
   });
 
   it('includes a template of eleven resources', () => {

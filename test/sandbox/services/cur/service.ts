@@ -2,7 +2,8 @@ import { AwsError, type CallContext, type Operation, operation, type Service } f
 import type { World } from '../../world.ts';
 import { latestRuntime } from './crawler-template.ts';
 import { checkCreation, verifyBucket } from './creation.ts';
-import { deliver, deliverAtOnce } from './delivery.ts';
+import { deliver, deliverAtOnce, type DeliveryLayout } from './delivery.ts';
+import type { Bill } from './report-data.ts';
 import { checkedDefinition } from './validation.ts';
 
 /** The newest API; the SDK's CUR client of 2023 has no `ReportStatus` and no tags, and passes them through. */
@@ -42,6 +43,7 @@ export interface Report {
   deliveredUntil?: number;
   /** The template that AWS delivers with the report. */
   templateRuntime: string;
+  editTemplate: (template: string) => string;
   stopDeliveries: () => void;
 }
 
@@ -70,6 +72,11 @@ export class CurState {
   sendsReportName = false;
   /** AWS's user guide says 10, its API reference 5. */
   reportLimit = 10;
+  /** What AWS changed in the template of an account's reports. */
+  readonly templateEdits = new Map<string, (template: string) => string>();
+  /** Per account, what its deliveries have elsewhere than usual. */
+  readonly layouts = new Map<string, Partial<DeliveryLayout>>();
+  readonly bills = new Map<string, Bill>();
   readonly #world: World;
 
   constructor(world: World) {
@@ -92,6 +99,7 @@ export class CurState {
       status: {},
       dataSince: this.#world.clock.now(),
       templateRuntime: this.templateRuntimes.get(accountId) ?? latestRuntime,
+      editTemplate: this.templateEdits.get(accountId) ?? ((template) => template),
       stopDeliveries: () => undefined,
     };
     this.reports.set(`${accountId}/${definition.ReportName}`, report);

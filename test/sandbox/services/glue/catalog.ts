@@ -10,6 +10,7 @@ import type {
   GetTableCommandInput,
   GetTablesCommandInput,
   Table as GlueTable,
+  UpdateTableCommandInput,
 } from '@aws-sdk/client-glue';
 import { AwsError, type CallContext, type Operation, operation, type Permission } from '../../service.ts';
 import { type Database, findDatabase, findTable, glueArn, type Table } from './state.ts';
@@ -114,6 +115,19 @@ export const catalogOperations = {
         updatedAt: cx.now,
         partitions: new Map(),
       });
+      return {};
+    },
+  }),
+
+  /** Replaces the table's definition; its partitions stay. */
+  UpdateTable: operation<UpdateTableCommandInput, object>({
+    writes: true,
+    permissions: ({ DatabaseName, TableInput }, cx) =>
+      onPath(cx, 'UpdateTable', DatabaseName, TableInput?.Name?.toLowerCase() ?? ''),
+    run({ DatabaseName, TableInput }, cx) {
+      const table = findTable(cx, DatabaseName, TableInput?.Name);
+      table.input = { ...TableInput, Name: table.input.Name };
+      table.updatedAt = cx.now;
       return {};
     },
   }),

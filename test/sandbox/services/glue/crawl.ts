@@ -43,11 +43,45 @@ function crawl(world: World, crawler: Crawler): string | undefined {
   for (const { Path = '', Exclusions = [] } of settings.Targets?.S3Targets ?? []) {
     const problem = mayRead(world, crawler, Path);
     if (problem) return problem;
-    const name = (settings.TablePrefix ?? '') + tableName(Path);
-    const found = tableFromFolder(world, Path, name, Exclusions);
-    if (found) store(found, database, crawler);
+    for (const folder of foldersWithTable(world, Path, crawler, Exclusions)) {
+      const found = tableFromFolder(world, folder, (settings.TablePrefix ?? '') + tableName(folder), Exclusions);
+      if (found) store(found, database, crawler);
+    }
   }
   return undefined;
+}
+
+/** A crawler makes one table of folders whose schemas are this similar, unless it may combine all compatible ones. */
+const similarEnough = 0.7;
+
+/** The target, or each of its data folders if their columns differ too much. Source: Glue guide, "How does a crawler determine when to create partitions?". */
+function foldersWithTable(world: World, path: string, { settings }: Crawler, exclusions: readonly string[]): string[] {
+  if (settings.Configuration?.includes('CombineCompatibleSchemas')) return [path];
+  const { bucket, prefix } = parsePath(path);
+  const columns = new Map<string, Set<string>>();
+  for (const { key, body } of dataObjects(world, path, exclusions)) {
+    const folder = key.slice(0, key.lastIndexOf('/') + 1);
+    if (folder === prefix) return [path];
+    const names = columns.get(folder) ?? new Set<string>();
+    for (const { name } of decodeDataFile(body).columns) names.add(name);
+    columns.set(folder, names);
+  }
+  const all = [...columns.values()];
+  const isSimilar = all.every((one) =>
+    all.every(
+      (other) => [...one].filter((name) => other.has(name)).length >= similarEnough * Math.max(one.size, other.size),
+    ),
+  );
+  return isSimilar ? [path] : [...columns.keys()].map((folder) => `s3://${bucket}/${folder}`);
+}
+
+function dataObjects(world: World, path: string, exclusions: readonly string[]): StoredObject[] {
+  const { bucket, prefix } = parsePath(path);
+  const suffixes = exclusions.map((glob) => glob.replace(/^\*+/, ''));
+  return world.s3
+    .keys(bucket, prefix)
+    .filter((key) => !suffixes.some((suffix) => key.endsWith(suffix)))
+    .flatMap((key) => world.s3.buckets.get(bucket)?.objects.get(key) ?? []);
 }
 
 function store(found: Table, { tables }: Database, crawler: Crawler): void {
@@ -87,14 +121,10 @@ export function tableFromFolder(
   world: World,
   path: string,
   name = tableName(path),
-  exclusions: readonly string[] = ['**.json'],
+  exclusions: readonly string[] = ['**.json', '**.yml', '**.sql'],
 ): Table | undefined {
   const { bucket, prefix } = parsePath(path);
-  const suffixes = exclusions.map((glob) => glob.replace(/^\*+/, ''));
-  const objects = world.s3
-    .keys(bucket, prefix)
-    .filter((key) => !suffixes.some((suffix) => key.endsWith(suffix)))
-    .flatMap((key) => world.s3.buckets.get(bucket)?.objects.get(key) ?? []);
+  const objects = dataObjects(world, path, exclusions);
   const newest = objects.toSorted((a, b) => a.lastModified - b.lastModified).at(-1);
   if (!newest) return undefined;
   const now = world.clock.now();

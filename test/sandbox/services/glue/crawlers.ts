@@ -4,6 +4,7 @@ import type {
   DeleteCrawlerCommandInput,
   GetCrawlerCommandInput,
   GetCrawlerMetricsCommandInput,
+  GetCrawlersCommandInput,
   StartCrawlerCommandInput,
   UpdateCrawlerCommandInput,
 } from '@aws-sdk/client-glue';
@@ -26,6 +27,7 @@ export const crawlerOperations = {
       if (catalog.crawlers.has(name))
         throw new AwsError('AlreadyExistsException', `Crawler with name ${name} already exists`);
       checkRole(settings.Role, cx);
+      checkRecrawl(input);
       const crawler: Crawler = {
         name,
         accountId: cx.caller.accountId,
@@ -51,6 +53,19 @@ export const crawlerOperations = {
     writes: false,
     permissions: ({ Name }, cx) => [onCrawler(cx, 'GetCrawler', Name)],
     run: ({ Name }, cx) => ({ Crawler: described(find(cx, Name), cx) }),
+  }),
+
+  GetCrawlers: operation<GetCrawlersCommandInput, object>({
+    writes: false,
+    permissions: () => [{ action: 'glue:GetCrawlers', resources: ['*'] }],
+    run({ NextToken = '0', MaxResults = 100 }, cx) {
+      const all = [...cx.world.glue.catalog(cx.caller.accountId, cx.region).crawlers.values()];
+      const end = Number(NextToken) + MaxResults;
+      return {
+        Crawlers: all.slice(Number(NextToken), end).map((crawler) => described(crawler, cx)),
+        ...(end < all.length && { NextToken: String(end) }),
+      };
+    },
   }),
 
   StartCrawler: operation<StartCrawlerCommandInput, object>({
@@ -86,7 +101,9 @@ export const crawlerOperations = {
       const crawler = find(cx, Name);
       checkIdle(crawler, 'is running');
       crawler.unschedule();
-      cx.world.glue.catalog(cx.caller.accountId, cx.region).crawlers.delete(crawler.name);
+      const { crawlers, tags } = cx.world.glue.catalog(cx.caller.accountId, cx.region);
+      crawlers.delete(crawler.name);
+      tags.delete(glueArn(cx, `crawler/${crawler.name}`));
       return {};
     },
   }),
@@ -113,8 +130,12 @@ export const crawlerOperations = {
   }),
 };
 
+/** Of Glue's resources, crawlers support conditions on their tags; databases and tables do not. */
 function onCrawler(cx: CallContext, action: string, name = ''): Permission {
-  return { action: `glue:${action}`, resources: [glueArn(cx, `crawler/${name}`)] };
+  const arn = glueArn(cx, `crawler/${name}`);
+  const tags = cx.world.glue.catalog(cx.caller.accountId, cx.region).tags.get(arn) ?? {};
+  const context = Object.fromEntries(Object.entries(tags).map(([key, value]) => [`aws:ResourceTag/${key}`, value]));
+  return { action: `glue:${action}`, resources: [arn], context };
 }
 
 function roleArn({ caller }: CallContext, role = ''): string {
@@ -134,6 +155,15 @@ function checkRole(role: string | undefined, cx: CallContext): void {
     throw new AwsError(
       'InvalidInputException',
       `Service is unable to assume provided role. Please verify role's TrustPolicy`,
+    );
+}
+
+function checkRecrawl({ RecrawlPolicy: recrawl, SchemaChangePolicy: change }: CreateCrawlerCommandInput): void {
+  if (recrawl?.RecrawlBehavior !== 'CRAWL_NEW_FOLDERS_ONLY') return;
+  if (change?.UpdateBehavior !== 'LOG' || change.DeleteBehavior !== 'LOG')
+    throw new AwsError(
+      'InvalidInputException',
+      'The SchemaChangePolicy for "Crawl new folders only" Amazon S3 target can have only LOG DeleteBehavior value and LOG UpdateBehavior value.',
     );
 }
 

@@ -98,6 +98,32 @@ describe('A crawler', () => {
     expect(await crawler(world)).toMatchObject({ State: 'RUNNING' });
   });
 
+  it('makes one table of each folder if their columns differ much', async () => {
+    const tags = Array.from({ length: 40 }, (_, n) => ({
+      key: `user:t${n}`,
+      since: Date.parse('2026-11-01T00:00:00Z'),
+    }));
+    const world = await worldWithCrawler();
+    world.cur.bills.set(payer, { tags });
+    deliver(world);
+    await start(world);
+    await world.clock.sleep(4 * minute);
+    expect((await tables(world)).TableList.map(({ Name }) => Name).sort()).toEqual(['month_10', 'month_11']);
+    await ask(world, glueService, 'UpdateCrawler', {
+      Name: 'AWSCURCrawler-Kubecost-CUR',
+      Configuration: '{"Version":1,"Grouping":{"TableGroupingPolicy":"CombineCompatibleSchemas"}}',
+    });
+    await start(world);
+    await world.clock.sleep(4 * minute);
+    expect((await tables(world)).TableList.map(({ Name }) => Name)).toContain('kubecost_cur');
+  });
+
+  it('is found in pages of crawlers', async () => {
+    const world = await worldWithCrawler();
+    const page = await ask<{ Crawlers: { Name: string }[] }>(world, glueService, 'GetCrawlers', {});
+    expect(page.Crawlers).toMatchObject([{ Name: 'AWSCURCrawler-Kubecost-CUR', State: 'READY' }]);
+  });
+
   it('starts on its daily schedule', async () => {
     const world = await worldWithCrawler('cron(15 12 * * ? *)');
     deliver(world);
@@ -141,6 +167,27 @@ describe('The catalog', () => {
       MaxResults: 3,
     });
     expect(page).toMatchObject({ TableList: [{}, {}, {}], NextToken: '3' });
+  });
+
+  it('replaces the definition of a table and keeps its partitions', async () => {
+    const world = await worldWithCrawler();
+    deliver(world);
+    await start(world);
+    await world.clock.sleep(4 * minute);
+    const DatabaseName = 'athenacurcfn_kubecost';
+    const update = (Name: string) =>
+      ask(world, glueService, 'UpdateTable', { DatabaseName, TableInput: { Name, Parameters: { owner: 'us' } } });
+    await update('kubecost_cur');
+    const { Table } = await ask<{ Table: object }>(world, glueService, 'GetTable', {
+      DatabaseName,
+      Name: 'kubecost_cur',
+    });
+    expect(Table).toMatchObject({ Parameters: { owner: 'us' } });
+    expect(Table).not.toHaveProperty('PartitionKeys');
+    expect(
+      world.glue.catalog(payer, region).databases.get(DatabaseName)?.tables.get('kubecost_cur')?.partitions.size,
+    ).toBe(2);
+    await expect(update('nothing')).rejects.toMatchObject({ code: 'EntityNotFoundException' });
   });
 
   it('separates accounts and regions', async () => {
