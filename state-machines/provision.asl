@@ -1543,12 +1543,71 @@
           "Next": "load-proof waits"
         }
       ],
-      "Default": "close"
+      "Default": "retire-crawler"
     },
     "load-proof waits": {
       "Type": "Wait",
       "SecondsPath": "$.answer.seconds",
       "Next": "load-proof"
+    },
+    "retire-crawler": {
+      "Type": "Task",
+      "Resource": "${retireCrawlerArn}",
+      "Parameters": {
+        "runId.$": "$.runId",
+        "attempt.$": "$.attempt"
+      },
+      "ResultPath": "$.answer",
+      "TimeoutSeconds": 90,
+      "Retry": [
+        {
+          "ErrorEquals": [
+            "RetryableError",
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.TooManyRequestsException",
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
+            "Sandbox.Timedout",
+            "States.Timeout"
+          ],
+          "IntervalSeconds": 2,
+          "BackoffRate": 2,
+          "MaxDelaySeconds": 60,
+          "MaxAttempts": 8,
+          "JitterStrategy": "FULL"
+        }
+      ],
+      "Catch": [
+        {
+          "ErrorEquals": [
+            "States.ALL"
+          ],
+          "ResultPath": "$.failure",
+          "Next": "close"
+        }
+      ],
+      "Next": "retire-crawler done?"
+    },
+    "retire-crawler done?": {
+      "Type": "Choice",
+      "Choices": [
+        {
+          "Variable": "$.answer.status",
+          "StringEquals": "waiting",
+          "Next": "retire-crawler waits"
+        }
+      ],
+      "Default": "close"
+    },
+    "retire-crawler waits": {
+      "Type": "Wait",
+      "SecondsPath": "$.answer.seconds",
+      "Next": "retire-crawler"
     },
     "close": {
       "Type": "Task",

@@ -1,6 +1,6 @@
 import {
   accessVersion,
-  keyTags,
+  maxKeys,
   parameterTag,
   versionTag,
   wildcardInTags,
@@ -36,7 +36,8 @@ const hubParameters: Record<string, Parameter> = {
 
 const permissionsBoundary: Parameter = {
   Type: 'String',
-  Description: 'ARN of the policy that every role made here must have as its permissions boundary, or none',
+  Description:
+    'ARN of the policy that every role made here must have as its permissions boundary. Leave none: no release sets one yet',
   Default: 'none',
   AllowedPattern: 'none|arn:[a-z-]+:iam::(\\d{12}|aws):policy/[\\w+=.@/-]+',
 };
@@ -84,9 +85,9 @@ const ownParameters: Record<Account, Record<string, Parameter>> = {
     },
     KmsKeys: {
       Type: 'String',
-      Description: `ARNs of the KMS keys of the report's bucket, the results bucket, the workgroup and the Glue catalog, at most ${keyTags} with commas between them, or none`,
+      Description: `ARNs of the KMS keys of the report's bucket, the results bucket, the workgroup and the Glue catalog, at most ${maxKeys} with commas between them, or none`,
       Default: 'none',
-      AllowedPattern: `none|${keyArn}(,${keyArn}){0,${keyTags - 1}}`,
+      AllowedPattern: `none|${keyArn}(,${keyArn}){0,${maxKeys - 1}}`,
     },
     PermissionsBoundary: permissionsBoundary,
     ServedClusterAccounts: {
@@ -159,7 +160,7 @@ export function accessTags(account: Account): object[] {
   return [
     { Key: versionTag, Value: String(accessVersion) },
     ...names.map((name) => ({ Key: parameterTag(name), Value: tagValue({ Ref: name }) })),
-    ...(account === 'payer' ? keyTagList() : []),
+    ...(account === 'payer' ? tagsOfKeys() : []),
   ];
 }
 
@@ -169,9 +170,9 @@ function tagValue(value: object): object {
 }
 
 /** One tag for each key, because a tag's value has at most 256 characters. Fn::Select fails behind the list's end, so the list is filled up. */
-function keyTagList(): object[] {
-  const filled = { 'Fn::Join': [',', [{ Ref: 'KmsKeys' }, ...Array<string>(keyTags).fill('none')]] };
-  return Array.from({ length: keyTags }, (_, index) => ({
+function tagsOfKeys(): object[] {
+  const filled = { 'Fn::Join': [',', [{ Ref: 'KmsKeys' }, ...Array<string>(maxKeys).fill('none')]] };
+  return Array.from({ length: maxKeys }, (_, index) => ({
     Key: parameterTag(`KmsKeys${index + 1}`),
     Value: { 'Fn::Select': [String(index), { 'Fn::Split': [',', filled] }] },
   }));

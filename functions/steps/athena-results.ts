@@ -13,6 +13,7 @@ import {
 } from '../../shared/billing/athena-workgroup.ts';
 import { type BucketName, bucketNameWarnings, findBucketName } from '../../shared/billing/bucket-name.ts';
 import { curBucketPermissions } from '../../shared/billing/cur-bucket.ts';
+import { keyOfCatalog, keyOfWorkgroup, keyPermissions } from '../../shared/billing/keys-in-play.ts';
 import {
   applyToBucket,
   type BucketChange,
@@ -51,6 +52,9 @@ interface Observation extends BucketObservation {
   defaultBucket: BucketName;
   /** Undefined if there is no such workgroup. */
   workgroup: Workgroup | undefined;
+  /** ARNs of the keys that encrypt results: the workgroup's and the bucket's. */
+  keyArns: string[];
+  catalogKeyArn: string | null;
 }
 
 type Change = BucketChange | WorkgroupChange;
@@ -59,7 +63,12 @@ export const athenaResults = defineStep<'athena-results', Input, Observation, Ch
   name: 'athena-results',
   summary: 'Sets up the Athena workgroup and the bucket for its results, which is never the report’s bucket',
   permissions: {
-    payer: [resultsBucketPermissions.manage, workgroupPermissions.manage, curBucketPermissions.findOwner],
+    payer: [
+      resultsBucketPermissions.manage,
+      workgroupPermissions.manage,
+      curBucketPermissions.findOwner,
+      keyPermissions.findCatalogKey,
+    ],
   },
   lease: 'payer',
 
@@ -84,7 +93,13 @@ export const athenaResults = defineStep<'athena-results', Input, Observation, Ch
       ? { name: input.defaultBucket }
       : await findBucketName(cx.payer, input.defaultBucket, region);
     const { bucket: name } = resultsPlace({ ...input, defaultBucket: defaultBucket.name }, workgroup);
-    return { workgroup, defaultBucket, ...(await observeBucket(cx.payer, { name, region })) };
+    const [bucket, workgroupKey, catalogKeyArn] = await Promise.all([
+      observeBucket(cx.payer, { name, region }),
+      keyOfWorkgroup(cx.payer, region, workgroup?.kmsKey),
+      keyOfCatalog(cx.payer, region),
+    ]);
+    const keyArns = [workgroupKey, bucket.kmsKeyArn].filter((arn) => arn !== null);
+    return { workgroup, defaultBucket, ...bucket, keyArns: [...new Set(keyArns)], catalogKeyArn };
   },
 
   plan(input, seen, { owner, run }): Plan<Change, Output> {
@@ -98,7 +113,9 @@ export const athenaResults = defineStep<'athena-results', Input, Observation, Ch
       athenaResultsBucket: results.bucket,
       athenaResultsLocation: results.location,
       athenaRegion: region,
-      kmsKeyArn: seen.workgroup?.kmsKeyArn ?? seen.kmsKeyArn,
+      kmsKeyArn: seen.keyArns[0] ?? null,
+      keyArns: seen.keyArns,
+      catalogKeyArn: seen.catalogKeyArn,
     };
     const wanted = wantedResultsBucket(results.bucket, region, input.retentionDays);
     const ofWorkgroup = workgroupChanges(input.workgroup, seen.workgroup, results.location);

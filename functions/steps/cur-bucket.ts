@@ -8,6 +8,7 @@ import {
   tieringPermission,
 } from '../../shared/billing/adopted-bucket.ts';
 import { curBucketPermissions, wantedCurBucket } from '../../shared/billing/cur-bucket.ts';
+import { keyPermissions } from '../../shared/billing/keys-in-play.ts';
 import {
   applyToBucket,
   bucketArn,
@@ -40,7 +41,9 @@ interface Input {
 export const curBucket = defineStep<'cur-bucket', Input, CurBucketObservation, BucketChange>({
   name: 'cur-bucket',
   summary: 'Creates the bucket that AWS delivers the report to, or checks an adopted bucket without changing it',
-  permissions: { payer: [curBucketPermissions.manage, curBucketPermissions.findOwner, tieringPermission] },
+  permissions: {
+    payer: [curBucketPermissions.manage, curBucketPermissions.findOwner, tieringPermission, keyPermissions.find],
+  },
   lease: 'payer',
 
   input({ run }) {

@@ -1,13 +1,13 @@
 import * as z from 'zod';
 import { curBucketPermissions } from '../../shared/billing/cur-bucket.ts';
 import { type DeliveredMonth, type Delivery, readDelivery, readFirstKeys } from '../../shared/billing/delivery.ts';
-import { type DeliveryStatus, readDeliveryStatus } from '../../shared/billing/delivery-status.ts';
 import {
   completeMonth,
   deliveryProblem,
   monthWithoutManifest,
   type Needs,
-} from '../../shared/billing/delivery-verdict.ts';
+} from '../../shared/billing/delivery-decision.ts';
+import { type DeliveryStatus, readDeliveryStatus } from '../../shared/billing/delivery-status.ts';
 import { reportPermissions } from '../../shared/billing/report-definition.ts';
 import { reportRoot } from '../../shared/billing/report-location.ts';
 import { knownAfter } from '../../shared/model/dry-run-placeholder.ts';

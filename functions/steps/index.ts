@@ -27,6 +27,7 @@ import { removePayerRole } from './remove-payer-role.ts';
 import { removePodRole } from './remove-pod-role.ts';
 import { removeReport } from './remove-report.ts';
 import { reportChoice } from './report-choice.ts';
+import { retireCrawler } from './retire-crawler.ts';
 import { smokeQuery } from './smoke-query.ts';
 import { unloadProof } from './unload-proof.ts';
 
@@ -51,6 +52,7 @@ export const steps: Record<StepName, Step> = {
   'smoke-query': smokeQuery,
   publish,
   'load-proof': loadProof,
+  'retire-crawler': retireCrawler,
   inventory,
   'remove-entry': removeEntry,
   'unload-proof': unloadProof,

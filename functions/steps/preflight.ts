@@ -1,9 +1,6 @@
-import { GetDataLakeSettingsCommand, LakeFormationClient } from '@aws-sdk/client-lakeformation';
-import { GetAccountSettingsCommand, LambdaClient } from '@aws-sdk/client-lambda';
-import { DescribeOrganizationCommand, OrganizationsClient } from '@aws-sdk/client-organizations';
-import { type Access, crawlerGrant, readAccess, readAccessPermission } from '../../shared/access/access-template.ts';
+import { covers, parameterProblem, readAccess, readAccessPermission } from '../../shared/access/access-template.ts';
 import { maxPayersPerTarget } from '../../shared/access/grant-policy.ts';
-import { listReports, reportPermissions } from '../../shared/billing/report-definition.ts';
+import { checkPayer, payerCheckPermissions, type PayerFacts } from '../../shared/access/payer-check.ts';
 import {
   apiServerOf,
   checkUsable,
@@ -13,7 +10,6 @@ import {
   hasPodIdentityAgent,
   untilReachable,
 } from '../../shared/cluster/cluster-check.ts';
-import { absentIf } from '../../shared/errors/errors.ts';
 import type { OnboardingRequest } from '../../shared/model/run-requests.ts';
 import type { Outputs } from '../../shared/model/steps-and-outputs.ts';
 import { clusterArnOf, targetOf } from '../../shared/model/target.ts';
@@ -24,7 +20,6 @@ import { stepHandler } from '../../shared/step-runner/handler.ts';
 import { listTargetPayers } from '../../shared/targets/payers-of-target.ts';
 
 type Output = Outputs['preflight'];
-type PayerFacts = Pick<Output, 'organization' | 'unreservedConcurrency' | 'lakeFormationLocked' | 'access'>;
 type ClusterFacts = Omit<Output, keyof PayerFacts>;
 
 interface Observation {
@@ -49,13 +44,8 @@ export const preflight = defineStep<'preflight', OnboardingRequest, Observation>
   summary: 'Checks both accounts, billing access and the cluster, and names every problem',
   permissions: {
     table: ['Query'],
-    payer: [
-      reportPermissions.list,
-      readAccessPermission,
-      { actions: ['lakeformation:GetDataLakeSettings', 'organizations:DescribeOrganization'], resources: ['*'] },
-      { actions: ['lambda:GetAccountSettings'], resources: ['*'], crawler: 'full' },
-    ],
-    cluster: [describeClusterPermission, describeAddonPermission],
+    payer: payerCheckPermissions,
+    cluster: [readAccessPermission, describeClusterPermission, describeAddonPermission],
     // Calls the cluster's API only to learn whether it answers.
     kubernetes: [],
   },
@@ -115,47 +105,6 @@ async function checkRoom(request: OnboardingRequest, findings: ProblemList): Pro
   return others.length;
 }
 
-async function checkPayer(cx: StepContext, request: OnboardingRequest, findings: ProblemList): Promise<PayerFacts> {
-  const { payerAccountId, report, allowMemberAccount } = request;
-  const access = await readAccess(cx.payer);
-  const [organization, , unreservedConcurrency, lake] = await Promise.all([
-    findings.look(() => organizationRole(cx, payerAccountId)),
-    findings.look(() => listReports(cx.payer), 'billing-access-not-activated'),
-    findings.look(() => freeConcurrency(cx, report.region, access)),
-    findings.look(() => cx.payer.client(LakeFormationClient, report.region).send(new GetDataLakeSettingsCommand({}))),
-  ]);
-  if (organization === 'member' && !allowMemberAccount)
-    findings.add('payer-is-member-account', `account ${payerAccountId} does not manage its organisation`);
-  const byIam = lake?.DataLakeSettings?.CreateDatabaseDefaultPermissions?.some(
-    ({ Principal }) => Principal?.DataLakePrincipalIdentifier === 'IAM_ALLOWED_PRINCIPALS',
-  );
-  if (lake && !byIam)
-    findings.warnings.push(
-      `Lake Formation governs new databases in ${report.region}: without grants to ${cx.payer.provisionerArn} and the crawler’s role, the crawler stack will fail`,
-    );
-  return {
-    organization: organization ?? null,
-    unreservedConcurrency: unreservedConcurrency ?? null,
-    lakeFormationLocked: lake ? !byIam : null,
-    access,
-  };
-}
-
-/** Only AWS's crawler template needs Lambda. */
-async function freeConcurrency(cx: StepContext, region: string, access: Access): Promise<number | undefined> {
-  if (crawlerGrant(access) !== 'full') return undefined;
-  const account = await cx.payer.client(LambdaClient, region).send(new GetAccountSettingsCommand({}));
-  return account.AccountLimit?.UnreservedConcurrentExecutions;
-}
-
-async function organizationRole(cx: StepContext, accountId: string): Promise<PayerFacts['organization']> {
-  const answer = await absentIf(['AWSOrganizationsNotInUseException'], () =>
-    cx.payer.client(OrganizationsClient, 'us-east-1').send(new DescribeOrganizationCommand({})),
-  );
-  if (!answer) return 'none';
-  return answer.Organization?.MasterAccountId === accountId ? 'management' : 'member';
-}
-
 async function checkCluster(
   cx: StepContext,
   request: OnboardingRequest,
@@ -168,6 +117,11 @@ async function checkCluster(
       `namespace ${kubecost.namespace}; allowed are ${cx.deployment.allowedNamespaces.join(', ')}`,
     );
   const clusterArn = clusterArnOf(request);
+  const access = await readAccess(cx.cluster);
+  if (covers(access, 'Cluster', wanted.name) === false) {
+    findings.problems.push(parameterProblem('Cluster', wanted.name, `our role may not use cluster ${clusterArn}`));
+    return undefined;
+  }
   const cluster = await findCluster(cx.cluster, wanted, findings);
   if (cluster === 'gone') findings.add('cluster-not-found', clusterArn);
   if (!cluster || cluster === 'gone') return undefined;

@@ -1,10 +1,9 @@
 import { GlueClient } from '@aws-sdk/client-glue';
 import * as z from 'zod';
-import { AccountBucket } from '../../shared/aws/bucket.ts';
-import { type Notifications, readNotifications, SavedNotifications } from '../../shared/aws/bucket-notifications.ts';
+import { type Notifications, SavedNotifications } from '../../shared/aws/bucket-notifications.ts';
 import { isInProgress } from '../../shared/aws/stack.ts';
 import { findCrawler } from '../../shared/billing/crawler.ts';
-import { crawlerStackPermissions } from '../../shared/billing/crawler-permissions.ts';
+import { readStackPermissions, removeStackPermissions } from '../../shared/billing/crawler-permissions.ts';
 import {
   type CrawlerStack,
   type CrawlerStackPlace,
@@ -19,11 +18,20 @@ import {
 } from '../../shared/billing/crawler-stack.ts';
 import { curBucketPermissions } from '../../shared/billing/cur-bucket.ts';
 import {
+  readPresentNotifications,
   restoration,
   type RestoreNotifications,
   restoreNotifications,
   snapshot,
 } from '../../shared/billing/notification-snapshot.ts';
+import {
+  decideTableRemoval,
+  type OwnTableRemoval,
+  readRemovableTable,
+  type RemovableTable,
+  removeOwnTable,
+} from '../../shared/billing/own-table-removal.ts';
+import { ownTablePermissions } from '../../shared/billing/own-table-store.ts';
 import { foreignTables, tablesOfReport } from '../../shared/billing/report-table.ts';
 import { outputOf } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/steps-and-outputs.ts';
@@ -35,14 +43,8 @@ import {
   payerUsersPermission,
   readPayerUsers,
 } from '../../shared/offboarding/payer-usage.ts';
-import { removalOf } from '../../shared/offboarding/removal-output.ts';
-import {
-  defineStep,
-  type Plan,
-  type Situation,
-  type StepChange,
-  type StepContext,
-} from '../../shared/step/contract.ts';
+import { removalOf, removalPlan } from '../../shared/offboarding/removal-output.ts';
+import { defineStep, type Plan, type Situation, type StepChange } from '../../shared/step/contract.ts';
 import { waitFor } from '../../shared/step/plan-builders.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
@@ -65,9 +67,11 @@ interface Observation {
   /** Tables that hold the report although there is no stack. */
   adoptedTables: string[];
   notifications: Notifications;
+  /** The table that runs made without a crawler. */
+  own: RemovableTable;
 }
 
-type Change = (StepChange & { action: 'delete-crawler-stack' }) | RestoreNotifications;
+type Change = (StepChange & { action: 'delete-crawler-stack' }) | RestoreNotifications | OwnTableRemoval;
 
 const Notes = z.object({
   /** The attempt that asked CloudFormation to delete the stack; an earlier failure belongs to an earlier attempt. */
@@ -79,15 +83,23 @@ type Notes = z.infer<typeof Notes>;
 type RemovalPlan = Plan<Change, Output, Notes>;
 type RemovalSituation = Situation<'offboarding', Notes>;
 
-const nothing = { isCrawling: false, foreignTables: [], adoptedTables: [], notifications: {} };
+const noTable: RemovableTable = { database: undefined, table: undefined, others: [] };
+const nothing = { isCrawling: false, foreignTables: [], adoptedTables: [], notifications: {}, own: noTable };
 
 export const removeCrawlerStack = defineStep<'remove-crawler-stack', Input, Observation, Change, Notes>({
   name: 'remove-crawler-stack',
   summary:
-    'Deletes the crawler’s stack with the payer’s last target, and restores the notifications that its deletion erases',
+    'Deletes the crawler’s stack or our own table with the payer’s last target, and restores the notifications that the deletion erases',
   permissions: {
     table: ['Query'],
-    payer: [...crawlerStackPermissions, curBucketPermissions.locate, payerUsersPermission],
+    payer: [
+      ...readStackPermissions,
+      ...removeStackPermissions,
+      ownTablePermissions.remove,
+      ownTablePermissions.tags,
+      curBucketPermissions.locate,
+      payerUsersPermission,
+    ],
   },
   lease: 'payer',
   notes: Notes,
@@ -107,60 +119,57 @@ export const removeCrawlerStack = defineStep<'remove-crawler-stack', Input, Obse
     const users = await readPayerUsers(cx);
     if (!report) return { users, ...nothing };
     const glue = cx.payer.client(GlueClient, report.region);
-    const found = await findCrawlerStack(cx.payer, place);
-    const notifications = found || cx.notes.saved ? await notificationsOf(cx, report) : {};
+    const [found, own] = await Promise.all([
+      findCrawlerStack(cx.payer, place),
+      readRemovableTable(glue, { ...report, accountId: cx.payer.accountId }, cx.owner),
+    ]);
+    const { saved } = cx.notes;
+    const notifications = found || saved ? await readPresentNotifications(cx.payer, report, saved) : {};
+    const seen = { users, ...nothing, notifications, own };
     if (!found) {
       const tables = await tablesOfReport(glue, usualNames(report.reportName).athenaDatabase, report);
-      const adoptedTables = tables.map(({ database, name }) => `${database}.${name}`);
-      return { users, ...nothing, notifications, adoptedTables };
+      return { ...seen, adoptedTables: tables.map(({ database, name }) => `${database}.${name}`) };
     }
-    if (isInProgress(found.stack)) return { users, ...nothing, found };
+    if (isInProgress(found.stack)) return { ...seen, notifications: {}, found };
     const [foreign, crawler] = await Promise.all([
       foreignTables(glue, found.names.athenaDatabase, report),
       findCrawler(glue, found.names.crawlerName),
     ]);
-    const isCrawling = crawler?.isReady === false;
-    return { users, ...nothing, notifications, isCrawling, foreignTables: foreign, found };
+    return { ...seen, isCrawling: crawler?.isReady === false, foreignTables: foreign, found };
   },
 
   plan(input, seen, situation): RemovalPlan {
-    const { report } = input;
-    if (!report) return { kind: 'ready', output: removalOf(situation.changes, []) };
-    if (!seen.found) return planWithoutStack(report, seen, situation);
+    const { report, departure } = input;
+    const { notes, changes, owner } = situation;
+    if (!report) return { kind: 'ready', output: removalOf(changes, []) };
+    const shared = decideToKeep(departure, seen.users);
+    const ownTable = decideTableRemoval(seen.own, { ...report, accountId: departure.payerAccountId }, shared);
+    const why = 'adopted: it is in no stack that runs created';
+    const adopted = seen.adoptedTables.map((resource) => ({ resource, why }));
+    if (!seen.found) {
+      const restore = restoration(report.bucket, seen.notifications, notes.saved);
+      if (restore) return { kind: 'change', changes: [restore], expected: removalOf(changes, adopted) };
+      return removalPlan(changes, [{ changes: [], kept: adopted }, ownTable]);
+    }
     const { stack } = seen.found;
-    const reasons = reasonsToKeepStack(stack, {
-      owner: situation.owner,
-      purge: input.purge,
-      shared: decideToKeep(input.departure, seen.users),
-      foreignTables: seen.foreignTables,
-    });
+    const { purge } = input;
+    const reasons = reasonsToKeepStack(stack, { owner, purge, shared, foreignTables: seen.foreignTables });
     if (reasons.length === 0 || stack.status === 'DELETE_IN_PROGRESS')
       return planDeletion(input, seen, seen.found, situation);
-    const kept = reasons.map((why) => ({ resource: stack.id, why }));
-    return { kind: 'ready', output: removalOf(situation.changes, kept) };
+    return removalPlan(changes, [{ changes: [], kept: reasons.map((why) => ({ resource: stack.id, why })) }, ownTable]);
   },
 
   async apply(cx, change, { input: { report, place } }) {
     if (!report) return 'not-changed';
     if (change.action === 'restore-notifications') await restoreNotifications(cx.payer, report, change);
-    else await deleteCrawlerStack(cx.payer, place);
+    else if (change.action === 'delete-crawler-stack') await deleteCrawlerStack(cx.payer, place);
+    else {
+      const glue = cx.payer.client(GlueClient, report.region);
+      await removeOwnTable(glue, { ...report, accountId: cx.payer.accountId }, change);
+    }
     return 'changed';
   },
 });
-
-function planWithoutStack(
-  { bucket }: NonNullable<Input['report']>,
-  { adoptedTables, notifications }: Observation,
-  { notes, changes }: RemovalSituation,
-): RemovalPlan {
-  const why = 'adopted: it is in no stack that runs created';
-  const output = removalOf(
-    changes,
-    adoptedTables.map((resource) => ({ resource, why })),
-  );
-  const restore = restoration(bucket, notifications, notes.saved);
-  return restore ? { kind: 'change', changes: [restore], expected: output } : { kind: 'ready', output };
-}
 
 function planDeletion(
   { place }: Input,
@@ -177,15 +186,6 @@ function planDeletion(
   if (problem) return { kind: 'refuse', ...problem };
   const saved = kindOf(stack) === 'native' ? {} : snapshot(notifications, notes.saved);
   return { kind: 'change', changes: [remove], expected, notes: { deletingIn: run.attempt, ...saved } };
-}
-
-/** A bucket that does not exist any more cannot get its notifications back. */
-async function notificationsOf(
-  cx: StepContext<'offboarding', Notes>,
-  place: { bucket: string; region: string },
-): Promise<Notifications> {
-  const location = await new AccountBucket(cx.payer, place.bucket).locate();
-  return typeof location === 'object' ? readNotifications(cx.payer, place) : (cx.notes.saved ?? {});
 }
 
 export const handler = stepHandler(removeCrawlerStack);

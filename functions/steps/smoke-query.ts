@@ -1,12 +1,18 @@
 import { createHash } from 'node:crypto';
 import { AthenaClient } from '@aws-sdk/client-athena';
 import * as z from 'zod';
+import type { Access } from '../../shared/access/access-template.ts';
 import { type PayerData, payerDataOf } from '../../shared/access/payer-policy.ts';
 import {
+  levelTooOld,
+  levelWarnings,
   levelWithoutPod,
   openQuerySession,
   type ProofLevel,
+  propagationMs,
   querySessionPermissions,
+  queryWait,
+  rightsWait,
   weakerLevel,
 } from '../../shared/access/query-session.ts';
 import { type QueryPlace, queryRows, type QueryState, readQuery, startQuery } from '../../shared/aws/athena-query.ts';
@@ -20,11 +26,13 @@ import { outputOf } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/steps-and-outputs.ts';
 import { defineStep, type Plan, type StepChange } from '../../shared/step/contract.ts';
 import { waitFor } from '../../shared/step/plan-builders.ts';
+import type { Problem } from '../../shared/step/problem-list.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
 type Output = Outputs['smoke-query'];
 
 interface Input {
+  access: Access;
   data: PayerData;
   month: string;
   day: string;
@@ -64,9 +72,6 @@ type Change = StepChange & { action: 'start-columns-query' | 'start-costs-query'
 type QueryPlan = Plan<Change, Output, Notes>;
 
 const rowsKept = 10;
-/** IAM shows a policy everywhere within two minutes; until then a passing denial looks like a lasting one. */
-const propagationMs = 120_000;
-const askAgainMs = 10_000;
 
 export const smokeQuery = defineStep<'smoke-query', Input, Observation, Change, Notes>({
   name: 'smoke-query',
@@ -81,7 +86,8 @@ export const smokeQuery = defineStep<'smoke-query', Input, Observation, Change, 
     const { newestPartition: partition, deliveredAt } = outputOf(run, 'first-delivery');
     const place = { workgroup: data.workgroup, database: data.database, location: data.resultsLocation };
     const { partitions } = reportKindOf(outputOf(run, 'cur-report'));
-    return { data, month: partitions.predicate(partition), day: dayToQuery(partition, deliveredAt), place };
+    const { access } = outputOf(run, 'preflight');
+    return { access, data, month: partitions.predicate(partition), day: dayToQuery(partition, deliveredAt), place };
   },
 
   async observe(cx, { data }) {
@@ -105,14 +111,15 @@ export const smokeQuery = defineStep<'smoke-query', Input, Observation, Change, 
     const { askedAt = 0, deniedSince = now, denial } = notes;
     const output = outputFrom(input, seen, notes);
     const isLasting = now - deniedSince >= propagationMs;
-    if (denial && askedAt === now) return isLasting ? failed(denial) : waitForRights(output);
+    const tooOld = levelTooOld(input.access, notes.level ?? output.level);
+    if (denial && askedAt === now) return isLasting ? failed(denial, tooOld) : waitFor(rightsWait, output);
     const { query } = seen;
     if (!query) return askForColumns(input, output);
-    if (['QUEUED', 'RUNNING'].includes(query.state)) return waitForQuery(query, output);
+    if (['QUEUED', 'RUNNING'].includes(query.state)) return waitFor(queryWait(query.id), output);
     if (query.state === 'SUCCEEDED') return planNext(input, seen, output);
-    if (isLasting || !isDenial(query.reason)) return failed(query.reason);
+    if (isLasting || !isDenial(query.reason)) return failed(query.reason, tooOld);
     // Both queries are started again: the second one's text needs the first one's answer.
-    return now - askedAt < askAgainMs ? waitForRights(output) : askForColumns(input, output);
+    return now - askedAt < rightsWait.seconds * 1000 ? waitFor(rightsWait, output) : askForColumns(input, output);
   },
 
   async apply(cx, change, { input }) {
@@ -158,7 +165,8 @@ function planNext(input: Input, { columns }: Observation, output: Output): Query
     return ask(input, output, 'start-costs-query', costsQuery(data.table, month, day, columns), columns.length);
   const unread = output.scannedBytes === 0 ? '; Athena read no data of the month' : '';
   const noCost = `no cost on ${day}: Kubecost shows "Data Missing" until there is some${unread}`;
-  return { kind: 'ready', output, ...(output.rowCount === 0 && { warnings: [noCost] }) };
+  const warnings = [...(output.rowCount === 0 ? [noCost] : []), ...levelWarnings(output.level, data)];
+  return { kind: 'ready', output, ...(warnings.length > 0 && { warnings }) };
 }
 
 function askForColumns(input: Input, output: Output): QueryPlan {
@@ -171,21 +179,9 @@ function ask({ data }: Input, expected: Output, action: Change['action'], sql: s
   return { kind: 'change', changes: [{ action, resource, sql, columns }], expected };
 }
 
-function failed(reason: string): QueryPlan {
+function failed(reason: string, tooOld?: Problem): QueryPlan {
+  if (tooOld && isDenial(reason)) return { kind: 'refuse', ...tooOld };
   return { kind: 'refuse', code: 'query-failed', detail: explained(reason) };
-}
-
-/** The plan refuses a lasting denial before this deadline, with Athena's message. */
-function waitForRights(expected: Output): QueryPlan {
-  const deadlineSeconds = 3 * (propagationMs / 1000);
-  const reason = 'the payer role’s rights to take effect';
-  return waitFor({ reason, seconds: askAgainMs / 1000, deadlineSeconds, overdue: 'query-failed' }, expected);
-}
-
-function waitForQuery({ id }: QueryState, expected: Output): QueryPlan {
-  const reason = `Athena to finish query ${id}`;
-  const times = { seconds: 5, deadlineSeconds: 600, expectedSeconds: 10 };
-  return waitFor({ reason, ...times, overdue: 'query-overdue' }, expected);
 }
 
 /** The rows. Only this call fails for a role that may write results and may not read them. */

@@ -20,8 +20,8 @@ export function parameterTag(name: string): string {
 /** IAM allows no `*` in the value of a tag. No parameter may hold this character. */
 export const wildcardInTags = '@';
 
-/** The number of keys that parameter KmsKeys may name; each has its own tag. */
-export const keyTags = 6;
+/** Parameter KmsKeys may name so many keys; each has its own tag, because a tag's value has at most 256 characters. */
+export const maxKeys = 6;
 
 /** Null in a run whose preflight release 0.3.0 made, and in a dry run without access to the account. */
 export type Access = Outputs['preflight']['access'];
@@ -70,7 +70,7 @@ export function coversBucket(access: Access, bucket: string): boolean | undefine
 /** ARNs of the keys that the role may use; undefined if the template is too old to grant any. */
 export function grantedKeys(access: Access): string[] | undefined {
   if (!access || access.version < 1) return undefined;
-  const values = Array.from({ length: keyTags }, (_, index) => access.parameters[`KmsKeys${index + 1}`] ?? 'none');
+  const values = Array.from({ length: maxKeys }, (_, index) => access.parameters[`KmsKeys${index + 1}`] ?? 'none');
   return values.filter((value) => value !== 'none');
 }
 

@@ -16,7 +16,9 @@ export interface PayerData {
   resultsBucket: string;
   /** `s3://bucket[/path]` */
   resultsLocation: string;
-  resultsKeyArn: string | null;
+  /** ARNs of the keys of workgroup and results bucket. */
+  resultsKeyArns: readonly string[];
+  catalogKeyArn: string | null;
 }
 
 export function payerDataOf(run: RunRecord): PayerData {
@@ -34,7 +36,9 @@ export function payerDataOf(run: RunRecord): PayerData {
     curKeyArn,
     resultsBucket: results.athenaResultsBucket,
     resultsLocation: results.athenaResultsLocation,
-    resultsKeyArn: results.kmsKeyArn,
+    resultsKeyArns:
+      results.kmsKeyArn === null ? results.keyArns : [...new Set([results.kmsKeyArn, ...results.keyArns])],
+    catalogKeyArn: results.catalogKeyArn,
   };
 }
 
@@ -100,13 +104,21 @@ export function dataPolicy(data: PayerData): PolicyDocument {
       Resource: `arn:aws:s3:::${resultsPath}/*`,
       Condition: inAccount,
     },
-    ...keyStatement('KubecostReportKey', ['kms:Decrypt'], data.curKeyArn),
-    ...keyStatement('KubecostResultsKey', ['kms:Decrypt', 'kms:GenerateDataKey'], data.resultsKeyArn),
+    ...keyStatement('KubecostReportKey', ['kms:Decrypt'], data.curKeyArn ?? []),
+    ...keyStatement('KubecostResultsKey', ['kms:Decrypt', 'kms:GenerateDataKey'], data.resultsKeyArns),
+    // Athena's guide asks for all three in every policy that queries an encrypted catalog.
+    ...keyStatement(
+      'KubecostCatalogKey',
+      ['kms:Decrypt', 'kms:Encrypt', 'kms:GenerateDataKey'],
+      data.catalogKeyArn ?? [],
+    ),
   );
 }
 
-function keyStatement(Sid: string, Action: string[], keyArn: string | null): Statement[] {
-  return keyArn ? [{ Sid, Effect: 'Allow', Action, Resource: keyArn }] : [];
+function keyStatement(Sid: string, Action: string[], keys: string | readonly string[]): Statement[] {
+  const [first, ...others] = typeof keys === 'string' ? [keys] : keys;
+  if (first === undefined) return [];
+  return [{ Sid, Effect: 'Allow', Action, Resource: others.length === 0 ? first : [first, ...others] }];
 }
 
 /** Names and tags of the organisation's accounts, which Kubecost shows; IAM supports no resources for these actions. */
@@ -144,5 +156,6 @@ const ourSids = new Set([
   'KubecostResults',
   'KubecostReportKey',
   'KubecostResultsKey',
+  'KubecostCatalogKey',
   'KubecostListTags',
 ]);

@@ -47,7 +47,7 @@ export interface BucketSettings {
 
 /** IAM actions of `AccountBucket`, by purpose. */
 export const bucketActions = {
-  /** `create`, `read`, `readKmsKey` and the settings. `create` also sends the tags, which needs `s3:TagResource`. */
+  /** `create`, `read`, `readEncryption` and the settings. `create` also sends the tags, which needs `s3:TagResource`. */
   manage: [
     's3:CreateBucket',
     's3:GetBucketLocation',
@@ -61,6 +61,8 @@ export const bucketActions = {
     's3:PutLifecycleConfiguration',
     's3:TagResource',
   ],
+  /** `locate`, `readEncryption`. */
+  readKey: ['s3:GetBucketLocation', 's3:GetEncryptionConfiguration'],
   /** `locate`, `readTags`, `someKeys`: the owner and the content of the bucket. */
   inspect: ['s3:GetBucketLocation', 's3:GetBucketTagging', 's3:ListBucketVersions'],
   /** Whose bucket it is that S3 denies; on `*`. */
@@ -192,14 +194,13 @@ export class AccountBucket {
     return answer?.Policy ? decodePolicy(answer.Policy) : undefined;
   }
 
-  /** The KMS key that encrypts new objects; null for S3’s own keys. */
-  async readKmsKey(region: string): Promise<string | null> {
-    const answer = await this.#client(region).send(new GetBucketEncryptionCommand(this.#named));
-    const rule = answer.ServerSideEncryptionConfiguration?.Rules?.[0]?.ApplyServerSideEncryptionByDefault;
-    const key = rule?.SSEAlgorithm?.startsWith('aws:kms') ? rule.KMSMasterKeyID : undefined;
-    if (!key || key.startsWith('arn:')) return key ?? null;
-    // A policy cannot name an alias as its resource.
-    return `arn:aws:kms:${region}:${this.#payer.accountId}:key/${key.startsWith('alias/') ? '*' : key}`;
+  /** How new objects are encrypted, with the key as the settings name it; undefined if a bucket from before 2023 has no settings. */
+  async readEncryption(region: string): Promise<{ algorithm: string; key: string | undefined } | undefined> {
+    const answer = await absentIf(['ServerSideEncryptionConfigurationNotFoundError'], () =>
+      this.#client(region).send(new GetBucketEncryptionCommand(this.#named)),
+    );
+    const rule = answer?.ServerSideEncryptionConfiguration?.Rules?.[0]?.ApplyServerSideEncryptionByDefault;
+    return rule?.SSEAlgorithm ? { algorithm: rule.SSEAlgorithm, key: rule.KMSMasterKeyID } : undefined;
   }
 
   /**

@@ -7,6 +7,7 @@ import type { Problem } from '../step/problem-list.ts';
 import { curBucketPermissions, deliveryObstacle } from './cur-bucket.ts';
 import { mayAllowBilling } from './cur-bucket-policy.ts';
 import { lifetimeWarnings } from './data-lifetime.ts';
+import { keyOfBucket } from './keys-in-play.ts';
 import { type BucketObservation, deniedBucket, parameterRemedy } from './managed-bucket.ts';
 import { dataPath, type ReportPlace } from './report-location.ts';
 
@@ -31,7 +32,7 @@ export async function observeAdoptedBucket(
   if (!isInRegion(location, region)) return { location, kmsKeyArn: null, tierings: [] };
   const [policy, kmsKeyArn, lifecycle, tierings] = await Promise.all([
     account.readPolicy(region),
-    account.readKmsKey(region),
+    keyOfBucket(payer, bucket, region),
     unlessDenied(() => account.readLifecycle(region)),
     unlessDenied(() => account.readTierings(region)),
   ]);

@@ -19,6 +19,7 @@ const workgroups = 'arn:${AWS::Partition}:athena:*:${AWS::AccountId}:workgroup/$
 
 /** The workgroup that Kubecost's queries run in. */
 export const workgroupPermissions = {
+  read: { actions: ['athena:GetWorkGroup'], resources: [workgroups] },
   /** The workgroup is created with its tags, which needs `athena:TagResource`. */
   manage: {
     actions: ['athena:CreateWorkGroup', 'athena:GetWorkGroup', 'athena:TagResource', 'athena:UpdateWorkGroup'],
@@ -31,7 +32,12 @@ export const workgroupPermissions = {
   },
   delete: { actions: ['athena:DeleteWorkGroup'], resources: [workgroups], condition: taggedOurs },
   query: {
-    actions: ['athena:GetQueryExecution', 'athena:GetQueryResults', 'athena:StartQueryExecution'],
+    actions: [
+      'athena:GetQueryExecution',
+      'athena:GetQueryResults',
+      'athena:StartQueryExecution',
+      'athena:StopQueryExecution',
+    ],
     resources: [workgroups],
   },
 } as const satisfies Record<string, Permission>;
@@ -54,8 +60,8 @@ export interface Workgroup {
   isEnforced: boolean;
   /** The default location of results; undefined if it is not set. */
   location: string | undefined;
-  /** ARN of the key that encrypts the results. */
-  kmsKeyArn: string | undefined;
+  /** The KMS key that encrypts the results, as the settings name it. */
+  kmsKey: string | undefined;
 }
 
 export async function findWorkgroup(
@@ -72,7 +78,7 @@ export async function findWorkgroup(
     hasManagedResults: configuration?.ManagedQueryResultsConfiguration?.Enabled ?? false,
     isEnforced: configuration?.EnforceWorkGroupConfiguration ?? false,
     location: results?.OutputLocation,
-    kmsKeyArn: results?.EncryptionConfiguration?.KmsKey,
+    kmsKey: results?.EncryptionConfiguration?.KmsKey,
   };
 }
 

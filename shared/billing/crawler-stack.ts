@@ -164,7 +164,10 @@ export function deletionProblem({ stackName }: CrawlerStackPlace, found: Crawler
   return { code: overdue, detail: `stack ${stackName}: ${failure}` };
 }
 
-/** @throws UserError crawler-stack-not-removed if somebody has protected the stack from deletion */
+/**
+ * @throws UserError crawler-stack-not-removed if somebody has protected the stack from deletion, access-parameter-differs if our role may
+ * not delete it
+ */
 export async function deleteCrawlerStack(
   payer: TargetAccount,
   { region, stackName }: CrawlerStackPlace,
@@ -172,6 +175,10 @@ export async function deleteCrawlerStack(
   try {
     await payer.client(CloudFormationClient, region).send(new DeleteStackCommand({ StackName: stackName }));
   } catch (error) {
+    if (isAwsError(error, 'AccessDenied', 'AccessDeniedException')) {
+      const detail = `our role may not delete stack ${stackName}: set parameter Crawler of its access template to remove (${error.message})`;
+      throw new UserError('access-parameter-differs', detail, { cause: error });
+    }
     if (!isAwsError(error, 'ValidationError') || !error.message.includes('TerminationProtection')) throw error;
     throw new UserError(overdue, error.message, { cause: error });
   }
@@ -179,7 +186,7 @@ export async function deleteCrawlerStack(
 
 /** CloudFormation's message if it refuses to create or delete the stack; undefined for any other error. */
 export function refusalOfStack(error: unknown): string | undefined {
-  if (error instanceof UserError && error.code === overdue) return error.message;
+  if (error instanceof UserError && [overdue, 'access-parameter-differs'].includes(error.code)) return error.message;
   const refusals = [
     'AccessDenied',
     'AccessDeniedException',

@@ -24,6 +24,7 @@ export const curBucketPermissions = {
   findOwner: { actions: bucketActions.listOwn, resources: ['*'] },
   /** Whose bucket it is, and whether a deleted report left data in it. */
   inspect: { actions: bucketActions.inspect, resources: [bucket] },
+  readKey: { actions: bucketActions.readKey, resources: [bucket] },
   /** A bucket that is taken over gets our tags after its creation. */
   manage: { actions: [...bucketActions.manage, 's3:PutBucketTagging'], resources: [bucket] },
   /** A bucket that stays loses AWS's permission, and our tags if it was taken over. */

@@ -14,6 +14,7 @@ import type { TargetAccount } from '../aws/target-account.ts';
 import type { Owner, Ownership } from '../model/ownership.ts';
 import type { StepChange, Wait } from '../step/contract.ts';
 import type { Problem } from '../step/problem-list.ts';
+import { keyOfBucket } from './keys-in-play.ts';
 
 /** A bucket that runs create or complete, and the settings it should have. */
 export interface WantedBucket {
@@ -31,7 +32,7 @@ export interface BucketObservation {
   location: BucketLocation;
   /** Absent unless this account has the bucket in the wanted region. */
   bucket?: BucketSettings;
-  /** The key that encrypts new objects; null for S3’s own keys. */
+  /** ARN of the KMS key that encrypts new objects; null for S3’s own keys. */
   kmsKeyArn: string | null;
 }
 
@@ -55,7 +56,7 @@ export async function observeBucket(
   const account = new AccountBucket(payer, name);
   const location = await account.locate();
   if (!isInRegion(location, region)) return { location, kmsKeyArn: null };
-  const [bucket, kmsKeyArn] = await Promise.all([account.read(region), account.readKmsKey(region)]);
+  const [bucket, kmsKeyArn] = await Promise.all([account.read(region), keyOfBucket(payer, name, region)]);
   return { location, bucket, kmsKeyArn };
 }
 

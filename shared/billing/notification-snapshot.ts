@@ -1,4 +1,12 @@
-import { isEmpty, lostAmong, type Notifications, othersAmong, putNotifications } from '../aws/bucket-notifications.ts';
+import { AccountBucket } from '../aws/bucket.ts';
+import {
+  isEmpty,
+  lostAmong,
+  type Notifications,
+  othersAmong,
+  putNotifications,
+  readNotifications,
+} from '../aws/bucket-notifications.ts';
 import type { TargetAccount } from '../aws/target-account.ts';
 import type { StepChange } from '../step/contract.ts';
 import { bucketArn } from './managed-bucket.ts';
@@ -36,4 +44,14 @@ export function restoreNotifications(
   { present, lost }: RestoreNotifications,
 ): Promise<void> {
   return putNotifications(payer, place, present, lost);
+}
+
+/** A bucket that does not exist any more cannot get its notifications back. */
+export async function readPresentNotifications(
+  payer: TargetAccount,
+  place: { bucket: string; region: string },
+  saved: Notifications = {},
+): Promise<Notifications> {
+  const location = await new AccountBucket(payer, place.bucket).locate();
+  return location === undefined || location === 'taken' ? saved : readNotifications(payer, place);
 }

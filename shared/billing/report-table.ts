@@ -29,6 +29,7 @@ export const reportTablePermissions = {
   /** Athena reads the catalog with the rights of the session that starts a query. */
   query: {
     actions: [
+      'glue:BatchGetPartition',
       'glue:GetDatabase',
       'glue:GetDatabases',
       'glue:GetPartition',

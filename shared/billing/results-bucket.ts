@@ -14,10 +14,11 @@ const objects = `${bucket}/*`;
 /** The bucket that Athena writes query results to. */
 export const resultsBucketPermissions = {
   manage: { actions: bucketActions.manage, resources: [bucket] },
+  readKey: { actions: bucketActions.readKey, resources: [bucket] },
   remove: { actions: [...bucketActions.inspect, 's3:DeleteBucket'], resources: [bucket] },
   erase: { actions: bucketActions.erase, resources: [objects] },
   /** Athena checks the bucket with the rights of the session that starts a query. */
-  list: { actions: ['s3:GetBucketLocation', 's3:ListBucket'], resources: [bucket] },
+  list: { actions: ['s3:GetBucketLocation', 's3:ListBucket', 's3:ListBucketMultipartUploads'], resources: [bucket] },
   /** Athena writes results in parts, with the same rights. */
   writeResults: {
     actions: ['s3:AbortMultipartUpload', 's3:GetObject', 's3:ListMultipartUploadParts', 's3:PutObject'],

@@ -76,6 +76,12 @@ export const errorCatalogue = advice({
     remedy:
       'Deploy the provisioner role again from the current access template (npm run access-templates). Check that no service control policy denies the named action.',
   },
+  'key-denied': {
+    title: 'A KMS key may not be used',
+    actor: 'payer account owner',
+    remedy:
+      'Add the key that the message names to the parameter KmsKeys of the access template. If the key is in another account, or its policy does not let the account’s IAM policies decide, its policy must also allow the account. A disabled key must be enabled. Then start the run again.',
+  },
   unexpected: {
     title: 'Unexpected response',
     actor: 'operator',

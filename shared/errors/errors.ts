@@ -97,6 +97,15 @@ const denied = new Set([
   'AuthorizationError',
 ]);
 
+/** A KMS key that a service needs for its caller is denied, disabled or gone. Glue has one name for all of it; S3 names a denial AccessDenied. */
+const keyErrors = new Set([
+  'GlueEncryptionException',
+  'KMS.DisabledException',
+  'KMS.InvalidStateException',
+  'KMS.KMSInvalidStateException',
+  'KMS.NotFoundException',
+]);
+
 const broken = new Set([
   'ECONNRESET',
   'ECONNREFUSED',
@@ -119,6 +128,8 @@ export function classify(error: unknown): KnownError {
   if (error instanceof KubernetesError && name === 'Unauthorized')
     return new RetryableError('cluster-rights-missing', text, { cause: error });
   if (throttled.has(name) || status === 429) return new RetryableError('throttled', text, { cause: error });
+  if (keyErrors.has(name) || (denied.has(name) && /\bkms:/.test(message)))
+    return new UserError('key-denied', text, { cause: error });
   if (denied.has(name)) return new UserError('access-denied', text, { cause: error });
   if (transient.has(name) || broken.has(code) || status >= 500)
     return new RetryableError('aws-unavailable', text, { cause: error });

@@ -21,6 +21,11 @@ const symptoms: readonly Symptom[] = [
     lasting: true,
   },
   {
+    pattern: /\bkms:|GlueEncryptionException/,
+    means: 'the payer role may not use the KMS key of the report’s bucket, of the results or of the Glue catalog',
+    lasting: false,
+  },
+  {
     pattern: /Column '(year|month)' cannot be resolved|HIVE_/,
     means: 'the crawler of AWS did not create the table',
     lasting: true,

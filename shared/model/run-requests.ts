@@ -174,7 +174,7 @@ export const OnboardingRequest = z
     report: Report.prefault({}),
     crawler: z.enum(['auto', 'template', 'none', 'native']).default('auto').meta({
       description:
-        'template: deploy the crawler-cfn.yml of AWS. native: deploy our own stack without Lambda functions. auto: template if it can be deployed, otherwise native',
+        'auto: a table of the payer that exists, else the crawler-cfn.yml of AWS if it can be trusted and deployed, else a table of our own. template: only the crawler-cfn.yml of AWS. none: a table of our own, without a crawler. native: none; the next release refuses it',
     }),
     athena: Athena.prefault({}),
     kubecost: Kubecost.prefault({}),

@@ -139,7 +139,12 @@ export const onboardingPhases = {
       /** `s3://bucket[/path]`, exactly as in the entry: it is part of the entry's key. */
       athenaResultsLocation: z.string(),
       athenaRegion: z.string(),
+      /** The first of the next field; release 0.3.0 has this one only. */
       kmsKeyArn: z.string().nullable(),
+      /** ARNs of the KMS keys of workgroup and bucket. */
+      keyArns: z.array(z.string()).default([]),
+      /** ARN of the KMS key of the Glue catalog. */
+      catalogKeyArn: z.string().nullable().default(null),
     }),
   },
   /** A run takes the one of its identity mode. */
@@ -195,6 +200,8 @@ export const onboardingPhases = {
       /** How the pod's role chain was checked while a pod ran. */
       chain: z.enum(['pod-chain', 'documents']),
     }),
+    /** What the run did with the native crawler stack of release 0.3.0. */
+    'retire-crawler': removal,
   },
 } satisfies Record<string, Record<string, z.ZodObject>>;
 

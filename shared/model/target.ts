@@ -22,3 +22,9 @@ export function targetOf(request: Pick<OffboardingRequest, 'cluster' | 'kubecost
 export function targetId({ clusterArn, namespace, secretName }: Target): string {
   return [clusterArn, namespace, secretName].join('|');
 }
+
+/** The target of a `targetId`; no part of an id has a `|`. */
+export function targetOfId(id: string): Target {
+  const [clusterArn = '', namespace = '', secretName = ''] = id.split('|');
+  return { clusterArn, namespace, secretName };
+}

@@ -61,10 +61,11 @@ function onboardingLines({ steps }: RunRecord): CostLine[] {
   const isPlanned = (name: StepName) => steps[name]?.status !== 'succeeded';
   const choice = parseOutput('report-choice', steps['report-choice']?.output)?.choice;
   const isCreated = choice !== 'adopt' && isPlanned('cur-report');
+  const hasCrawler = parseOutput('crawler-stack', steps['crawler-stack']?.output)?.kind !== 'none';
   return [
-    ...(isPlanned('crawler-table') ? [crawls(1, 'run')] : []),
+    ...(hasCrawler && isPlanned('crawler-table') ? [crawls(1, 'run')] : []),
     queries(2, 'run', 'the two queries of the smoke query step'),
-    ...(isPlanned('crawler-stack') ? [crawls(assumptions.crawlsPerMonth, 'month')] : []),
+    ...(hasCrawler && isPlanned('crawler-stack') ? [crawls(assumptions.crawlsPerMonth, 'month')] : []),
     ...(isCreated ? [storage(1)] : []),
     ...(isPlanned('publish')
       ? [queries(assumptions.queriesPerMonth, 'month', 'the consumer queries every six hours')]
@@ -74,8 +75,9 @@ function onboardingLines({ steps }: RunRecord): CostLine[] {
 
 function offboardingLines({ request, steps }: RunRecord<'offboarding'>): CostLine[] {
   const plans = (name: StepName) => (steps[name]?.changes ?? []).length > 0;
+  const endsCrawls = steps['remove-crawler-stack']?.changes.some((change) => change.do === 'delete-crawler-stack');
   return [
-    ...(plans('remove-crawler-stack') ? [crawls(-assumptions.crawlsPerMonth, 'month')] : []),
+    ...(endsCrawls ? [crawls(-assumptions.crawlsPerMonth, 'month')] : []),
     ...(plans('remove-report') && request.purge.includes('data') ? [storage(-1)] : []),
     ...(plans('remove-entry')
       ? [queries(-assumptions.queriesPerMonth, 'month', 'the consumer queried every six hours')]

@@ -1,6 +1,7 @@
 import type { PlanSummary, RunPlan } from '../model/plan-schemas.ts';
 import type { AnyRun } from '../model/run.ts';
 import { type StepName, stepNamesOf } from '../model/step-names.ts';
+import { parseOutput } from '../model/steps-and-outputs.ts';
 import { awaitsDelivery, plannedCost } from './dry-run-cost.ts';
 
 /** The plan of a dry run so far, from its record alone. Null for any other run. */
@@ -54,6 +55,7 @@ function expectedMinutes(run: AnyRun): number | null {
   if (run.kind === 'offboarding') return 2 * fewMinutes;
   const isMade = (name: StepName) => run.steps[name]?.status !== 'succeeded';
   if (!run.steps['report-choice']?.output) return null;
-  const pieces = (['crawler-stack', 'crawler-table'] as const).filter(isMade);
+  const isCrawled = parseOutput('crawler-stack', run.steps['crawler-stack']?.output)?.kind !== 'none';
+  const pieces = isCrawled ? (['crawler-stack', 'crawler-table'] as const).filter(isMade) : [];
   return (1 + pieces.length) * fewMinutes + (awaitsDelivery(run) ? deliveryMinutes : 0);
 }

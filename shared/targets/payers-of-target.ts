@@ -3,7 +3,7 @@ import { payerRoleName } from '../aws/names.ts';
 import { roleArnOf } from '../aws/role.ts';
 import { entryKey, type IntegrationEntry } from '../integration-file/entry.ts';
 import type { Target } from '../model/target.ts';
-import { deleteItem, readItems, updateItem } from '../table/document-table.ts';
+import { deleteItem, readItem, readItems, updateItem } from '../table/document-table.ts';
 import { differs, equals, exists, type Write } from '../table/expressions.ts';
 import { targetKey } from './target-keys.ts';
 import { listOtherTargets, readTargetSettings } from './target-settings.ts';
@@ -60,6 +60,10 @@ export function needsTarget({ state, unloaded }: TargetPayer): boolean {
 export function listTargetPayers(target: Target): Promise<TargetPayer[]> {
   const query = { partition: { key: 'pk', value: targetKey(target) }, sort: { key: 'sk', beginsWith: 'payer#' } };
   return readItems(query, TargetPayerItem);
+}
+
+export function readTargetPayer(target: Target, payerAccountId: string): Promise<TargetPayer | undefined> {
+  return readItem(payerKey(target, payerAccountId), TargetPayerItem);
 }
 
 /**

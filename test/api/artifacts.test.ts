@@ -63,6 +63,8 @@ function everything(discovery: Outputs['discovery']): Partial<Outputs> {
       athenaResultsLocation: `s3://${results}`,
       athenaRegion: 'us-east-1',
       kmsKeyArn: null,
+      keyArns: [],
+      catalogKeyArn: null,
     },
     'pod-role': {
       podRoleArn,

@@ -19,7 +19,7 @@ const secrets = [
 ];
 
 let world: World;
-let close: () => Promise<unknown>;
+let server: Awaited<ReturnType<typeof startServer>>;
 let text: string;
 
 /** Runs with the credentials of an account's root, as a person would run it. */
@@ -30,8 +30,7 @@ async function probeAs(accountId: string, request: Parameters<typeof probe>[0]):
 
 beforeAll(async () => {
   world = createWorld({ startMs: Date.parse('2026-11-23T08:00:00Z') });
-  const server = await startServer(world);
-  close = server.close;
+  server = await startServer(world);
   vi.stubEnv('AWS_ENDPOINT_URL', server.endpoint);
   vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'x');
   vi.stubEnv('AWS_REGION', 'us-east-1');
@@ -42,7 +41,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   vi.unstubAllEnvs();
-  await close();
+  await server.close();
 });
 
 function seedPayer(): void {
@@ -117,7 +116,7 @@ describe('a probe', () => {
     'what is known of new reports': /^is PutReportDefinition open: unknown/m,
     'the kind of account': /^organisation: \{"role":"management account"/m,
     'the tables': /^table <database-\d+>\.<table-\d+>: .*"PartitionKeys":\[\{"Name":"year","Type":"string"\}/m,
-    'Glue’s encryption': /^GetDataCatalogEncryptionSettings: /m,
+    'Glue’s encryption': /^GetDataCatalogEncryptionSettings: \{"EncryptionAtRest"/m,
     'Lake Formation’s defaults': /^Lake Formation defaults: .*IAM_ALLOWED_PRINCIPALS/m,
     'how the cluster lets callers in': /^settings: .*"access":\{.*"authenticationMode":"API/m,
     'the form of the issuer': /"oidcIssuer":"https:\/\/oidc\.eks\.eu-central-1\.amazonaws\.com\/id\/<id>"/,

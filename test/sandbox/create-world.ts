@@ -11,6 +11,8 @@ import { glueService } from './services/glue/service.ts';
 import { GlueState } from './services/glue/state.ts';
 import { iamService } from './services/iam/service.ts';
 import { IamState } from './services/iam/state.ts';
+import { kmsService } from './services/kms/service.ts';
+import { KmsState } from './services/kms/state.ts';
 import { lakeformationService, LakeFormationState } from './services/lakeformation.ts';
 import { lambdaService, LambdaState } from './services/lambda.ts';
 import { organizationsService, OrganizationsState } from './services/organizations.ts';
@@ -30,6 +32,7 @@ const services = [
   eventsService,
   glueService,
   iamService,
+  kmsService,
   lakeformationService,
   lambdaService,
   organizationsService,
@@ -52,6 +55,7 @@ export function createWorld({ startMs = Date.UTC(2026, 10, 10, 9) }: { startMs?:
     athena: new AthenaState(world),
     eks: new EksState(world),
     events: new EventsState(world),
+    kms: new KmsState(world),
     lambda: new LambdaState(),
     lakeformation: new LakeFormationState(),
     states: new StatesState(world),

@@ -42,7 +42,7 @@ export interface Operation<Input = never, Output = unknown> {
 
 /** One AWS service of the sandbox: its signing name and its operations by API name, typed by the SDK's own inputs and outputs. */
 export interface Service {
-  /** SigV4 signing name: `iam`, `s3`, `cur`, `cloudformation`, `glue`, `athena`, `eks`, `events`, `lambda`, `lakeformation`, `organizations`, `states`, `sts`. */
+  /** SigV4 signing name: `iam`, `s3`, `cur`, `cloudformation`, `glue`, `athena`, `eks`, `events`, `kms`, `lambda`, `lakeformation`, `organizations`, `states`, `sts`. */
   signingName: string;
   /** The SDK client module, whose exported operation schemas drive the codec; absent for CUR (JSON 1.1 passed through as is). */
   sdk?: Record<string, unknown>;

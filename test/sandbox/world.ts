@@ -8,6 +8,7 @@ import type { EksState } from './services/eks/state.ts';
 import type { EventsState } from './services/events.ts';
 import type { GlueState } from './services/glue/state.ts';
 import type { IamState } from './services/iam/state.ts';
+import type { KmsState } from './services/kms/state.ts';
 import type { LakeFormationState } from './services/lakeformation.ts';
 import type { LambdaState } from './services/lambda.ts';
 import type { OrganizationsState } from './services/organizations.ts';
@@ -47,6 +48,7 @@ export interface World {
   athena: AthenaState;
   eks: EksState;
   events: EventsState;
+  kms: KmsState;
   lambda: LambdaState;
   lakeformation: LakeFormationState;
   organizations: OrganizationsState;

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { curBucketName } from '../../shared/aws/names.ts';
 import { reportKinds } from '../../shared/billing/report-kinds.ts';
 import { RunHarness, stepOf } from '../support/run-harness.ts';
-import { cur2 } from './cur2-kind.ts';
 import { deliverAsSecondKind } from './cur2-delivery.ts';
+import { cur2 } from './cur2-kind.ts';
 
 let runs: RunHarness;
 beforeAll(async () => {

@@ -18,12 +18,13 @@ const data: PayerData = {
   curKeyArn: null,
   resultsBucket: 'kubecost-athena-results-111122223333-eu-west-1',
   resultsLocation: 's3://kubecost-athena-results-111122223333-eu-west-1',
-  resultsKeyArn: null,
+  resultsKeyArns: [],
+  catalogKeyArn: null,
 };
 const encrypted = {
   ...data,
   curKeyArn: keyArn,
-  resultsKeyArn: keyArn,
+  resultsKeyArns: [keyArn],
   resultsLocation: `${data.resultsLocation}/kubecost`,
 };
 

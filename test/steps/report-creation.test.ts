@@ -226,10 +226,12 @@ describe('a default bucket name of somebody else', () => {
     const payer = billing.newPayer({ CurBucket: 'acme-cur' });
     const { code, message } = await knownErrorOf(billing.takeTo('cur-bucket', await billing.begin(payer)));
     expect(code).toBe('access-parameter-differs');
-    expect(message).toContain('set parameter CurBucket of the payer’s access template to kubecost-cur-*');
+    expect(message).toMatch(/set parameter CurBucket .*to kubecost-cur-/);
     const bucket = `named-${payer}`;
     const named = await billing.begin(payer, { report: { bucket } });
-    expect((await knownErrorOf(billing.takeTo('cur-bucket', named))).message).toContain(`template to ${bucket}`);
+    expect((await knownErrorOf(billing.takeTo('cur-bucket', named))).message).toMatch(
+      new RegExp(`set parameter CurBucket .*to ${bucket}`),
+    );
   });
 
   it.each(['CurBucket', 'AthenaResultsBucket'])(

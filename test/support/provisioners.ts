@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
 import { accessTemplate } from '../../functions/deployment/access-templates.ts';
 import type { PolicyDocument } from '../../shared/aws/policy-document.ts';
 import type { World } from '../sandbox/index.ts';
@@ -5,15 +7,17 @@ import { deploymentId, hubAccountId } from './deployed-sandbox.ts';
 
 interface Template {
   Parameters: Record<string, { Default?: string }>;
-  Conditions: Record<string, unknown>;
+  Conditions?: Record<string, unknown>;
   Resources: {
     Provisioner: {
       Properties: {
         AssumeRolePolicyDocument: unknown;
-        Tags: unknown;
+        Tags?: unknown;
         Policies: { PolicyName: string; PolicyDocument: unknown }[];
       };
     };
+    /** A managed policy of the role. */
+    CrawlerRights?: { Condition: string; Properties: { PolicyDocument: unknown } };
   };
 }
 
@@ -23,6 +27,7 @@ export interface RenderedRole {
   path: string;
   trust: PolicyDocument;
   tags: Record<string, string>;
+  /** Its inline policies, and the managed one beside them. */
   inline: Record<string, PolicyDocument>;
 }
 
@@ -31,8 +36,8 @@ export function renderProvisioner(
   kind: 'payer' | 'cluster',
   accountId: string,
   parameters: Record<string, string> = {},
+  template = accessTemplate(kind) as Template,
 ): RenderedRole {
-  const template = accessTemplate(kind) as Template;
   const defaults = Object.fromEntries(
     Object.entries(template.Parameters).map(([name, { Default = '' }]) => [name, Default]),
   );
@@ -44,8 +49,14 @@ export function renderProvisioner(
     'AWS::AccountId': accountId,
     'AWS::Partition': 'aws',
   };
-  const resolve = (value: unknown) => resolved(value, { values, conditions: template.Conditions });
-  const { AssumeRolePolicyDocument, Tags, Policies } = template.Resources.Provisioner.Properties;
+  const { Provisioner, CrawlerRights } = template.Resources;
+  const scope = { values, conditions: template.Conditions ?? {} };
+  const resolve = (value: unknown) => resolved(value, scope);
+  const managed = CrawlerRights && {
+    PolicyName: 'CrawlerRights',
+    PolicyDocument: { 'Fn::If': [CrawlerRights.Condition, CrawlerRights.Properties.PolicyDocument, none] },
+  };
+  const { AssumeRolePolicyDocument, Tags = [], Policies } = Provisioner.Properties;
   const tags = resolve(Tags) as { Key: string; Value: string }[];
   return {
     name: values.ProvisionerName ?? '',
@@ -53,7 +64,12 @@ export function renderProvisioner(
     trust: resolve(AssumeRolePolicyDocument) as PolicyDocument,
     tags: Object.fromEntries(tags.map(({ Key, Value }) => [Key, Value])),
     inline: Object.fromEntries(
-      Policies.map(({ PolicyName, PolicyDocument }) => [PolicyName, resolve(PolicyDocument) as PolicyDocument]),
+      [...Policies, ...(managed ? [managed] : [])]
+        .map(
+          ({ PolicyName, PolicyDocument }) =>
+            [PolicyName, resolve(PolicyDocument) as PolicyDocument | undefined] as const,
+        )
+        .flatMap(([name, document]) => (document ? [[name, document] as const] : [])),
     ),
   };
 }
@@ -70,6 +86,20 @@ export function deployProvisioner(
 ): void {
   world.iam.createRole({ accountId, ...renderProvisioner(kind, accountId, parameters), settled: true });
 }
+
+/** Deploys the template of release 0.3.0, in place of the one that is there. */
+export function deployOldProvisioner(
+  world: World,
+  kind: 'payer' | 'cluster',
+  accountId: string,
+  parameters: Record<string, string> = {},
+): void {
+  const text = readFileSync(new URL(`../golden/releases/0.3.0/${kind}-provisioner.yaml`, import.meta.url), 'utf8');
+  const role = renderProvisioner(kind, accountId, parameters, parse(text) as Template);
+  world.iam.createRole({ accountId, ...role, settled: true });
+}
+
+const none = { Ref: 'AWS::NoValue' };
 
 interface Scope {
   values: Record<string, string>;

@@ -4,6 +4,7 @@ import * as cloudformation from '@aws-sdk/client-cloudformation';
 import * as eks from '@aws-sdk/client-eks';
 import * as glue from '@aws-sdk/client-glue';
 import * as iam from '@aws-sdk/client-iam';
+import * as kms from '@aws-sdk/client-kms';
 import * as lakeformation from '@aws-sdk/client-lakeformation';
 import * as lambda from '@aws-sdk/client-lambda';
 import * as organizations from '@aws-sdk/client-organizations';
@@ -77,6 +78,7 @@ const clients: [signingName: string, sdk: Sdk, client: Constructor<unknown>, lef
   ['eks', eks, eks.EKSClient],
   ['glue', glue, glue.GlueClient],
   ['iam', iam, iam.IAMClient],
+  ['kms', kms, kms.KMSClient],
   [
     'lakeformation',
     lakeformation,

@@ -48,6 +48,7 @@ const protocols: Record<string, { protocol: Protocol; namespace?: string }> = {
   lakeformation: { protocol: 'rest-json' },
   states: { protocol: 'json-1.0' },
   glue: { protocol: 'json-1.1' },
+  kms: { protocol: 'json-1.1' },
   athena: { protocol: 'json-1.1' },
   events: { protocol: 'json-1.1' },
   organizations: { protocol: 'json-1.1' },

@@ -1,17 +1,32 @@
 import * as sdk from '@aws-sdk/client-lakeformation';
-import { operation, type Service } from '../service.ts';
+import { type CallContext, operation, type Service } from '../service.ts';
+
+type Kind = 'databases' | 'tables';
 
 /** Whether Lake Formation controls the catalog: by default only IAM does. */
 export class LakeFormationState {
   readonly #locked = new Set<string>();
+  readonly #granted = new Set<string>();
 
-  /** Removes IAM_ALLOWED_PRINCIPALS from the defaults, so that creating and reading needs a grant. */
-  lock(accountId: string, region: string): void {
-    this.#locked.add(`${accountId}/${region}`);
+  /** Removes IAM_ALLOWED_PRINCIPALS from the defaults of databases, of tables or of both: creating and reading then needs a grant. */
+  lock(accountId: string, region: string, ...kinds: Kind[]): void {
+    for (const kind of kinds.length > 0 ? kinds : (['databases', 'tables'] as const))
+      this.#locked.add(`${accountId}/${region}/${kind}`);
   }
 
-  isLocked(accountId: string, region: string): boolean {
-    return this.#locked.has(`${accountId}/${region}`);
+  isLocked(accountId: string, region: string, kind: Kind): boolean {
+    return this.#locked.has(`${accountId}/${region}/${kind}`);
+  }
+
+  /** Gives a role every permission of Lake Formation in the region. */
+  grant(roleArn: string, region: string): void {
+    this.#granted.add(`${region} ${roleArn}`);
+  }
+
+  /** Whether Lake Formation stands between the caller and a database to create or a table to read. */
+  refuses({ caller, region }: Pick<CallContext, 'caller' | 'region'>, kind: Kind): boolean {
+    const isGranted = this.#granted.has(`${region} ${caller.roleArn ?? ''}`);
+    return this.isLocked(caller.accountId, region, kind) && !isGranted;
   }
 }
 
@@ -27,13 +42,14 @@ export const lakeformationService: Service = {
           Principal: { DataLakePrincipalIdentifier: 'IAM_ALLOWED_PRINCIPALS' },
           Permissions: ['ALL'],
         };
-        const defaults = world.lakeformation.isLocked(caller.accountId, region) ? [] : [everybody];
+        const defaults = (kind: Kind) =>
+          world.lakeformation.isLocked(caller.accountId, region, kind) ? [] : [everybody];
         return {
           DataLakeSettings: {
             DataLakeAdmins: [],
             ReadOnlyAdmins: [],
-            CreateDatabaseDefaultPermissions: defaults,
-            CreateTableDefaultPermissions: defaults,
+            CreateDatabaseDefaultPermissions: defaults('databases'),
+            CreateTableDefaultPermissions: defaults('tables'),
             Parameters: { CROSS_ACCOUNT_VERSION: '4', SET_CONTEXT: 'TRUE' },
             TrustedResourceOwners: [],
             AllowExternalDataFiltering: false,

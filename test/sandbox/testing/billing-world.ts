@@ -5,6 +5,7 @@ import { CloudFormationState } from '../services/cloudformation/service.ts';
 import { CurState } from '../services/cur/service.ts';
 import { GlueState } from '../services/glue/state.ts';
 import { IamState } from '../services/iam/state.ts';
+import { KmsState } from '../services/kms/state.ts';
 import { LakeFormationState } from '../services/lakeformation.ts';
 import { LambdaState } from '../services/lambda.ts';
 import { OrganizationsState } from '../services/organizations.ts';
@@ -22,6 +23,7 @@ export function billingWorld(start = '2026-11-10T08:00:00Z'): World {
   } as unknown as World;
   world.iam = new IamState(world);
   world.sts = new StsState(world);
+  world.kms = new KmsState(world);
   world.lambda = new LambdaState();
   world.organizations = new OrganizationsState();
   world.lakeformation = new LakeFormationState();

@@ -15,7 +15,8 @@ const usual = {
 };
 
 function table(changes: Record<string, string | undefined> = {}, monthType = 'string', extra: string[] = []) {
-  const parameters = Object.entries({ ...usual, ...changes }).flatMap(([name, value]) =>
+  const all: Record<string, string | undefined> = { ...usual, ...changes };
+  const parameters = Object.entries(all).flatMap(([name, value]) =>
     value === undefined ? [] : [[name, value] as const],
   );
   return {

@@ -84,7 +84,7 @@ function seedPayer(world: World, accountId: string, { trusts = ['sts:AssumeRole'
         { Effect: 'Allow', Principal: { AWS: `arn:aws:iam::${clusterAccount}:root` }, Action: trusts },
       ] as never,
     },
-    inline: { cur: allow(['athena:*', 'glue:Get*', 's3:*']) },
+    inline: { cur: allow(['athena:*', 'glue:BatchGetPartition', 'glue:Get*', 's3:*']) },
     settled: true,
   });
 }

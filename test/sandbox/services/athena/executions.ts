@@ -9,7 +9,8 @@ import type {
 } from '@aws-sdk/client-athena';
 import { AwsError, type CallContext, operation } from '../../service.ts';
 import type { World } from '../../world.ts';
-import { mayUseS3, runQuery } from './query.ts';
+import { keyRefusal, mayUseS3, runQuery } from './query.ts';
+import { resultsKey } from './results-encryption.ts';
 import { parseSelect, SqlError } from './sql.ts';
 import { findWorkgroup, invalidRequest, onWorkgroup, type Query } from './state.ts';
 import { checkLocation } from './workgroups.ts';
@@ -147,7 +148,10 @@ function outputLocationOf(input: StartQueryExecutionCommandInput, cx: CallContex
       'The S3 location provided to save your query results is invalid. Please check your S3 location is correct and is in the same region and try again.',
     );
   const owner = own?.ExpectedBucketOwner ?? input.ResultConfiguration?.ExpectedBucketOwner;
-  if (!mayUseS3(cx, 's3:GetBucketLocation', name) || (owner && owner !== bucket?.accountId))
+  const mayUse = ['s3:GetBucketLocation', 's3:ListBucket', 's3:ListBucketMultipartUploads'].every((action) =>
+    mayUseS3(cx, action, name),
+  );
+  if (!mayUse || (owner && owner !== bucket?.accountId))
     throw invalidRequest(`Unable to verify/create output bucket ${name}`);
   return location;
 }
@@ -176,7 +180,7 @@ function finish(query: Query): void {
   try {
     const answer = runQuery(query.input.QueryString ?? '', query.input.QueryExecutionContext?.Database, cx);
     if (query.outputLocation !== undefined)
-      writeResults(query.outputLocation, [answer.columns.map(({ name }) => name), ...answer.rows], cx);
+      writeResults(query, query.outputLocation, [answer.columns.map(({ name }) => name), ...answer.rows], cx);
     query.outcome = { state: 'SUCCEEDED', answer, at: cx.now };
   } catch (error) {
     if (!(error instanceof SqlError)) throw error;
@@ -184,22 +188,34 @@ function finish(query: Query): void {
   }
 }
 
-function writeResults(location: string, rows: (string | undefined)[][], cx: CallContext): void {
+/** In parts, if they are large: Athena's guide demands the rights on parts for every results location. */
+function writeResults(query: Query, location: string, rows: (string | undefined)[][], cx: CallContext): void {
   const [bucket, key] = splitLocation(location);
-  if (!mayUseS3(cx, 's3:PutObject', bucket, key))
+  const kmsKeyArn = resultsKey(query.input, bucket, cx);
+  const mayWrite =
+    ['s3:PutObject', 's3:AbortMultipartUpload', 's3:ListMultipartUploadParts'].every((action) =>
+      mayUseS3(cx, action, bucket, key),
+    ) &&
+    (kmsKeyArn === undefined ||
+      (['kms:GenerateDataKey', 'kms:Decrypt'] as const).every(
+        (action) => keyRefusal(cx, action, kmsKeyArn) === undefined,
+      ));
+  if (!mayWrite)
     throw new SqlError(
       `Access denied when writing output to url: ${location} . Please ensure you are allowed to access the S3 bucket. If you are encrypting query results with KMS key, please ensure you are allowed to access your KMS key`,
     );
   const csv = rows.map((cells) => cells.map((cell) => (cell === undefined ? '' : `"${cell}"`)).join(',')).join('\n');
-  cx.world.s3.put(bucket, key, `${csv}\n`, { contentType: 'application/octet-stream' });
-  cx.world.s3.put(bucket, `${key}.metadata`, '', { contentType: 'application/octet-stream' });
+  cx.world.s3.put(bucket, key, `${csv}\n`, { contentType: 'application/octet-stream', kmsKeyArn });
+  cx.world.s3.put(bucket, `${key}.metadata`, '', { contentType: 'application/octet-stream', kmsKeyArn });
 }
 
 /** Results are read from the output object with the caller's rights. */
 function checkResultObject({ outputLocation }: Query, cx: CallContext): void {
   if (outputLocation === undefined) return;
   const [bucket, key] = splitLocation(outputLocation);
-  if (!mayUseS3(cx, 's3:GetObject', bucket, key))
+  const keyArn = cx.world.s3.buckets.get(bucket)?.objects.get(key)?.kmsKeyArn;
+  const isClosed = keyArn !== undefined && keyRefusal(cx, 'kms:Decrypt', keyArn) !== undefined;
+  if (isClosed || !mayUseS3(cx, 's3:GetObject', bucket, key))
     throw invalidRequest(
       'You do not seem to have access to the S3 location of your query results. Please confirm your account has access to the S3 location where your query results are saved and try again.',
     );

@@ -195,7 +195,7 @@ describe("The caller's rights", () => {
   const sql = "SELECT 1 FROM kubecost_cur WHERE year='2026' AND month='11' LIMIT 1";
   const arn = (path: string) => `arn:aws:glue:${region}:${payer}:${path}`;
   const catalog: [string[], string[]] = [
-    ['glue:GetDatabase', 'glue:GetTable', 'glue:GetPartitions'],
+    ['glue:GetDatabase', 'glue:GetTable', 'glue:GetPartition', 'glue:GetPartitions', 'glue:BatchGetPartition'],
     [arn('catalog'), arn(`database/${database}`), arn(`table/${database}/kubecost_cur`)],
   ];
   const data: [string[], string[]] = [
@@ -203,12 +203,23 @@ describe("The caller's rights", () => {
     ['arn:aws:s3:::reports', 'arn:aws:s3:::reports/*'],
   ];
   const results: [string[], string[]] = [
-    ['s3:PutObject', 's3:GetObject', 's3:GetBucketLocation'],
+    [
+      's3:AbortMultipartUpload',
+      's3:GetBucketLocation',
+      's3:GetObject',
+      's3:ListBucket',
+      's3:ListBucketMultipartUploads',
+      's3:ListMultipartUploadParts',
+      's3:PutObject',
+    ],
     ['arn:aws:s3:::results', 'arn:aws:s3:::results/*'],
   ];
 
-  async function reasonFor(...allowed: [string[], string[]][]): Promise<string | undefined> {
-    const world = worldWithTable();
+  function reasonFor(...allowed: [string[], string[]][]): Promise<string | undefined> {
+    return reasonIn(worldWithTable(), ...allowed);
+  }
+
+  async function reasonIn(world: World, ...allowed: [string[], string[]][]): Promise<string | undefined> {
     const caller = sessionOf(world, 'reader', ...allowed);
     const input = {
       QueryString: sql,
@@ -227,12 +238,15 @@ describe("The caller's rights", () => {
     expect(await reasonFor(catalog, data, results)).toBeUndefined();
   });
 
-  it('are named in the error when one on the catalog is missing', async () => {
-    const withoutPartitions: [string[], string[]] = [['glue:GetDatabase', 'glue:GetTable'], catalog[1]];
-    expect(await reasonFor(withoutPartitions, data, results)).toMatch(
-      /^Insufficient permissions to execute the query. User: arn:aws:sts::111122223333:assumed-role\/reader\/test is not authorized to perform: glue:GetPartitions on resource: /,
-    );
-  });
+  it.each(['glue:GetPartition', 'glue:GetPartitions', 'glue:BatchGetPartition'])(
+    'are named in the error when %s is missing',
+    async (missing) => {
+      const others: [string[], string[]] = [catalog[0].filter((action) => action !== missing), catalog[1]];
+      expect(await reasonFor(others, data, results)).toContain(
+        `Insufficient permissions to execute the query. User: arn:aws:sts::111122223333:assumed-role/reader/test is not authorized to perform: ${missing} on resource: `,
+      );
+    },
+  );
 
   it('are needed on the folder of the partition', async () => {
     expect(await reasonFor(catalog, results)).toBe(
@@ -241,7 +255,7 @@ describe("The caller's rights", () => {
   });
 
   it('are needed to write results and to find their bucket', async () => {
-    const readOnly: [string[], string[]] = [['s3:GetBucketLocation'], results[1]];
+    const readOnly: [string[], string[]] = [results[0].filter((action) => action !== 's3:PutObject'), results[1]];
     expect(await reasonFor(catalog, data, readOnly)).toMatch(
       /^Access denied when writing output to url: s3:\/\/results/,
     );
@@ -249,6 +263,55 @@ describe("The caller's rights", () => {
       message: 'Unable to verify/create output bucket results',
     });
   });
+
+  it.each(['s3:ListBucketMultipartUploads', 's3:AbortMultipartUpload', 's3:ListMultipartUploadParts'])(
+    'include %s on the results',
+    async (missing) => {
+      const others: [string[], string[]] = [results[0].filter((action) => action !== missing), results[1]];
+      const reason = await reasonFor(catalog, data, others).catch((error: unknown) => String(error));
+      expect(reason).toMatch(/Unable to verify|Access denied when writing/);
+    },
+  );
+
+  it('include the key of the report’s bucket', async () => {
+    const key = worldWithKey((world, arn) => {
+      for (const object of world.s3.buckets.get('reports')?.objects.values() ?? []) object.kmsKeyArn = arn;
+    });
+    expect(await reasonIn(key.world, catalog, data, results)).toContain(`kms:Decrypt on resource: ${key.arn}`);
+    expect(await reasonIn(key.world, catalog, data, results, [['kms:Decrypt'], [key.arn]])).toBeUndefined();
+  });
+
+  it('include the key of the results, to write and to read', async () => {
+    const key = worldWithKey((world, arn) => {
+      const EncryptionConfiguration = { EncryptionOption: 'SSE_KMS' as const, KmsKey: arn };
+      const configuration = { ResultConfiguration: { EncryptionConfiguration } };
+      world.athena.seedWorkgroup({ accountId: payer, region, name: 'primary', configuration });
+    });
+    const reason = await reasonIn(key.world, catalog, data, results, [['kms:Decrypt'], [key.arn]]);
+    expect(reason).toMatch(/^Access denied when writing output .* KMS key/);
+    const both = ['kms:Decrypt', 'kms:GenerateDataKey'];
+    expect(await reasonIn(key.world, catalog, data, results, [both, [key.arn]])).toBeUndefined();
+    const written = [...(key.world.s3.buckets.get('results')?.objects.values() ?? [])];
+    expect(written.map(({ kmsKeyArn }) => kmsKeyArn)).toEqual([key.arn, key.arn]);
+  });
+
+  it('include the key of an encrypted catalog', async () => {
+    const key = worldWithKey((world, arn) => {
+      const encryption = { CatalogEncryptionMode: 'SSE-KMS' as const, SseAwsKmsKeyId: arn };
+      world.glue.catalog(payer, region).encryption = encryption;
+    });
+    expect(await reasonIn(key.world, catalog, data, results)).toMatch(
+      /^Insufficient permissions to execute the query. .*kms:Decrypt.*GlueEncryptionException/,
+    );
+    expect(await reasonIn(key.world, catalog, data, results, [['kms:Decrypt'], [key.arn]])).toBeUndefined();
+  });
+
+  function worldWithKey(use: (world: World, arn: string) => void): { world: World; arn: string } {
+    const world = worldWithTable();
+    const { arn } = world.kms.createKey({ accountId: payer, region });
+    use(world, arn);
+    return { world, arn };
+  }
 });
 
 describe('Output locations', () => {

@@ -124,8 +124,16 @@ function shortTag(name: string, full = `Fn::${name}`): (ScalarTag | CollectionTa
     tag: `!${name}`,
     resolve: (text) => ({ [full]: name === 'GetAtt' ? text.split('.') : text }),
   };
-  const list: CollectionTag = { tag: `!${name}`, collection: 'seq', resolve: (items) => ({ [full]: items.toJSON() as Json }) };
-  const map: CollectionTag = { tag: `!${name}`, collection: 'map', resolve: (items) => ({ [full]: items.toJSON() as Json }) };
+  const list: CollectionTag = {
+    tag: `!${name}`,
+    collection: 'seq',
+    resolve: (items) => ({ [full]: items.toJSON() as Json }),
+  };
+  const map: CollectionTag = {
+    tag: `!${name}`,
+    collection: 'map',
+    resolve: (items) => ({ [full]: items.toJSON() as Json }),
+  };
   return [scalar, list, map];
 }
 

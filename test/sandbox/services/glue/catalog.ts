@@ -59,7 +59,7 @@ export const catalogOperations = {
       const catalog = cx.world.glue.catalog(cx.caller.accountId, cx.region);
       const name = requiredName(DatabaseInput?.Name);
       if (catalog.databases.has(name)) throw new AwsError('AlreadyExistsException', 'Database already exists.');
-      if (cx.world.lakeformation.isLocked(cx.caller.accountId, cx.region))
+      if (cx.world.lakeformation.refuses(cx, 'databases'))
         throw new AwsError(
           'AccessDeniedException',
           'Insufficient Lake Formation permission(s): Required Create Database on Catalog',

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { Column, Partition } from '@aws-sdk/client-glue';
+import { AwsError, type Caller } from '../../service.ts';
 import type { World } from '../../world.ts';
 import { decodeDataFile } from '../cur/report-data.ts';
 import type { StoredObject } from '../s3/state.ts';
+import { demandCatalogKey } from './catalog-encryption.ts';
 import type { Crawler, Database, Table } from './state.ts';
 
 const STOPPING = 20_000;
@@ -37,8 +39,10 @@ function crawl(world: World, crawler: Crawler): string | undefined {
   const { accountId, region, settings } = crawler;
   const database = world.glue.catalog(accountId, region).databases.get(settings.DatabaseName ?? '');
   if (!database) return `Database ${settings.DatabaseName ?? ''} not found.`;
-  if (world.lakeformation.isLocked(accountId, region))
+  if (world.lakeformation.refuses({ caller: roleOf(crawler), region }, 'databases'))
     return `Insufficient Lake Formation permission(s) on ${database.input.Name}`;
+  const refusal = catalogRefusal(world, crawler);
+  if (refusal !== undefined) return refusal;
   crawler.created = crawler.updated = crawler.deleted = 0;
   for (const { Path = '', Exclusions = [] } of settings.Targets?.S3Targets ?? []) {
     const problem = mayRead(world, crawler, Path);
@@ -102,18 +106,41 @@ function store(found: Table, { tables }: Database, crawler: Crawler): void {
   }
 }
 
-function mayRead(world: World, { accountId, settings }: Crawler, path: string): string | undefined {
+function mayRead(world: World, crawler: Crawler, path: string): string | undefined {
   const { bucket: name, prefix } = parsePath(path);
   const bucket = world.s3.buckets.get(name);
   if (!bucket)
     return `The specified bucket does not exist (Service: Amazon S3; Status Code: 404; Error Code: NoSuchBucket)`;
-  const role = settings.Role?.split('/').at(-1) ?? '';
-  const roleArn = settings.Role?.startsWith('arn:') ? settings.Role : `arn:aws:iam::${accountId}:role/${role}`;
-  const caller = { accountId, arn: `arn:aws:sts::${accountId}:assumed-role/${role}/AWS-Crawler`, roleArn };
+  const caller = roleOf(crawler);
   const permission = { action: 's3:GetObject', resources: [`arn:aws:s3:::${name}/${prefix}year`] };
   const allowed =
     world.iam.evaluate(caller, permission).allowed && world.s3.allows(caller, 's3:GetObject', bucket, prefix);
-  return allowed ? undefined : 'Access Denied (Service: Amazon S3; Status Code: 403; Error Code: AccessDenied)';
+  if (!allowed) return 'Access Denied (Service: Amazon S3; Status Code: 403; Error Code: AccessDenied)';
+  const keys = new Set(world.s3.keys(name, prefix).map((key) => bucket.objects.get(key)?.kmsKeyArn));
+  for (const keyArn of keys) {
+    const use = keyArn && ({ action: 'kms:Decrypt', keyArn, via: 's3', region: crawler.region } as const);
+    const refusal = use && world.kms.refusal(caller, use);
+    if (refusal) return `${refusal} (Service: Amazon S3; Status Code: 403; Error Code: AccessDenied)`;
+  }
+  return undefined;
+}
+
+/** A crawler is a client of the catalog: its role needs the catalog's key. */
+function catalogRefusal(world: World, crawler: Crawler): string | undefined {
+  const cx = { world, caller: roleOf(crawler), region: crawler.region, now: world.clock.now() };
+  try {
+    demandCatalogKey(cx, ['kms:GenerateDataKey', 'kms:Encrypt', 'kms:Decrypt']);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof AwsError)) throw error;
+    return `${error.message} (Service: AWSGlue; Status Code: 400; Error Code: ${error.code})`;
+  }
+}
+
+function roleOf({ accountId, settings }: Crawler): Caller {
+  const role = settings.Role?.split('/').at(-1) ?? '';
+  const roleArn = settings.Role?.startsWith('arn:') ? settings.Role : `arn:aws:iam::${accountId}:role/${role}`;
+  return { accountId, arn: `arn:aws:sts::${accountId}:assumed-role/${role}/AWS-Crawler`, roleArn };
 }
 
 /** The table of a folder with data: named after the folder, partitioned by its `key=value` sub-folders. */

@@ -42,6 +42,7 @@ export interface Catalog {
   databases: Map<string, Database>;
   crawlers: Map<string, Crawler>;
   tags: Map<string, Record<string, string>>;
+  encryption: sdk.EncryptionAtRest;
 }
 
 interface SeedTable {
@@ -70,6 +71,7 @@ export class GlueState {
       databases: new Map(),
       crawlers: new Map(),
       tags: new Map(),
+      encryption: { CatalogEncryptionMode: 'DISABLED' as const },
     };
     this.#catalogs.set(id, catalog);
     return catalog;

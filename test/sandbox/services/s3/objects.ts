@@ -9,6 +9,7 @@ import type {
 } from '@aws-sdk/client-s3';
 import { AwsError, type CallContext, operation } from '../../service.ts';
 import { accessDenied } from './bucket-policy.ts';
+import { demandObjectKey, encryptionHeaders, keyForUpload } from './object-keys.ts';
 import { onObject, ownBucket, s3Permission } from './operation-builders.ts';
 import type { Bucket, StoredObject, Version } from './state.ts';
 
@@ -16,15 +17,18 @@ import type { Bucket, StoredObject, Version } from './state.ts';
 const archives = ['GLACIER', 'DEEP_ARCHIVE'];
 
 export const objectOperations = {
-  PutObject: onObject('write', 's3:PutObject', (bucket, key, input: PutObjectCommandInput, { world }) => {
+  PutObject: onObject('write', 's3:PutObject', (bucket, key, input: PutObjectCommandInput, cx) => {
     if (input.IfNoneMatch === '*' && bucket.objects.has(key))
       throw new AwsError('PreconditionFailed', 'At least one of the pre-conditions you specified did not hold', 412);
     const { ContentType, Metadata } = input;
-    const { etag } = world.s3.put(bucket.name, key, bytes(input.Body), {
+    const kmsKeyArn = keyForUpload(bucket, input, cx);
+    demandObjectKey(cx, 'kms:GenerateDataKey', kmsKeyArn);
+    const object = cx.world.s3.put(bucket.name, key, bytes(input.Body), {
+      kmsKeyArn,
       ...(ContentType && { contentType: ContentType }),
       ...(Metadata && { metadata: Metadata }),
     });
-    return { ETag: etag, ServerSideEncryption: 'AES256' };
+    return { ETag: object.etag, ...encryptionHeaders(object) };
   }),
 
   GetObject: onObject('read', 's3:GetObject', (bucket, key, _, cx) => {
@@ -32,6 +36,7 @@ export const objectOperations = {
     if (!object) throw missingKey(bucket, cx, 'NoSuchKey', 'The specified key does not exist.');
     if (archives.includes(object.storageClass))
       throw new AwsError('InvalidObjectState', "The operation is not valid for the object's storage class", 403);
+    demandObjectKey(cx, 'kms:Decrypt', object.kmsKeyArn);
     return { ...description(object), Body: object.body };
   }),
 
@@ -203,7 +208,8 @@ function continuation(token: string): string {
   throw new AwsError('InvalidArgument', 'The continuation token provided is incorrect', 400);
 }
 
-function description({ etag, lastModified, body, contentType, metadata, storageClass }: StoredObject) {
+function description(object: StoredObject) {
+  const { etag, lastModified, body, contentType, metadata, storageClass } = object;
   return {
     ETag: etag,
     LastModified: new Date(lastModified),
@@ -211,7 +217,7 @@ function description({ etag, lastModified, body, contentType, metadata, storageC
     ContentType: contentType,
     Metadata: metadata,
     AcceptRanges: 'bytes',
-    ServerSideEncryption: 'AES256',
+    ...encryptionHeaders(object),
     // S3 leaves the header out for the standard class.
     ...(storageClass !== 'STANDARD' && { StorageClass: storageClass }),
   };

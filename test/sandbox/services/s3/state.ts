@@ -3,6 +3,7 @@ import type * as sdk from '@aws-sdk/client-s3';
 import { AwsError, type CallContext, type Caller } from '../../service.ts';
 import type { World } from '../../world.ts';
 import { accessDenied, refusedByBucketPolicy } from './bucket-policy.ts';
+import { defaultKey } from './object-keys.ts';
 
 export interface StoredObject {
   key: string;
@@ -12,6 +13,8 @@ export interface StoredObject {
   etag: string;
   contentType: string;
   metadata: Record<string, string>;
+  /** ARN of the KMS key that encrypts it; absent for S3's own keys. */
+  kmsKeyArn?: string | undefined;
   /** Virtual milliseconds. */
   lastModified: number;
   /** `STANDARD` unless a lifecycle rule or the writer chose another one. */
@@ -111,11 +114,13 @@ export class S3State {
     const body = Buffer.from(content);
     const etag = `"${createHash('md5').update(body).digest('hex')}"`;
     const versionId = bucket.versioned ? randomUUID() : 'null';
+    const kmsKeyArn = defaultKey(this.#world, bucket);
     const common = {
       contentType: 'binary/octet-stream',
       metadata: {},
       storageClass: 'STANDARD' as const,
       lastModified: this.#world.clock.now(),
+      ...(kmsKeyArn && { kmsKeyArn }),
       ...headers,
     };
     const object = { ...common, key, versionId, body, etag };
