@@ -5,7 +5,7 @@ import { absentIf } from '../errors/errors.ts';
 import type { Permission } from '../step/contract.ts';
 import type { Problem } from '../step/problem-list.ts';
 import { type Crawler, crawlersArn, findCrawler } from './crawler.ts';
-import { crawlerDatabase, crawlerName, dataLocation, type ReportPlace } from './report-location.ts';
+import { crawlerDatabase, crawlerName, dataLocation, isGlueName, type ReportPlace } from './report-location.ts';
 import { reportTablePermissions } from './report-table.ts';
 
 type Place = ReportPlace & { region: string };
@@ -29,6 +29,7 @@ export interface TemplateClash {
 export async function findClash(payer: TargetAccount, report: Place): Promise<TemplateClash | undefined> {
   const glue = payer.client(GlueClient, report.region);
   const hasDatabase = async (Name: string) =>
+    isGlueName(Name) &&
     (await absentIf(['EntityNotFoundException'], () => glue.send(new GetDatabaseCommand({ Name })))) !== undefined;
   const usual = crawlerDatabase(report.reportName);
   const [crawler, database] = await Promise.all([
