@@ -22,7 +22,7 @@ function reportProblems(report: Report, wanted: Wanted, evidence: Evidence): Rep
   return [...definitionProblems(report, wanted), ...bucketProblems(report, evidence[report.reportName])];
 }
 
-/** Why our role cannot read the report. What AWS may do to the bucket is judged when the report is used. */
+/** Why our role cannot read the report. The step cur-bucket checks what AWS may do to the bucket. */
 function bucketProblems({ bucket }: Report, evidence: ReportEvidence | undefined): ReportProblem[] {
   if (!evidence) return [];
   const { location } = evidence;

@@ -56,7 +56,7 @@ export function deliveredAt({ lastStatus }: Report, evidence: ReportEvidence | u
   return at === undefined || lastStatus?.startsWith('ERROR') ? null : new Date(at).toISOString();
 }
 
-/** When AWS last delivered the report, by its own word or by the newest object; 0 for never. */
+/** When AWS last delivered the report, as its status or the newest object says; 0 for never. */
 export function lastDelivered({ lastDelivery }: Report, evidence: ReportEvidence | undefined): number {
   return Math.max(lastDelivery ? deliveryTime(lastDelivery) : 0, evidence?.newestObject ?? 0);
 }

@@ -14,7 +14,7 @@ import type { ProbedAccount } from './probed-account.ts';
 import type { ProbedReport } from './report-facts.ts';
 import { templateDifference } from './template-difference.ts';
 
-/** S3 answers it to nobody but its owner, whoever that is. */
+/** A name that somebody else has owned for long. */
 const bucketOfOthers = 'test';
 const keysShown = 60;
 

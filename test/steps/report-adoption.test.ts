@@ -218,7 +218,7 @@ describe('the lifetime of adopted data', () => {
     'a disabled rule': [{ ...rule({ Expiration: { Days: 1 } }), Status: 'Disabled' } as never, undefined],
   };
 
-  it.each(Object.entries(warned))('is judged right: %s', async (_, [one, warning]) => {
+  it.each(Object.entries(warned))('decides about the warning: %s', async (_, [one, warning]) => {
     const payer = billing.newPayer({ CurBucket: 'acme-*' });
     seedReport(payer);
     const bucket = billing.world.s3.buckets.get(bucketOf(payer));

@@ -163,7 +163,7 @@ describe('a new report', () => {
     expect(text).toContain('only the payer account can activate cost allocation tags');
   });
 
-  it('is told of only by the run that made it', async () => {
+  it('has these warnings only in the run that made it', async () => {
     const { payer } = await createReport([]);
     const { record } = await billing.takeTo('cur-report', await billing.begin(payer));
     expect(record.output).toMatchObject({ dataSince: null });
@@ -222,7 +222,7 @@ describe('a default bucket name of somebody else', () => {
     expect(record.warnings.join()).toContain(`so the run uses the name ${name}-an`);
   });
 
-  it('is told from a name that our role may not use', async () => {
+  it('is not confused with a name that our role may not use', async () => {
     const payer = billing.newPayer({ CurBucket: 'acme-cur' });
     const { code, message } = await knownErrorOf(billing.takeTo('cur-bucket', await billing.begin(payer)));
     expect(code).toBe('access-parameter-differs');
@@ -235,7 +235,7 @@ describe('a default bucket name of somebody else', () => {
   });
 
   it.each(['CurBucket', 'AthenaResultsBucket'])(
-    'is told from a missing permission without tags: %s',
+    'is not confused with a missing permission, without tags: %s',
     async (parameter) => {
       const payer = billing.newPayer({ [parameter]: 'acme-cur' });
       billing.world.iam.role(payer, 'kubecost-payer-provisioner')?.tags.clear();
