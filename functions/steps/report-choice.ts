@@ -1,6 +1,8 @@
 import { AccountBucket } from '../../shared/aws/bucket.ts';
 import { curBucketName, defaultReportName } from '../../shared/aws/names.ts';
 import { ownership } from '../../shared/aws/tags.ts';
+import { readStackPermissions } from '../../shared/billing/crawler-permissions.ts';
+import { type CrawlerMode, requestedWay } from '../../shared/billing/crawler-way.ts';
 import { curBucketPermissions } from '../../shared/billing/cur-bucket.ts';
 import { assessReports, bestReport, isUsable } from '../../shared/billing/report-assessment.ts';
 import {
@@ -12,11 +14,13 @@ import {
 } from '../../shared/billing/report-definition.ts';
 import { reportKindOf } from '../../shared/billing/report-kinds.ts';
 import { reportRoot } from '../../shared/billing/report-location.ts';
+import { clashesOf } from '../../shared/billing/template-clash.ts';
 import { isAwsError } from '../../shared/errors/errors.ts';
 import type { OnboardingRequest } from '../../shared/model/run-requests.ts';
 import type { Outputs } from '../../shared/model/steps-and-outputs.ts';
 import { type Target, targetOf } from '../../shared/model/target.ts';
 import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
+import type { Problem } from '../../shared/step/problem-list.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 import { listPurgedReports } from '../../shared/targets/purged-reports.ts';
 import { claimPayer } from '../../shared/targets/targets-of-payer.ts';
@@ -25,6 +29,7 @@ interface Input {
   payerAccountId: string;
   target: Target;
   wanted: OnboardingRequest['report'];
+  crawler: CrawlerMode;
 }
 
 interface Observation {
@@ -35,6 +40,8 @@ interface Observation {
   isPurged: boolean;
   /** Our own report under that name. */
   ours: Report | undefined;
+  /** By name of the report: why AWS's template cannot be deployed beside what others have. */
+  clashes: Record<string, Problem>;
 }
 
 type Choice = Outputs['report-choice'];
@@ -45,11 +52,14 @@ type ChoicePlan = Plan<never, Choice>;
 export const reportChoice = defineStep<'report-choice', Input, Observation>({
   name: 'report-choice',
   summary: 'Reads every existing report and decides whether to adopt one or to create one',
-  permissions: { payer: [reportPermissions.list, curBucketPermissions.inspect], table: ['Query'] },
+  permissions: {
+    payer: [reportPermissions.list, curBucketPermissions.inspect, ...readStackPermissions],
+    table: ['Query'],
+  },
 
   input({ run: { request } }) {
     const { payerAccountId, report: wanted } = request;
-    return { payerAccountId, target: targetOf(request), wanted };
+    return { payerAccountId, target: targetOf(request), wanted, crawler: requestedWay(request.crawler).mode };
   },
 
   /** From now on the offboarding of another target keeps the payer's resources. */
@@ -71,6 +81,7 @@ export const reportChoice = defineStep<'report-choice', Input, Observation>({
       name,
       isPurged: wanted.name !== undefined && !namesake && (await isDeleted(name)),
       ours: namesake && (await isOurs(cx, input, namesake)) ? namesake : undefined,
+      clashes: await clashesOf(cx, input.crawler, [...reports, newReport(input, name)]),
     };
   },
 
@@ -87,9 +98,11 @@ function use(
   choice: Choice['choice'],
   { reportName, bucket, prefix, region }: Place,
   { wanted }: Input,
-  { reports }: Observation,
+  { reports, clashes }: Observation,
   ...warnings: string[]
 ): ChoicePlan {
+  const clash = clashes[reportName];
+  if (clash) return { kind: 'refuse', ...clash };
   return {
     kind: 'ready',
     output: {
