@@ -2,6 +2,8 @@ import { coversBucket } from '../../shared/access/access-template.ts';
 import { defaultReportName } from '../../shared/aws/names.ts';
 import { transferPermission, transferWarnings } from '../../shared/billing/billing-transfer.ts';
 import type { BucketName } from '../../shared/billing/bucket-name.ts';
+import { readStackPermissions } from '../../shared/billing/crawler-permissions.ts';
+import { type CrawlerMode, requestedWay } from '../../shared/billing/crawler-way.ts';
 import { curBucketPermissions } from '../../shared/billing/cur-bucket.ts';
 import {
   differenceOf,
@@ -30,10 +32,12 @@ import {
 import { listReports, type Report, reportPermissions } from '../../shared/billing/report-definition.ts';
 import { deliveredAt, type Evidence, gatherEvidence } from '../../shared/billing/report-evidence.ts';
 import { reportKindOf } from '../../shared/billing/report-kinds.ts';
+import { clashesOf } from '../../shared/billing/template-clash.ts';
 import type { OnboardingRequest } from '../../shared/model/run-requests.ts';
 import { type Outputs, parseOutput } from '../../shared/model/steps-and-outputs.ts';
 import { type Target, targetOf } from '../../shared/model/target.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
+import type { Problem } from '../../shared/step/problem-list.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 import { listPurgedReports } from '../../shared/targets/purged-reports.ts';
 import { claimPayer } from '../../shared/targets/targets-of-payer.ts';
@@ -42,6 +46,7 @@ interface Input {
   payerAccountId: string;
   target: Target;
   wanted: OnboardingRequest['report'];
+  crawler: CrawlerMode;
 }
 
 interface Observation {
@@ -57,6 +62,8 @@ interface Observation {
   isPurged: boolean;
   /** Our own report under that name. */
   ours: Report | undefined;
+  /** By name of the report: why AWS's template cannot be deployed beside what others have. */
+  clashes: Record<string, Problem>;
 }
 
 type Choice = Outputs['report-choice'];
@@ -73,13 +80,14 @@ export const reportChoice = defineStep<'report-choice', Input, Observation>({
       curBucketPermissions.list,
       curBucketPermissions.findOwner,
       transferPermission,
+      ...readStackPermissions,
     ],
     table: ['Query'],
   },
 
   input({ run: { request } }) {
     const { payerAccountId, report: wanted } = request;
-    return { payerAccountId, target: targetOf(request), wanted };
+    return { payerAccountId, target: targetOf(request), wanted, crawler: requestedWay(request.crawler).mode };
   },
 
   /** From now on the offboarding of another target keeps the payer's resources. */
@@ -118,19 +126,26 @@ export const reportChoice = defineStep<'report-choice', Input, Observation>({
       name,
       isPurged: wanted.name !== undefined && !namesake && (await isDeleted(name)),
       ours: namesake && (await isOurs(cx.payer, namesake, cx.owner)) ? namesake : undefined,
+      clashes: await clashesOf(cx, input.crawler, [...reports, newReport(wanted, bucket.name, name)]),
     };
   },
 
   plan(input, seen, { now }): ChoicePlan {
-    const { mode } = input.wanted;
-    const best = bestReport(seen.reports, input.wanted, seen.evidence);
-    if (mode === 'adopt') return best ? adopt(best, input, seen, now) : noneToAdopt(input, seen);
-    if (seen.ours && fits(seen.ours, input.wanted, input.payerAccountId, seen.name))
-      return use('create', seen.ours, input, seen);
-    if (best && mode === 'adopt-or-create') return adopt(best, input, seen, now);
-    return planNewReport(input, seen);
+    const plan = choose(input, seen, now);
+    const clash = plan.kind === 'ready' ? seen.clashes[plan.output.reportName] : undefined;
+    return clash ? { kind: 'refuse', ...clash } : plan;
   },
 });
+
+function choose(input: Input, seen: Observation, now: number): ChoicePlan {
+  const { mode } = input.wanted;
+  const best = bestReport(seen.reports, input.wanted, seen.evidence);
+  if (mode === 'adopt') return best ? adopt(best, input, seen, now) : noneToAdopt(input, seen);
+  if (seen.ours && fits(seen.ours, input.wanted, input.payerAccountId, seen.name))
+    return use('create', seen.ours, input, seen);
+  if (best && mode === 'adopt-or-create') return adopt(best, input, seen, now);
+  return planNewReport(input, seen);
+}
 
 function adopt(report: Report, input: Input, seen: Observation, now: number): ChoicePlan {
   const evidence = seen.evidence[report.reportName];
