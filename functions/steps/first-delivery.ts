@@ -63,7 +63,7 @@ export const firstDelivery = defineStep<'first-delivery', Input, Observation, ne
   notes: Notes,
   watch: deliveryWatch,
   waits: { 'delivery-overdue': { seconds: 60, longestSeconds: longestHours * 3600 } },
-  watchedWaits: { 'delivery-overdue': { seconds: 300, longestSeconds: longestHours * 3600, closeLooks: 10 } },
+  watchedWaits: { 'delivery-overdue': { seconds: 300, longestSeconds: longestHours * 3600, closeLooks: 6 } },
 
   input({ run }) {
     const { crawler, wait } = run.request;

@@ -82,7 +82,7 @@ export const smokeQuery = defineStep<'smoke-query', Input, Observation, Change, 
   after: ['payer-policy'],
   waits: {
     'query-failed': { seconds: 10, longestSeconds: 360 },
-    'query-overdue': { seconds: 5, longestSeconds: 3600 },
+    'query-overdue': { seconds: 5, longestSeconds: 1800 },
   },
 
   input({ run }) {

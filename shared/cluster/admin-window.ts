@@ -31,7 +31,7 @@ const accessEffectiveSeconds = 180;
 
 /** The waits of a step that changes our access to the cluster: for another administrator, and for EKS to show the changes. */
 export const accessWaits = {
-  'run-queue-overdue': { seconds: 5, longestSeconds: 1800 },
+  'run-queue-overdue': { seconds: 5, longestSeconds: 900 },
   'cluster-rights-missing': { seconds: 5, longestSeconds: 5 * accessEffectiveSeconds },
 } as const satisfies DeclaredWaits;
 /** Longer than any invocation: no run works in an older window. */

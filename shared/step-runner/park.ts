@@ -8,9 +8,9 @@ import type { StepStore } from './step-record.ts';
 /** The waits that the engine itself plans, beside those of a step. */
 export const engineWaits = {
   /** Hundreds of runs may queue for one lease. */
-  lease: { seconds: 4, longestSeconds: 4 * 3600 },
+  lease: { seconds: 5, longestSeconds: 4 * 3600 },
   /** For IAM to show the changes of earlier steps. */
-  settling: { seconds: 2, longestSeconds: 120 },
+  settling: { seconds: 3, longestSeconds: 60 },
   /** For a change of the step to take effect; a step may make several, one after the other. */
   effect: { seconds: 5, longestSeconds: 600 },
 } as const satisfies Record<string, DeclaredWait>;

@@ -114,7 +114,7 @@ describe('the longest possible history', () => {
     ['offboarding', 'irsa'],
   ])('of an %s with %s stays under 5,000 events', async (kind, identityMode) => {
     const events = await longestHistory(kind, identityMode);
-        expect(events).toBeLessThan(mostEvents);
+    expect(events).toBeLessThan(mostEvents);
   });
 
   it('has looks that grow with the logarithm of the time', () => {

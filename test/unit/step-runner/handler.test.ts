@@ -523,7 +523,7 @@ describe('a step under a lease', () => {
       later(answer.seconds);
     }
     expect(seconds).toEqual(seconds.toSorted((a, b) => a - b));
-    expect(seconds).toEqual([4, 4, 5, 8, 13, 21, 33, 53, 85, 136]);
+    expect(seconds).toEqual([5, 5, 6, 10, 16, 26, 41, 66, 105, 168]);
     expect(sample.written).toEqual([]);
     expect((await record())?.waiting?.for).toBe('another run to release the lock on these resources');
     later(3700);
