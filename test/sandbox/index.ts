@@ -24,7 +24,7 @@ export type { EventPattern } from './services/event-pattern.ts';
 export type { BusEvent } from './services/events.ts';
 export { shownTrust } from './services/iam/trust.ts';
 export { SettlingValue } from './settling-value.ts';
-export type { Json, StateMachine } from './step-functions/definition.ts';
+export type { Json, State, StateMachine } from './step-functions/definition.ts';
 export { type Execution, interpret } from './step-functions/interpreter.ts';
 export { TaskTokens } from './step-functions/task-tokens.ts';
 export { startTables } from './table-server.ts';
