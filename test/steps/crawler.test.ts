@@ -309,10 +309,18 @@ describe('what others have in the place of AWS’s template', () => {
       (payer) => Object.assign(crawlerOf(payer) ?? {}, { state: 'RUNNING', startedAt: billing.world.clock.now() }),
       undefined,
     ],
-    ['that reads another folder', (payer) => { retarget(payer, ['s3://elsewhere/data']); }, 'reads s3://elsewhere/data'],
+    [
+      'that reads another folder',
+      (payer) => {
+        retarget(payer, ['s3://elsewhere/data']);
+      },
+      'reads s3://elsewhere/data',
+    ],
     [
       'that reads two folders',
-      (payer) => { retarget(payer, [`s3://${curBucketName(payer, region)}/${data}`, 's3://more/']); },
+      (payer) => {
+        retarget(payer, [`s3://${curBucketName(payer, region)}/${data}`, 's3://more/']);
+      },
       's3://more/',
     ],
     [
