@@ -15,6 +15,7 @@ import { type CrawlerChange, CrawlerNotes, planCrawler } from '../../shared/bill
 import { requestedWay } from '../../shared/billing/crawler-way.ts';
 import { restoreNotifications } from '../../shared/billing/notification-snapshot.ts';
 import { outputOf } from '../../shared/model/run.ts';
+import { parseOutput } from '../../shared/model/steps-and-outputs.ts';
 import { type Applied, defineStep } from '../../shared/step/contract.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
@@ -26,6 +27,7 @@ export const crawlerStack = defineStep<'crawler-stack', CrawlerInput, CrawlerObs
   lease: 'payer',
   notes: CrawlerNotes,
   keeps: ['native', 'saved'],
+  waits: { 'crawler-stack-failed': { seconds: 15, longestSeconds: 2 * 3600, closeLooks: 8 } },
 
   input({ run }) {
     const report = outputOf(run, 'cur-report');
@@ -35,7 +37,7 @@ export const crawlerStack = defineStep<'crawler-stack', CrawlerInput, CrawlerObs
       place: crawlerStackPlace(report),
       templateKey: outputOf(run, 'first-delivery').templateKey,
       way: requestedWay(run.request.crawler),
-      grant: crawlerGrant(outputOf(run, 'preflight').access),
+      grant: crawlerGrant(parseOutput('preflight', run.steps.preflight?.output)?.access ?? null),
     };
   },
 

@@ -75,6 +75,7 @@ export const crawlerTable = defineStep<'crawler-table', Input, Observation, Chan
     ],
   },
   notes: Notes,
+  waits: { 'table-not-found': { seconds: 15, longestSeconds: 4 * 3600, closeLooks: 6 } },
 
   input({ run, now }) {
     const startedAt = run.steps['crawler-stack']?.startedAt;

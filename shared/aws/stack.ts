@@ -61,14 +61,20 @@ export async function rootCause(client: CloudFormationClient, { id, status, stat
     ({ ResourceType, ResourceStatusReason }) =>
       ResourceType === 'AWS::CloudFormation::Stack' && ResourceStatusReason === 'User Initiated',
   );
-  const first = (asked < 0 ? events : events.slice(0, asked)).findLast(
-    ({ ResourceStatus, ResourceStatusReason, ResourceType }) =>
-      ResourceStatus?.endsWith('_FAILED') &&
-      ResourceType !== 'AWS::CloudFormation::Stack' &&
-      ResourceStatusReason !== 'Resource creation cancelled',
+  const recent = asked < 0 ? events : events.slice(0, asked);
+  const isStack = ({ ResourceType }: StackEvent) => ResourceType === 'AWS::CloudFormation::Stack';
+  const first = recent.findLast(
+    (event) =>
+      event.ResourceStatus?.endsWith('_FAILED') &&
+      !isStack(event) &&
+      event.ResourceStatusReason !== 'Resource creation cancelled',
   );
-  if (!first) return `${status}: ${statusReason || 'no reason given'}`;
-  return `${first.LogicalResourceId ?? ''}: ${first.ResourceStatusReason ?? 'no reason given'}`;
+  if (first) return `${first.LogicalResourceId ?? ''}: ${first.ResourceStatusReason ?? 'no reason given'}`;
+  // A timeout fails no resource; CloudFormation gives it as the reason of the rollback.
+  const rollback = recent.findLast((event) => isStack(event) && event.ResourceStatus === 'ROLLBACK_IN_PROGRESS');
+  const late = recent.findLast(({ ResourceStatusReason: reason }) => reason === 'Resource creation cancelled');
+  const reason = rollback?.ResourceStatusReason || statusReason || 'no reason given';
+  return `${late?.LogicalResourceId ?? status}: ${reason}`;
 }
 
 /** True while CloudFormation works on the stack. */

@@ -30,59 +30,74 @@ export const readStackPermissions: readonly Permission[] = [
   ...clashPermissions,
 ];
 
-const servicePolicies = 'arn:${AWS::Partition}:iam::aws:policy/service-role/';
+/** Everything of a stack that IAM can name and that has the stack's tags. One list, because a role's policies are limited in size. */
+const taggable = [stacks, crawlersArn, roles, functions] as const;
+
+/** What CloudFormation calls to delete a stack and the taggable resources in it. */
+const deletion = [
+  'cloudformation:DeleteStack',
+  'glue:DeleteCrawler',
+  'glue:StopCrawler',
+  'iam:DeleteRole',
+  'iam:DeleteRolePolicy',
+  'iam:DetachRolePolicy',
+  'lambda:DeleteFunction',
+  'lambda:DeleteFunctionConcurrency',
+  'lambda:InvokeFunction',
+  'lambda:RemovePermission',
+] as const;
 
 /**
  * CloudFormation deletes the resources of a stack with the rights of its caller, so these are the actions of CloudFormation's handlers for
- * Glue databases, tables and crawlers, IAM roles, and Lambda functions. The stack's tags are on all of them but databases and tables,
- * whose tags Glue does not check.
+ * Glue databases, tables and crawlers, IAM roles, and Lambda functions. Glue checks no tags of databases and tables.
  */
 export const removeStackPermissions: readonly Permission[] = [
-  { actions: ['cloudformation:DeleteStack'], resources: [stacks], condition: taggedOurs, crawler: 'remove' },
-  { ...curBucketPermissions.notifications, crawler: 'remove' },
+  { actions: deletion, resources: taggable, condition: taggedOurs, crawler: 'remove' },
   { actions: ['glue:DeleteDatabase', 'glue:DeleteTable'], resources: catalog, crawler: 'remove' },
   {
-    actions: ['glue:DeleteCrawler', 'glue:StopCrawler'],
-    resources: [crawlersArn],
-    condition: taggedOurs,
-    crawler: 'remove',
-  },
-  {
     actions: [
-      'iam:DeleteRole',
-      'iam:DeleteRolePolicy',
-      'iam:DetachRolePolicy',
       'iam:GetRole',
       'iam:GetRolePolicy',
       'iam:ListAttachedRolePolicies',
       'iam:ListRolePolicies',
-    ],
-    resources: [roles],
-    condition: taggedOurs,
-    crawler: 'remove',
-  },
-  {
-    actions: [
-      'lambda:DeleteFunction',
-      'lambda:DeleteFunctionConcurrency',
       'lambda:GetFunction',
       'lambda:GetFunctionConfiguration',
       'lambda:GetPolicy',
-      'lambda:InvokeFunction',
       'lambda:ListTags',
-      'lambda:RemovePermission',
     ],
-    resources: [functions],
-    condition: taggedOurs,
+    resources: [roles, functions],
     crawler: 'remove',
   },
+  { ...curBucketPermissions.notifications, crawler: 'remove' },
 ];
 
-/** To deploy AWS's template; CloudFormation creates its resources with the rights of its caller too. */
+const servicePolicies = 'arn:${AWS::Partition}:iam::aws:policy/service-role/';
+
+/**
+ * To deploy AWS's template; CloudFormation creates its resources with the rights of its caller too. The deletion is for a stack that lost
+ * its tags, if a request purges it.
+ */
 const deployPermissions: readonly Permission[] = [
   {
-    actions: ['cloudformation:CreateStack', 'cloudformation:DeleteStack', 'cloudformation:TagResource'],
-    resources: [stacks],
+    actions: [
+      'cloudformation:CreateStack',
+      ...deletion.filter((action) => action !== 'iam:DetachRolePolicy'),
+      'cloudformation:TagResource',
+      'glue:CreateCrawler',
+      'glue:TagResource',
+      'glue:UntagResource',
+      'glue:UpdateCrawler',
+      'iam:CreateRole',
+      'iam:PutRolePolicy',
+      'iam:TagRole',
+      'iam:UntagRole',
+      'lambda:AddPermission',
+      'lambda:CreateFunction',
+      'lambda:PutFunctionConcurrency',
+      'lambda:TagResource',
+      'lambda:UntagResource',
+    ],
+    resources: taggable,
     crawler: 'full',
   },
   // Without s3:ListBucket, S3 answers AccessDenied for a template that does not exist.
@@ -95,18 +110,6 @@ const deployPermissions: readonly Permission[] = [
   {
     actions: ['glue:CreateDatabase', 'glue:CreateTable', 'glue:UpdateDatabase', 'glue:UpdateTable'],
     resources: catalog,
-    crawler: 'full',
-  },
-  {
-    actions: [
-      'glue:CreateCrawler',
-      'glue:DeleteCrawler',
-      'glue:StopCrawler',
-      'glue:TagResource',
-      'glue:UntagResource',
-      'glue:UpdateCrawler',
-    ],
-    resources: [crawlersArn],
     crawler: 'full',
   },
   { actions: ['glue:TagResource'], resources: [`${glueArn}:database/athenacurcfn_*`], crawler: 'full' },
@@ -122,44 +125,9 @@ const deployPermissions: readonly Permission[] = [
     crawler: 'full',
   },
   {
-    actions: [
-      'iam:CreateRole',
-      'iam:DeleteRole',
-      'iam:DeleteRolePolicy',
-      'iam:GetRole',
-      'iam:GetRolePolicy',
-      'iam:ListAttachedRolePolicies',
-      'iam:ListRolePolicies',
-      'iam:PutRolePolicy',
-      'iam:TagRole',
-      'iam:UntagRole',
-    ],
-    resources: [roles],
-    crawler: 'full',
-  },
-  {
     actions: ['iam:PassRole'],
     resources: [roles],
     condition: { StringEquals: { 'iam:PassedToService': ['glue.amazonaws.com', 'lambda.amazonaws.com'] } },
-    crawler: 'full',
-  },
-  {
-    actions: [
-      'lambda:AddPermission',
-      'lambda:CreateFunction',
-      'lambda:DeleteFunction',
-      'lambda:DeleteFunctionConcurrency',
-      'lambda:GetFunction',
-      'lambda:GetFunctionConfiguration',
-      'lambda:GetPolicy',
-      'lambda:InvokeFunction',
-      'lambda:ListTags',
-      'lambda:PutFunctionConcurrency',
-      'lambda:RemovePermission',
-      'lambda:TagResource',
-      'lambda:UntagResource',
-    ],
-    resources: [functions],
     crawler: 'full',
   },
 ];

@@ -77,8 +77,8 @@ describe('the state machine', () => {
 
   it.each<[StepName, string[]]>([
     ['preflight', ['preflight', 'reportChoice', 'clusterAccess']],
-    ['discovery', ['discovery', 'publish', 'loadProof', 'close']],
-    ['load-proof', ['loadProof', 'close']],
+    ['discovery', ['discovery', 'publish', 'loadProof', 'retireCrawler', 'close']],
+    ['load-proof', ['loadProof', 'retireCrawler', 'close']],
   ])('starts at the step that its input names: %s', async (from, first) => {
     const { result, order } = await run({}, 'irsa', { from });
     expect(result.status).toBe('SUCCEEDED');
@@ -101,9 +101,9 @@ describe('the state machine', () => {
       const script: Script = { discovery: (call) => answered({ outdated: call === 2 ? outdated : '' }) };
       const { result, order } = await run(script);
       expect(result.status).toBe('SUCCEEDED');
-      const again = ['cluster-access', 'pod-role', 'payer-role', 'grant', 'chain-proof', 'publish', 'load-proof'];
-      expect(order.slice(-9)).toEqual(['discovery', ...again, 'close']);
-      expect((await run(script, 'pod-identity')).order.slice(-7, -5)).toEqual(['pod-identity', 'payer-role']);
+      const again = ['cluster-access', 'pod-role', 'payer-role', 'grant', 'chain-proof', ...phaseSteps.publication];
+      expect(order.slice(-again.length - 2)).toEqual(['discovery', ...again, 'close']);
+      expect((await run(script, 'pod-identity')).order.slice(-8, -6)).toEqual(['pod-identity', 'payer-role']);
     },
   );
 

@@ -232,7 +232,7 @@ describe('offboarding the last target of a payer', () => {
 
   it('keeps report, data and bucket with a reason unless purge names them', async () => {
     const payer = billing.newPayer();
-    await onboard(payer, { crawler: 'native', athena: { workgroup: 'kubecost' } });
+    await onboard(payer, { crawler: 'none', athena: { workgroup: 'kubecost' } });
     const bucket = curBucketName(payer, region);
     const { policy, keys } = accountOf(payer).buckets.find(({ name }) => name === bucket) ?? {};
     const run = await (await Offboarding.begin(payer, {}, { athenaWorkgroup: 'kubecost' })).takeAll();
@@ -250,7 +250,7 @@ describe('offboarding the last target of a payer', () => {
 
   it('prevents a new report from using a deleted report’s name', async () => {
     const payer = billing.newPayer();
-    await onboard(payer, { crawler: 'native' });
+    await onboard(payer, { crawler: 'none' });
     const bucket = bucketOf(curBucketName(payer, region));
     await (await Offboarding.begin(payer, { purge: ['report'] })).takeAll();
     expect(billing.world.cur.ofAccount(payer)).toEqual([]);
@@ -328,7 +328,7 @@ describe('offboarding the last target of a payer', () => {
 
   it('empties a versioned bucket with more objects than one invocation deletes', async () => {
     const payer = billing.newPayer();
-    await onboard(payer, { crawler: 'native' });
+    await onboard(payer, { crawler: 'none' });
     const name = athenaResultsBucketName(payer, region);
     const bucket = bucketOf(name);
     bucket.versioned = true;
@@ -347,7 +347,7 @@ describe('offboarding one of several targets', () => {
   it('removes its pod role, and the last target removes the rest', async () => {
     const payer = billing.newPayer();
     const before = accountOf(payer);
-    await onboard(payer, { crawler: 'native' });
+    await onboard(payer);
     await onboardElsewhere(payer);
     const run = await (await Offboarding.begin(payer, { purge: [...all] })).takeAll();
     expect(new Set(await run.reasons())).toEqual(
@@ -367,7 +367,7 @@ describe('offboarding one of several targets', () => {
 describe('offboarding a payer whose resources others use', () => {
   it('keeps everything while the payer role trusts another pod role', async () => {
     const payer = billing.newPayer();
-    await onboard(payer, { crawler: 'native' });
+    await onboard(payer);
     await onboardElsewhere(payer);
     await markPayerTargetRemoving(payer, elsewhere, otherPod);
     await deletePayerTarget(payer, elsewhere);
@@ -392,7 +392,7 @@ describe('offboarding a payer whose resources others use', () => {
       settled: true,
     });
     const before = accountOf(payer).roles;
-    await onboard(payer, { crawler: 'native', existing: 'take-over' });
+    await onboard(payer, { crawler: 'none', existing: 'take-over' });
     const run = await (await Offboarding.begin(payer, { purge })).takeAll();
     if (purge.length > 0) {
       expect(roleOf(payer)).toBeUndefined();
@@ -410,7 +410,7 @@ describe('offboarding a payer whose resources others use', () => {
     bucket.tags = [{ Key: 'team', Value: 'finance' }];
     billing.world.s3.put(bucket.name, 'theirs.txt', 'kept');
     const before = accountOf(payer);
-    await onboard(payer, { crawler: 'native', existing: 'take-over' });
+    await onboard(payer, { crawler: 'none', existing: 'take-over' });
     const run = await (await Offboarding.begin(payer, { purge: [...all] })).takeAll();
     const { buckets, ...rest } = accountOf(payer);
     const keys = ['theirs.txt', 'aws-programmatic-access-test-object'];
@@ -420,7 +420,7 @@ describe('offboarding a payer whose resources others use', () => {
 
   it('keeps a stack with foreign tables unless purge names it', async () => {
     const payer = billing.newPayer();
-    await onboard(payer, { crawler: 'native' });
+    await onboard(payer);
     const database = billing.world.glue.catalog(payer, region).databases.get('athenacurcfn_kubecost_cur');
     database?.tables.set('monthly', { input: { Name: 'monthly' }, createdAt: 0, updatedAt: 0, partitions: new Map() });
     const run = await (await Offboarding.begin(payer)).takeAll();
@@ -432,7 +432,7 @@ describe('offboarding a payer whose resources others use', () => {
 
   it('keeps a bucket and its policy while another report uses it', async () => {
     const payer = billing.newPayer();
-    await onboard(payer, { crawler: 'native' });
+    await onboard(payer, { crawler: 'none' });
     const bucket = bucketOf(curBucketName(payer, region));
     const definition = { ReportName: 'finance', S3Bucket: bucket.name, S3Prefix: 'finance', S3Region: region };
     billing.world.cur.seedReport({ accountId: payer, definition, deliveredSince: Date.parse('2026-11-01T00:00:00Z') });
@@ -447,7 +447,7 @@ describe('offboarding a payer whose resources others use', () => {
 
   it('changes nothing that belongs to another deployment', async () => {
     const payer = billing.newPayer();
-    await onboard(payer, { crawler: 'native' });
+    await onboard(payer);
     const retagged = [
       { Key: 'managed-by', Value: 'kubecost-payer-onboarding' },
       { Key: 'deployment-id', Value: 'b' },
