@@ -91,7 +91,12 @@ describe('a payer with a crawler that a person deployed long ago', () => {
   });
 
   it.each<[string, (payer: string) => unknown]>([
-    ['reads another folder', (payer) => { retarget(payer); }],
+    [
+      'reads another folder',
+      (payer) => {
+        retarget(payer);
+      },
+    ],
     [
       'failed',
       (payer) =>
@@ -160,7 +165,14 @@ describe('a payer with a native crawler stack of release 0.3.0', () => {
       'monthly',
     ],
     ['its role trusts other pods', {}, (payer) => trustOthers(payer), 'still names'],
-    ['CloudFormation cannot delete it', {}, (payer) => { plantDeletion(payer); }, 'cannot delete it'],
+    [
+      'CloudFormation cannot delete it',
+      {},
+      (payer) => {
+        plantDeletion(payer);
+      },
+      'cannot delete it',
+    ],
   ])('keeps it and says why if %s', async (_, parameters, before, why) => {
     const payer = await payerOfEarlierRelease(parameters);
     await before(payer);
