@@ -6,11 +6,17 @@ import { closeRun, type Failure } from '../shared/runs/close.ts';
 import { readRun } from '../shared/runs/run-table.ts';
 import { failUnreadableRun, tryReadRun } from '../shared/runs/unreadable-run.ts';
 
+/** A failure without an error or a cause has null here (LocalStack's recordings of SendTaskFailure on AWS). */
+const text = z
+  .string()
+  .nullish()
+  .transform((value) => value ?? '');
+
 /** The input of the last state of an execution. Catch sets `failure`. */
 const MachineEvent = z.object({
   runId: z.string(),
   attempt: z.int(),
-  failure: z.object({ Error: z.string(), Cause: z.string().default('') }).optional(),
+  failure: z.object({ Error: text, Cause: text }).optional(),
 });
 
 /** The event of EventBridge about an execution that was stopped, timed out, or filled its history. Its own last state does not run then. */
@@ -51,7 +57,7 @@ function readEnd(event: unknown): End {
     return {
       runId,
       attempt,
-      ...(failure && { failure: { code: 'step-crashed', message: `${failure.Error}: ${messageOf(failure.Cause)}` } }),
+      ...(failure && { failure: { code: 'step-crashed', message: messageOf(failure) } }),
     };
   }
   const { status, input } = StatusChangeEvent.parse(event).detail;
@@ -59,8 +65,13 @@ function readEnd(event: unknown): End {
   return { runId: input.runId, attempt: input.attempt, failure: { code: 'execution-stopped', message } };
 }
 
+function messageOf({ Error: error, Cause: cause }: { Error: string; Cause: string }): string {
+  const parts = [error, reasonOf(cause)].filter(Boolean);
+  return parts.length > 0 ? parts.join(': ') : 'a task of the execution failed without an error or a cause';
+}
+
 /** Lambda returns errors as JSON text and other failures as plain text. */
-function messageOf(cause: string): string {
+function reasonOf(cause: string): string {
   try {
     return LambdaFailure.parse(JSON.parse(cause)).errorMessage;
   } catch {

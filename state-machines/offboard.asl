@@ -50,6 +50,23 @@
       "Type": "Choice",
       "Choices": [
         {
+          "And": [
+            {
+              "Variable": "$.answer.status",
+              "StringEquals": "waiting"
+            },
+            {
+              "Variable": "$.answer.callback",
+              "IsPresent": true
+            },
+            {
+              "Variable": "$.answer.callback",
+              "BooleanEquals": true
+            }
+          ],
+          "Next": "inventory is called back"
+        },
+        {
           "Variable": "$.answer.status",
           "StringEquals": "waiting",
           "Next": "inventory waits"
@@ -60,6 +77,60 @@
     "inventory waits": {
       "Type": "Wait",
       "SecondsPath": "$.answer.seconds",
+      "Next": "inventory"
+    },
+    "inventory is called back": {
+      "Type": "Task",
+      "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+      "Parameters": {
+        "FunctionName": "${keepTokenArn}",
+        "Payload": {
+          "runId.$": "$.runId",
+          "attempt.$": "$.attempt",
+          "step": "inventory",
+          "token.$": "$$.Task.Token"
+        }
+      },
+      "ResultPath": null,
+      "TimeoutSecondsPath": "$.answer.timeoutSeconds",
+      "Retry": [
+        {
+          "ErrorEquals": [
+            "RetryableError",
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.TooManyRequestsException",
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
+            "Sandbox.Timedout"
+          ],
+          "IntervalSeconds": 2,
+          "BackoffRate": 2,
+          "MaxDelaySeconds": 60,
+          "MaxAttempts": 8,
+          "JitterStrategy": "FULL"
+        }
+      ],
+      "Catch": [
+        {
+          "ErrorEquals": [
+            "States.Timeout"
+          ],
+          "ResultPath": null,
+          "Next": "inventory"
+        },
+        {
+          "ErrorEquals": [
+            "States.ALL"
+          ],
+          "ResultPath": "$.failure",
+          "Next": "close"
+        }
+      ],
       "Next": "inventory"
     },
     "remove-entry": {
@@ -109,6 +180,23 @@
       "Type": "Choice",
       "Choices": [
         {
+          "And": [
+            {
+              "Variable": "$.answer.status",
+              "StringEquals": "waiting"
+            },
+            {
+              "Variable": "$.answer.callback",
+              "IsPresent": true
+            },
+            {
+              "Variable": "$.answer.callback",
+              "BooleanEquals": true
+            }
+          ],
+          "Next": "remove-entry is called back"
+        },
+        {
           "Variable": "$.answer.status",
           "StringEquals": "waiting",
           "Next": "remove-entry waits"
@@ -119,6 +207,60 @@
     "remove-entry waits": {
       "Type": "Wait",
       "SecondsPath": "$.answer.seconds",
+      "Next": "remove-entry"
+    },
+    "remove-entry is called back": {
+      "Type": "Task",
+      "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+      "Parameters": {
+        "FunctionName": "${keepTokenArn}",
+        "Payload": {
+          "runId.$": "$.runId",
+          "attempt.$": "$.attempt",
+          "step": "remove-entry",
+          "token.$": "$$.Task.Token"
+        }
+      },
+      "ResultPath": null,
+      "TimeoutSecondsPath": "$.answer.timeoutSeconds",
+      "Retry": [
+        {
+          "ErrorEquals": [
+            "RetryableError",
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.TooManyRequestsException",
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
+            "Sandbox.Timedout"
+          ],
+          "IntervalSeconds": 2,
+          "BackoffRate": 2,
+          "MaxDelaySeconds": 60,
+          "MaxAttempts": 8,
+          "JitterStrategy": "FULL"
+        }
+      ],
+      "Catch": [
+        {
+          "ErrorEquals": [
+            "States.Timeout"
+          ],
+          "ResultPath": null,
+          "Next": "remove-entry"
+        },
+        {
+          "ErrorEquals": [
+            "States.ALL"
+          ],
+          "ResultPath": "$.failure",
+          "Next": "close"
+        }
+      ],
       "Next": "remove-entry"
     },
     "unload-proof": {
@@ -168,6 +310,23 @@
       "Type": "Choice",
       "Choices": [
         {
+          "And": [
+            {
+              "Variable": "$.answer.status",
+              "StringEquals": "waiting"
+            },
+            {
+              "Variable": "$.answer.callback",
+              "IsPresent": true
+            },
+            {
+              "Variable": "$.answer.callback",
+              "BooleanEquals": true
+            }
+          ],
+          "Next": "unload-proof is called back"
+        },
+        {
           "Variable": "$.answer.status",
           "StringEquals": "waiting",
           "Next": "unload-proof waits"
@@ -178,6 +337,60 @@
     "unload-proof waits": {
       "Type": "Wait",
       "SecondsPath": "$.answer.seconds",
+      "Next": "unload-proof"
+    },
+    "unload-proof is called back": {
+      "Type": "Task",
+      "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+      "Parameters": {
+        "FunctionName": "${keepTokenArn}",
+        "Payload": {
+          "runId.$": "$.runId",
+          "attempt.$": "$.attempt",
+          "step": "unload-proof",
+          "token.$": "$$.Task.Token"
+        }
+      },
+      "ResultPath": null,
+      "TimeoutSecondsPath": "$.answer.timeoutSeconds",
+      "Retry": [
+        {
+          "ErrorEquals": [
+            "RetryableError",
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.TooManyRequestsException",
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
+            "Sandbox.Timedout"
+          ],
+          "IntervalSeconds": 2,
+          "BackoffRate": 2,
+          "MaxDelaySeconds": 60,
+          "MaxAttempts": 8,
+          "JitterStrategy": "FULL"
+        }
+      ],
+      "Catch": [
+        {
+          "ErrorEquals": [
+            "States.Timeout"
+          ],
+          "ResultPath": null,
+          "Next": "unload-proof"
+        },
+        {
+          "ErrorEquals": [
+            "States.ALL"
+          ],
+          "ResultPath": "$.failure",
+          "Next": "close"
+        }
+      ],
       "Next": "unload-proof"
     },
     "remove-pod-role": {
@@ -227,6 +440,23 @@
       "Type": "Choice",
       "Choices": [
         {
+          "And": [
+            {
+              "Variable": "$.answer.status",
+              "StringEquals": "waiting"
+            },
+            {
+              "Variable": "$.answer.callback",
+              "IsPresent": true
+            },
+            {
+              "Variable": "$.answer.callback",
+              "BooleanEquals": true
+            }
+          ],
+          "Next": "remove-pod-role is called back"
+        },
+        {
           "Variable": "$.answer.status",
           "StringEquals": "waiting",
           "Next": "remove-pod-role waits"
@@ -237,6 +467,60 @@
     "remove-pod-role waits": {
       "Type": "Wait",
       "SecondsPath": "$.answer.seconds",
+      "Next": "remove-pod-role"
+    },
+    "remove-pod-role is called back": {
+      "Type": "Task",
+      "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+      "Parameters": {
+        "FunctionName": "${keepTokenArn}",
+        "Payload": {
+          "runId.$": "$.runId",
+          "attempt.$": "$.attempt",
+          "step": "remove-pod-role",
+          "token.$": "$$.Task.Token"
+        }
+      },
+      "ResultPath": null,
+      "TimeoutSecondsPath": "$.answer.timeoutSeconds",
+      "Retry": [
+        {
+          "ErrorEquals": [
+            "RetryableError",
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.TooManyRequestsException",
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
+            "Sandbox.Timedout"
+          ],
+          "IntervalSeconds": 2,
+          "BackoffRate": 2,
+          "MaxDelaySeconds": 60,
+          "MaxAttempts": 8,
+          "JitterStrategy": "FULL"
+        }
+      ],
+      "Catch": [
+        {
+          "ErrorEquals": [
+            "States.Timeout"
+          ],
+          "ResultPath": null,
+          "Next": "remove-pod-role"
+        },
+        {
+          "ErrorEquals": [
+            "States.ALL"
+          ],
+          "ResultPath": "$.failure",
+          "Next": "close"
+        }
+      ],
       "Next": "remove-pod-role"
     },
     "remove-grant": {
@@ -286,6 +570,23 @@
       "Type": "Choice",
       "Choices": [
         {
+          "And": [
+            {
+              "Variable": "$.answer.status",
+              "StringEquals": "waiting"
+            },
+            {
+              "Variable": "$.answer.callback",
+              "IsPresent": true
+            },
+            {
+              "Variable": "$.answer.callback",
+              "BooleanEquals": true
+            }
+          ],
+          "Next": "remove-grant is called back"
+        },
+        {
           "Variable": "$.answer.status",
           "StringEquals": "waiting",
           "Next": "remove-grant waits"
@@ -296,6 +597,60 @@
     "remove-grant waits": {
       "Type": "Wait",
       "SecondsPath": "$.answer.seconds",
+      "Next": "remove-grant"
+    },
+    "remove-grant is called back": {
+      "Type": "Task",
+      "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+      "Parameters": {
+        "FunctionName": "${keepTokenArn}",
+        "Payload": {
+          "runId.$": "$.runId",
+          "attempt.$": "$.attempt",
+          "step": "remove-grant",
+          "token.$": "$$.Task.Token"
+        }
+      },
+      "ResultPath": null,
+      "TimeoutSecondsPath": "$.answer.timeoutSeconds",
+      "Retry": [
+        {
+          "ErrorEquals": [
+            "RetryableError",
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.TooManyRequestsException",
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
+            "Sandbox.Timedout"
+          ],
+          "IntervalSeconds": 2,
+          "BackoffRate": 2,
+          "MaxDelaySeconds": 60,
+          "MaxAttempts": 8,
+          "JitterStrategy": "FULL"
+        }
+      ],
+      "Catch": [
+        {
+          "ErrorEquals": [
+            "States.Timeout"
+          ],
+          "ResultPath": null,
+          "Next": "remove-grant"
+        },
+        {
+          "ErrorEquals": [
+            "States.ALL"
+          ],
+          "ResultPath": "$.failure",
+          "Next": "close"
+        }
+      ],
       "Next": "remove-grant"
     },
     "remove-payer-role": {
@@ -345,6 +700,23 @@
       "Type": "Choice",
       "Choices": [
         {
+          "And": [
+            {
+              "Variable": "$.answer.status",
+              "StringEquals": "waiting"
+            },
+            {
+              "Variable": "$.answer.callback",
+              "IsPresent": true
+            },
+            {
+              "Variable": "$.answer.callback",
+              "BooleanEquals": true
+            }
+          ],
+          "Next": "remove-payer-role is called back"
+        },
+        {
           "Variable": "$.answer.status",
           "StringEquals": "waiting",
           "Next": "remove-payer-role waits"
@@ -355,6 +727,60 @@
     "remove-payer-role waits": {
       "Type": "Wait",
       "SecondsPath": "$.answer.seconds",
+      "Next": "remove-payer-role"
+    },
+    "remove-payer-role is called back": {
+      "Type": "Task",
+      "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+      "Parameters": {
+        "FunctionName": "${keepTokenArn}",
+        "Payload": {
+          "runId.$": "$.runId",
+          "attempt.$": "$.attempt",
+          "step": "remove-payer-role",
+          "token.$": "$$.Task.Token"
+        }
+      },
+      "ResultPath": null,
+      "TimeoutSecondsPath": "$.answer.timeoutSeconds",
+      "Retry": [
+        {
+          "ErrorEquals": [
+            "RetryableError",
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.TooManyRequestsException",
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
+            "Sandbox.Timedout"
+          ],
+          "IntervalSeconds": 2,
+          "BackoffRate": 2,
+          "MaxDelaySeconds": 60,
+          "MaxAttempts": 8,
+          "JitterStrategy": "FULL"
+        }
+      ],
+      "Catch": [
+        {
+          "ErrorEquals": [
+            "States.Timeout"
+          ],
+          "ResultPath": null,
+          "Next": "remove-payer-role"
+        },
+        {
+          "ErrorEquals": [
+            "States.ALL"
+          ],
+          "ResultPath": "$.failure",
+          "Next": "close"
+        }
+      ],
       "Next": "remove-payer-role"
     },
     "remove-crawler-stack": {
@@ -404,6 +830,23 @@
       "Type": "Choice",
       "Choices": [
         {
+          "And": [
+            {
+              "Variable": "$.answer.status",
+              "StringEquals": "waiting"
+            },
+            {
+              "Variable": "$.answer.callback",
+              "IsPresent": true
+            },
+            {
+              "Variable": "$.answer.callback",
+              "BooleanEquals": true
+            }
+          ],
+          "Next": "remove-crawler-stack is called back"
+        },
+        {
           "Variable": "$.answer.status",
           "StringEquals": "waiting",
           "Next": "remove-crawler-stack waits"
@@ -414,6 +857,60 @@
     "remove-crawler-stack waits": {
       "Type": "Wait",
       "SecondsPath": "$.answer.seconds",
+      "Next": "remove-crawler-stack"
+    },
+    "remove-crawler-stack is called back": {
+      "Type": "Task",
+      "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+      "Parameters": {
+        "FunctionName": "${keepTokenArn}",
+        "Payload": {
+          "runId.$": "$.runId",
+          "attempt.$": "$.attempt",
+          "step": "remove-crawler-stack",
+          "token.$": "$$.Task.Token"
+        }
+      },
+      "ResultPath": null,
+      "TimeoutSecondsPath": "$.answer.timeoutSeconds",
+      "Retry": [
+        {
+          "ErrorEquals": [
+            "RetryableError",
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.TooManyRequestsException",
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
+            "Sandbox.Timedout"
+          ],
+          "IntervalSeconds": 2,
+          "BackoffRate": 2,
+          "MaxDelaySeconds": 60,
+          "MaxAttempts": 8,
+          "JitterStrategy": "FULL"
+        }
+      ],
+      "Catch": [
+        {
+          "ErrorEquals": [
+            "States.Timeout"
+          ],
+          "ResultPath": null,
+          "Next": "remove-crawler-stack"
+        },
+        {
+          "ErrorEquals": [
+            "States.ALL"
+          ],
+          "ResultPath": "$.failure",
+          "Next": "close"
+        }
+      ],
       "Next": "remove-crawler-stack"
     },
     "remove-athena-results": {
@@ -463,6 +960,23 @@
       "Type": "Choice",
       "Choices": [
         {
+          "And": [
+            {
+              "Variable": "$.answer.status",
+              "StringEquals": "waiting"
+            },
+            {
+              "Variable": "$.answer.callback",
+              "IsPresent": true
+            },
+            {
+              "Variable": "$.answer.callback",
+              "BooleanEquals": true
+            }
+          ],
+          "Next": "remove-athena-results is called back"
+        },
+        {
           "Variable": "$.answer.status",
           "StringEquals": "waiting",
           "Next": "remove-athena-results waits"
@@ -473,6 +987,60 @@
     "remove-athena-results waits": {
       "Type": "Wait",
       "SecondsPath": "$.answer.seconds",
+      "Next": "remove-athena-results"
+    },
+    "remove-athena-results is called back": {
+      "Type": "Task",
+      "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+      "Parameters": {
+        "FunctionName": "${keepTokenArn}",
+        "Payload": {
+          "runId.$": "$.runId",
+          "attempt.$": "$.attempt",
+          "step": "remove-athena-results",
+          "token.$": "$$.Task.Token"
+        }
+      },
+      "ResultPath": null,
+      "TimeoutSecondsPath": "$.answer.timeoutSeconds",
+      "Retry": [
+        {
+          "ErrorEquals": [
+            "RetryableError",
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.TooManyRequestsException",
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
+            "Sandbox.Timedout"
+          ],
+          "IntervalSeconds": 2,
+          "BackoffRate": 2,
+          "MaxDelaySeconds": 60,
+          "MaxAttempts": 8,
+          "JitterStrategy": "FULL"
+        }
+      ],
+      "Catch": [
+        {
+          "ErrorEquals": [
+            "States.Timeout"
+          ],
+          "ResultPath": null,
+          "Next": "remove-athena-results"
+        },
+        {
+          "ErrorEquals": [
+            "States.ALL"
+          ],
+          "ResultPath": "$.failure",
+          "Next": "close"
+        }
+      ],
       "Next": "remove-athena-results"
     },
     "remove-report": {
@@ -522,6 +1090,23 @@
       "Type": "Choice",
       "Choices": [
         {
+          "And": [
+            {
+              "Variable": "$.answer.status",
+              "StringEquals": "waiting"
+            },
+            {
+              "Variable": "$.answer.callback",
+              "IsPresent": true
+            },
+            {
+              "Variable": "$.answer.callback",
+              "BooleanEquals": true
+            }
+          ],
+          "Next": "remove-report is called back"
+        },
+        {
           "Variable": "$.answer.status",
           "StringEquals": "waiting",
           "Next": "remove-report waits"
@@ -532,6 +1117,60 @@
     "remove-report waits": {
       "Type": "Wait",
       "SecondsPath": "$.answer.seconds",
+      "Next": "remove-report"
+    },
+    "remove-report is called back": {
+      "Type": "Task",
+      "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+      "Parameters": {
+        "FunctionName": "${keepTokenArn}",
+        "Payload": {
+          "runId.$": "$.runId",
+          "attempt.$": "$.attempt",
+          "step": "remove-report",
+          "token.$": "$$.Task.Token"
+        }
+      },
+      "ResultPath": null,
+      "TimeoutSecondsPath": "$.answer.timeoutSeconds",
+      "Retry": [
+        {
+          "ErrorEquals": [
+            "RetryableError",
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.TooManyRequestsException",
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
+            "Sandbox.Timedout"
+          ],
+          "IntervalSeconds": 2,
+          "BackoffRate": 2,
+          "MaxDelaySeconds": 60,
+          "MaxAttempts": 8,
+          "JitterStrategy": "FULL"
+        }
+      ],
+      "Catch": [
+        {
+          "ErrorEquals": [
+            "States.Timeout"
+          ],
+          "ResultPath": null,
+          "Next": "remove-report"
+        },
+        {
+          "ErrorEquals": [
+            "States.ALL"
+          ],
+          "ResultPath": "$.failure",
+          "Next": "close"
+        }
+      ],
       "Next": "remove-report"
     },
     "remove-access": {
@@ -581,6 +1220,23 @@
       "Type": "Choice",
       "Choices": [
         {
+          "And": [
+            {
+              "Variable": "$.answer.status",
+              "StringEquals": "waiting"
+            },
+            {
+              "Variable": "$.answer.callback",
+              "IsPresent": true
+            },
+            {
+              "Variable": "$.answer.callback",
+              "BooleanEquals": true
+            }
+          ],
+          "Next": "remove-access is called back"
+        },
+        {
           "Variable": "$.answer.status",
           "StringEquals": "waiting",
           "Next": "remove-access waits"
@@ -591,6 +1247,60 @@
     "remove-access waits": {
       "Type": "Wait",
       "SecondsPath": "$.answer.seconds",
+      "Next": "remove-access"
+    },
+    "remove-access is called back": {
+      "Type": "Task",
+      "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+      "Parameters": {
+        "FunctionName": "${keepTokenArn}",
+        "Payload": {
+          "runId.$": "$.runId",
+          "attempt.$": "$.attempt",
+          "step": "remove-access",
+          "token.$": "$$.Task.Token"
+        }
+      },
+      "ResultPath": null,
+      "TimeoutSecondsPath": "$.answer.timeoutSeconds",
+      "Retry": [
+        {
+          "ErrorEquals": [
+            "RetryableError",
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.TooManyRequestsException",
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
+            "Sandbox.Timedout"
+          ],
+          "IntervalSeconds": 2,
+          "BackoffRate": 2,
+          "MaxDelaySeconds": 60,
+          "MaxAttempts": 8,
+          "JitterStrategy": "FULL"
+        }
+      ],
+      "Catch": [
+        {
+          "ErrorEquals": [
+            "States.Timeout"
+          ],
+          "ResultPath": null,
+          "Next": "remove-access"
+        },
+        {
+          "ErrorEquals": [
+            "States.ALL"
+          ],
+          "ResultPath": "$.failure",
+          "Next": "close"
+        }
+      ],
       "Next": "remove-access"
     },
     "close": {

@@ -82,6 +82,23 @@
       "Type": "Choice",
       "Choices": [
         {
+          "And": [
+            {
+              "Variable": "$.answer.status",
+              "StringEquals": "waiting"
+            },
+            {
+              "Variable": "$.answer.callback",
+              "IsPresent": true
+            },
+            {
+              "Variable": "$.answer.callback",
+              "BooleanEquals": true
+            }
+          ],
+          "Next": "preflight is called back"
+        },
+        {
           "Variable": "$.answer.status",
           "StringEquals": "waiting",
           "Next": "preflight waits"
@@ -92,6 +109,60 @@
     "preflight waits": {
       "Type": "Wait",
       "SecondsPath": "$.answer.seconds",
+      "Next": "preflight"
+    },
+    "preflight is called back": {
+      "Type": "Task",
+      "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+      "Parameters": {
+        "FunctionName": "${keepTokenArn}",
+        "Payload": {
+          "runId.$": "$.runId",
+          "attempt.$": "$.attempt",
+          "step": "preflight",
+          "token.$": "$$.Task.Token"
+        }
+      },
+      "ResultPath": null,
+      "TimeoutSecondsPath": "$.answer.timeoutSeconds",
+      "Retry": [
+        {
+          "ErrorEquals": [
+            "RetryableError",
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.TooManyRequestsException",
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
+            "Sandbox.Timedout"
+          ],
+          "IntervalSeconds": 2,
+          "BackoffRate": 2,
+          "MaxDelaySeconds": 60,
+          "MaxAttempts": 8,
+          "JitterStrategy": "FULL"
+        }
+      ],
+      "Catch": [
+        {
+          "ErrorEquals": [
+            "States.Timeout"
+          ],
+          "ResultPath": null,
+          "Next": "preflight"
+        },
+        {
+          "ErrorEquals": [
+            "States.ALL"
+          ],
+          "ResultPath": "$.failure",
+          "Next": "close"
+        }
+      ],
       "Next": "preflight"
     },
     "report-choice": {
@@ -141,6 +212,23 @@
       "Type": "Choice",
       "Choices": [
         {
+          "And": [
+            {
+              "Variable": "$.answer.status",
+              "StringEquals": "waiting"
+            },
+            {
+              "Variable": "$.answer.callback",
+              "IsPresent": true
+            },
+            {
+              "Variable": "$.answer.callback",
+              "BooleanEquals": true
+            }
+          ],
+          "Next": "report-choice is called back"
+        },
+        {
           "Variable": "$.answer.status",
           "StringEquals": "waiting",
           "Next": "report-choice waits"
@@ -151,6 +239,60 @@
     "report-choice waits": {
       "Type": "Wait",
       "SecondsPath": "$.answer.seconds",
+      "Next": "report-choice"
+    },
+    "report-choice is called back": {
+      "Type": "Task",
+      "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+      "Parameters": {
+        "FunctionName": "${keepTokenArn}",
+        "Payload": {
+          "runId.$": "$.runId",
+          "attempt.$": "$.attempt",
+          "step": "report-choice",
+          "token.$": "$$.Task.Token"
+        }
+      },
+      "ResultPath": null,
+      "TimeoutSecondsPath": "$.answer.timeoutSeconds",
+      "Retry": [
+        {
+          "ErrorEquals": [
+            "RetryableError",
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.TooManyRequestsException",
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
+            "Sandbox.Timedout"
+          ],
+          "IntervalSeconds": 2,
+          "BackoffRate": 2,
+          "MaxDelaySeconds": 60,
+          "MaxAttempts": 8,
+          "JitterStrategy": "FULL"
+        }
+      ],
+      "Catch": [
+        {
+          "ErrorEquals": [
+            "States.Timeout"
+          ],
+          "ResultPath": null,
+          "Next": "report-choice"
+        },
+        {
+          "ErrorEquals": [
+            "States.ALL"
+          ],
+          "ResultPath": "$.failure",
+          "Next": "close"
+        }
+      ],
       "Next": "report-choice"
     },
     "cluster-access": {
@@ -200,6 +342,23 @@
       "Type": "Choice",
       "Choices": [
         {
+          "And": [
+            {
+              "Variable": "$.answer.status",
+              "StringEquals": "waiting"
+            },
+            {
+              "Variable": "$.answer.callback",
+              "IsPresent": true
+            },
+            {
+              "Variable": "$.answer.callback",
+              "BooleanEquals": true
+            }
+          ],
+          "Next": "cluster-access is called back"
+        },
+        {
           "Variable": "$.answer.status",
           "StringEquals": "waiting",
           "Next": "cluster-access waits"
@@ -210,6 +369,60 @@
     "cluster-access waits": {
       "Type": "Wait",
       "SecondsPath": "$.answer.seconds",
+      "Next": "cluster-access"
+    },
+    "cluster-access is called back": {
+      "Type": "Task",
+      "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+      "Parameters": {
+        "FunctionName": "${keepTokenArn}",
+        "Payload": {
+          "runId.$": "$.runId",
+          "attempt.$": "$.attempt",
+          "step": "cluster-access",
+          "token.$": "$$.Task.Token"
+        }
+      },
+      "ResultPath": null,
+      "TimeoutSecondsPath": "$.answer.timeoutSeconds",
+      "Retry": [
+        {
+          "ErrorEquals": [
+            "RetryableError",
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.TooManyRequestsException",
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
+            "Sandbox.Timedout"
+          ],
+          "IntervalSeconds": 2,
+          "BackoffRate": 2,
+          "MaxDelaySeconds": 60,
+          "MaxAttempts": 8,
+          "JitterStrategy": "FULL"
+        }
+      ],
+      "Catch": [
+        {
+          "ErrorEquals": [
+            "States.Timeout"
+          ],
+          "ResultPath": null,
+          "Next": "cluster-access"
+        },
+        {
+          "ErrorEquals": [
+            "States.ALL"
+          ],
+          "ResultPath": "$.failure",
+          "Next": "close"
+        }
+      ],
       "Next": "cluster-access"
     },
     "discovery": {
@@ -259,6 +472,23 @@
       "Type": "Choice",
       "Choices": [
         {
+          "And": [
+            {
+              "Variable": "$.answer.status",
+              "StringEquals": "waiting"
+            },
+            {
+              "Variable": "$.answer.callback",
+              "IsPresent": true
+            },
+            {
+              "Variable": "$.answer.callback",
+              "BooleanEquals": true
+            }
+          ],
+          "Next": "discovery is called back"
+        },
+        {
           "Variable": "$.answer.status",
           "StringEquals": "waiting",
           "Next": "discovery waits"
@@ -274,6 +504,60 @@
     "discovery waits": {
       "Type": "Wait",
       "SecondsPath": "$.answer.seconds",
+      "Next": "discovery"
+    },
+    "discovery is called back": {
+      "Type": "Task",
+      "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+      "Parameters": {
+        "FunctionName": "${keepTokenArn}",
+        "Payload": {
+          "runId.$": "$.runId",
+          "attempt.$": "$.attempt",
+          "step": "discovery",
+          "token.$": "$$.Task.Token"
+        }
+      },
+      "ResultPath": null,
+      "TimeoutSecondsPath": "$.answer.timeoutSeconds",
+      "Retry": [
+        {
+          "ErrorEquals": [
+            "RetryableError",
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.TooManyRequestsException",
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
+            "Sandbox.Timedout"
+          ],
+          "IntervalSeconds": 2,
+          "BackoffRate": 2,
+          "MaxDelaySeconds": 60,
+          "MaxAttempts": 8,
+          "JitterStrategy": "FULL"
+        }
+      ],
+      "Catch": [
+        {
+          "ErrorEquals": [
+            "States.Timeout"
+          ],
+          "ResultPath": null,
+          "Next": "discovery"
+        },
+        {
+          "ErrorEquals": [
+            "States.ALL"
+          ],
+          "ResultPath": "$.failure",
+          "Next": "close"
+        }
+      ],
       "Next": "discovery"
     },
     "prepare": {
@@ -320,6 +604,23 @@
               "Type": "Choice",
               "Choices": [
                 {
+                  "And": [
+                    {
+                      "Variable": "$.answer.status",
+                      "StringEquals": "waiting"
+                    },
+                    {
+                      "Variable": "$.answer.callback",
+                      "IsPresent": true
+                    },
+                    {
+                      "Variable": "$.answer.callback",
+                      "BooleanEquals": true
+                    }
+                  ],
+                  "Next": "cur-bucket is called back"
+                },
+                {
                   "Variable": "$.answer.status",
                   "StringEquals": "waiting",
                   "Next": "cur-bucket waits"
@@ -330,6 +631,53 @@
             "cur-bucket waits": {
               "Type": "Wait",
               "SecondsPath": "$.answer.seconds",
+              "Next": "cur-bucket"
+            },
+            "cur-bucket is called back": {
+              "Type": "Task",
+              "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+              "Parameters": {
+                "FunctionName": "${keepTokenArn}",
+                "Payload": {
+                  "runId.$": "$.runId",
+                  "attempt.$": "$.attempt",
+                  "step": "cur-bucket",
+                  "token.$": "$$.Task.Token"
+                }
+              },
+              "ResultPath": null,
+              "TimeoutSecondsPath": "$.answer.timeoutSeconds",
+              "Retry": [
+                {
+                  "ErrorEquals": [
+                    "RetryableError",
+                    "Lambda.ServiceException",
+                    "Lambda.AWSLambdaException",
+                    "Lambda.SdkClientException",
+                    "Lambda.TooManyRequestsException",
+                    "Lambda.ClientExecutionTimeoutException",
+                    "Lambda.Unknown",
+                    "Lambda.ResourceConflictException",
+                    "Lambda.ResourceNotReadyException",
+                    "Lambda.EC2ThrottledException",
+                    "Sandbox.Timedout"
+                  ],
+                  "IntervalSeconds": 2,
+                  "BackoffRate": 2,
+                  "MaxDelaySeconds": 60,
+                  "MaxAttempts": 8,
+                  "JitterStrategy": "FULL"
+                }
+              ],
+              "Catch": [
+                {
+                  "ErrorEquals": [
+                    "States.Timeout"
+                  ],
+                  "ResultPath": null,
+                  "Next": "cur-bucket"
+                }
+              ],
               "Next": "cur-bucket"
             },
             "cur-report": {
@@ -370,6 +718,23 @@
               "Type": "Choice",
               "Choices": [
                 {
+                  "And": [
+                    {
+                      "Variable": "$.answer.status",
+                      "StringEquals": "waiting"
+                    },
+                    {
+                      "Variable": "$.answer.callback",
+                      "IsPresent": true
+                    },
+                    {
+                      "Variable": "$.answer.callback",
+                      "BooleanEquals": true
+                    }
+                  ],
+                  "Next": "cur-report is called back"
+                },
+                {
                   "Variable": "$.answer.status",
                   "StringEquals": "waiting",
                   "Next": "cur-report waits"
@@ -380,6 +745,53 @@
             "cur-report waits": {
               "Type": "Wait",
               "SecondsPath": "$.answer.seconds",
+              "Next": "cur-report"
+            },
+            "cur-report is called back": {
+              "Type": "Task",
+              "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+              "Parameters": {
+                "FunctionName": "${keepTokenArn}",
+                "Payload": {
+                  "runId.$": "$.runId",
+                  "attempt.$": "$.attempt",
+                  "step": "cur-report",
+                  "token.$": "$$.Task.Token"
+                }
+              },
+              "ResultPath": null,
+              "TimeoutSecondsPath": "$.answer.timeoutSeconds",
+              "Retry": [
+                {
+                  "ErrorEquals": [
+                    "RetryableError",
+                    "Lambda.ServiceException",
+                    "Lambda.AWSLambdaException",
+                    "Lambda.SdkClientException",
+                    "Lambda.TooManyRequestsException",
+                    "Lambda.ClientExecutionTimeoutException",
+                    "Lambda.Unknown",
+                    "Lambda.ResourceConflictException",
+                    "Lambda.ResourceNotReadyException",
+                    "Lambda.EC2ThrottledException",
+                    "Sandbox.Timedout"
+                  ],
+                  "IntervalSeconds": 2,
+                  "BackoffRate": 2,
+                  "MaxDelaySeconds": 60,
+                  "MaxAttempts": 8,
+                  "JitterStrategy": "FULL"
+                }
+              ],
+              "Catch": [
+                {
+                  "ErrorEquals": [
+                    "States.Timeout"
+                  ],
+                  "ResultPath": null,
+                  "Next": "cur-report"
+                }
+              ],
               "Next": "cur-report"
             },
             "first-delivery": {
@@ -420,6 +832,23 @@
               "Type": "Choice",
               "Choices": [
                 {
+                  "And": [
+                    {
+                      "Variable": "$.answer.status",
+                      "StringEquals": "waiting"
+                    },
+                    {
+                      "Variable": "$.answer.callback",
+                      "IsPresent": true
+                    },
+                    {
+                      "Variable": "$.answer.callback",
+                      "BooleanEquals": true
+                    }
+                  ],
+                  "Next": "first-delivery is called back"
+                },
+                {
                   "Variable": "$.answer.status",
                   "StringEquals": "waiting",
                   "Next": "first-delivery waits"
@@ -430,6 +859,53 @@
             "first-delivery waits": {
               "Type": "Wait",
               "SecondsPath": "$.answer.seconds",
+              "Next": "first-delivery"
+            },
+            "first-delivery is called back": {
+              "Type": "Task",
+              "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+              "Parameters": {
+                "FunctionName": "${keepTokenArn}",
+                "Payload": {
+                  "runId.$": "$.runId",
+                  "attempt.$": "$.attempt",
+                  "step": "first-delivery",
+                  "token.$": "$$.Task.Token"
+                }
+              },
+              "ResultPath": null,
+              "TimeoutSecondsPath": "$.answer.timeoutSeconds",
+              "Retry": [
+                {
+                  "ErrorEquals": [
+                    "RetryableError",
+                    "Lambda.ServiceException",
+                    "Lambda.AWSLambdaException",
+                    "Lambda.SdkClientException",
+                    "Lambda.TooManyRequestsException",
+                    "Lambda.ClientExecutionTimeoutException",
+                    "Lambda.Unknown",
+                    "Lambda.ResourceConflictException",
+                    "Lambda.ResourceNotReadyException",
+                    "Lambda.EC2ThrottledException",
+                    "Sandbox.Timedout"
+                  ],
+                  "IntervalSeconds": 2,
+                  "BackoffRate": 2,
+                  "MaxDelaySeconds": 60,
+                  "MaxAttempts": 8,
+                  "JitterStrategy": "FULL"
+                }
+              ],
+              "Catch": [
+                {
+                  "ErrorEquals": [
+                    "States.Timeout"
+                  ],
+                  "ResultPath": null,
+                  "Next": "first-delivery"
+                }
+              ],
               "Next": "first-delivery"
             },
             "crawler-stack": {
@@ -470,6 +946,23 @@
               "Type": "Choice",
               "Choices": [
                 {
+                  "And": [
+                    {
+                      "Variable": "$.answer.status",
+                      "StringEquals": "waiting"
+                    },
+                    {
+                      "Variable": "$.answer.callback",
+                      "IsPresent": true
+                    },
+                    {
+                      "Variable": "$.answer.callback",
+                      "BooleanEquals": true
+                    }
+                  ],
+                  "Next": "crawler-stack is called back"
+                },
+                {
                   "Variable": "$.answer.status",
                   "StringEquals": "waiting",
                   "Next": "crawler-stack waits"
@@ -480,6 +973,53 @@
             "crawler-stack waits": {
               "Type": "Wait",
               "SecondsPath": "$.answer.seconds",
+              "Next": "crawler-stack"
+            },
+            "crawler-stack is called back": {
+              "Type": "Task",
+              "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+              "Parameters": {
+                "FunctionName": "${keepTokenArn}",
+                "Payload": {
+                  "runId.$": "$.runId",
+                  "attempt.$": "$.attempt",
+                  "step": "crawler-stack",
+                  "token.$": "$$.Task.Token"
+                }
+              },
+              "ResultPath": null,
+              "TimeoutSecondsPath": "$.answer.timeoutSeconds",
+              "Retry": [
+                {
+                  "ErrorEquals": [
+                    "RetryableError",
+                    "Lambda.ServiceException",
+                    "Lambda.AWSLambdaException",
+                    "Lambda.SdkClientException",
+                    "Lambda.TooManyRequestsException",
+                    "Lambda.ClientExecutionTimeoutException",
+                    "Lambda.Unknown",
+                    "Lambda.ResourceConflictException",
+                    "Lambda.ResourceNotReadyException",
+                    "Lambda.EC2ThrottledException",
+                    "Sandbox.Timedout"
+                  ],
+                  "IntervalSeconds": 2,
+                  "BackoffRate": 2,
+                  "MaxDelaySeconds": 60,
+                  "MaxAttempts": 8,
+                  "JitterStrategy": "FULL"
+                }
+              ],
+              "Catch": [
+                {
+                  "ErrorEquals": [
+                    "States.Timeout"
+                  ],
+                  "ResultPath": null,
+                  "Next": "crawler-stack"
+                }
+              ],
               "Next": "crawler-stack"
             },
             "crawler-table": {
@@ -520,6 +1060,23 @@
               "Type": "Choice",
               "Choices": [
                 {
+                  "And": [
+                    {
+                      "Variable": "$.answer.status",
+                      "StringEquals": "waiting"
+                    },
+                    {
+                      "Variable": "$.answer.callback",
+                      "IsPresent": true
+                    },
+                    {
+                      "Variable": "$.answer.callback",
+                      "BooleanEquals": true
+                    }
+                  ],
+                  "Next": "crawler-table is called back"
+                },
+                {
                   "Variable": "$.answer.status",
                   "StringEquals": "waiting",
                   "Next": "crawler-table waits"
@@ -530,6 +1087,53 @@
             "crawler-table waits": {
               "Type": "Wait",
               "SecondsPath": "$.answer.seconds",
+              "Next": "crawler-table"
+            },
+            "crawler-table is called back": {
+              "Type": "Task",
+              "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+              "Parameters": {
+                "FunctionName": "${keepTokenArn}",
+                "Payload": {
+                  "runId.$": "$.runId",
+                  "attempt.$": "$.attempt",
+                  "step": "crawler-table",
+                  "token.$": "$$.Task.Token"
+                }
+              },
+              "ResultPath": null,
+              "TimeoutSecondsPath": "$.answer.timeoutSeconds",
+              "Retry": [
+                {
+                  "ErrorEquals": [
+                    "RetryableError",
+                    "Lambda.ServiceException",
+                    "Lambda.AWSLambdaException",
+                    "Lambda.SdkClientException",
+                    "Lambda.TooManyRequestsException",
+                    "Lambda.ClientExecutionTimeoutException",
+                    "Lambda.Unknown",
+                    "Lambda.ResourceConflictException",
+                    "Lambda.ResourceNotReadyException",
+                    "Lambda.EC2ThrottledException",
+                    "Sandbox.Timedout"
+                  ],
+                  "IntervalSeconds": 2,
+                  "BackoffRate": 2,
+                  "MaxDelaySeconds": 60,
+                  "MaxAttempts": 8,
+                  "JitterStrategy": "FULL"
+                }
+              ],
+              "Catch": [
+                {
+                  "ErrorEquals": [
+                    "States.Timeout"
+                  ],
+                  "ResultPath": null,
+                  "Next": "crawler-table"
+                }
+              ],
               "Next": "crawler-table"
             },
             "crawler-table done": {
@@ -579,6 +1183,23 @@
               "Type": "Choice",
               "Choices": [
                 {
+                  "And": [
+                    {
+                      "Variable": "$.answer.status",
+                      "StringEquals": "waiting"
+                    },
+                    {
+                      "Variable": "$.answer.callback",
+                      "IsPresent": true
+                    },
+                    {
+                      "Variable": "$.answer.callback",
+                      "BooleanEquals": true
+                    }
+                  ],
+                  "Next": "athena-results is called back"
+                },
+                {
                   "Variable": "$.answer.status",
                   "StringEquals": "waiting",
                   "Next": "athena-results waits"
@@ -589,6 +1210,53 @@
             "athena-results waits": {
               "Type": "Wait",
               "SecondsPath": "$.answer.seconds",
+              "Next": "athena-results"
+            },
+            "athena-results is called back": {
+              "Type": "Task",
+              "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+              "Parameters": {
+                "FunctionName": "${keepTokenArn}",
+                "Payload": {
+                  "runId.$": "$.runId",
+                  "attempt.$": "$.attempt",
+                  "step": "athena-results",
+                  "token.$": "$$.Task.Token"
+                }
+              },
+              "ResultPath": null,
+              "TimeoutSecondsPath": "$.answer.timeoutSeconds",
+              "Retry": [
+                {
+                  "ErrorEquals": [
+                    "RetryableError",
+                    "Lambda.ServiceException",
+                    "Lambda.AWSLambdaException",
+                    "Lambda.SdkClientException",
+                    "Lambda.TooManyRequestsException",
+                    "Lambda.ClientExecutionTimeoutException",
+                    "Lambda.Unknown",
+                    "Lambda.ResourceConflictException",
+                    "Lambda.ResourceNotReadyException",
+                    "Lambda.EC2ThrottledException",
+                    "Sandbox.Timedout"
+                  ],
+                  "IntervalSeconds": 2,
+                  "BackoffRate": 2,
+                  "MaxDelaySeconds": 60,
+                  "MaxAttempts": 8,
+                  "JitterStrategy": "FULL"
+                }
+              ],
+              "Catch": [
+                {
+                  "ErrorEquals": [
+                    "States.Timeout"
+                  ],
+                  "ResultPath": null,
+                  "Next": "athena-results"
+                }
+              ],
               "Next": "athena-results"
             },
             "athena-results done": {
@@ -649,6 +1317,23 @@
               "Type": "Choice",
               "Choices": [
                 {
+                  "And": [
+                    {
+                      "Variable": "$.answer.status",
+                      "StringEquals": "waiting"
+                    },
+                    {
+                      "Variable": "$.answer.callback",
+                      "IsPresent": true
+                    },
+                    {
+                      "Variable": "$.answer.callback",
+                      "BooleanEquals": true
+                    }
+                  ],
+                  "Next": "pod-role is called back"
+                },
+                {
                   "Variable": "$.answer.status",
                   "StringEquals": "waiting",
                   "Next": "pod-role waits"
@@ -659,6 +1344,53 @@
             "pod-role waits": {
               "Type": "Wait",
               "SecondsPath": "$.answer.seconds",
+              "Next": "pod-role"
+            },
+            "pod-role is called back": {
+              "Type": "Task",
+              "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+              "Parameters": {
+                "FunctionName": "${keepTokenArn}",
+                "Payload": {
+                  "runId.$": "$.runId",
+                  "attempt.$": "$.attempt",
+                  "step": "pod-role",
+                  "token.$": "$$.Task.Token"
+                }
+              },
+              "ResultPath": null,
+              "TimeoutSecondsPath": "$.answer.timeoutSeconds",
+              "Retry": [
+                {
+                  "ErrorEquals": [
+                    "RetryableError",
+                    "Lambda.ServiceException",
+                    "Lambda.AWSLambdaException",
+                    "Lambda.SdkClientException",
+                    "Lambda.TooManyRequestsException",
+                    "Lambda.ClientExecutionTimeoutException",
+                    "Lambda.Unknown",
+                    "Lambda.ResourceConflictException",
+                    "Lambda.ResourceNotReadyException",
+                    "Lambda.EC2ThrottledException",
+                    "Sandbox.Timedout"
+                  ],
+                  "IntervalSeconds": 2,
+                  "BackoffRate": 2,
+                  "MaxDelaySeconds": 60,
+                  "MaxAttempts": 8,
+                  "JitterStrategy": "FULL"
+                }
+              ],
+              "Catch": [
+                {
+                  "ErrorEquals": [
+                    "States.Timeout"
+                  ],
+                  "ResultPath": null,
+                  "Next": "pod-role"
+                }
+              ],
               "Next": "pod-role"
             },
             "pod-identity": {
@@ -699,6 +1431,23 @@
               "Type": "Choice",
               "Choices": [
                 {
+                  "And": [
+                    {
+                      "Variable": "$.answer.status",
+                      "StringEquals": "waiting"
+                    },
+                    {
+                      "Variable": "$.answer.callback",
+                      "IsPresent": true
+                    },
+                    {
+                      "Variable": "$.answer.callback",
+                      "BooleanEquals": true
+                    }
+                  ],
+                  "Next": "pod-identity is called back"
+                },
+                {
                   "Variable": "$.answer.status",
                   "StringEquals": "waiting",
                   "Next": "pod-identity waits"
@@ -709,6 +1458,53 @@
             "pod-identity waits": {
               "Type": "Wait",
               "SecondsPath": "$.answer.seconds",
+              "Next": "pod-identity"
+            },
+            "pod-identity is called back": {
+              "Type": "Task",
+              "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+              "Parameters": {
+                "FunctionName": "${keepTokenArn}",
+                "Payload": {
+                  "runId.$": "$.runId",
+                  "attempt.$": "$.attempt",
+                  "step": "pod-identity",
+                  "token.$": "$$.Task.Token"
+                }
+              },
+              "ResultPath": null,
+              "TimeoutSecondsPath": "$.answer.timeoutSeconds",
+              "Retry": [
+                {
+                  "ErrorEquals": [
+                    "RetryableError",
+                    "Lambda.ServiceException",
+                    "Lambda.AWSLambdaException",
+                    "Lambda.SdkClientException",
+                    "Lambda.TooManyRequestsException",
+                    "Lambda.ClientExecutionTimeoutException",
+                    "Lambda.Unknown",
+                    "Lambda.ResourceConflictException",
+                    "Lambda.ResourceNotReadyException",
+                    "Lambda.EC2ThrottledException",
+                    "Sandbox.Timedout"
+                  ],
+                  "IntervalSeconds": 2,
+                  "BackoffRate": 2,
+                  "MaxDelaySeconds": 60,
+                  "MaxAttempts": 8,
+                  "JitterStrategy": "FULL"
+                }
+              ],
+              "Catch": [
+                {
+                  "ErrorEquals": [
+                    "States.Timeout"
+                  ],
+                  "ResultPath": null,
+                  "Next": "pod-identity"
+                }
+              ],
               "Next": "pod-identity"
             },
             "payer-role": {
@@ -749,6 +1545,23 @@
               "Type": "Choice",
               "Choices": [
                 {
+                  "And": [
+                    {
+                      "Variable": "$.answer.status",
+                      "StringEquals": "waiting"
+                    },
+                    {
+                      "Variable": "$.answer.callback",
+                      "IsPresent": true
+                    },
+                    {
+                      "Variable": "$.answer.callback",
+                      "BooleanEquals": true
+                    }
+                  ],
+                  "Next": "payer-role is called back"
+                },
+                {
                   "Variable": "$.answer.status",
                   "StringEquals": "waiting",
                   "Next": "payer-role waits"
@@ -759,6 +1572,53 @@
             "payer-role waits": {
               "Type": "Wait",
               "SecondsPath": "$.answer.seconds",
+              "Next": "payer-role"
+            },
+            "payer-role is called back": {
+              "Type": "Task",
+              "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+              "Parameters": {
+                "FunctionName": "${keepTokenArn}",
+                "Payload": {
+                  "runId.$": "$.runId",
+                  "attempt.$": "$.attempt",
+                  "step": "payer-role",
+                  "token.$": "$$.Task.Token"
+                }
+              },
+              "ResultPath": null,
+              "TimeoutSecondsPath": "$.answer.timeoutSeconds",
+              "Retry": [
+                {
+                  "ErrorEquals": [
+                    "RetryableError",
+                    "Lambda.ServiceException",
+                    "Lambda.AWSLambdaException",
+                    "Lambda.SdkClientException",
+                    "Lambda.TooManyRequestsException",
+                    "Lambda.ClientExecutionTimeoutException",
+                    "Lambda.Unknown",
+                    "Lambda.ResourceConflictException",
+                    "Lambda.ResourceNotReadyException",
+                    "Lambda.EC2ThrottledException",
+                    "Sandbox.Timedout"
+                  ],
+                  "IntervalSeconds": 2,
+                  "BackoffRate": 2,
+                  "MaxDelaySeconds": 60,
+                  "MaxAttempts": 8,
+                  "JitterStrategy": "FULL"
+                }
+              ],
+              "Catch": [
+                {
+                  "ErrorEquals": [
+                    "States.Timeout"
+                  ],
+                  "ResultPath": null,
+                  "Next": "payer-role"
+                }
+              ],
               "Next": "payer-role"
             },
             "grant": {
@@ -799,6 +1659,23 @@
               "Type": "Choice",
               "Choices": [
                 {
+                  "And": [
+                    {
+                      "Variable": "$.answer.status",
+                      "StringEquals": "waiting"
+                    },
+                    {
+                      "Variable": "$.answer.callback",
+                      "IsPresent": true
+                    },
+                    {
+                      "Variable": "$.answer.callback",
+                      "BooleanEquals": true
+                    }
+                  ],
+                  "Next": "grant is called back"
+                },
+                {
                   "Variable": "$.answer.status",
                   "StringEquals": "waiting",
                   "Next": "grant waits"
@@ -809,6 +1686,53 @@
             "grant waits": {
               "Type": "Wait",
               "SecondsPath": "$.answer.seconds",
+              "Next": "grant"
+            },
+            "grant is called back": {
+              "Type": "Task",
+              "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+              "Parameters": {
+                "FunctionName": "${keepTokenArn}",
+                "Payload": {
+                  "runId.$": "$.runId",
+                  "attempt.$": "$.attempt",
+                  "step": "grant",
+                  "token.$": "$$.Task.Token"
+                }
+              },
+              "ResultPath": null,
+              "TimeoutSecondsPath": "$.answer.timeoutSeconds",
+              "Retry": [
+                {
+                  "ErrorEquals": [
+                    "RetryableError",
+                    "Lambda.ServiceException",
+                    "Lambda.AWSLambdaException",
+                    "Lambda.SdkClientException",
+                    "Lambda.TooManyRequestsException",
+                    "Lambda.ClientExecutionTimeoutException",
+                    "Lambda.Unknown",
+                    "Lambda.ResourceConflictException",
+                    "Lambda.ResourceNotReadyException",
+                    "Lambda.EC2ThrottledException",
+                    "Sandbox.Timedout"
+                  ],
+                  "IntervalSeconds": 2,
+                  "BackoffRate": 2,
+                  "MaxDelaySeconds": 60,
+                  "MaxAttempts": 8,
+                  "JitterStrategy": "FULL"
+                }
+              ],
+              "Catch": [
+                {
+                  "ErrorEquals": [
+                    "States.Timeout"
+                  ],
+                  "ResultPath": null,
+                  "Next": "grant"
+                }
+              ],
               "Next": "grant"
             },
             "chain-proof": {
@@ -849,6 +1773,23 @@
               "Type": "Choice",
               "Choices": [
                 {
+                  "And": [
+                    {
+                      "Variable": "$.answer.status",
+                      "StringEquals": "waiting"
+                    },
+                    {
+                      "Variable": "$.answer.callback",
+                      "IsPresent": true
+                    },
+                    {
+                      "Variable": "$.answer.callback",
+                      "BooleanEquals": true
+                    }
+                  ],
+                  "Next": "chain-proof is called back"
+                },
+                {
                   "Variable": "$.answer.status",
                   "StringEquals": "waiting",
                   "Next": "chain-proof waits"
@@ -859,6 +1800,53 @@
             "chain-proof waits": {
               "Type": "Wait",
               "SecondsPath": "$.answer.seconds",
+              "Next": "chain-proof"
+            },
+            "chain-proof is called back": {
+              "Type": "Task",
+              "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+              "Parameters": {
+                "FunctionName": "${keepTokenArn}",
+                "Payload": {
+                  "runId.$": "$.runId",
+                  "attempt.$": "$.attempt",
+                  "step": "chain-proof",
+                  "token.$": "$$.Task.Token"
+                }
+              },
+              "ResultPath": null,
+              "TimeoutSecondsPath": "$.answer.timeoutSeconds",
+              "Retry": [
+                {
+                  "ErrorEquals": [
+                    "RetryableError",
+                    "Lambda.ServiceException",
+                    "Lambda.AWSLambdaException",
+                    "Lambda.SdkClientException",
+                    "Lambda.TooManyRequestsException",
+                    "Lambda.ClientExecutionTimeoutException",
+                    "Lambda.Unknown",
+                    "Lambda.ResourceConflictException",
+                    "Lambda.ResourceNotReadyException",
+                    "Lambda.EC2ThrottledException",
+                    "Sandbox.Timedout"
+                  ],
+                  "IntervalSeconds": 2,
+                  "BackoffRate": 2,
+                  "MaxDelaySeconds": 60,
+                  "MaxAttempts": 8,
+                  "JitterStrategy": "FULL"
+                }
+              ],
+              "Catch": [
+                {
+                  "ErrorEquals": [
+                    "States.Timeout"
+                  ],
+                  "ResultPath": null,
+                  "Next": "chain-proof"
+                }
+              ],
               "Next": "chain-proof"
             },
             "chain-proof done": {
@@ -927,6 +1915,23 @@
       "Type": "Choice",
       "Choices": [
         {
+          "And": [
+            {
+              "Variable": "$.answer.status",
+              "StringEquals": "waiting"
+            },
+            {
+              "Variable": "$.answer.callback",
+              "IsPresent": true
+            },
+            {
+              "Variable": "$.answer.callback",
+              "BooleanEquals": true
+            }
+          ],
+          "Next": "payer-policy is called back"
+        },
+        {
           "Variable": "$.answer.status",
           "StringEquals": "waiting",
           "Next": "payer-policy waits"
@@ -937,6 +1942,60 @@
     "payer-policy waits": {
       "Type": "Wait",
       "SecondsPath": "$.answer.seconds",
+      "Next": "payer-policy"
+    },
+    "payer-policy is called back": {
+      "Type": "Task",
+      "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+      "Parameters": {
+        "FunctionName": "${keepTokenArn}",
+        "Payload": {
+          "runId.$": "$.runId",
+          "attempt.$": "$.attempt",
+          "step": "payer-policy",
+          "token.$": "$$.Task.Token"
+        }
+      },
+      "ResultPath": null,
+      "TimeoutSecondsPath": "$.answer.timeoutSeconds",
+      "Retry": [
+        {
+          "ErrorEquals": [
+            "RetryableError",
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.TooManyRequestsException",
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
+            "Sandbox.Timedout"
+          ],
+          "IntervalSeconds": 2,
+          "BackoffRate": 2,
+          "MaxDelaySeconds": 60,
+          "MaxAttempts": 8,
+          "JitterStrategy": "FULL"
+        }
+      ],
+      "Catch": [
+        {
+          "ErrorEquals": [
+            "States.Timeout"
+          ],
+          "ResultPath": null,
+          "Next": "payer-policy"
+        },
+        {
+          "ErrorEquals": [
+            "States.ALL"
+          ],
+          "ResultPath": "$.failure",
+          "Next": "close"
+        }
+      ],
       "Next": "payer-policy"
     },
     "smoke-query": {
@@ -986,6 +2045,23 @@
       "Type": "Choice",
       "Choices": [
         {
+          "And": [
+            {
+              "Variable": "$.answer.status",
+              "StringEquals": "waiting"
+            },
+            {
+              "Variable": "$.answer.callback",
+              "IsPresent": true
+            },
+            {
+              "Variable": "$.answer.callback",
+              "BooleanEquals": true
+            }
+          ],
+          "Next": "smoke-query is called back"
+        },
+        {
           "Variable": "$.answer.status",
           "StringEquals": "waiting",
           "Next": "smoke-query waits"
@@ -996,6 +2072,60 @@
     "smoke-query waits": {
       "Type": "Wait",
       "SecondsPath": "$.answer.seconds",
+      "Next": "smoke-query"
+    },
+    "smoke-query is called back": {
+      "Type": "Task",
+      "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+      "Parameters": {
+        "FunctionName": "${keepTokenArn}",
+        "Payload": {
+          "runId.$": "$.runId",
+          "attempt.$": "$.attempt",
+          "step": "smoke-query",
+          "token.$": "$$.Task.Token"
+        }
+      },
+      "ResultPath": null,
+      "TimeoutSecondsPath": "$.answer.timeoutSeconds",
+      "Retry": [
+        {
+          "ErrorEquals": [
+            "RetryableError",
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.TooManyRequestsException",
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
+            "Sandbox.Timedout"
+          ],
+          "IntervalSeconds": 2,
+          "BackoffRate": 2,
+          "MaxDelaySeconds": 60,
+          "MaxAttempts": 8,
+          "JitterStrategy": "FULL"
+        }
+      ],
+      "Catch": [
+        {
+          "ErrorEquals": [
+            "States.Timeout"
+          ],
+          "ResultPath": null,
+          "Next": "smoke-query"
+        },
+        {
+          "ErrorEquals": [
+            "States.ALL"
+          ],
+          "ResultPath": "$.failure",
+          "Next": "close"
+        }
+      ],
       "Next": "smoke-query"
     },
     "discovery again": {
@@ -1045,6 +2175,23 @@
       "Type": "Choice",
       "Choices": [
         {
+          "And": [
+            {
+              "Variable": "$.answer.status",
+              "StringEquals": "waiting"
+            },
+            {
+              "Variable": "$.answer.callback",
+              "IsPresent": true
+            },
+            {
+              "Variable": "$.answer.callback",
+              "BooleanEquals": true
+            }
+          ],
+          "Next": "discovery again is called back"
+        },
+        {
           "Variable": "$.answer.status",
           "StringEquals": "waiting",
           "Next": "discovery again waits"
@@ -1065,6 +2212,60 @@
     "discovery again waits": {
       "Type": "Wait",
       "SecondsPath": "$.answer.seconds",
+      "Next": "discovery again"
+    },
+    "discovery again is called back": {
+      "Type": "Task",
+      "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+      "Parameters": {
+        "FunctionName": "${keepTokenArn}",
+        "Payload": {
+          "runId.$": "$.runId",
+          "attempt.$": "$.attempt",
+          "step": "discovery",
+          "token.$": "$$.Task.Token"
+        }
+      },
+      "ResultPath": null,
+      "TimeoutSecondsPath": "$.answer.timeoutSeconds",
+      "Retry": [
+        {
+          "ErrorEquals": [
+            "RetryableError",
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.TooManyRequestsException",
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
+            "Sandbox.Timedout"
+          ],
+          "IntervalSeconds": 2,
+          "BackoffRate": 2,
+          "MaxDelaySeconds": 60,
+          "MaxAttempts": 8,
+          "JitterStrategy": "FULL"
+        }
+      ],
+      "Catch": [
+        {
+          "ErrorEquals": [
+            "States.Timeout"
+          ],
+          "ResultPath": null,
+          "Next": "discovery again"
+        },
+        {
+          "ErrorEquals": [
+            "States.ALL"
+          ],
+          "ResultPath": "$.failure",
+          "Next": "close"
+        }
+      ],
       "Next": "discovery again"
     },
     "cluster-access again": {
@@ -1114,6 +2315,23 @@
       "Type": "Choice",
       "Choices": [
         {
+          "And": [
+            {
+              "Variable": "$.answer.status",
+              "StringEquals": "waiting"
+            },
+            {
+              "Variable": "$.answer.callback",
+              "IsPresent": true
+            },
+            {
+              "Variable": "$.answer.callback",
+              "BooleanEquals": true
+            }
+          ],
+          "Next": "cluster-access again is called back"
+        },
+        {
           "Variable": "$.answer.status",
           "StringEquals": "waiting",
           "Next": "cluster-access again waits"
@@ -1124,6 +2342,60 @@
     "cluster-access again waits": {
       "Type": "Wait",
       "SecondsPath": "$.answer.seconds",
+      "Next": "cluster-access again"
+    },
+    "cluster-access again is called back": {
+      "Type": "Task",
+      "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+      "Parameters": {
+        "FunctionName": "${keepTokenArn}",
+        "Payload": {
+          "runId.$": "$.runId",
+          "attempt.$": "$.attempt",
+          "step": "cluster-access",
+          "token.$": "$$.Task.Token"
+        }
+      },
+      "ResultPath": null,
+      "TimeoutSecondsPath": "$.answer.timeoutSeconds",
+      "Retry": [
+        {
+          "ErrorEquals": [
+            "RetryableError",
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.TooManyRequestsException",
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
+            "Sandbox.Timedout"
+          ],
+          "IntervalSeconds": 2,
+          "BackoffRate": 2,
+          "MaxDelaySeconds": 60,
+          "MaxAttempts": 8,
+          "JitterStrategy": "FULL"
+        }
+      ],
+      "Catch": [
+        {
+          "ErrorEquals": [
+            "States.Timeout"
+          ],
+          "ResultPath": null,
+          "Next": "cluster-access again"
+        },
+        {
+          "ErrorEquals": [
+            "States.ALL"
+          ],
+          "ResultPath": "$.failure",
+          "Next": "close"
+        }
+      ],
       "Next": "cluster-access again"
     },
     "identity mode again?": {
@@ -1184,6 +2456,23 @@
       "Type": "Choice",
       "Choices": [
         {
+          "And": [
+            {
+              "Variable": "$.answer.status",
+              "StringEquals": "waiting"
+            },
+            {
+              "Variable": "$.answer.callback",
+              "IsPresent": true
+            },
+            {
+              "Variable": "$.answer.callback",
+              "BooleanEquals": true
+            }
+          ],
+          "Next": "pod-role again is called back"
+        },
+        {
           "Variable": "$.answer.status",
           "StringEquals": "waiting",
           "Next": "pod-role again waits"
@@ -1194,6 +2483,60 @@
     "pod-role again waits": {
       "Type": "Wait",
       "SecondsPath": "$.answer.seconds",
+      "Next": "pod-role again"
+    },
+    "pod-role again is called back": {
+      "Type": "Task",
+      "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+      "Parameters": {
+        "FunctionName": "${keepTokenArn}",
+        "Payload": {
+          "runId.$": "$.runId",
+          "attempt.$": "$.attempt",
+          "step": "pod-role",
+          "token.$": "$$.Task.Token"
+        }
+      },
+      "ResultPath": null,
+      "TimeoutSecondsPath": "$.answer.timeoutSeconds",
+      "Retry": [
+        {
+          "ErrorEquals": [
+            "RetryableError",
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.TooManyRequestsException",
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
+            "Sandbox.Timedout"
+          ],
+          "IntervalSeconds": 2,
+          "BackoffRate": 2,
+          "MaxDelaySeconds": 60,
+          "MaxAttempts": 8,
+          "JitterStrategy": "FULL"
+        }
+      ],
+      "Catch": [
+        {
+          "ErrorEquals": [
+            "States.Timeout"
+          ],
+          "ResultPath": null,
+          "Next": "pod-role again"
+        },
+        {
+          "ErrorEquals": [
+            "States.ALL"
+          ],
+          "ResultPath": "$.failure",
+          "Next": "close"
+        }
+      ],
       "Next": "pod-role again"
     },
     "pod-identity again": {
@@ -1243,6 +2586,23 @@
       "Type": "Choice",
       "Choices": [
         {
+          "And": [
+            {
+              "Variable": "$.answer.status",
+              "StringEquals": "waiting"
+            },
+            {
+              "Variable": "$.answer.callback",
+              "IsPresent": true
+            },
+            {
+              "Variable": "$.answer.callback",
+              "BooleanEquals": true
+            }
+          ],
+          "Next": "pod-identity again is called back"
+        },
+        {
           "Variable": "$.answer.status",
           "StringEquals": "waiting",
           "Next": "pod-identity again waits"
@@ -1253,6 +2613,60 @@
     "pod-identity again waits": {
       "Type": "Wait",
       "SecondsPath": "$.answer.seconds",
+      "Next": "pod-identity again"
+    },
+    "pod-identity again is called back": {
+      "Type": "Task",
+      "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+      "Parameters": {
+        "FunctionName": "${keepTokenArn}",
+        "Payload": {
+          "runId.$": "$.runId",
+          "attempt.$": "$.attempt",
+          "step": "pod-identity",
+          "token.$": "$$.Task.Token"
+        }
+      },
+      "ResultPath": null,
+      "TimeoutSecondsPath": "$.answer.timeoutSeconds",
+      "Retry": [
+        {
+          "ErrorEquals": [
+            "RetryableError",
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.TooManyRequestsException",
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
+            "Sandbox.Timedout"
+          ],
+          "IntervalSeconds": 2,
+          "BackoffRate": 2,
+          "MaxDelaySeconds": 60,
+          "MaxAttempts": 8,
+          "JitterStrategy": "FULL"
+        }
+      ],
+      "Catch": [
+        {
+          "ErrorEquals": [
+            "States.Timeout"
+          ],
+          "ResultPath": null,
+          "Next": "pod-identity again"
+        },
+        {
+          "ErrorEquals": [
+            "States.ALL"
+          ],
+          "ResultPath": "$.failure",
+          "Next": "close"
+        }
+      ],
       "Next": "pod-identity again"
     },
     "payer-role again": {
@@ -1302,6 +2716,23 @@
       "Type": "Choice",
       "Choices": [
         {
+          "And": [
+            {
+              "Variable": "$.answer.status",
+              "StringEquals": "waiting"
+            },
+            {
+              "Variable": "$.answer.callback",
+              "IsPresent": true
+            },
+            {
+              "Variable": "$.answer.callback",
+              "BooleanEquals": true
+            }
+          ],
+          "Next": "payer-role again is called back"
+        },
+        {
           "Variable": "$.answer.status",
           "StringEquals": "waiting",
           "Next": "payer-role again waits"
@@ -1312,6 +2743,60 @@
     "payer-role again waits": {
       "Type": "Wait",
       "SecondsPath": "$.answer.seconds",
+      "Next": "payer-role again"
+    },
+    "payer-role again is called back": {
+      "Type": "Task",
+      "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+      "Parameters": {
+        "FunctionName": "${keepTokenArn}",
+        "Payload": {
+          "runId.$": "$.runId",
+          "attempt.$": "$.attempt",
+          "step": "payer-role",
+          "token.$": "$$.Task.Token"
+        }
+      },
+      "ResultPath": null,
+      "TimeoutSecondsPath": "$.answer.timeoutSeconds",
+      "Retry": [
+        {
+          "ErrorEquals": [
+            "RetryableError",
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.TooManyRequestsException",
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
+            "Sandbox.Timedout"
+          ],
+          "IntervalSeconds": 2,
+          "BackoffRate": 2,
+          "MaxDelaySeconds": 60,
+          "MaxAttempts": 8,
+          "JitterStrategy": "FULL"
+        }
+      ],
+      "Catch": [
+        {
+          "ErrorEquals": [
+            "States.Timeout"
+          ],
+          "ResultPath": null,
+          "Next": "payer-role again"
+        },
+        {
+          "ErrorEquals": [
+            "States.ALL"
+          ],
+          "ResultPath": "$.failure",
+          "Next": "close"
+        }
+      ],
       "Next": "payer-role again"
     },
     "grant again": {
@@ -1361,6 +2846,23 @@
       "Type": "Choice",
       "Choices": [
         {
+          "And": [
+            {
+              "Variable": "$.answer.status",
+              "StringEquals": "waiting"
+            },
+            {
+              "Variable": "$.answer.callback",
+              "IsPresent": true
+            },
+            {
+              "Variable": "$.answer.callback",
+              "BooleanEquals": true
+            }
+          ],
+          "Next": "grant again is called back"
+        },
+        {
           "Variable": "$.answer.status",
           "StringEquals": "waiting",
           "Next": "grant again waits"
@@ -1371,6 +2873,60 @@
     "grant again waits": {
       "Type": "Wait",
       "SecondsPath": "$.answer.seconds",
+      "Next": "grant again"
+    },
+    "grant again is called back": {
+      "Type": "Task",
+      "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+      "Parameters": {
+        "FunctionName": "${keepTokenArn}",
+        "Payload": {
+          "runId.$": "$.runId",
+          "attempt.$": "$.attempt",
+          "step": "grant",
+          "token.$": "$$.Task.Token"
+        }
+      },
+      "ResultPath": null,
+      "TimeoutSecondsPath": "$.answer.timeoutSeconds",
+      "Retry": [
+        {
+          "ErrorEquals": [
+            "RetryableError",
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.TooManyRequestsException",
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
+            "Sandbox.Timedout"
+          ],
+          "IntervalSeconds": 2,
+          "BackoffRate": 2,
+          "MaxDelaySeconds": 60,
+          "MaxAttempts": 8,
+          "JitterStrategy": "FULL"
+        }
+      ],
+      "Catch": [
+        {
+          "ErrorEquals": [
+            "States.Timeout"
+          ],
+          "ResultPath": null,
+          "Next": "grant again"
+        },
+        {
+          "ErrorEquals": [
+            "States.ALL"
+          ],
+          "ResultPath": "$.failure",
+          "Next": "close"
+        }
+      ],
       "Next": "grant again"
     },
     "chain-proof again": {
@@ -1420,6 +2976,23 @@
       "Type": "Choice",
       "Choices": [
         {
+          "And": [
+            {
+              "Variable": "$.answer.status",
+              "StringEquals": "waiting"
+            },
+            {
+              "Variable": "$.answer.callback",
+              "IsPresent": true
+            },
+            {
+              "Variable": "$.answer.callback",
+              "BooleanEquals": true
+            }
+          ],
+          "Next": "chain-proof again is called back"
+        },
+        {
           "Variable": "$.answer.status",
           "StringEquals": "waiting",
           "Next": "chain-proof again waits"
@@ -1430,6 +3003,60 @@
     "chain-proof again waits": {
       "Type": "Wait",
       "SecondsPath": "$.answer.seconds",
+      "Next": "chain-proof again"
+    },
+    "chain-proof again is called back": {
+      "Type": "Task",
+      "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+      "Parameters": {
+        "FunctionName": "${keepTokenArn}",
+        "Payload": {
+          "runId.$": "$.runId",
+          "attempt.$": "$.attempt",
+          "step": "chain-proof",
+          "token.$": "$$.Task.Token"
+        }
+      },
+      "ResultPath": null,
+      "TimeoutSecondsPath": "$.answer.timeoutSeconds",
+      "Retry": [
+        {
+          "ErrorEquals": [
+            "RetryableError",
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.TooManyRequestsException",
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
+            "Sandbox.Timedout"
+          ],
+          "IntervalSeconds": 2,
+          "BackoffRate": 2,
+          "MaxDelaySeconds": 60,
+          "MaxAttempts": 8,
+          "JitterStrategy": "FULL"
+        }
+      ],
+      "Catch": [
+        {
+          "ErrorEquals": [
+            "States.Timeout"
+          ],
+          "ResultPath": null,
+          "Next": "chain-proof again"
+        },
+        {
+          "ErrorEquals": [
+            "States.ALL"
+          ],
+          "ResultPath": "$.failure",
+          "Next": "close"
+        }
+      ],
       "Next": "chain-proof again"
     },
     "publish": {
@@ -1479,6 +3106,23 @@
       "Type": "Choice",
       "Choices": [
         {
+          "And": [
+            {
+              "Variable": "$.answer.status",
+              "StringEquals": "waiting"
+            },
+            {
+              "Variable": "$.answer.callback",
+              "IsPresent": true
+            },
+            {
+              "Variable": "$.answer.callback",
+              "BooleanEquals": true
+            }
+          ],
+          "Next": "publish is called back"
+        },
+        {
           "Variable": "$.answer.status",
           "StringEquals": "waiting",
           "Next": "publish waits"
@@ -1489,6 +3133,60 @@
     "publish waits": {
       "Type": "Wait",
       "SecondsPath": "$.answer.seconds",
+      "Next": "publish"
+    },
+    "publish is called back": {
+      "Type": "Task",
+      "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+      "Parameters": {
+        "FunctionName": "${keepTokenArn}",
+        "Payload": {
+          "runId.$": "$.runId",
+          "attempt.$": "$.attempt",
+          "step": "publish",
+          "token.$": "$$.Task.Token"
+        }
+      },
+      "ResultPath": null,
+      "TimeoutSecondsPath": "$.answer.timeoutSeconds",
+      "Retry": [
+        {
+          "ErrorEquals": [
+            "RetryableError",
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.TooManyRequestsException",
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
+            "Sandbox.Timedout"
+          ],
+          "IntervalSeconds": 2,
+          "BackoffRate": 2,
+          "MaxDelaySeconds": 60,
+          "MaxAttempts": 8,
+          "JitterStrategy": "FULL"
+        }
+      ],
+      "Catch": [
+        {
+          "ErrorEquals": [
+            "States.Timeout"
+          ],
+          "ResultPath": null,
+          "Next": "publish"
+        },
+        {
+          "ErrorEquals": [
+            "States.ALL"
+          ],
+          "ResultPath": "$.failure",
+          "Next": "close"
+        }
+      ],
       "Next": "publish"
     },
     "load-proof": {
@@ -1538,6 +3236,23 @@
       "Type": "Choice",
       "Choices": [
         {
+          "And": [
+            {
+              "Variable": "$.answer.status",
+              "StringEquals": "waiting"
+            },
+            {
+              "Variable": "$.answer.callback",
+              "IsPresent": true
+            },
+            {
+              "Variable": "$.answer.callback",
+              "BooleanEquals": true
+            }
+          ],
+          "Next": "load-proof is called back"
+        },
+        {
           "Variable": "$.answer.status",
           "StringEquals": "waiting",
           "Next": "load-proof waits"
@@ -1548,6 +3263,60 @@
     "load-proof waits": {
       "Type": "Wait",
       "SecondsPath": "$.answer.seconds",
+      "Next": "load-proof"
+    },
+    "load-proof is called back": {
+      "Type": "Task",
+      "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+      "Parameters": {
+        "FunctionName": "${keepTokenArn}",
+        "Payload": {
+          "runId.$": "$.runId",
+          "attempt.$": "$.attempt",
+          "step": "load-proof",
+          "token.$": "$$.Task.Token"
+        }
+      },
+      "ResultPath": null,
+      "TimeoutSecondsPath": "$.answer.timeoutSeconds",
+      "Retry": [
+        {
+          "ErrorEquals": [
+            "RetryableError",
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.TooManyRequestsException",
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
+            "Sandbox.Timedout"
+          ],
+          "IntervalSeconds": 2,
+          "BackoffRate": 2,
+          "MaxDelaySeconds": 60,
+          "MaxAttempts": 8,
+          "JitterStrategy": "FULL"
+        }
+      ],
+      "Catch": [
+        {
+          "ErrorEquals": [
+            "States.Timeout"
+          ],
+          "ResultPath": null,
+          "Next": "load-proof"
+        },
+        {
+          "ErrorEquals": [
+            "States.ALL"
+          ],
+          "ResultPath": "$.failure",
+          "Next": "close"
+        }
+      ],
       "Next": "load-proof"
     },
     "retire-crawler": {
@@ -1597,6 +3366,23 @@
       "Type": "Choice",
       "Choices": [
         {
+          "And": [
+            {
+              "Variable": "$.answer.status",
+              "StringEquals": "waiting"
+            },
+            {
+              "Variable": "$.answer.callback",
+              "IsPresent": true
+            },
+            {
+              "Variable": "$.answer.callback",
+              "BooleanEquals": true
+            }
+          ],
+          "Next": "retire-crawler is called back"
+        },
+        {
           "Variable": "$.answer.status",
           "StringEquals": "waiting",
           "Next": "retire-crawler waits"
@@ -1607,6 +3393,60 @@
     "retire-crawler waits": {
       "Type": "Wait",
       "SecondsPath": "$.answer.seconds",
+      "Next": "retire-crawler"
+    },
+    "retire-crawler is called back": {
+      "Type": "Task",
+      "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+      "Parameters": {
+        "FunctionName": "${keepTokenArn}",
+        "Payload": {
+          "runId.$": "$.runId",
+          "attempt.$": "$.attempt",
+          "step": "retire-crawler",
+          "token.$": "$$.Task.Token"
+        }
+      },
+      "ResultPath": null,
+      "TimeoutSecondsPath": "$.answer.timeoutSeconds",
+      "Retry": [
+        {
+          "ErrorEquals": [
+            "RetryableError",
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.TooManyRequestsException",
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.Unknown",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Lambda.EC2ThrottledException",
+            "Sandbox.Timedout"
+          ],
+          "IntervalSeconds": 2,
+          "BackoffRate": 2,
+          "MaxDelaySeconds": 60,
+          "MaxAttempts": 8,
+          "JitterStrategy": "FULL"
+        }
+      ],
+      "Catch": [
+        {
+          "ErrorEquals": [
+            "States.Timeout"
+          ],
+          "ResultPath": null,
+          "Next": "retire-crawler"
+        },
+        {
+          "ErrorEquals": [
+            "States.ALL"
+          ],
+          "ResultPath": "$.failure",
+          "Next": "close"
+        }
+      ],
       "Next": "retire-crawler"
     },
     "close": {

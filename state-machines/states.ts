@@ -13,27 +13,28 @@ function functionArn(name: string): string {
   return `\${${functionKey(name)}Arn}`;
 }
 
+const passingErrors = [
+  'RetryableError',
+  'Lambda.ServiceException',
+  'Lambda.AWSLambdaException',
+  'Lambda.SdkClientException',
+  'Lambda.TooManyRequestsException',
+  'Lambda.ClientExecutionTimeoutException',
+  'Lambda.Unknown',
+  'Lambda.ResourceConflictException',
+  'Lambda.ResourceNotReadyException',
+  'Lambda.EC2ThrottledException',
+  'Sandbox.Timedout',
+];
+
 /**
  * Retries for minutes what passes by itself: our RetryableError, an invocation that timed out, and the failures of the Lambda service that
  * AWS asks to retry. In a VPC, a function that nobody called for two weeks has lost its network interface and refuses for about a minute
  * (Lambda guide, "Lambda function states"). Full jitter keeps many runs from retrying at once.
  */
-const retry = [
+const retryOf = (errors: readonly string[]) => [
   {
-    ErrorEquals: [
-      'RetryableError',
-      'Lambda.ServiceException',
-      'Lambda.AWSLambdaException',
-      'Lambda.SdkClientException',
-      'Lambda.TooManyRequestsException',
-      'Lambda.ClientExecutionTimeoutException',
-      'Lambda.Unknown',
-      'Lambda.ResourceConflictException',
-      'Lambda.ResourceNotReadyException',
-      'Lambda.EC2ThrottledException',
-      'Sandbox.Timedout',
-      'States.Timeout',
-    ],
+    ErrorEquals: errors,
     IntervalSeconds: 2,
     BackoffRate: 2,
     MaxDelaySeconds: 60,
@@ -41,6 +42,7 @@ const retry = [
     JitterStrategy: 'FULL',
   },
 ];
+const retry = retryOf([...passingErrors, 'States.Timeout']);
 
 interface StepOptions {
   catch?: string;
@@ -55,14 +57,26 @@ export function stateName(name: StepName, again = false): string {
   return again ? `${name} again` : name;
 }
 
+/** The answer of a step that waits for a callback. A function of release 0.3.0 does not answer with the field. */
+const waitsForCallback = {
+  And: [
+    { Variable: '$.answer.status', StringEquals: 'waiting' },
+    { Variable: '$.answer.callback', IsPresent: true },
+    { Variable: '$.answer.callback', BooleanEquals: true },
+  ],
+};
+
 /**
- * A step as three states: the task, a choice whether it waits, and the wait before the task runs again. A wait is a result, never an
- * error.
+ * A step as four states: the task, a choice whether it waits, and before the task runs again either a wait of minutes or, for hours, a
+ * task that ends when the watcher calls it back. A wait is a result, never an error.
  */
 export function stepStates(name: StepName, next: { Next: string } | { End: true }, options: StepOptions = {}): States {
   const state = stateName(name, options.again);
   const check = `${state} done?`;
   const wait = `${state} waits`;
+  const called = `${state} is called back`;
+  const failed =
+    options.catch === undefined ? [] : [{ ErrorEquals: ['States.ALL'], ResultPath: '$.failure', Next: options.catch }];
   const after: States[string] = 'Next' in next ? { Type: 'Pass', ...next } : { Type: 'Pass', End: true };
   const done = 'Next' in next ? next.Next : `${state} done`;
   const outdated = Object.entries(options.outdated ?? {}).map(([step, to]) => ({
@@ -78,15 +92,33 @@ export function stepStates(name: StepName, next: { Next: string } | { End: true 
       ResultPath: '$.answer',
       TimeoutSeconds: 90,
       Retry: retry,
-      ...(options.catch && { Catch: [{ ErrorEquals: ['States.ALL'], ResultPath: '$.failure', Next: options.catch }] }),
+      ...(failed.length > 0 && { Catch: failed }),
       Next: check,
     },
     [check]: {
       Type: 'Choice',
-      Choices: [{ Variable: '$.answer.status', StringEquals: 'waiting', Next: wait }, ...outdated],
+      Choices: [
+        { ...waitsForCallback, Next: called },
+        { Variable: '$.answer.status', StringEquals: 'waiting', Next: wait },
+        ...outdated,
+      ],
       Default: done,
     },
     [wait]: { Type: 'Wait', SecondsPath: '$.answer.seconds', Next: state },
+    [called]: {
+      Type: 'Task',
+      Resource: 'arn:aws:states:::lambda:invoke.waitForTaskToken',
+      Parameters: {
+        FunctionName: functionArn('keep-token'),
+        Payload: { 'runId.$': '$.runId', 'attempt.$': '$.attempt', step: name, 'token.$': '$$.Task.Token' },
+      },
+      ResultPath: null,
+      TimeoutSecondsPath: '$.answer.timeoutSeconds',
+      Retry: retryOf(passingErrors),
+      // Nobody has called back: the step looks for itself.
+      Catch: [{ ErrorEquals: ['States.Timeout'], ResultPath: null, Next: state }, ...failed],
+      Next: state,
+    },
     ...('Next' in next ? {} : { [done]: after }),
   };
 }

@@ -28,6 +28,20 @@ export const backgroundFunctions: readonly DeployedFunction[] = [
       },
     ],
   },
+  // Keeps the token of a task that waits for hours. The state machines call it.
+  { key: 'keepToken', entry: 'functions/keep-token.ts', table: ['GetItem', 'PutItem'] },
+  // Looks after the runs that wait for hours, and ends those whose execution has died.
+  {
+    key: 'watch',
+    entry: 'functions/watch.ts',
+    table: ['DeleteItem', 'GetItem', 'Query', 'UpdateItem'],
+    indexes: true,
+    entersPayer: true,
+    entersCluster: true,
+    watchesExecutions: true,
+    publishesEvents: true,
+    events: [{ schedule: 'rate(1 minute)' }],
+  },
   // Starts the next runs of a batch when a run has ended or waits for its first delivery.
   {
     key: 'dispatchBatch',

@@ -9,7 +9,8 @@ export function functionBlocks(): Record<string, object> {
   return Object.fromEntries(deployedFunctions.map((deployed) => [deployed.key, functionBlock(deployed)]));
 }
 
-function functionBlock({ key, route, events = [], startsExecutions, stopsExecutions }: DeployedFunction): object {
+function functionBlock({ key, route, events = [], ...rights }: DeployedFunction): object {
+  const namesMachines = rights.startsExecutions ?? rights.stopsExecutions ?? rights.watchesExecutions;
   const httpApi = route && {
     method: route.method,
     path: route.path,
@@ -21,7 +22,7 @@ function functionBlock({ key, route, events = [], startsExecutions, stopsExecuti
     package: { patterns: [`dist/${key}/**`] },
     role: { 'Fn::GetAtt': [`${logicalPrefix(key)}Role`, 'Arn'] },
     ...(route && { timeout: routeTimeoutSeconds }),
-    ...((startsExecutions ?? stopsExecutions) && {
+    ...(namesMachines && {
       environment: {
         PROVISION_STATE_MACHINE_ARN: { Ref: 'ProvisionStateMachine' },
         OFFBOARD_STATE_MACHINE_ARN: { Ref: 'OffboardStateMachine' },

@@ -96,6 +96,17 @@ function statementsFor(deployed: DeployedFunction): unknown[] {
       Resource: ['ProvisionStateMachine', 'OffboardStateMachine'].map(executionsOf),
     });
   }
+  if (deployed.watchesExecutions) {
+    statements.push(
+      {
+        Effect: 'Allow',
+        Action: 'states:DescribeExecution',
+        Resource: ['ProvisionStateMachine', 'OffboardStateMachine'].map(executionsOf),
+      },
+      // IAM has no resource for a task token (Service Authorization Reference; aws-cdk discussion 26401).
+      { Effect: 'Allow', Action: 'states:SendTaskSuccess', Resource: '*' },
+    );
+  }
   if (deployed.publishesEvents) {
     statements.push({
       Effect: 'Allow',

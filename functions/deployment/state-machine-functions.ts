@@ -8,7 +8,7 @@ export function stateMachineFunctions(): Record<string, { substitutions: object;
 }
 
 function functionsOf(steps: readonly string[]): { substitutions: object; functions: object[] } {
-  const keys = [...steps, 'close'].map(functionKey);
+  const keys = [...steps, 'close', 'keep-token'].map(functionKey);
   const arnOf = (key: string) => ({ 'Fn::GetAtt': [`${logicalPrefix(key)}LambdaFunction`, 'Arn'] });
   return {
     substitutions: Object.fromEntries(keys.map((key) => [`${key}Arn`, arnOf(key)])),

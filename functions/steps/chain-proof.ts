@@ -16,7 +16,7 @@ import {
   unwritable,
   withFile,
 } from '../../shared/publication/integration-secret.ts';
-import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
+import { defineStep, type Plan, type StepContext, type Wait } from '../../shared/step/contract.ts';
 import { waitFor } from '../../shared/step/plan-builders.ts';
 import type { Problem } from '../../shared/step/problem-list.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
@@ -56,6 +56,7 @@ export const chainProof = defineStep({
     ...chainProofPermissions,
     kubernetes: [rules.pods, rules.token, rules.secret, rules.createSecret],
   },
+  waits: { 'change-does-not-hold': { seconds: 5, longestSeconds: 2 * (propagationSeconds + 60) } },
 
   input(cx): Input {
     const { payerAccountId, kubecost, existing } = cx.run.request;
@@ -90,15 +91,14 @@ export const chainProof = defineStep({
     const mayStillPropagate = now - since < propagationSeconds * 1000;
     if ('refused' in chain) {
       const { code, detail } = chain.refused;
-      if (mayStillPropagate)
-        return waitFor(propagation('IAM to show the roles and policies everywhere', code), expected);
+      if (mayStillPropagate) return waitFor(propagation('IAM to show the roles and policies everywhere'), expected);
       return { kind: 'refuse', code, detail: `${detail} (${blockedFor})` };
     }
     const [foreign] = file.foreignPayerKeys;
     if (foreign !== undefined && !input.takeOver) {
       const code = 'payer-already-integrated';
       if (input.key === undefined && mayStillPropagate)
-        return waitFor(propagation('step athena-results to find the key of the payer’s entry', code), expected);
+        return waitFor(propagation('step athena-results to find the key of the payer’s entry'), expected);
       const detail = `account ${input.payerAccountId} is already in the file under ${file.foreignPayerKeys.join(', ')}`;
       if (input.key !== undefined && file.foreignPayerKeys.some((key) => key !== input.key))
         return { kind: 'refuse', code, detail };
@@ -109,8 +109,9 @@ export const chainProof = defineStep({
 
 const blockedFor = `for ${propagationSeconds} s; IAM rarely takes this long to show changes, so probably a policy denies it`;
 
-function propagation(reason: string, overdue: Problem['code']) {
-  return { reason, seconds: 5, deadlineSeconds: propagationSeconds + 60, overdue };
+/** The deadline never passes: the plan refuses first, with the code of the denial. */
+function propagation(reason: string): Wait {
+  return { reason, seconds: 5, deadlineSeconds: propagationSeconds + 60, overdue: 'change-does-not-hold' };
 }
 
 /** Reads the file as the consumer does. The owner of the secret matters only if the run will write to it. */

@@ -7,7 +7,12 @@ import {
   planAccess,
 } from '../../shared/cluster/access-plan.ts';
 import { missingRights } from '../../shared/cluster/access-review.ts';
-import { adminWindowPermission, applyWindowChange, isAdministrator } from '../../shared/cluster/admin-window.ts';
+import {
+  accessWaits,
+  adminWindowPermission,
+  applyWindowChange,
+  isAdministrator,
+} from '../../shared/cluster/admin-window.ts';
 import {
   applyObjectChange,
   pathOf,
@@ -39,6 +44,7 @@ export const clusterAccess = defineStep<'cluster-access', AccessInput, AccessObs
     ],
     kubernetes: [rules.namespace],
   },
+  waits: accessWaits,
 
   input(cx) {
     const { namespace, secretName, createNamespace } = cx.run.request.kubecost;

@@ -27,6 +27,7 @@ export const crawlerStack = defineStep<'crawler-stack', CrawlerInput, CrawlerObs
   lease: 'payer',
   notes: CrawlerNotes,
   keeps: ['native', 'saved'],
+  waits: { 'crawler-stack-failed': { seconds: 15, longestSeconds: 2 * 3600, closeLooks: 8 } },
 
   input({ run }) {
     const report = outputOf(run, 'cur-report');

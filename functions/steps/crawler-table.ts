@@ -17,7 +17,7 @@ import type { BillingMonth } from '../../shared/billing/report-kind.ts';
 import { reportTablePermissions } from '../../shared/billing/report-table.ts';
 import { type DeliveredColumns, readColumns } from '../../shared/billing/table-columns.ts';
 import { noTables, readTables, type SeenTables } from '../../shared/billing/table-observation.ts';
-import { judgeTables, wayOut } from '../../shared/billing/table-readiness.ts';
+import { decideReadiness, wayOut } from '../../shared/billing/table-readiness.ts';
 import { isAwsError } from '../../shared/errors/errors.ts';
 import { isKnown, knownAfter } from '../../shared/model/dry-run-placeholder.ts';
 import { outputOf } from '../../shared/model/run.ts';
@@ -75,6 +75,7 @@ export const crawlerTable = defineStep<'crawler-table', Input, Observation, Chan
     ],
   },
   notes: Notes,
+  waits: { 'table-not-found': { seconds: 15, longestSeconds: 4 * 3600, closeLooks: 6 } },
 
   input({ run, now }) {
     const startedAt = run.steps['crawler-stack']?.startedAt;
@@ -122,10 +123,15 @@ export const crawlerTable = defineStep<'crawler-table', Input, Observation, Chan
         situation,
         expected,
       );
-    const judged = judgeTables(seen, { report, database: stack.athenaDatabase, month: newest, now: situation.now });
-    if (judged.is === 'refused') return { kind: 'refuse', code: judged.code, detail: judged.detail };
-    if (judged.is === 'incomplete') return planCrawl(input, seen.crawler, judged, situation, expected);
-    const { table, lastYear, warnings } = judged;
+    const readiness = decideReadiness(seen, {
+      report,
+      database: stack.athenaDatabase,
+      month: newest,
+      now: situation.now,
+    });
+    if (readiness.is === 'refused') return { kind: 'refuse', code: readiness.code, detail: readiness.detail };
+    if (readiness.is === 'incomplete') return planCrawl(input, seen.crawler, readiness, situation, expected);
+    const { table, lastYear, warnings } = readiness;
     const isAlone = table.projection === undefined && stack.crawlerName === null && seen.crawler === undefined;
     const alone = `nobody is known who adds new months to table ${table.database}.${table.name}, so Kubecost will show no costs after ${newest.year}-${newest.month}; ${wayOut}`;
     return {

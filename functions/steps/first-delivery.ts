@@ -1,20 +1,22 @@
 import * as z from 'zod';
 import { curBucketPermissions } from '../../shared/billing/cur-bucket.ts';
 import { type DeliveredMonth, type Delivery, readDelivery, readFirstKeys } from '../../shared/billing/delivery.ts';
-import { type DeliveryStatus, readDeliveryStatus } from '../../shared/billing/delivery-status.ts';
 import {
   completeMonth,
   deliveryProblem,
   monthWithoutManifest,
   type Needs,
-} from '../../shared/billing/delivery-verdict.ts';
+} from '../../shared/billing/delivery-decision.ts';
+import { type DeliveryStatus, readDeliveryStatus } from '../../shared/billing/delivery-status.ts';
+import { deliveryWatch, SeenDelivery, seenDelivery } from '../../shared/billing/delivery-watch.ts';
 import { reportPermissions } from '../../shared/billing/report-definition.ts';
 import { reportRoot } from '../../shared/billing/report-location.ts';
 import { knownAfter } from '../../shared/model/dry-run-placeholder.ts';
 import { outputOf, type RunRecord } from '../../shared/model/run.ts';
+import { longestHours } from '../../shared/model/run-requests.ts';
 import type { Outputs } from '../../shared/model/steps-and-outputs.ts';
 import { log } from '../../shared/platform/logger.ts';
-import { defineStep, type Plan, type Situation, type StepContext } from '../../shared/step/contract.ts';
+import { defineStep, type Plan, type Situation } from '../../shared/step/contract.ts';
 import { waitFor } from '../../shared/step/plan-builders.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
@@ -37,7 +39,7 @@ interface Observation {
 }
 
 /** The data files that an earlier observation saw without a manifest. */
-const Notes = z.object({ fingerprint: z.string().optional(), fingerprintAt: z.number().optional() });
+const Notes = SeenDelivery.extend({ fingerprint: z.string().optional(), fingerprintAt: z.number().optional() });
 type Notes = z.infer<typeof Notes>;
 
 type DeliveryPlan = Plan<never, Output, Notes>;
@@ -59,6 +61,9 @@ export const firstDelivery = defineStep<'first-delivery', Input, Observation, ne
     ],
   },
   notes: Notes,
+  watch: deliveryWatch,
+  waits: { 'delivery-overdue': { seconds: 60, longestSeconds: longestHours * 3600 } },
+  watchedWaits: { 'delivery-overdue': { seconds: 300, longestSeconds: longestHours * 3600, closeLooks: 6 } },
 
   input({ run }) {
     const { crawler, wait } = run.request;
@@ -74,7 +79,6 @@ export const firstDelivery = defineStep<'first-delivery', Input, Observation, ne
   async observe(cx, input) {
     const delivery = await readDelivery(cx.payer, input.report);
     if (completeMonth(input.needs, delivery) || cx.run.request.dryRun) return { delivery };
-    if (delivery.keyCount === 0 && !isHourly(cx, input.intervalSeconds)) return { delivery };
     const status = await readDeliveryStatus(cx.payer, input.report);
     if (status) logWhatIsThere(cx.run.runId, delivery, status);
     const isLost = status?.text === 'SUCCESS' && delivery.keyCount === 0;
@@ -91,11 +95,12 @@ export const firstDelivery = defineStep<'first-delivery', Input, Observation, ne
         code: 'delivery-failed',
         detail: `the last delivery ended with ${status.text}: bucket ${report.bucket} ${status.obstacle}`,
       };
-    if (!status || status.lastDelivery <= input.changedAt) return waitForDelivery(input, delivery, situation);
+    if (!status || status.lastDelivery <= input.changedAt)
+      return waitForDelivery(input, { delivery, status }, situation);
     if (!status.text.startsWith('ERROR')) return planAfterSuccess(input, delivery, { status, strangers }, situation);
     // A later attempt follows a repair, so only a delivery that AWS tries after the repair counts.
     if (situation.run.attempt > 1 && status.lastDelivery <= situation.since)
-      return waitForDelivery(input, delivery, situation);
+      return waitForDelivery(input, { delivery, status }, situation);
     return {
       kind: 'refuse',
       code: 'delivery-failed',
@@ -117,10 +122,10 @@ function planAfterSuccess(
     const { fingerprint } = month;
     const since = notes.fingerprint === fingerprint ? (notes.fingerprintAt ?? now) : now;
     if (now - since >= settledMs) return ready(delivery, month, situation);
-    return waitForDelivery(input, delivery, situation, { fingerprint, fingerprintAt: since });
+    return waitForDelivery(input, { delivery, status }, situation, { fingerprint, fingerprintAt: since });
   }
   const problem = deliveryProblem({ ...input, delivery }, status, strangers, now);
-  return problem ? { kind: 'refuse', ...problem } : waitForDelivery(input, delivery, situation);
+  return problem ? { kind: 'refuse', ...problem } : waitForDelivery(input, { delivery, status }, situation);
 }
 
 function ready({ templateKey, firstMonth }: Delivery, month: DeliveredMonth, { now }: DeliverySituation): DeliveryPlan {
@@ -142,16 +147,16 @@ function ready({ templateKey, firstMonth }: Delivery, month: DeliveredMonth, { n
 
 function waitForDelivery(
   { report, intervalSeconds, deadlineSeconds }: Input,
-  { lastWrittenAt }: Delivery,
+  { delivery, status }: Pick<Observation, 'delivery' | 'status'>,
   { now }: DeliverySituation,
-  notes?: Notes,
+  notes: Notes = {},
 ): DeliveryPlan {
   const unknown = knownAfter('first-delivery');
-  const hasBegun = now - lastWrittenAt < hour;
+  const hasBegun = now - Math.max(delivery.lastWrittenAt, status?.lastDelivery ?? 0) < hour;
   return waitFor(
     {
       reason: `the first delivery of report ${report.reportName}`,
-      seconds: hasBegun ? Math.min(60, intervalSeconds) : intervalSeconds,
+      ...(hasBegun ? { seconds: 60 } : { seconds: intervalSeconds, watched: true }),
       deadlineSeconds,
       expectedSeconds: 24 * 3600,
       overdue: 'delivery-overdue',
@@ -164,19 +169,13 @@ function waitForDelivery(
       deliveredAt: unknown,
       detectedAt: unknown,
     },
-    notes,
+    { ...seenDelivery(delivery, status), ...notes },
   );
 }
 
 function lastChange(run: RunRecord): number {
   const changes = [...(run.steps['cur-bucket']?.changes ?? []), ...(run.steps['cur-report']?.changes ?? [])];
   return Math.max(0, ...changes.map(({ at }) => (at ? Date.parse(at) : 0)));
-}
-
-/** True for the first observation and for the first one of each further hour, because the status changes only when AWS tries to deliver. */
-function isHourly({ now, since }: StepContext<'onboarding', Notes>, intervalSeconds: number): boolean {
-  const elapsed = now - since;
-  return Math.floor(elapsed / hour) !== Math.floor((elapsed - intervalSeconds * 1000) / hour);
 }
 
 /** The first real accounts are to show how AWS lays out a delivery. */

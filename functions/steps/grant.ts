@@ -58,6 +58,7 @@ export const grant = defineStep({
     table: ['GetItem', 'PutItem', 'Query', 'UpdateItem'],
     cluster: [podPolicyPermissions.pack, podPolicyPermissions.listAttached, podPolicyPermissions.attach],
   },
+  waits: { 'run-queue-overdue': { seconds: 5, longestSeconds: 60 } },
 
   input(cx): Input {
     const { request } = cx.run;
@@ -118,8 +119,8 @@ export const grant = defineStep({
     const { policyArn, podRoleArn } = input;
     // The offboarding of the target's last payer deleted them after we had registered. The next invocation registers again.
     if (!seen.settings && !run.request.dryRun) {
-      const reason = 'this run to set up the target again';
-      return waitFor(queueWait(reason, { seconds: 1, deadlineSeconds: 60 }), { policyArn });
+      const wait = queueWait('this run to set up the target again', { seconds: 1, deadlineSeconds: 60 });
+      return waitFor(wait, { policyArn });
     }
     const problem = settingsProblem(input, seen) ?? shardProblem(seen.shards, input);
     if (problem) return { kind: 'refuse', ...problem };

@@ -44,6 +44,7 @@ export const inventory = defineStep<'inventory', OffboardingRequest, Observation
     // Calls the cluster's API only to learn whether it answers.
     kubernetes: [],
   },
+  waits: { 'cluster-unreachable': { seconds: 10, longestSeconds: 120 } },
 
   input: ({ run }) => run.request,
 

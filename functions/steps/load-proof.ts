@@ -9,6 +9,7 @@ import { targetOf } from '../../shared/model/target.ts';
 import { entryState, readSecret } from '../../shared/publication/integration-secret.ts';
 import { type LoadInput, LoadNotes, type LoadObservation, planLoad } from '../../shared/publication/load-plan.ts';
 import { type DiscoveredReader, discoveredReader } from '../../shared/publication/mounting-workloads.ts';
+import { watchWaits } from '../../shared/publication/watch-intervals.ts';
 import { defineStep, type StepContext } from '../../shared/step/contract.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
@@ -81,6 +82,7 @@ export const loadProof = defineStep<'load-proof', LoadInput, LoadObservation, ne
     cluster: [podChainPermission],
     kubernetes: [rules.secret, rules.workload, rules.pods, rules.podLog, rules.statusProxy, rules.token],
   },
+  waits: { 'consumer-not-reading': watchWaits },
 
   input: ({ run }) => ({
     target: targetOf(run.request),

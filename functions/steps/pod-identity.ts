@@ -47,6 +47,7 @@ export const podIdentity = defineStep({
       podRolePermissions.pass,
     ],
   },
+  waits: { 'aws-unavailable': { seconds: 5, longestSeconds: 60 } },
 
   input(cx): Input {
     const { request } = cx.run;

@@ -49,6 +49,7 @@ export const preflight = defineStep<'preflight', OnboardingRequest, Observation>
     // Calls the cluster's API only to learn whether it answers.
     kubernetes: [],
   },
+  waits: { 'cluster-unreachable': { seconds: 10, longestSeconds: 120 } },
 
   input: ({ run }) => run.request,
 

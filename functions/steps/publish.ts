@@ -128,6 +128,7 @@ export const publish = defineStep({
   summary:
     'Adds the payer’s entry to cloud-integration.json in the cluster’s secret, and restarts a workload that would not see it.',
   lease: 'target',
+  waits: { 'run-queue-overdue': { seconds: 5, longestSeconds: 2 * 3600 } },
   notes: Notes,
   permissions: {
     table: ['GetItem', 'Query', 'UpdateItem'],

@@ -6,6 +6,7 @@ import {
 } from '../../shared/cluster/access-entry.ts';
 import { namespacesWithRole } from '../../shared/cluster/access-review.ts';
 import {
+  accessWaits,
   adminWindowPermission,
   applyWindowChange,
   closeWindow,
@@ -79,6 +80,7 @@ export const removeAccess = defineStep<'remove-access', Input, Observation, Chan
     cluster: [accessEntryPermissions.read, adminWindowPermission, accessEntryPermissions.remove],
     kubernetes: [],
   },
+  waits: { ...accessWaits, 'namespace-stuck': { seconds: 10, longestSeconds: 300 } },
 
   input(cx): Input {
     const { request } = cx.run;

@@ -9,7 +9,7 @@ import {
   workgroupPlace,
   type WorkgroupRemoval,
 } from '../../shared/billing/athena-workgroup.ts';
-import { bucketArn, EmptyingNotes, nextErasure } from '../../shared/billing/managed-bucket.ts';
+import { bucketArn, EmptyingNotes, emptyingWaits, nextErasure } from '../../shared/billing/managed-bucket.ts';
 import {
   decideOnResults,
   observeRemovableResults,
@@ -70,6 +70,7 @@ export const removeAthenaResults = defineStep<'remove-athena-results', Input, Ob
   },
   lease: 'payer',
   notes: EmptyingNotes,
+  waits: emptyingWaits,
 
   input({ run }) {
     const { payerAccountId: accountId, purge } = run.request;

@@ -104,6 +104,7 @@ export const removeCrawlerStack = defineStep<'remove-crawler-stack', Input, Obse
   lease: 'payer',
   notes: Notes,
   keeps: ['saved'],
+  waits: { 'crawler-stack-not-removed': { seconds: 15, longestSeconds: 8 * 3600, closeLooks: 8 } },
 
   input({ run }) {
     const { report } = outputOf(run, 'inventory');

@@ -86,6 +86,7 @@ export const removeEntry = defineStep<'remove-entry', DepartingPayer, Observatio
     cluster: [accessEntryPermissions.read],
     kubernetes: [rules.secret, rules.createSecret, rules.workloads, rules.workload, rules.services, rules.pods],
   },
+  waits: { 'run-queue-overdue': { seconds: 5, longestSeconds: 2 * 3600 } },
 
   input: ({ run }) => departingPayerOf(run),
 

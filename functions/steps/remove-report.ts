@@ -8,7 +8,7 @@ import {
   type RemovableBucket,
   removeFromBucket,
 } from '../../shared/billing/cur-bucket.ts';
-import { EmptyingNotes, nextErasure } from '../../shared/billing/managed-bucket.ts';
+import { EmptyingNotes, emptyingWaits, nextErasure } from '../../shared/billing/managed-bucket.ts';
 import {
   deleteReport,
   listReports,
@@ -73,6 +73,7 @@ export const removeReport = defineStep<'remove-report', Input, Observation, Chan
   },
   lease: 'payer',
   notes: EmptyingNotes,
+  waits: emptyingWaits,
 
   input({ run }) {
     const { purge, dryRun } = run.request;

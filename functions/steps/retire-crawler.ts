@@ -72,6 +72,7 @@ export const retireCrawler = defineStep<'retire-crawler', Input, Observation, Ch
   },
   lease: 'payer',
   notes: Notes,
+  waits: { 'crawler-stack-not-removed': { seconds: 15, longestSeconds: 4 * 3600 } },
 
   input({ run }) {
     const report = outputOf(run, 'cur-report');

@@ -80,6 +80,10 @@ export const smokeQuery = defineStep<'smoke-query', Input, Observation, Change, 
   proof: true,
   notes: Notes,
   after: ['payer-policy'],
+  waits: {
+    'query-failed': { seconds: 10, longestSeconds: 360 },
+    'query-overdue': { seconds: 5, longestSeconds: 1800 },
+  },
 
   input({ run }) {
     const data = payerDataOf(run);

@@ -6,7 +6,7 @@ import type { Outputs } from '../../shared/model/steps-and-outputs.ts';
 import { type DepartingPayer, departingPayerOf } from '../../shared/offboarding/departing-payer-of-run.ts';
 import { payerKeys, readSecret } from '../../shared/publication/integration-secret.ts';
 import { listSecretReaders, mayReadSecret, type SecretReader } from '../../shared/publication/mounting-workloads.ts';
-import { closelyMs, watchedInVain, watchWait } from '../../shared/publication/watch-intervals.ts';
+import { closelyMs, watchedInVain, watchWait, watchWaits } from '../../shared/publication/watch-intervals.ts';
 import { holdersOfOldFile } from '../../shared/publication/workload-restart.ts';
 import { defineStep, type Plan } from '../../shared/step/contract.ts';
 import { waitFor } from '../../shared/step/plan-builders.ts';
@@ -55,6 +55,7 @@ export const unloadProof = defineStep<'unload-proof', DepartingPayer, Observatio
   permissions: {
     kubernetes: [rules.secret, rules.workloads, rules.workload, rules.services, rules.pods, rules.statusProxy],
   },
+  waits: { 'entry-still-loaded': watchWaits },
 
   input: ({ run }) => departingPayerOf(run),
 

@@ -2,7 +2,14 @@
 import { athenaResultsBucketName, curBucketName, payerRoleName } from '../aws/names.ts';
 import { findWorkgroup, workgroupPermissions, workgroupPlace } from '../billing/athena-workgroup.ts';
 import { curBucketPermissions } from '../billing/cur-bucket.ts';
-import { customerKeys, type KeyInPlay, keyPermissions, keysInPlay, type Places } from '../billing/keys-in-play.ts';
+import {
+  catalogKeyObstacle,
+  customerKeys,
+  type KeyInPlay,
+  keyPermissions,
+  keysInPlay,
+  type Places,
+} from '../billing/keys-in-play.ts';
 import { bestReport } from '../billing/report-assessment.ts';
 import type { Report } from '../billing/report-definition.ts';
 import { resultsBucketPermissions, resultsPlace } from '../billing/results-bucket.ts';
@@ -45,16 +52,16 @@ export async function checkPayerAccess(cx: StepContext, checked: Checked, findin
   const buckets = [...curBuckets(checked, adopted, region, findings), ...results.buckets];
   const keys = await findings.look(() => keysInPlay(cx.payer, region, { ...results, buckets }));
   const arns = (keys ?? []).map(({ arn }) => arn);
-  const granted = await customerKeys(cx.payer, region, arns);
-  checkKeys(
-    access,
-    (keys ?? []).filter(({ arn }) => granted.includes(arn)),
-    findings,
-  );
+  const customers = await customerKeys(cx.payer, region, arns);
+  const theirs = (keys ?? []).filter(({ arn }) => customers.includes(arn));
+  checkKeys(access, theirs, findings);
+  const ofCatalog = theirs.find((key) => key.ofCatalog);
+  if (ofCatalog && request.crawler === 'template')
+    findings.add('crawler-template-unusable', catalogKeyObstacle(ofCatalog.arn));
 }
 
 function adoptedReport({ request: { report }, reports }: Checked): Report | undefined {
-  return report.mode === 'create' ? undefined : bestReport(reports, report);
+  return report.mode === 'create' ? undefined : bestReport(reports, report, {});
 }
 
 /** The bucket of the report, if our role may read it. A later step decides about an adopted report that our role may not read. */

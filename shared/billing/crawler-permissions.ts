@@ -2,6 +2,7 @@ import { taggedOurs } from '../aws/tags.ts';
 import type { Permission } from '../step/contract.ts';
 import { crawlersArn } from './crawler.ts';
 import { curBucketPermissions } from './cur-bucket.ts';
+import { keyPermissions } from './keys-in-play.ts';
 import { glueArn, reportTablePermissions } from './report-table.ts';
 import { clashPermissions } from './template-clash.ts';
 
@@ -102,6 +103,8 @@ const deployPermissions: readonly Permission[] = [
   // Without s3:ListBucket, S3 answers AccessDenied for a template that does not exist.
   curBucketPermissions.list,
   curBucketPermissions.readObjects,
+  // The crawler writes to the catalog.
+  keyPermissions.findCatalogKey,
   // AWS's template reserves concurrency.
   { actions: ['lambda:GetAccountSettings'], resources: ['*'], crawler: 'full' },
   {

@@ -1,11 +1,12 @@
-import { GetAccountSettingsCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { type Notifications, othersAmong, overlapping, readNotifications } from '../aws/bucket-notifications.ts';
+import { readConcurrency } from '../aws/lambda-concurrency.ts';
 import type { TargetAccount } from '../aws/target-account.ts';
 import { absentIf, isAwsError } from '../errors/errors.ts';
 import type { Quota } from '../model/run-schemas.ts';
 import type { Problem } from '../step/problem-list.ts';
 import { deployableTemplate, inspectCrawlerTemplate, type Inspection, isRetiredRuntime } from './crawler-template.ts';
+import { catalogKeyObstacle, customerKeys, keyOfCatalog } from './keys-in-play.ts';
 import { dataPath, type ReportPlace } from './report-location.ts';
 
 type Place = ReportPlace & { region: string };
@@ -17,6 +18,8 @@ export interface TemplateConditions {
   /** How many more executions could be reserved in this account and region. */
   reservable: number;
   notifications: Notifications;
+  /** ARN of the customer's key that every writer of the Glue catalog needs. */
+  catalogKey?: string | undefined;
   /** AWS's message if our role may not read these. */
   denied?: string;
 }
@@ -27,12 +30,14 @@ export async function readTemplateConditions(
   templateKey: string | null,
 ): Promise<TemplateConditions> {
   try {
-    const [body, reservable, notifications] = await Promise.all([
+    const [body, reservable, notifications, catalogKey] = await Promise.all([
       templateKey === null ? undefined : readTemplate(payer, report, templateKey),
       readReservable(payer, report.region),
       readNotifications(payer, report),
+      readCatalogKey(payer, report.region),
     ]);
-    return { template: body === undefined ? undefined : inspected(payer, report, body), reservable, notifications };
+    const template = body === undefined ? undefined : inspected(payer, report, body);
+    return { template, reservable, notifications, catalogKey };
   } catch (error) {
     if (!isAwsError(error, 'AccessDenied', 'AccessDeniedException')) throw error;
     return { reservable: 0, notifications: {}, denied: error.message };
@@ -51,11 +56,16 @@ async function readTemplate(payer: TargetAccount, { bucket, region }: Place, Key
   return answer?.Body?.transformToString();
 }
 
+/** A key that AWS manages admits the crawler too. */
+async function readCatalogKey(payer: TargetAccount, region: string): Promise<string | undefined> {
+  const key = await keyOfCatalog(payer, region);
+  return (await customerKeys(payer, region, key === null ? [] : [key]))[0];
+}
+
 /** Lambda keeps 100 executions unreserved; 10 were seen in accounts whose whole limit is below 100. */
 async function readReservable(payer: TargetAccount, region: string): Promise<number> {
-  const { AccountLimit: limit } = await payer.client(LambdaClient, region).send(new GetAccountSettingsCommand({}));
-  const floor = (limit?.ConcurrentExecutions ?? 0) < 100 ? 10 : 100;
-  return (limit?.UnreservedConcurrentExecutions ?? 0) - floor;
+  const { total, unreserved } = await readConcurrency(payer, region);
+  return unreserved - (total < 100 ? 10 : 100);
 }
 
 /** @param adds 2 if unknown: AWS's template reserves one execution for each of its two functions */
@@ -66,7 +76,7 @@ export function reservationQuota(reservable: number, adds = 2): Quota {
 
 /** Why AWS's template cannot be deployed in this account. */
 export function templateObstacle(
-  { template, reservable, notifications, denied }: TemplateConditions,
+  { template, reservable, notifications, catalogKey, denied }: TemplateConditions,
   report: Place,
   templateKey: string | null,
 ): Problem | undefined {
@@ -82,6 +92,7 @@ export function templateObstacle(
   const { runtimes, reservedConcurrency } = inspection;
   const retired = runtimes.find(isRetiredRuntime);
   if (retired) return unusable(`Lambda creates no functions on ${retired} any more`);
+  if (catalogKey !== undefined) return unusable(catalogKeyObstacle(catalogKey));
   if (reservedConcurrency > reservable)
     return unusable(
       `AWS’s template reserves ${reservedConcurrency} Lambda executions, but the account can reserve only ${Math.max(0, reservable)}`,

@@ -1,6 +1,6 @@
 import type { TargetAccount } from '../aws/target-account.ts';
 import { readDeliveryObstacle } from './cur-bucket.ts';
-import { deliveryTime, listReports } from './report-definition.ts';
+import { deliveryTime, listReports, type Report } from './report-definition.ts';
 import type { ReportPlace } from './report-kind.ts';
 
 /** AWS's word on its last delivery. */
@@ -18,9 +18,16 @@ export async function readDeliveryStatus(
   payer: TargetAccount,
   report: ReportPlace & { region: string },
 ): Promise<DeliveryStatus | undefined> {
-  const definition = (await listReports(payer)).find(({ reportName }) => reportName === report.reportName);
-  if (!definition?.lastStatus) return undefined;
-  const { lastStatus: text, lastDelivery } = definition;
-  const obstacle = text.startsWith('ERROR') ? await readDeliveryObstacle(payer, report) : undefined;
-  return { text, lastDelivery: lastDelivery ? deliveryTime(lastDelivery) : 0, obstacle };
+  const status = deliveryStatusIn(await listReports(payer), report);
+  if (!status?.text.startsWith('ERROR')) return status;
+  return { ...status, obstacle: await readDeliveryObstacle(payer, report) };
+}
+
+/** The status of one report among those of its account. */
+export function deliveryStatusIn(
+  reports: readonly Report[],
+  report: Pick<ReportPlace, 'reportName'>,
+): Pick<DeliveryStatus, 'text' | 'lastDelivery'> | undefined {
+  const { lastStatus: text, lastDelivery } = reports.find(({ reportName }) => reportName === report.reportName) ?? {};
+  return text ? { text, lastDelivery: lastDelivery ? deliveryTime(lastDelivery) : 0 } : undefined;
 }

@@ -13,7 +13,7 @@ import { monthNumber, reportRoot } from './report-location.ts';
  * - `no-data`: its manifest, which names no file: AWS has no usage for the month.
  * - `files`: data files in the folder of the month, without a manifest.
  */
-export type Evidence = 'manifest' | 'incomplete' | 'no-data' | 'files';
+type Evidence = 'manifest' | 'incomplete' | 'no-data' | 'files';
 
 export interface DeliveredMonth {
   evidence: Evidence;

@@ -1,7 +1,7 @@
 /** The KMS keys in play: what encrypts the report, the results of queries and the Glue catalog. The payer role and our own role need all of them. */
-import { GetDataCatalogEncryptionSettingsCommand, GlueClient } from '@aws-sdk/client-glue';
-import { KMSClient, ListAliasesCommand } from '@aws-sdk/client-kms';
+import * as z from 'zod';
 import { AccountBucket } from '../aws/bucket.ts';
+import { callJson } from '../aws/json-call.ts';
 import type { TargetAccount } from '../aws/target-account.ts';
 import { absentIf } from '../errors/errors.ts';
 import type { Permission } from '../step/contract.ts';
@@ -15,10 +15,25 @@ export const keyPermissions = {
 /** The template of release 0.3.0 does not allow the two reads. */
 const denied = ['AccessDenied', 'AccessDeniedException'];
 
+const CatalogSettings = z.object({
+  DataCatalogEncryptionSettings: z
+    .object({
+      EncryptionAtRest: z
+        .object({ CatalogEncryptionMode: z.string().optional(), SseAwsKmsKeyId: z.string().optional() })
+        .optional(),
+    })
+    .optional(),
+});
+const AliasPage = z.object({
+  Aliases: z.array(z.object({ AliasName: z.string().optional(), TargetKeyId: z.string().optional() })).optional(),
+  NextMarker: z.string().optional(),
+});
+
 /** A key, and what it encrypts as a text names it. */
 export interface KeyInPlay {
   arn: string;
   of: string;
+  ofCatalog?: true;
 }
 
 /** Where keys are looked for. */
@@ -43,9 +58,9 @@ export async function keysInPlay(
       of: `bucket ${name}`,
     })),
     keyOfWorkgroup(payer, region, workgroup.key).then((arn) => ({ arn, of: `workgroup ${workgroup.name}` })),
-    keyOfCatalog(payer, region).then((arn) => ({ arn, of: `the Glue catalog in ${region}` })),
+    keyOfCatalog(payer, region).then((arn) => ({ arn, of: `the Glue catalog in ${region}`, ofCatalog: true as const })),
   ]);
-  return found.flatMap(({ arn, of }) => (arn ? [{ arn, of }] : []));
+  return found.flatMap(({ arn, ...rest }): KeyInPlay[] => (arn ? [{ arn, ...rest }] : []));
 }
 
 /** ARN of the key that a workgroup names for its results. */
@@ -63,9 +78,8 @@ export async function keyOfBucket(payer: TargetAccount, name: string, region: st
 
 /** ARN of the key that every reader and writer of the Glue catalog needs; null if there is none. */
 export async function keyOfCatalog(payer: TargetAccount, region: string): Promise<string | null> {
-  const answer = await absentIf(denied, () =>
-    payer.client(GlueClient, region).send(new GetDataCatalogEncryptionSettingsCommand({})),
-  );
+  const call = { service: 'glue', region, target: 'AWSGlue.GetDataCatalogEncryptionSettings' } as const;
+  const answer = await absentIf(denied, () => callJson(payer, call, {}, CatalogSettings));
   const { CatalogEncryptionMode: mode, SseAwsKmsKeyId: key } =
     answer?.DataCatalogEncryptionSettings?.EncryptionAtRest ?? {};
   // With SSE-KMS-WITH-SERVICE-ROLE, Glue uses the key as its service role.
@@ -98,14 +112,19 @@ export async function customerKeys(payer: TargetAccount, region: string, arns: r
   return different.filter((arn) => !managed.has(arn));
 }
 
+/** Why AWS's crawler template cannot be deployed: its roles have no more than kms:Decrypt. */
+export function catalogKeyObstacle(keyArn: string): string {
+  return `the Glue catalog is encrypted with KMS key ${keyArn}, and the crawler of AWS’s template has no right to encrypt with it`;
+}
+
 /** ARN of the key by alias. */
 async function listAliases(payer: TargetAccount, region: string): Promise<Map<string, string>> {
-  const kms = payer.client(KMSClient, region);
+  const call = { service: 'kms', region, target: 'TrentService.ListAliases' } as const;
   const keys = new Map<string, string>();
   let Marker: string | undefined;
   do {
     const marker = Marker;
-    const page = await absentIf(denied, () => kms.send(new ListAliasesCommand({ Limit: 100, Marker: marker })));
+    const page = await absentIf(denied, () => callJson(payer, call, { Limit: 100, Marker: marker }, AliasPage));
     for (const { AliasName: alias, TargetKeyId: id } of page?.Aliases ?? [])
       if (alias && id) keys.set(alias, `arn:aws:kms:${region}:${payer.accountId}:key/${id}`);
     Marker = page?.NextMarker;

@@ -45,7 +45,7 @@ export interface OwnTablePlace {
   reportName: string;
 }
 
-/** The table under our name, whoever made it. */
+/** The table under our name; somebody else may have made it. */
 export interface SeenTable {
   columns: Column[];
   location: string;

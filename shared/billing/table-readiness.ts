@@ -15,7 +15,7 @@ export type Readiness =
 export const wayOut = 'crawler: none makes a table of our own, without a crawler';
 
 /** Whether the report's table answers for the newest month. */
-export function judgeTables(
+export function decideReadiness(
   { tables, parts, fresh }: SeenTables,
   { report, database, month, now }: { report: ReportPlace; database: string; month: BillingMonth; now: number },
 ): Readiness {

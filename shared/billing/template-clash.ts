@@ -8,7 +8,7 @@ import type { Problem } from '../step/problem-list.ts';
 import { type Crawler, crawlersArn, findCrawler } from './crawler.ts';
 import { crawlerStackPlace, findCrawlerStack, stackOwnerProblem } from './crawler-stack.ts';
 import type { CrawlerMode } from './crawler-way.ts';
-import { crawlerDatabase, crawlerName, dataLocation, type ReportPlace } from './report-location.ts';
+import { crawlerDatabase, crawlerName, dataLocation, isGlueName, type ReportPlace } from './report-location.ts';
 import { findReportTables, reportTablePermissions } from './report-table.ts';
 
 type Place = ReportPlace & { region: string };
@@ -32,6 +32,7 @@ export interface TemplateClash {
 export async function findClash(payer: TargetAccount, report: Place): Promise<TemplateClash | undefined> {
   const glue = payer.client(GlueClient, report.region);
   const hasDatabase = async (Name: string) =>
+    isGlueName(Name) &&
     (await absentIf(['EntityNotFoundException'], () => glue.send(new GetDatabaseCommand({ Name })))) !== undefined;
   const usual = crawlerDatabase(report.reportName);
   const [crawler, database] = await Promise.all([

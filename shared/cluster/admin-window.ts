@@ -12,7 +12,7 @@ import {
 import type { TargetAccount } from '../aws/target-account.ts';
 import { absentIf, isAwsError, RetryableError, UserError } from '../errors/errors.ts';
 import type { RunKind } from '../model/step-names.ts';
-import type { Applied, Permission, Plan, Situation, StepContext } from '../step/contract.ts';
+import type { Applied, DeclaredWaits, Permission, Plan, Situation, StepContext } from '../step/contract.ts';
 import { queueWait, waitFor } from '../step/plan-builders.ts';
 import { type AdminWindow, deleteWindowMark, markWindowOpen } from '../targets/admin-windows.ts';
 import { clusterAccount } from '../targets/provisioner-accounts.ts';
@@ -28,6 +28,12 @@ const adminPolicyArn = 'arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterA
 
 /** EKS calls access entries and policies effective after "several seconds". */
 const accessEffectiveSeconds = 180;
+
+/** The waits of a step that changes our access to the cluster: for another administrator, and for EKS to show the changes. */
+export const accessWaits = {
+  'run-queue-overdue': { seconds: 5, longestSeconds: 900 },
+  'cluster-rights-missing': { seconds: 5, longestSeconds: 5 * accessEffectiveSeconds },
+} as const satisfies DeclaredWaits;
 /** Longer than any invocation: no run works in an older window. */
 const staleWindowMs = 10 * 60_000;
 

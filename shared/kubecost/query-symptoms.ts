@@ -21,6 +21,17 @@ const symptoms: readonly Symptom[] = [
     lasting: true,
   },
   {
+    pattern: /HIVE_BAD_DATA/,
+    means:
+      'the table gives a column another type than the report’s files have; run its crawler again, or use crawler: none',
+    lasting: true,
+  },
+  {
+    pattern: /HIVE_INVALID_METADATA|CONSTRAINT_VIOLATION.*projected partition/,
+    means: 'the table’s columns or its partition projection are not valid',
+    lasting: true,
+  },
+  {
     pattern: /\bkms:|GlueEncryptionException/,
     means: 'the payer role may not use the KMS key of the report’s bucket, of the results or of the Glue catalog',
     lasting: false,

@@ -8,6 +8,8 @@ export interface Rights {
   indexes?: true;
   startsExecutions?: true;
   stopsExecutions?: true;
+  /** True if it asks for the state of executions and ends tasks that wait for a callback. */
+  watchesExecutions?: true;
 }
 
 /** Dispatching a batch starts, retries and cancels runs. */

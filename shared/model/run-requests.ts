@@ -95,7 +95,11 @@ const Report = z
     prefix: z
       .string()
       .max(128)
-      .regex(/^[0-9A-Za-z!_.*'()-]+(\/[0-9A-Za-z!_.*'()-]+)*$/, 'must not be empty or begin or end with /')
+      // PutReportDefinition since 2025-11: ^.+[^/|.]$ (landing-zone-accelerator-on-aws#963).
+      .regex(
+        /^(?=..)[0-9A-Za-z!_.*'()-]+(\/[0-9A-Za-z!_.*'()-]+)*(?<!\.)$/,
+        'must have two characters or more, must not begin or end with /, and must not end with a dot',
+      )
       .default('kubecost'),
     region: z
       .enum(curRegions)
@@ -152,13 +156,13 @@ const Kubecost = z
   })
   .meta({ id: 'Kubecost' });
 
+/** Of `wait.deadlineHours`. */
+export const longestHours = 336;
+
 const Wait = z
   .strictObject({
-    intervalMinutes: z.int().min(5).max(240).default(15),
-    deadlineHours: z.int().min(1).max(336).default(48),
-  })
-  .refine(({ intervalMinutes, deadlineHours }) => (deadlineHours * 60) / intervalMinutes <= 2000, {
-    error: 'must not need more than 2,000 polls: lengthen intervalMinutes or shorten deadlineHours',
+    intervalMinutes: z.int().min(5).max(240).default(5),
+    deadlineHours: z.int().min(1).max(longestHours).default(48),
   })
   .meta({ id: 'Wait', description: 'How often and how long to check for the first delivery of the report' });
 

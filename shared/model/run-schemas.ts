@@ -57,6 +57,20 @@ export const Waiting = z
   .meta({ id: 'Waiting' });
 export type Waiting = z.infer<typeof Waiting>;
 
+/** A wait as the table holds it. The further fields are those of the current release. */
+export interface StoredWait extends Waiting {
+  /** The declaration that the wait counts towards. */
+  name?: string;
+  /** When the step looked last. */
+  at?: string;
+  /** True while a task of the state machine waits for the watcher. */
+  callback?: true;
+  /** Minutes between two looks of the watcher, if it looks for news itself. */
+  watchMinutes?: number;
+  /** The watcher does not wake the step for news before. */
+  newsFrom?: string;
+}
+
 export const stepStatuses = [
   'pending',
   'running',
@@ -75,7 +89,9 @@ export interface StepRecord {
   startedAt?: string;
   endedAt?: string;
   invocations: number;
-  waiting?: Waiting;
+  waiting?: StoredWait;
+  /** What the attempt has spent in waits, by the name of their declaration. */
+  waited?: Record<string, { seconds: number; looks: number }>;
   changes: Change[];
   warnings: string[];
   output?: Record<string, unknown>;

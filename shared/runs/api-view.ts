@@ -11,12 +11,14 @@ import {
   StepNameView,
   type StepRecord,
   stepStatuses,
+  type StoredWait,
   Timestamp,
   Waiting,
 } from '../model/run-schemas.ts';
 import { runKinds, type StepName, stepNamesOf } from '../model/step-names.ts';
 import { outputs, parseOutput } from '../model/steps-and-outputs.ts';
 import { clusterArnOf } from '../model/target.ts';
+import { nextLook } from '../model/watch-times.ts';
 import { iso, now } from '../platform/clock.ts';
 import { planOf } from './dry-run-plan.ts';
 import type { RunSummary } from './run-item.ts';
@@ -156,12 +158,23 @@ function stepView(run: AnyRun, name: StepName): z.output<typeof StepView> {
     startedAt: step?.startedAt ?? null,
     endedAt: step?.endedAt ?? null,
     invocations: step?.invocations ?? 0,
-    waiting: (step?.status === 'waiting' && step.waiting) || null,
+    waiting: step?.status === 'waiting' && step.waiting ? waitView(run, step.waiting) : null,
     changes: step?.changes ?? [],
     warnings: step?.warnings ?? [],
     output: readable(step?.output),
     error: step?.error ?? null,
   };
+}
+
+/** While the watcher looks for the step, the next look is the watcher's. */
+function waitView({ runId, endedAt }: AnyRun, wait: StoredWait): z.output<typeof Waiting> {
+  const { for: reason, since, expectedBy, deadline, next, watchMinutes } = wait;
+  const look =
+    watchMinutes === undefined
+      ? undefined
+      : nextLook(runId, watchMinutes, endedAt === undefined ? now() : Date.parse(endedAt));
+  const soonest = look === undefined ? next : iso(Math.min(look, Date.parse(next)));
+  return { for: reason, since, expectedBy, deadline, next: soonest };
 }
 
 /** A step that the run does not need is shown as skipped from the start. */

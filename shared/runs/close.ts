@@ -9,6 +9,7 @@ import { readWindow } from '../targets/admin-windows.ts';
 import { releaseLock } from './payer-target-lock.ts';
 import { hasUnpublishedEvents, publishEvents } from './publish-events.ts';
 import { endRun, isAtWork, isCancelling } from './record-end.ts';
+import { forgetTasks } from './waiting-task.ts';
 
 /** Why an execution ended early, as seen from outside the steps. */
 export interface Failure {
@@ -28,6 +29,7 @@ export async function closeRun(run: AnyRun, failure?: Failure): Promise<void> {
     // The run must end even if the cluster does not answer.
     const ended = await setEnd(run, failure);
     await releaseLock(run);
+    await forgetTasks(run);
     if (ended && hasUnpublishedEvents(ended)) await publishEvents(ended);
   }
 }

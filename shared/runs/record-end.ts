@@ -8,6 +8,7 @@ import { readWindow } from '../targets/admin-windows.ts';
 import { planSummaryOf } from './dry-run-plan.ts';
 import { releaseLock } from './payer-target-lock.ts';
 import { statusWrites, updateRun, whileActive } from './run-table-update.ts';
+import { forgetTasks } from './waiting-task.ts';
 
 /** Ends a run once; undefined if it has ended already or has a newer attempt. */
 export function endRun(run: AnyRun, status: RunStatus, error?: RunError): Promise<AnyRun | undefined> {
@@ -50,6 +51,7 @@ export async function settleCancel(run: AnyRun): Promise<AnyRun | undefined> {
   if ((await readWindow(clusterArnOf(run.request)))?.runId === run.runId) return undefined;
   const ended = await endRun(run, 'cancelled');
   await releaseLock(run);
+  await forgetTasks(run);
   if (ended) log('run ended', { runId: run.runId, step: 'cancel', status: 'cancelled' });
   return ended;
 }

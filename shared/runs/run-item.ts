@@ -28,7 +28,16 @@ const stepItem = z.looseObject({
   startedAt: z.string().exactOptional(),
   endedAt: z.string().exactOptional(),
   invocations: z.number(),
-  waiting: Waiting.loose().exactOptional(),
+  waiting: Waiting.extend({
+    name: z.string().exactOptional(),
+    at: z.string().exactOptional(),
+    callback: z.literal(true).exactOptional(),
+    watchMinutes: z.number().exactOptional(),
+    newsFrom: z.string().exactOptional(),
+  })
+    .loose()
+    .exactOptional(),
+  waited: z.record(z.string(), z.object({ seconds: z.number(), looks: z.number() })).exactOptional(),
   changes: z.array(Change.loose()),
   warnings: z.array(z.string()),
   output: z.record(z.string(), z.unknown()).exactOptional(),

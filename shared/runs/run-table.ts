@@ -96,6 +96,12 @@ export async function listRuns(
   return { runs: items, ...page };
 }
 
+/** Ids of the runs whose steps are taken, oldest first. */
+export function listRunningIds(): Promise<string[]> {
+  const { name, key } = runIndexes.status;
+  return listItems({ index: name, partition: { key, value: 'running' }, fields: ['pk'] }, RunKeyItem);
+}
+
 /** Ids of the runs that need attention, oldest first. */
 export function listPendingRunIds(): Promise<string[]> {
   const { name, key, value } = pendingIndex;

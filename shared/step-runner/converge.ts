@@ -6,7 +6,9 @@ import type { Applied, Plan, Step, StepChange, StepContext, Wait } from '../step
 import { type Lease, mayWrite } from '../table/lease.ts';
 
 export type StepResult =
-  { status: 'succeeded'; output: Outputs[StepName]; warnings: string[] } | { status: 'waiting'; wait: Wait };
+  | { status: 'succeeded'; output: Outputs[StepName]; warnings: string[] }
+  /** `engineWait`: the wait is not one of the step's own. */
+  | { status: 'waiting'; wait: Wait; engineWait?: 'effect' };
 
 /** An invocation for the engine: the step's context, and the functions that store changes and notes. */
 export interface EngineContext extends StepContext<RunKind> {
@@ -34,7 +36,8 @@ export async function converge(step: Step, cx: EngineContext, lease?: Lease): Pr
   const applied = new Set<string>();
   for (let round = 0; plan.kind === 'change'; round++) {
     const wanted = JSON.stringify(plan.changes);
-    if (applied.has(wanted) || round === maxRounds) return { status: 'waiting', wait: untilVisible(plan.changes[0]) };
+    if (applied.has(wanted) || round === maxRounds)
+      return { status: 'waiting', wait: untilVisible(plan.changes[0]), engineWait: 'effect' };
     if (plan.notes) await cx.keep(plan.notes);
     for (const change of plan.changes) {
       if (lease && !mayWrite(lease))

@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
 import * as z from 'zod';
-import { classify, type KnownError, UserError } from '../errors/errors.ts';
+import { classify, type KnownError } from '../errors/errors.ts';
 import type { AnyRun } from '../model/run.ts';
-import { runErrorOf, type StepRecord, type Waiting } from '../model/run-schemas.ts';
+import { runErrorOf, type StepRecord } from '../model/run-schemas.ts';
 import type { StepName } from '../model/step-names.ts';
 import { targetOf } from '../model/target.ts';
 import { targetId } from '../model/target.ts';
-import { iso, now } from '../platform/clock.ts';
+import { now } from '../platform/clock.ts';
 import { log, type LogFields } from '../platform/logger.ts';
 import { hasUnpublishedEvents, publishEvents } from '../runs/publish-events.ts';
 import { settleCancel } from '../runs/record-end.ts';
@@ -18,27 +18,24 @@ import { type Lease, releaseLease, takeLease } from '../table/lease.ts';
 import { alreadyDone, converge, register, type StepResult } from './converge.ts';
 import { type Preview, preview } from './dry-run.ts';
 import { Invocation } from './invocation.ts';
+import { type EngineWait, park, type Parked } from './park.ts';
 import { StepStore } from './step-record.ts';
 
 /** The input of every step: only ids. */
 const StepEvent = z.object({ runId: z.string(), attempt: z.int() });
 type StepEvent = z.infer<typeof StepEvent>;
 
-/** The result of every step. The state machine reads `status`, then `seconds` or `outdated`. Stable across deployments. */
-export interface StepAnswer {
+/** The result of every step. The state machine reads `status`, then the fields of the wait or `outdated`. Stable across deployments. */
+export interface StepAnswer extends Parked {
   status: 'succeeded' | 'planned' | 'waiting';
-  seconds: number;
   /** The earlier step that has to run again because of `invalidates`; empty if none. */
   outdated: StepName | '';
 }
 
-/** Hundreds of runs may queue for one lease, and an execution's history holds 25,000 events (10 per invocation). */
-function leaseWait({ waiting }: StepRecord): Wait {
-  const reason = 'another run to release the lock on these resources';
-  const waited = waiting?.for === reason ? (now() - Date.parse(waiting.since)) / 1000 : 0;
-  const seconds = Math.ceil(Math.min(30, Math.max(3, waited / 4)));
-  return queueWait(reason, { seconds, deadlineSeconds: 4 * 3600 });
-}
+const leaseWait: Wait = queueWait('another run to release the lock on these resources', {
+  seconds: 3,
+  deadlineSeconds: 4 * 3600,
+});
 
 /** IAM usually shows a change everywhere within ten seconds; a call before that is denied. */
 const settlingMs = 10_000;
@@ -100,21 +97,28 @@ async function takeStep(
   const run = await store.begin(now() + context.getRemainingTimeInMillis());
   const record = recordOf(run, step);
   const fields = { runId, step: step.name };
+  const wait = async (planned: Wait, engineWait?: EngineWait): Promise<StepAnswer> => ({
+    status: 'waiting',
+    ...(await park(step, store, record, planned, engineWait)),
+    outdated: '',
+  });
   try {
     const cx = new Invocation(step, run, record, store);
     if (run.request.dryRun) return await endPreview(step, run, store, await preview(step, cx));
     const settling = settlingWait(step, run);
-    if (settling) return await park(store, record, settling);
+    if (settling) return await wait(settling, 'settling');
     const gathering = await register(step, cx);
-    if (gathering) return await park(store, record, gathering);
+    if (gathering) return await wait(gathering);
     const lease = step.lease ? await leaseFor(step.lease, run, step, context) : undefined;
     if (lease === 'busy') {
       const done = await alreadyDone(step, cx);
-      return done ? await end(step, run, store, done) : await park(store, record, leaseWait(record));
+      return done ? await end(step, run, store, done) : await wait(leaseWait, 'lease');
     }
     try {
       const result = await converge(step, cx, lease);
-      return result.status === 'waiting' ? await park(store, record, result.wait) : await end(step, run, store, result);
+      return result.status === 'waiting'
+        ? await wait(result.wait, result.engineWait)
+        : await end(step, run, store, result);
     } finally {
       if (lease) await giveBack(lease, fields);
     }
@@ -154,7 +158,7 @@ async function endPreview(
       ...(error && { error }),
       preview: { summary: step.summary, refusals, quotas },
     },
-    changes,
+    { planned: changes },
   );
   log('step ended', { runId: run.runId, step: step.name, status });
   const outdated = (output && step.invalidates?.(run, output)) ?? '';
@@ -186,25 +190,6 @@ async function giveBack(lease: Lease, fields: LogFields): Promise<void> {
   } catch (error) {
     log('lease not released', { ...fields, scope: lease.scope, detail: classify(error).message });
   }
-}
-
-/** @throws UserError with the wait's `overdue` code once its deadline has passed */
-async function park(store: StepStore, record: StepRecord, wait: Wait): Promise<StepAnswer> {
-  const at = now();
-  const since = record.waiting?.for === wait.reason ? Date.parse(record.waiting.since) : at;
-  const deadline = since + wait.deadlineSeconds * 1000;
-  if (at >= deadline)
-    throw new UserError(wait.overdue, `waited ${Math.round((at - since) / 1000)} s for ${wait.reason}`);
-  const seconds = Math.max(1, Math.min(wait.seconds, Math.ceil((deadline - at) / 1000)));
-  const waiting: Waiting = {
-    for: wait.reason,
-    since: iso(since),
-    expectedBy: wait.expectedSeconds === undefined ? null : iso(since + wait.expectedSeconds * 1000),
-    deadline: iso(deadline),
-    next: iso(at + seconds * 1000),
-  };
-  await store.finish({ status: 'waiting', waiting, warnings: [] });
-  return { status: 'waiting', seconds, outdated: '' };
 }
 
 /**

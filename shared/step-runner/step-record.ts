@@ -62,6 +62,7 @@ export class StepStore {
             { at: this.#at('startedAt'), to: at },
             { at: this.#at('endedAt'), to: undefined },
             { at: this.#at('announced'), to: undefined },
+            { at: this.#at('waited'), to: undefined },
           ];
     const events = begins.length > 0 ? [runEvent(run, 'running', at)] : [];
     const writes = [...begins, ...startsAnew];
@@ -77,11 +78,14 @@ export class StepStore {
   }
 
   /** Records the end or the wait of the step. What earlier invocations wrote (start, invocations, changes, notes) stays. */
-  async finish({ status, waiting, warnings, output, error, preview }: StepEnd, planned?: Change[]): Promise<AnyRun> {
+  async finish(
+    { status, waiting, warnings, output, error, preview }: StepEnd,
+    { planned, waited }: { planned?: Change[]; waited?: StepRecord['waited'] } = {},
+  ): Promise<AnyRun> {
     const at = iso(now());
     const ended = status !== 'waiting' && status !== 'running';
     const { events, announced } = this.#transitions({ status, waiting, error }, at);
-    const idles = waiting && Date.parse(waiting.next) - now() >= idleSeconds * 1000;
+    const idles = waiting && (waiting.callback ?? Date.parse(waiting.next) - now() >= idleSeconds * 1000);
     return this.#update(
       [
         ...Object.entries({ status, waiting, warnings, output, error, preview }).map(([name, to]) => ({
@@ -92,6 +96,7 @@ export class StepStore {
         { at: this.#at('busyUntil'), to: undefined },
         { at: this.#at('announced'), to: announced },
         ...(planned ? [{ at: this.#at('changes'), to: planned }] : []),
+        ...(waited ? [{ at: this.#at('waited'), to: waited }] : []),
         ...(idles ? [{ at: ['atWorkKey'], to: undefined }] : []),
       ],
       events,

@@ -54,6 +54,38 @@ export interface Wait {
   deadlineSeconds: number;
   expectedSeconds?: number;
   overdue: ErrorCode;
+  /** The watcher looks meanwhile, by the step's `watch`, and wakes the step when there is something to see. */
+  watched?: true;
+}
+
+/** The limits of a step's waits, over all settings that a request may have. The history of an execution follows from them. */
+export interface DeclaredWait {
+  /** The shortest interval between two observations. */
+  seconds: number;
+  /** The longest time that one attempt spends in them, all reasons together. */
+  longestSeconds: number;
+  /** Observations at the shortest interval, before it grows with the time waited. @default 1 */
+  closeLooks?: number;
+}
+
+/** By the code with which the wait fails. */
+export type DeclaredWaits = Partial<Record<ErrorCode, DeclaredWait>>;
+
+/** What the watcher knows of a run whose step waits. */
+export interface WatchContext<Kind extends RunKind = 'onboarding', Notes extends object = object> extends Pick<
+  StepContext<Kind, Notes>,
+  'run' | 'payer' | 'notes' | 'now'
+> {
+  /** True once an hour: then the watch may make calls that cost something, although nothing says that there is news. */
+  readonly hourly: boolean;
+}
+
+/** How the watcher looks while a step waits for hours. It reads only, and what it returns is stored nowhere. */
+export interface Watch<Kind extends RunKind = 'onboarding', Notes extends object = object, Facts = unknown> {
+  /** A free read for all waiting runs of one payer. */
+  readPayer(payer: TargetAccount): Promise<Facts>;
+  /** True if the step should look for itself. */
+  hasNews(cx: WatchContext<Kind, Notes>, facts: Facts): Promise<boolean>;
 }
 
 export type Plan<C extends StepChange, Output, Notes extends object = object> = (
@@ -158,6 +190,11 @@ export interface Step<
   notes?: z.ZodType<Notes>;
   /** Names of the notes that a later attempt of the run still has. */
   keeps?: readonly string[];
+  /** Every wait that the step plans or registers. The engine refuses any other. */
+  waits?: DeclaredWaits;
+  /** The same for waits that are `watched`. */
+  watchedWaits?: DeclaredWaits;
+  watch?: Watch<KindOf<Name>, Notes>;
   /** True for proofs: they record no changes, and a dry run leaves them out because earlier steps are only planned. */
   proof?: boolean;
   input(cx: StepContext<KindOf<Name>, Notes>): Input;

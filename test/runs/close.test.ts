@@ -120,6 +120,18 @@ describe('the close function', () => {
     });
   });
 
+  it.each([
+    [{ Error: null, Cause: null }, 'a task of the execution failed without an error or a cause'],
+    [{ Error: 'States.Timeout', Cause: '' }, 'States.Timeout'],
+    [{ Error: 'Denied', Cause: null }, 'Denied'],
+    [{ Error: null, Cause: 'by hand' }, 'by hand'],
+  ])('ends the run after the failure %j', async (failed, message) => {
+    const runId = await startedRun();
+    expect(await close({ runId, attempt: 1, failure: failed })).toEqual({ status: 'failed' });
+    expect((await storedRun(runId)).error).toMatchObject({ code: 'step-crashed', message });
+    expect(await hub.items('lock#')).toEqual([]);
+  });
+
   it('sets the status failed if somebody stopped the execution', async () => {
     const runId = await startedRun();
     await new StepStore(runId, 1, 'discovery').begin(Date.now() + 60_000);

@@ -83,13 +83,13 @@ describe('the event bus', () => {
       stepHarness.world.calls.filter(({ service, invocation }) => service === 'events' && invocation === index).length;
     const invocations = stepHarness.sandbox.invocations.map((record, index) => ({ ...record, puts: puts(index) }));
     expect(Math.max(...invocations.map((invocation) => invocation.puts))).toBe(1);
-    const polls = invocations.filter(
-      ({ functionKey, repeatedWait }) => functionKey === 'firstDelivery' && repeatedWait,
-    );
-    const quiet = polls.filter((poll) => poll.puts === 0);
-    expect(quiet.length).toBeGreaterThan(8);
-    expect(polls.length - quiet.length).toBeLessThan(3);
-    for (const { tableCalls } of quiet) expect(tableCalls).toEqual(['UpdateItem', 'UpdateItem']);
+    const looks = invocations.filter(({ functionKey }) => functionKey === 'watch');
+    expect(looks.length).toBeGreaterThan(150);
+    expect(looks.filter(({ puts }) => puts > 0)).toEqual([]);
+    const writes = looks
+      .flatMap(({ tableCalls }) => tableCalls)
+      .filter((call) => call !== 'Query' && call !== 'GetItem');
+    expect(writes).toEqual(['DeleteItem']);
   });
 
   it('receives all events after an outage in which the run succeeds', async () => {

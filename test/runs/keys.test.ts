@@ -83,6 +83,51 @@ describe('a payer with its own keys for bucket, results, workgroup and catalog',
   });
 });
 
+describe('a new payer with an encrypted Glue catalog', () => {
+  const payer = '111122220001';
+
+  async function onboard(changes: Parameters<RunHarness['onboard']>[1] = {}) {
+    const { arn } = world.kms.createKey({ accountId: payer, region: 'us-east-1' });
+    world.glue.catalog(payer, 'us-east-1').encryption = { CatalogEncryptionMode: 'SSE-KMS', SseAwsKmsKeyId: arn };
+    deployProvisioner(world, 'payer', payer, { KmsKeys: arn });
+    return { arn, run: await runHarness.onboard('new-irsa', changes) };
+  }
+
+  it('gets a table of our own, because AWS’s crawler lacks the key', async () => {
+    const { arn, run } = await onboard();
+    expect([run.error, run.evidence?.level]).toEqual([null, 'connection']);
+    const stack = stepOf(run, 'crawler-stack');
+    expect(stack.output).toMatchObject({ kind: 'none' });
+    expect(stack.warnings.join()).toContain(arn);
+  });
+
+  it('is refused with the key if the request insists on AWS’s template', async () => {
+    const { arn, run } = await onboard({ crawler: 'template' });
+    expect(run.error).toMatchObject({
+      code: 'crawler-template-unusable',
+      step: 'preflight',
+      message: expect.stringContaining(arn) as string,
+    });
+  });
+});
+
+describe('a payer whose Lake Formation governs new tables', () => {
+  const payer = '111122220001';
+
+  it('is connected once the payer role has the grant that preflight names', async () => {
+    world.lakeformation.lock(payer, 'us-east-1', 'tables');
+    const denied = await runHarness.onboard('new-irsa', { crawler: 'none' });
+    const role = `arn:aws:iam::${payer}:role/kubecost-cur-access`;
+    expect(stepOf(denied, 'preflight').warnings.join()).toContain(`DESCRIBE and SELECT on all its tables, for ${role}`);
+    expect(denied.error).toMatchObject({
+      code: 'query-failed',
+      message: expect.stringContaining('Lake Formation') as string,
+    });
+    world.lakeformation.grant(role, 'us-east-1');
+    expect((await runHarness.onboard('new-irsa', { crawler: 'none' })).error).toBeNull();
+  });
+});
+
 describe('a payer whose buckets use aws/s3', () => {
   it.each([
     ['a pod', {}, 'pod-chain'],

@@ -10,7 +10,14 @@ import {
   type World,
 } from '../sandbox/index.ts';
 import { startTable } from './runs-table.ts';
-import { busRules, type Environment, httpRoutes, readServerlessFile, resourceOf } from './serverless-file.ts';
+import {
+  busRules,
+  type Environment,
+  httpRoutes,
+  readServerlessFile,
+  resourceOf,
+  schedules,
+} from './serverless-file.ts';
 
 export const hubAccountId = '999900001111';
 export const hubRegion = 'us-east-1';
@@ -138,7 +145,10 @@ export async function startDeployedSandbox(options: DeployedSandboxOptions = {})
       // Time must not move while the function's code is loaded.
       void world.clock.hold(() => invoke(functionKey, event), functionKey).catch(reportBackground);
     });
-  scheduleSweep(world, invoke);
+  for (const { functionKey, expression } of schedules(file))
+    world.events.putSchedule(expression, { account: hubAccountId, region: hubRegion }, (event) => {
+      void world.clock.hold(() => invoke(functionKey, event), functionKey).catch(reportBackground);
+    });
 
   const api = new HttpApi({ routes: httpRoutes(file), invoke, world, signing: options.signing ?? true });
   const apiUrl = await api.listen(options.apiPort ?? 0);
@@ -188,7 +198,13 @@ function hubCredentials(world: World): Record<string, string> {
         Version: '2012-10-17',
         Statement: [
           { Effect: 'Allow', Action: 'sts:AssumeRole', Resource: 'arn:aws:iam::*:role/kubecost-payer-onboarding/*' },
-          { Effect: 'Allow', Action: ['states:StartExecution', 'states:StopExecution'], Resource: '*' },
+          {
+            Effect: 'Allow',
+            Action: ['DescribeExecution', 'SendTaskSuccess', 'StartExecution', 'StopExecution'].map(
+              (name) => `states:${name}`,
+            ),
+            Resource: '*',
+          },
           { Effect: 'Allow', Action: 'events:PutEvents', Resource: eventBusArn },
         ],
       },
@@ -250,16 +266,6 @@ function substituted(name: string, machine: Record<string, unknown>): string {
     if (!logicalId) throw new Error(`no substitution for ${placeholder}`);
     return functionArn(`${logicalId[0]?.toLowerCase() ?? ''}${logicalId.slice(1)}`);
   });
-}
-
-function scheduleSweep(world: World, invoke: DeployedSandbox['invoke']): void {
-  const everyMs = 5 * 60_000;
-  const next = () =>
-    world.clock.after(everyMs, () => {
-      void invoke('sweep', {}).catch(reportBackground);
-      next();
-    });
-  next();
 }
 
 function reportBackground(error: unknown): void {

@@ -18,6 +18,8 @@ type Item = Record<string, unknown>;
 /** The services that functions call in the hub account: a table, executions by name as in Step Functions, and the event bus. */
 export class HubServices {
   readonly executions = new Map<string, { input: string; ended: boolean }>();
+  /** Tokens of the tasks that were called back, in order. */
+  readonly calledBack: string[] = [];
   /** Events in the order in which the bus got them. */
   readonly events: RunEvent[] = [];
   #fault: Fault | undefined;
@@ -102,6 +104,8 @@ export class HubServices {
   async #forward(operation: string, target: string, body: Buffer): Promise<{ status: number; text: string }> {
     if (operation === 'StartExecution') return this.#startExecution(body.toString());
     if (operation === 'StopExecution') return this.#stopExecution(body.toString());
+    if (operation === 'DescribeExecution') return { status: 200, text: JSON.stringify({ status: 'RUNNING' }) };
+    if (operation === 'SendTaskSuccess') return this.#callBack(body.toString());
     if (operation === 'PutEvents') return this.#putEvents(body.toString());
     const answer = await fetch(this.#table?.endpoint ?? '', {
       method: 'POST',
@@ -135,6 +139,14 @@ export class HubServices {
     this.executions.set(name, known ?? { input, ended: false });
     const executionArn = `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`;
     return { status: 200, text: JSON.stringify({ executionArn, startDate: Date.now() / 1000 }) };
+  }
+
+  /** A token can be used once. */
+  #callBack(text: string): { status: number; text: string } {
+    const { taskToken } = JSON.parse(text) as { taskToken: string };
+    if (this.calledBack.includes(taskToken)) return { status: 400, text: JSON.stringify({ __type: 'TaskTimedOut' }) };
+    this.calledBack.push(taskToken);
+    return { status: 200, text: '{}' };
   }
 
   #stopExecution(text: string): { status: number; text: string } {

@@ -16,6 +16,8 @@ interface Template {
         Policies: { PolicyName: string; PolicyDocument: unknown }[];
       };
     };
+    /** A managed policy of the role. */
+    CrawlerRights?: { Condition: string; Properties: { PolicyDocument: unknown } };
   };
 }
 
@@ -25,6 +27,7 @@ export interface RenderedRole {
   path: string;
   trust: PolicyDocument;
   tags: Record<string, string>;
+  /** Its inline policies, and the managed one beside them. */
   inline: Record<string, PolicyDocument>;
 }
 
@@ -46,8 +49,14 @@ export function renderProvisioner(
     'AWS::AccountId': accountId,
     'AWS::Partition': 'aws',
   };
-  const resolve = (value: unknown) => resolved(value, { values, conditions: template.Conditions ?? {} });
-  const { AssumeRolePolicyDocument, Tags = [], Policies } = template.Resources.Provisioner.Properties;
+  const { Provisioner, CrawlerRights } = template.Resources;
+  const scope = { values, conditions: template.Conditions ?? {} };
+  const resolve = (value: unknown) => resolved(value, scope);
+  const managed = CrawlerRights && {
+    PolicyName: 'CrawlerRights',
+    PolicyDocument: { 'Fn::If': [CrawlerRights.Condition, CrawlerRights.Properties.PolicyDocument, none] },
+  };
+  const { AssumeRolePolicyDocument, Tags = [], Policies } = Provisioner.Properties;
   const tags = resolve(Tags) as { Key: string; Value: string }[];
   return {
     name: values.ProvisionerName ?? '',
@@ -55,7 +64,12 @@ export function renderProvisioner(
     trust: resolve(AssumeRolePolicyDocument) as PolicyDocument,
     tags: Object.fromEntries(tags.map(({ Key, Value }) => [Key, Value])),
     inline: Object.fromEntries(
-      Policies.map(({ PolicyName, PolicyDocument }) => [PolicyName, resolve(PolicyDocument) as PolicyDocument]),
+      [...Policies, ...(managed ? [managed] : [])]
+        .map(
+          ({ PolicyName, PolicyDocument }) =>
+            [PolicyName, resolve(PolicyDocument) as PolicyDocument | undefined] as const,
+        )
+        .flatMap(([name, document]) => (document ? [[name, document] as const] : [])),
     ),
   };
 }
@@ -84,6 +98,8 @@ export function deployOldProvisioner(
   const role = renderProvisioner(kind, accountId, parameters, parse(text) as Template);
   world.iam.createRole({ accountId, ...role, settled: true });
 }
+
+const none = { Ref: 'AWS::NoValue' };
 
 interface Scope {
   values: Record<string, string>;

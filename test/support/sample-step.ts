@@ -5,7 +5,7 @@ type Output = Outputs['payer-policy'];
 type Note = StepChange & { action: 'put-note'; text: string };
 export type SamplePlan = Plan<Note, Output>;
 
-interface Options extends Pick<Step, 'lease' | 'proof' | 'register' | 'invalidates'> {
+interface Options extends Pick<Step, 'lease' | 'proof' | 'register' | 'invalidates' | 'waits' | 'watchedWaits'> {
   /** Replaces the default plan where it returns one. */
   plan?: (notes: ReadonlyMap<string, string>, situation: Situation) => SamplePlan | undefined;
 }
@@ -30,6 +30,10 @@ export class SampleStep {
       name: 'payer-policy',
       summary: 'Puts notes on a sample',
       permissions: {},
+      waits: {
+        'delivery-overdue': { seconds: 5, longestSeconds: 48 * 3600 },
+        'run-queue-overdue': { seconds: 1, longestSeconds: 3600 },
+      },
       ...options,
       input: () => ({}),
       observe: async () => {

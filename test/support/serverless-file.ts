@@ -70,6 +70,13 @@ export function busRules(file: ServerlessFile): { functionKey: string; pattern: 
   );
 }
 
+/** The functions that a schedule invokes. */
+export function schedules(file: ServerlessFile): { functionKey: string; expression: string }[] {
+  return Object.entries(file.functions).flatMap(([functionKey, { events = [] }]) =>
+    events.flatMap((event) => ('schedule' in event ? [{ functionKey, expression: event.schedule }] : [])),
+  );
+}
+
 export function httpRoutes(file: ServerlessFile): HttpRoute[] {
   return Object.entries(file.functions).flatMap(([functionKey, { events = [] }]) =>
     events.flatMap((event) =>

@@ -5,7 +5,7 @@ import { readRun } from '../../shared/runs/run-table.ts';
 import type { StepAnswer } from '../../shared/step-runner/handler.ts';
 import { functionKey, stepStates } from '../../state-machines/states.ts';
 import { type CallRecord, interpret, type StateMachine } from '../sandbox/index.ts';
-import { type DeployedSandbox, functionArn, machineArn } from './deployed-sandbox.ts';
+import { type DeployedSandbox, functionArn, hubAccountId, hubRegion, machineArn } from './deployed-sandbox.ts';
 
 export interface TakeOptions {
   /** Lower bound of each wait, for waits that only a deadline ends. @default 0 */
@@ -20,7 +20,7 @@ export interface StepOutcome {
   record: StepRecord;
   /** What the step did, in order. */
   done: string[];
-  /** Requests of any service meanwhile, except the run's events. */
+  /** Requests of any service meanwhile, also of the watcher, except events and callbacks of the run. */
   calls: CallRecord[];
   /** Virtual seconds. */
   seconds: number;
@@ -44,11 +44,12 @@ export async function takeStep(
   name: StepName,
   { leastSeconds = 0, afterInvocation }: TakeOptions = {},
 ): Promise<StepOutcome> {
-  const { clock, calls } = sandbox.world;
+  const { clock, calls, states } = sandbox.world;
   const [started, before] = [clock.now(), calls.length];
   let answer: StepAnswer | undefined;
   let thrown: Error | undefined;
-  const invoke = async () => {
+  const invoke = async (arn: string, payload: unknown) => {
+    if (arn === functionArn('keepToken')) return sandbox.invoke('keepToken', payload);
     answer = thrown = undefined;
     try {
       answer = await invokeStep(sandbox, runId, name);
@@ -69,6 +70,7 @@ export async function takeStep(
       // The longest pause that the jitter allows, so every run of a test takes the same time.
       random: () => 1,
       taskSeconds: 0,
+      tokens: states.tokens({ accountId: hubAccountId, region: hubRegion }),
       name: runId,
       arn: `${machineArn('one-step')}:${runId}`,
     },
@@ -80,7 +82,7 @@ export async function takeStep(
     status: record.status,
     record,
     done: record.changes.map((change) => change.do),
-    calls: calls.slice(before).filter(({ service }) => service !== 'events'),
+    calls: calls.slice(before).filter(({ service }) => service !== 'events' && service !== 'states'),
     seconds: (clock.now() - started) / 1000,
     ...(answer && { answer }),
     ...(thrown && { thrown, error: runErrorOf(classify(thrown), name) }),
@@ -89,5 +91,5 @@ export async function takeStep(
 
 function statesOf(name: StepName): StateMachine {
   const definition = JSON.stringify({ StartAt: name, States: stepStates(name, { End: true }) });
-  return JSON.parse(definition.replace(/\$\{\w+\}/, functionArn(functionKey(name)))) as StateMachine;
+  return JSON.parse(definition.replaceAll(/\$\{(\w+)Arn\}/g, (_, key: string) => functionArn(key))) as StateMachine;
 }

@@ -39,6 +39,22 @@ export class EventsState {
     this.#rules.push({ bus, pattern, target });
   }
 
+  /** Calls the target at a fixed rate, `rate(5 minutes)`, from now on. */
+  putSchedule(expression: string, place: { account: string; region: string }, target: (event: BusEvent) => void): void {
+    const [, count, unit = ''] = /^rate\((\d+) (minute|hour|day)s?\)$/.exec(expression) ?? [];
+    const ms = Number(count) * ({ minute: 60_000, hour: 3_600_000, day: 86_400_000 }[unit] ?? Number.NaN);
+    if (Number.isNaN(ms)) throw new Error(`the sandbox knows no schedule ${expression}`);
+    const { clock } = this.#world;
+    const next = () =>
+      clock.after(ms, () => {
+        const time = new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
+        const what = { 'detail-type': 'Scheduled Event', source: 'aws.events', resources: [], detail: {} };
+        target({ version: '0', id: randomUUID(), ...place, ...what, time });
+        next();
+      });
+    next();
+  }
+
   createEventBus(accountId: string, region: string, name: string): void {
     this.buses.set(busArn(accountId, region, name), []);
   }

@@ -1,5 +1,5 @@
 import type * as sdk from '@aws-sdk/client-sfn';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { VirtualClock } from '../clock.ts';
 import type { CallContext, Operation } from '../service.ts';
 import type { World } from '../world.ts';
@@ -205,4 +205,81 @@ test.each([
   const operation = statesService.operations[name] as unknown as Operation<object>;
   const permissions = operation.permissions(input, {} as CallContext);
   expect(permissions).toEqual([{ action: `states:${name}`, resources: [resource] }]);
+});
+
+describe('a task token', () => {
+  const LAMBDA = 'arn:aws:lambda:eu-west-1:999988887777:function:work';
+  let token = '';
+  beforeEach(() => {
+    stateMachineArn = states.createStateMachine({
+      ...hub,
+      name: 'provision',
+      definition: {
+        StartAt: 'Called',
+        States: {
+          Called: {
+            Type: 'Task',
+            Resource: 'arn:aws:states:::lambda:invoke.waitForTaskToken',
+            Parameters: { FunctionName: LAMBDA, Payload: { 'token.$': '$$.Task.Token' } },
+            TimeoutSeconds: 600,
+            End: true,
+          },
+        },
+      },
+      invoke: (_, payload) => {
+        token = (payload as { token: string }).token;
+        return Promise.resolve(null);
+      },
+    });
+  });
+  const succeed = () => call('SendTaskSuccess', { taskToken: token, output: '{"a":1}' });
+
+  test('ends its task with the given output, once', async () => {
+    await startExecution('run-1', {});
+    await clock.sleep(60_000);
+    expect(await succeed()).toEqual({});
+    await expect(succeed()).rejects.toMatchObject({
+      code: 'TaskTimedOut',
+      message: "Task Timed Out: 'Provided task does not exist anymore'",
+    });
+    await clock.sleep(1000);
+    expect(await describeExecution('run-1')).toMatchObject({ status: 'SUCCEEDED', output: '{"a":1}' });
+    const { events: history = [] } = await call<sdk.GetExecutionHistoryOutput>('GetExecutionHistory', {
+      executionArn: executionOf('run-1'),
+    });
+    expect(history.slice(2)).toMatchObject([
+      { previousEventId: 2, taskScheduledEventDetails: { region: 'eu-west-1', timeoutInSeconds: 600 } },
+      { taskStartedEventDetails: { resource: 'invoke.waitForTaskToken', resourceType: 'lambda' } },
+      { type: 'TaskSubmitted', taskSubmittedEventDetails: { outputDetails: { truncated: false } } },
+      { type: 'TaskSucceeded', taskSucceededEventDetails: { output: '{"a":1}' } },
+      { type: 'TaskStateExited' },
+      { type: 'ExecutionSucceeded' },
+    ]);
+    expect(history[1]?.previousEventId).toBe(0);
+  });
+
+  test('fails its task without error and cause', async () => {
+    await startExecution('run-1', {});
+    await clock.sleep(60_000);
+    await call('SendTaskFailure', { taskToken: token });
+    await clock.sleep(1000);
+    const { error, cause, status } = await describeExecution('run-1');
+    expect({ error, cause, status }).toEqual({ status: 'FAILED' });
+  });
+
+  test('is closed after the timeout of its task', async () => {
+    await startExecution('run-1', {});
+    await clock.sleep(700_000);
+    expect(await describeExecution('run-1')).toMatchObject({ status: 'FAILED', error: 'States.Timeout' });
+    for (const name of ['SendTaskSuccess', 'SendTaskFailure', 'SendTaskHeartbeat'])
+      await expect(call(name, { taskToken: token, output: '1' })).rejects.toMatchObject({ code: 'TaskTimedOut' });
+  });
+
+  test('is invalid if it is not known, and its output has to be JSON', async () => {
+    for (const name of ['SendTaskSuccess', 'SendTaskFailure', 'SendTaskHeartbeat'])
+      await expect(call(name, { taskToken: 'x', output: '1' })).rejects.toMatchObject({ code: 'InvalidToken' });
+    await expect(call('SendTaskSuccess', { taskToken: 'x', output: '{' })).rejects.toMatchObject({
+      code: 'InvalidOutput',
+    });
+  });
 });

@@ -3,13 +3,15 @@ import * as sdk from '@aws-sdk/client-sfn';
 import { AwsError, type CallContext, operation, type Service } from '../service.ts';
 import { MAX_PAYLOAD_BYTES } from '../step-functions/data-flow.ts';
 import { assertSupported, type Json, type StateMachine } from '../step-functions/definition.ts';
-import type { HistoryEvent } from '../step-functions/history.ts';
+import { StatesError } from '../step-functions/errors.ts';
+import type { Details, HistoryEvent } from '../step-functions/history.ts';
 import {
   type Execution,
   type ExecutionOptions,
   type ExecutionResult,
   interpret,
 } from '../step-functions/interpreter.ts';
+import { type Callback, TaskTokens, type TokenAnswer } from '../step-functions/task-tokens.ts';
 import type { World } from '../world.ts';
 
 /** The event that EventBridge passes to a rule's target. */
@@ -68,6 +70,7 @@ export class StatesState {
   readonly machines = new Map<string, Machine>();
   /** By ARN, oldest first. */
   readonly executions = new Map<string, ExecutionRecord>();
+  readonly #tokens = new Map<string, TaskTokens>();
   readonly #world: World;
 
   constructor(world: World) {
@@ -82,13 +85,20 @@ export class StatesState {
     return arn;
   }
 
+  tokens({ accountId, region }: Pick<Machine, 'accountId' | 'region'>): TaskTokens {
+    const place = `${accountId} ${region}`;
+    const tokens = this.#tokens.get(place) ?? new TaskTokens();
+    this.#tokens.set(place, tokens);
+    return tokens;
+  }
+
   startExecution(machine: Machine, name: string, input: string): ExecutionRecord {
     const arn = `${machine.arn.replace(':stateMachine:', ':execution:')}:${name}`;
     const { invoke, random, taskSeconds } = machine;
     const options = { ...(random && { random }), ...(taskSeconds !== undefined && { taskSeconds }) };
     const { clock } = this.#world;
     const execution = interpret(machine.definition as StateMachine, JSON.parse(input) as Json, {
-      ...{ invoke, clock, name, arn, stateMachineArn: machine.arn },
+      ...{ invoke, clock, name, arn, stateMachineArn: machine.arn, tokens: this.tokens(machine) },
       ...options,
     });
     const record: ExecutionRecord = { arn, machine, name, input, startedAt: clock.now(), execution };
@@ -216,20 +226,24 @@ function described(record: ExecutionRecord): sdk.DescribeExecutionOutput {
     input: record.input,
     inputDetails: { included: true },
     ...(output !== undefined && { output, outputDetails: { included: true } }),
-    ...(error !== undefined && { error }),
-    ...(cause !== undefined && { cause }),
+    // An execution over its own time has neither (recorded from AWS).
+    ...(record.result?.status === 'TIMED_OUT'
+      ? { redriveStatus: 'REDRIVABLE' as const }
+      : { ...(error !== undefined && { error }), ...(cause !== undefined && { cause }) }),
   };
 }
 
-function historyEvent(record: ExecutionRecord, { id, at, type, stateName: name }: HistoryEvent): sdk.HistoryEvent {
+function historyEvent(record: ExecutionRecord, event: HistoryEvent): sdk.HistoryEvent {
+  const { id, previous, at, type, stateName: name, details } = event;
   const { error, cause } = record.result ?? {};
   const output = outputOf(record);
   const failed = { error, cause };
   return {
     id,
-    previousEventId: id - 1,
+    previousEventId: previous,
     timestamp: new Date(at),
     type: type as sdk.HistoryEventType,
+    ...(details && { [`${type.charAt(0).toLowerCase()}${type.slice(1)}EventDetails`]: withOutputDetails(details) }),
     ...(name !== undefined && type.endsWith('StateEntered') && { stateEnteredEventDetails: { name } }),
     ...(name !== undefined && type.endsWith('StateExited') && { stateExitedEventDetails: { name } }),
     ...(type === 'ExecutionStarted' && { executionStartedEventDetails: { input: record.input } }),
@@ -238,6 +252,31 @@ function historyEvent(record: ExecutionRecord, { id, at, type, stateName: name }
     ...(type === 'ExecutionAborted' && { executionAbortedEventDetails: failed }),
     ...(type === 'ExecutionTimedOut' && { executionTimedOutEventDetails: failed }),
   };
+}
+
+function withOutputDetails(details: Details): object {
+  return {
+    ...details,
+    ...(details.output !== undefined && { outputDetails: { truncated: false } }),
+    ...(details.input !== undefined && { inputDetails: { truncated: false } }),
+  };
+}
+
+/** Accepts a callback. The errors and their texts are recorded from AWS. */
+function callBack(cx: CallContext, send: (tokens: TaskTokens) => TokenAnswer): Record<string, never> {
+  const answer = send(cx.world.states.tokens({ accountId: cx.caller.accountId, region: cx.region }));
+  if (answer === 'unknown') throw new AwsError('InvalidToken', "Invalid Token: 'Invalid token'");
+  if (answer === 'closed') throw new AwsError('TaskTimedOut', "Task Timed Out: 'Provided task does not exist anymore'");
+  return {};
+}
+
+/** @throws AwsError InvalidOutput */
+function callbackOf(output: string | undefined): Callback {
+  try {
+    return { output: JSON.parse(output ?? '') as Json };
+  } catch {
+    throw new AwsError('InvalidOutput', 'Invalid Output: the output is not JSON');
+  }
 }
 
 interface PageRequest {
@@ -264,6 +303,9 @@ const onExecution = (action: string) => (input: { executionArn?: string | undefi
   { action: `states:${action}`, resources: [input.executionArn ?? '*'] },
 ];
 
+/** A token is no resource of IAM (Service Authorization Reference, Step Functions). */
+const onToken = (action: string) => () => [{ action: `states:${action}`, resources: ['*'] }];
+
 export const statesService: Service = {
   signingName: 'states',
   sdk,
@@ -281,6 +323,25 @@ export const statesService: Service = {
         record.execution.abort(input.error, input.cause);
         return { stopDate: new Date(record.stoppedAt ?? cx.now) };
       },
+    }),
+    SendTaskSuccess: operation<sdk.SendTaskSuccessCommandInput, sdk.SendTaskSuccessOutput>({
+      writes: true,
+      permissions: onToken('SendTaskSuccess'),
+      run: ({ taskToken = '', output }, cx) => {
+        const callback = callbackOf(output);
+        return callBack(cx, (tokens) => tokens.send(taskToken, callback));
+      },
+    }),
+    SendTaskFailure: operation<sdk.SendTaskFailureCommandInput, sdk.SendTaskFailureOutput>({
+      writes: true,
+      permissions: onToken('SendTaskFailure'),
+      run: ({ taskToken = '', error, cause }, cx) =>
+        callBack(cx, (tokens) => tokens.send(taskToken, new StatesError(error, cause))),
+    }),
+    SendTaskHeartbeat: operation<sdk.SendTaskHeartbeatCommandInput, sdk.SendTaskHeartbeatOutput>({
+      writes: true,
+      permissions: onToken('SendTaskHeartbeat'),
+      run: ({ taskToken = '' }, cx) => callBack(cx, (tokens) => tokens.heartbeat(taskToken, cx.now)),
     }),
     DescribeExecution: operation<sdk.DescribeExecutionCommandInput, sdk.DescribeExecutionOutput>({
       writes: false,

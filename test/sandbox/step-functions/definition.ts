@@ -54,8 +54,12 @@ export interface TaskState extends Paths, Transition, Result, Recovery {
   Type: 'Task';
   Resource: string;
   Parameters?: Json;
-  /** Not simulated, because time does not advance in a handler. Let the handler throw `States.Timeout` instead. */
+  /** Of the whole task, whatever heartbeats came. */
   TimeoutSeconds?: number;
+  TimeoutSecondsPath?: string;
+  /** The longest gap between two heartbeats of a callback task. */
+  HeartbeatSeconds?: number;
+  HeartbeatSecondsPath?: string;
 }
 
 export interface ParallelState extends Paths, Transition, Result, Recovery {
@@ -122,26 +126,65 @@ export interface FailState {
   CausePath?: string;
 }
 
-/** Throws on language features that the interpreter would otherwise silently ignore. */
+const common = ['Type', 'Comment', 'InputPath', 'OutputPath'];
+const transition = ['Next', 'End'];
+const result = ['Parameters', 'ResultSelector', 'ResultPath', 'Retry', 'Catch'];
+const timers = ['TimeoutSeconds', 'TimeoutSecondsPath', 'HeartbeatSeconds', 'HeartbeatSecondsPath'];
+
+/** The fields of each kind of state that the interpreter carries out. */
+const fields: Record<State['Type'], readonly string[]> = {
+  Task: [...common, ...transition, ...result, 'Resource', ...timers],
+  Parallel: [...common, ...transition, ...result, 'Branches'],
+  Map: [
+    ...[...common, ...transition, ...result, 'ItemProcessor', 'Iterator', 'ItemsPath', 'ItemSelector'],
+    ...['MaxConcurrency', 'MaxConcurrencyPath'],
+  ],
+  Pass: [...common, ...transition, 'Parameters', 'Result', 'ResultPath'],
+  Wait: [...common, ...transition, 'Seconds', 'SecondsPath', 'Timestamp', 'TimestampPath'],
+  Choice: [...common, 'Choices', 'Default'],
+  Succeed: common,
+  Fail: ['Type', 'Comment', 'Error', 'ErrorPath', 'Cause', 'CausePath'],
+};
+const machineFields = ['Comment', 'StartAt', 'States', 'TimeoutSeconds', 'Version', 'ProcessorConfig'];
+const retrierFields = [
+  ...['Comment', 'ErrorEquals', 'IntervalSeconds', 'MaxAttempts', 'BackoffRate', 'MaxDelaySeconds', 'JitterStrategy'],
+];
+const catcherFields = ['Comment', 'ErrorEquals', 'Next', 'ResultPath'];
+const invokeFields = ['FunctionName', 'FunctionName.$', 'Payload', 'Payload.$'];
+
+/** Throws on every field that the interpreter would otherwise silently ignore. */
 export function assertSupported(machine: StateMachine): void {
+  assertFields('The state machine', machine, machineFields);
   for (const [name, state] of Object.entries(machine.States)) {
-    for (const field of [
-      'QueryLanguage',
-      'Assign',
-      'Arguments',
-      'Output',
-      'ItemReader',
-      'ItemBatcher',
-      'ResultWriter',
-    ]) {
-      if (field in state) throw new Error(`State ${name}: the sandbox does not interpret ${field}`);
-    }
-    if (state.Type === 'Task' && !isLambda(state.Resource)) {
-      throw new Error(`State ${name}: the sandbox invokes Lambda functions only, not ${state.Resource}`);
-    }
+    assertFields(`State ${name}`, state, fields[state.Type]);
+    if ('Retry' in state)
+      for (const retrier of state.Retry ?? []) assertFields(`State ${name}`, retrier, retrierFields);
+    if ('Catch' in state)
+      for (const catcher of state.Catch ?? []) assertFields(`State ${name}`, catcher, catcherFields);
+    if (state.Type === 'Task') assertTask(name, state);
     if (state.Type === 'Parallel') state.Branches.forEach(assertSupported);
     if (state.Type === 'Map') assertSupported(itemProcessor(state));
   }
+}
+
+function assertFields(where: string, value: object, known: readonly string[]): void {
+  const unknown = Object.keys(value).find((field) => !known.includes(field));
+  if (unknown !== undefined) throw new Error(`${where}: the sandbox does not interpret ${unknown}`);
+}
+
+function assertTask(name: string, state: TaskState): void {
+  if (!isLambda(state.Resource))
+    throw new Error(`State ${name}: the sandbox invokes Lambda functions only, not ${state.Resource}`);
+  if (LAMBDA_INVOKE.test(state.Resource)) {
+    assertFields(`State ${name}, Parameters`, (state.Parameters ?? {}) as object, invokeFields);
+  }
+  for (const timer of ['TimeoutSeconds', 'HeartbeatSeconds'] as const) {
+    if (state[timer] !== undefined && state[`${timer}Path`] !== undefined)
+      throw new Error(`State ${name}: ${timer} and ${timer}Path exclude each other`);
+  }
+  const { TimeoutSeconds = Infinity, HeartbeatSeconds = 0 } = state;
+  if (HeartbeatSeconds >= TimeoutSeconds)
+    throw new Error(`State ${name}: HeartbeatSeconds must be smaller than TimeoutSeconds`);
 }
 
 export function itemProcessor(state: MapState): StateMachine {
@@ -152,7 +195,7 @@ export function itemProcessor(state: MapState): StateMachine {
   return processor;
 }
 
-export const LAMBDA_INVOKE = /^arn:aws(-[a-z]+)*:states:::lambda:invoke$/;
+export const LAMBDA_INVOKE = /^arn:aws(-[a-z]+)*:states:::lambda:(invoke(\.waitForTaskToken)?)$/;
 
 function isLambda(resource: string): boolean {
   return LAMBDA_INVOKE.test(resource) || /^arn:aws(-[a-z]+)*:lambda:/.test(resource);

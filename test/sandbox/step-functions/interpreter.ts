@@ -1,21 +1,15 @@
 import type { VirtualClock } from '../clock.ts';
-import { applyPath, applyResultPath, assertSize, clone } from './data-flow.ts';
-import type {
-  Json,
-  JsonObject,
-  MapState,
-  ParallelState,
-  Retrier,
-  State,
-  StateMachine,
-  TaskState,
-} from './definition.ts';
-import { assertSupported, itemProcessor, LAMBDA_INVOKE } from './definition.ts';
-import { matches, runtimeError, StatesError, taskError } from './errors.ts';
-import type { HistoryEvent } from './history.ts';
+import { applyPath, applyResultPath, assertSize } from './data-flow.ts';
+import type { Json, MapState, ParallelState, Retrier, State, StateMachine, TaskState } from './definition.ts';
+import { assertSupported, itemProcessor } from './definition.ts';
+import { caughtOutput, matches, runtimeError, StatesError } from './errors.ts';
+import type { Details, HistoryEvent, Thread } from './history.ts';
 import { History } from './history.ts';
 import { isObject, require } from './jsonpath.ts';
+import { type Scope, Stopped, type Visit } from './scope.ts';
 import { choose, failure, mapConcurrency, retryDelay, waitUntil } from './states.ts';
+import type { TaskTokens } from './task-tokens.ts';
+import { Tasks } from './tasks.ts';
 import type { Environment } from './templates.ts';
 import { fillIn } from './templates.ts';
 
@@ -28,8 +22,10 @@ export interface ExecutionOptions {
   name: string;
   arn: string;
   stateMachineArn?: string;
-  /** Virtual seconds that pass after each handler, because time does not advance within it. @default 1 */
+  /** Virtual seconds that each handler takes. They pass after it, because time does not advance within it. @default 1 */
   taskSeconds?: number;
+  /** Where the tokens of callback tasks are known. @default tokens that only the execution knows */
+  tokens?: TaskTokens;
   onTransition?: (stateName: string) => void;
 }
 
@@ -70,27 +66,6 @@ export function interpret(definition: StateMachine, input: Json, options: Execut
   };
 }
 
-/** Unwinds what still runs when the execution has ended or a sibling branch has failed. No Retry or Catch sees it. */
-class Stopped extends Error {}
-
-/** The scope of a state: the execution itself, a branch of a Parallel or an iteration of a Map. */
-interface Scope {
-  signal: AbortSignal;
-  /** Called with the first failure in it, before a sibling that wakes in the same instant can enter its next state. */
-  fail: () => void;
-  /** `$$.Map` */
-  map?: JsonObject;
-}
-
-/** One state being executed. */
-interface Visit {
-  name: string;
-  input: Json;
-  scope: Scope;
-  enteredAt: number;
-  retryCount: number;
-}
-
 interface Step {
   output: Json;
   /** Absent at the end of the machine or branch. */
@@ -106,6 +81,8 @@ class Interpreter {
   readonly #random: () => number;
   readonly #input: Json;
   readonly #startedAt: number;
+  readonly #tasks: Tasks;
+  readonly #thread: Thread = { last: 0 };
   readonly #ended = new AbortController();
   #cancelTimeout = () => {};
 
@@ -115,6 +92,14 @@ class Interpreter {
     this.#random = options.random ?? Math.random;
     this.#input = input;
     this.#startedAt = this.#clock.now();
+    this.#tasks = new Tasks(
+      {
+        record: (type, scope, more) => this.#record(type, scope, more),
+        sleep: (ms, scope) => this.#sleep(ms, scope),
+        effectiveInput: (state, visit) => this.#effectiveInput(state, visit),
+      },
+      options,
+    );
     this.history = new History(() => this.#clock.now());
   }
 
@@ -129,7 +114,7 @@ class Interpreter {
   }
 
   async #run(machine: StateMachine): Promise<void> {
-    const scope = { signal: this.#ended.signal, fail: () => {} };
+    const scope = { signal: this.#ended.signal, thread: this.#thread, tasks: [], fail: () => {} };
     try {
       await this.#sleep(0, scope);
       this.finish({ status: 'SUCCEEDED', output: await this.#runMachine(machine, this.#input, scope) });
@@ -137,7 +122,7 @@ class Interpreter {
       if (thrown instanceof StatesError)
         this.finish({
           status: 'FAILED',
-          error: thrown.error,
+          ...(thrown.error !== undefined && { error: thrown.error }),
           ...(thrown.detail !== undefined && { cause: thrown.detail }),
         });
       else if (!(thrown instanceof Stopped)) throw thrown;
@@ -147,7 +132,9 @@ class Interpreter {
   finish(result: ExecutionResult): void {
     if (this.#ended.signal.aborted) return;
     const [first = '', ...rest] = result.status === 'TIMED_OUT' ? 'TimedOut' : result.status.toLowerCase();
-    this.history.add(`Execution${first.toUpperCase()}${rest.join('')}`);
+    const isFromOutside = result.status === 'TIMED_OUT' || result.status === 'ABORTED';
+    const type = `Execution${first.toUpperCase()}${rest.join('')}`;
+    this.history.add(type, isFromOutside ? {} : { thread: this.#thread });
     this.#cancelTimeout();
     this.#ended.abort();
     this.done.resolve(result);
@@ -164,19 +151,19 @@ class Interpreter {
       }
       return step.output;
     } catch (thrown) {
-      scope.fail();
+      if (!this.#ended.signal.aborted) scope.fail(scope.thread);
       throw thrown;
     }
   }
 
   async #enter(name: string, state: State, input: Json, scope: Scope): Promise<Step> {
-    const eventId = this.#record(`${state.Type}StateEntered`, name);
+    const eventId = this.#record(`${state.Type}StateEntered`, scope, { stateName: name });
     this.#countTransition(name);
-    const visit = { name, input, scope, enteredAt: this.#clock.now(), retryCount: 0 };
+    const visit: Visit = { name, input, scope, enteredAt: this.#clock.now(), retryCount: 0 };
     try {
       const step = await this.#execute(state, visit);
       assertSize(step.output, `The state '${name}'`);
-      this.#record(`${state.Type}StateExited`, name);
+      this.#record(`${state.Type}StateExited`, scope, { stateName: name });
       return step;
     } catch (thrown) {
       if (!(thrown instanceof StatesError) || thrown.error !== 'States.Runtime' || thrown.located) throw thrown;
@@ -229,7 +216,7 @@ class Interpreter {
       // Outside Retry and Catch: AWS was recorded failing the execution here although the state catches States.Runtime.
       if (!(outcome instanceof StatesError))
         return { output: this.#outputPath(state, visit, outcome.output), next: state.Next };
-      const retrier = state.Retry?.find(({ ErrorEquals }) => matches(ErrorEquals, outcome.error));
+      const retrier = state.Retry?.find(({ ErrorEquals }) => matches(ErrorEquals, outcome));
       const attempt = (retrier && attempts.get(retrier)) ?? 0;
       if (retrier && attempt < (retrier.MaxAttempts ?? 3)) {
         attempts.set(retrier, attempt + 1);
@@ -238,48 +225,28 @@ class Interpreter {
         this.#countTransition(visit.name);
         continue;
       }
-      const catcher = state.Catch?.find(({ ErrorEquals }) => matches(ErrorEquals, outcome.error));
+      // Only the last attempt of a Parallel or Map has an event of its failure (recorded from AWS).
+      if (state.Type !== 'Task') this.#record(`${state.Type}StateFailed`, visit.scope);
+      const catcher = state.Catch?.find(({ ErrorEquals }) => matches(ErrorEquals, outcome));
       if (!catcher) throw outcome;
-      const caught = { Error: outcome.error, Cause: outcome.detail ?? '' };
-      return { output: applyResultPath(catcher.ResultPath, visit.input, caught), next: catcher.Next };
+      return { output: applyResultPath(catcher.ResultPath, visit.input, caughtOutput(outcome)), next: catcher.Next };
     }
   }
 
   async #attempt(state: TaskState | ParallelState | MapState, visit: Visit): Promise<{ output: Json }> {
+    if (state.Type === 'Task') return this.#result(state, visit, await this.#tasks.run(state, visit));
     const { data, environment } = this.#effectiveInput(state, visit);
     if (state.Type === 'Map') return this.#result(state, visit, await this.#map(state, visit, environment));
     const parameters = state.Parameters === undefined ? data : fillIn(state.Parameters, environment);
     assertSize(parameters, `The state '${visit.name}'`);
-    const work =
-      state.Type === 'Task' ? this.#task(state, visit, parameters) : this.#parallel(state, visit, parameters);
-    return this.#result(state, visit, await work);
-  }
-
-  async #task(state: TaskState, visit: Visit, parameters: Json): Promise<Json> {
-    if (!LAMBDA_INVOKE.test(state.Resource)) return this.#invoke('LambdaFunction', state.Resource, parameters, visit);
-    const { FunctionName: functionName, Payload: payload = {} } = isObject(parameters) ? parameters : {};
-    if (typeof functionName !== 'string') throw runtimeError('lambda:invoke needs a FunctionName');
-    const result = await this.#invoke('Task', functionName, payload, visit);
-    return { ExecutedVersion: '$LATEST', Payload: result, StatusCode: 200 };
-  }
-
-  async #invoke(event: 'LambdaFunction' | 'Task', functionArn: string, payload: Json, visit: Visit): Promise<Json> {
-    this.#record(`${event}Scheduled`);
-    this.#record(`${event}Started`);
-    const answer = await this.#clock
-      .hold(() => this.#options.invoke(functionArn, clone(payload)), `${visit.name} of ${this.#options.name}`)
-      .then((result) => ({ result: clone(result) }))
-      .catch(taskError);
-    await this.#sleep((this.#options.taskSeconds ?? 1) * 1000, visit.scope);
-    this.#record(`${event}${answer instanceof StatesError ? 'Failed' : 'Succeeded'}`);
-    if (answer instanceof StatesError) throw answer;
-    assertSize(answer.result, `The task '${visit.name}'`);
-    return answer.result;
+    return this.#result(state, visit, await this.#parallel(state, visit, parameters));
   }
 
   #parallel(state: ParallelState, visit: Visit, input: Json): Promise<Json> {
     return this.#together('ParallelState', visit, (scope) =>
-      Promise.all(state.Branches.map((branch) => this.#runMachine(branch, input, scope))),
+      Promise.all(
+        state.Branches.map((branch) => this.#runMachine(branch, input, { ...scope, thread: { ...scope.thread } })),
+      ),
     );
   }
 
@@ -293,12 +260,19 @@ class Interpreter {
       const queue = items.entries();
       const worker = async () => {
         for (const [index, value] of queue) {
-          const iteration = { ...scope, map: { Item: { Index: index, Value: value } } };
+          const details = { name: visit.name, index };
+          const fail = (failed: Thread) => {
+            // What comes next points at the last event inside the iteration, as this does (recorded from AWS).
+            if (!scope.signal.aborted) this.#record('MapIterationFailed', { thread: { ...failed } }, { details });
+            scope.fail(failed);
+          };
+          const map = { Item: { Index: index, Value: value } };
+          const iteration = { ...scope, fail, thread: { ...scope.thread }, map };
           const selected = this.#environment({ ...visit, scope: iteration }, environment.data);
           const input = selector === undefined ? value : fillIn(selector, selected);
-          this.#record('MapIterationStarted', visit.name);
+          this.#record('MapIterationStarted', iteration, { details });
           results[index] = await this.#runMachine(processor, input, iteration);
-          this.#record('MapIterationSucceeded', visit.name);
+          this.#record('MapIterationSucceeded', iteration, { details });
         }
       };
       await Promise.all(Array.from({ length: Math.min(items.length, mapConcurrency(state, environment)) }, worker));
@@ -310,18 +284,29 @@ class Interpreter {
   async #together(event: string, visit: Visit, work: (scope: Scope) => Promise<Json[]>): Promise<Json> {
     const over = new AbortController();
     const signal = AbortSignal.any([visit.scope.signal, over.signal]);
-    this.#record(`${event}Started`);
-    try {
-      const fail = () => {
-        over.abort();
-      };
-      const results = await work({ ...visit.scope, signal, fail });
-      this.#record(`${event}Succeeded`);
-      return results;
-    } catch (thrown) {
-      if (thrown instanceof StatesError) this.#record(`${event}Failed`);
-      throw thrown;
-    }
+    const { thread } = visit.scope;
+    const tasks = new Set<Visit>();
+    this.#record(`${event}Started`, visit.scope);
+    const fail = (failed: Thread) => {
+      if (over.signal.aborted) return;
+      over.abort();
+      thread.last = failed.last;
+      for (const { name, scope } of tasks) {
+        this.#record('TaskStateAborted', { ...scope, thread: { ...failed } });
+        const index = isObject(scope.map?.Item) ? scope.map.Item.Index : undefined;
+        if (event === 'MapState') this.#record('MapIterationAborted', scope, { details: { name, index } });
+      }
+    };
+    const results = await work({
+      ...visit.scope,
+      signal,
+      fail,
+      thread: { ...thread },
+      tasks: [...visit.scope.tasks, tasks],
+    });
+    thread.last = this.history.events.length;
+    this.#record(`${event}Succeeded`, visit.scope);
+    return results;
   }
 
   #effectiveInput(state: { InputPath?: string | null }, visit: Visit): { data: Json; environment: Environment } {
@@ -344,12 +329,13 @@ class Interpreter {
   }
 
   /** The context object, `$$`. */
-  #context({ name, enteredAt, retryCount, scope }: Visit): Json {
+  #context({ name, enteredAt, retryCount, scope, token }: Visit): Json {
     const { arn, name: executionName, stateMachineArn = '' } = this.#options;
     const iso = (at: number) => new Date(at).toISOString();
     return {
       Execution: { Id: arn, Name: executionName, StartTime: iso(this.#startedAt), Input: this.#input, RedriveCount: 0 },
       State: { Name: name, EnteredTime: iso(enteredAt), RetryCount: retryCount },
+      ...(token !== undefined && { Task: { Token: token } }),
       StateMachine: { Id: stateMachineArn, Name: stateMachineArn.split(':').at(-1) ?? '' },
       ...(scope.map && { Map: scope.map }),
     };
@@ -360,7 +346,11 @@ class Interpreter {
     if (signal.aborted) throw new Stopped();
   }
 
-  #record(type: string, stateName?: string): number {
+  #record(
+    type: string,
+    { thread }: Pick<Scope, 'thread'>,
+    more: { stateName?: string; details?: Details } = {},
+  ): number {
     if (this.#ended.signal.aborted) throw new Stopped();
     if (this.history.full) {
       this.finish({
@@ -370,7 +360,7 @@ class Interpreter {
       });
       throw new Stopped();
     }
-    return this.history.add(type, stateName);
+    return this.history.add(type, { thread, ...more });
   }
 
   #countTransition(stateName: string): void {

@@ -1,5 +1,5 @@
 import { matches, timestamp } from './choice.ts';
-import type { ChoiceState, FailState, Json, MapState, Retrier, WaitState } from './definition.ts';
+import type { ChoiceState, FailState, Json, MapState, Retrier, TaskState, WaitState } from './definition.ts';
 import { runtimeError, StatesError } from './errors.ts';
 import { require } from './jsonpath.ts';
 import type { Environment } from './templates.ts';
@@ -22,6 +22,24 @@ export function waitUntil(state: WaitState, environment: Environment, from: numb
     throw runtimeError(`Cannot wait ${JSON.stringify(seconds)} seconds`);
   }
   return from + seconds * 1000;
+}
+
+/** The timers of a task in seconds; an absent one never ends. */
+export interface TaskTimers {
+  TimeoutSeconds?: number;
+  HeartbeatSeconds?: number;
+}
+
+export function timersOf(state: TaskState, environment: Environment): TaskTimers {
+  const timer = (name: keyof TaskTimers): TaskTimers => {
+    const path = state[`${name}Path`];
+    const seconds = path === undefined ? state[name] : require(path, environment);
+    if (seconds === undefined) return {};
+    if (typeof seconds !== 'number' || !Number.isInteger(seconds) || seconds < 1 || seconds > 99_999_999)
+      throw runtimeError(`${name} is ${JSON.stringify(seconds)}, not a whole number from 1 to 99999999`);
+    return { [name]: seconds };
+  };
+  return { ...timer('TimeoutSeconds'), ...timer('HeartbeatSeconds') };
 }
 
 function instant(value: Json): number {
@@ -53,7 +71,7 @@ export function mapConcurrency(state: MapState, environment: Environment): numbe
 export function failure(state: FailState, environment: Environment): StatesError {
   const error = state.ErrorPath === undefined ? state.Error : text('ErrorPath', evaluate(state.ErrorPath, environment));
   const cause = state.CausePath === undefined ? state.Cause : text('CausePath', evaluate(state.CausePath, environment));
-  return new StatesError(error ?? '', cause);
+  return new StatesError(error, cause);
 }
 
 function text(field: string, value: Json): string {

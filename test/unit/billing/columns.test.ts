@@ -26,7 +26,7 @@ describe('the columns of a manifest', () => {
   });
 
   it('are taken as they are if every name has its category', () => {
-    // Seen in a manifest with contentType Parquet, in the test data of a loader written in Go.
+    // From a manifest with contentType Parquet in the test data of a public loader written in Go.
     const manifest = [
       column('identity', 'identity_line_item_id', 'STRING'),
       column('line_item', 'line_item_line_item_type', 'STRING'),

@@ -87,6 +87,8 @@ describe('the consumer’s log', () => {
     ["SYNTAX_ERROR: line 4:3: Column 'line_item_resource_id' cannot be resolved", 'resource ids', true],
     ["Column 'year' cannot be resolved", 'crawler', true],
     ['HIVE_BAD_DATA: field', 'crawler', true],
+    ['HIVE_BAD_DATA: Field month’s type DOUBLE in parquet', 'another type', true],
+    ["HIVE_INVALID_METADATA: Table property 'projection.month.range' is missing", 'projection', true],
     ['TABLE_NOT_FOUND: line 3:6', 'account and region', true],
     ['SYNTAX_ERROR: Schema athenacurcfn_x does not exist', 'account and region', true],
     ['Insufficient Lake Formation permission(s) on kubecost_cur', 'Lake Formation', true],

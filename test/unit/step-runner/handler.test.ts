@@ -146,7 +146,7 @@ describe('a step that waits', () => {
       seconds.push((await invoke(sample)).seconds);
       later(seconds.at(-1) ?? 0);
     }
-    expect(seconds).toEqual([900, 900, 900, 300]);
+    expect(seconds).toEqual([900, 900, 1080, 120]);
     await expect(invoke(sample)).rejects.toMatchObject({ name: 'UserError', code: 'delivery-overdue' });
     expect(await record()).toMatchObject({
       status: 'failed',
@@ -199,6 +199,71 @@ describe('a step that waits', () => {
     later(5);
     await expect(invoke(sample)).rejects.toMatchObject({ name: 'UserError', code: 'change-does-not-hold' });
     expect((await record())?.error?.message).toBe('waited 240 s for the change to take effect: put note bucket');
+  });
+});
+
+describe('a step that waits for long', () => {
+  it('is called back after fifteen minutes, at growing intervals', async () => {
+    const plan = { ...waitFor('the delivery'), seconds: 60, deadlineSeconds: 86_400 };
+    const sample = new SampleStep({ plan: () => plan });
+    const answers: StepAnswer[] = [];
+    for (let waited = 0; waited < 6 * 3600; waited += answers.at(-1)?.seconds ?? 0) {
+      answers.push(await invoke(sample));
+      later(answers.at(-1)?.seconds ?? 0);
+    }
+    expect(answers.slice(0, 2)).toEqual(Array(2).fill({ status: 'waiting', seconds: 60, outdated: '' }));
+    const called = answers.findIndex(({ callback }) => callback);
+    const before = answers.slice(0, called).reduce((sum, { seconds }) => sum + seconds, 0);
+    expect(before).toBeGreaterThanOrEqual(900);
+    expect(before - (answers[called - 1]?.seconds ?? 0)).toBeLessThan(900);
+    expect(answers.slice(called).every(({ callback }) => callback)).toBe(true);
+    expect(answers[called]?.timeoutSeconds).toBe(86_400 - before + 3600);
+    expect(answers.length).toBeLessThan(16);
+  });
+
+  it('waits for the watcher from the beginning if it looks meanwhile', async () => {
+    const plan = { ...waitFor('the delivery'), seconds: 300, deadlineSeconds: 7200, watched: true as const };
+    const sample = new SampleStep({
+      plan: () => plan,
+      watchedWaits: { 'delivery-overdue': { seconds: 300, longestSeconds: 7200 } },
+    });
+    expect(await invoke(sample)).toEqual({
+      status: 'waiting',
+      seconds: 300,
+      outdated: '',
+      callback: true,
+      timeoutSeconds: 7200 + 3600,
+    });
+    expect((await record())?.waiting).toMatchObject({ callback: true, next: '2026-03-01T02:00:00.000Z' });
+  });
+
+  it.each<[string, Partial<Wait>]>([
+    ['is not declared', { overdue: 'query-overdue' }],
+    ['is longer than declared', { deadlineSeconds: 49 * 3600 }],
+  ])('is refused if its wait %s', async (_, changes) => {
+    const plan = { ...waitFor('the delivery'), ...changes };
+    await expect(invoke(new SampleStep({ plan: () => plan }))).rejects.toMatchObject({
+      name: 'TerminalError',
+      code: 'unexpected',
+    });
+  });
+
+  it('fails when all its reasons together take longer than declared', async () => {
+    let reason = 0;
+    const waits = { 'delivery-overdue': { seconds: 5, longestSeconds: 3000 } } as const;
+    const sample = new SampleStep({ plan: () => waitFor(`reason ${reason++}`), waits });
+    const looks: number[] = [];
+    const look = async (): Promise<void> => {
+      const { seconds } = await invoke(sample);
+      looks.push(seconds);
+      later(seconds);
+    };
+    await expect(
+      (async () => {
+        for (;;) await look();
+      })(),
+    ).rejects.toMatchObject({ code: 'delivery-overdue' });
+    expect(looks.length).toBeLessThan(5);
   });
 });
 
@@ -451,14 +516,14 @@ describe('a step under a lease', () => {
     await takeLease(scope, 'other', 3_600_000);
     const sample = new SampleStep({ lease: 'payer' });
     const seconds: number[] = [];
-    for (let look = 0; look < 16; look++) {
+    for (let look = 0; look < 10; look++) {
       const answer = await invoke(sample);
       expect(answer.status).toBe('waiting');
       seconds.push(answer.seconds);
       later(answer.seconds);
     }
     expect(seconds).toEqual(seconds.toSorted((a, b) => a - b));
-    expect([seconds[0], seconds.at(-1)]).toEqual([3, 30]);
+    expect(seconds).toEqual([5, 5, 6, 10, 16, 26, 41, 66, 105, 168]);
     expect(sample.written).toEqual([]);
     expect((await record())?.waiting?.for).toBe('another run to release the lock on these resources');
     later(3700);
@@ -488,7 +553,7 @@ describe('a step under a lease', () => {
   });
 
   it('waits without its lease for other runs to register', async () => {
-    const wait: Wait = { reason: 'others to join', seconds: 15, deadlineSeconds: 60, overdue: 'aws-unavailable' };
+    const wait: Wait = { reason: 'others to join', seconds: 15, deadlineSeconds: 60, overdue: 'run-queue-overdue' };
     let asked = 0;
     const sample = new SampleStep({
       lease: 'payer',

@@ -95,7 +95,7 @@ export function columnsOf(
     });
 }
 
-/** Seen in manifests of several accounts; amounts that not every line has are optional. */
+/** As in manifests of several accounts; amounts that not every line has are optional. */
 function manifestType(category: string, label: string, type: Column['type']): string {
   if (type === 'timestamp') return 'DateTime';
   if (type === 'double')
