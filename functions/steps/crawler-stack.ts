@@ -1,4 +1,4 @@
-import { crawlerGrant } from '../../shared/access/access-template.ts';
+import { crawlerGrant, tooOldFor } from '../../shared/access/access-template.ts';
 import {
   type CrawlerInput,
   type CrawlerObservation,
@@ -31,13 +31,15 @@ export const crawlerStack = defineStep<'crawler-stack', CrawlerInput, CrawlerObs
 
   input({ run }) {
     const report = outputOf(run, 'cur-report');
+    const access = parseOutput('preflight', run.steps.preflight?.output)?.access ?? null;
     return {
       accountId: run.request.payerAccountId,
       report,
       place: crawlerStackPlace(report),
       templateKey: outputOf(run, 'first-delivery').templateKey,
       way: requestedWay(run.request.crawler),
-      grant: crawlerGrant(parseOutput('preflight', run.steps.preflight?.output)?.access ?? null),
+      grant: crawlerGrant(access),
+      tooOld: access ? tooOldFor(access, 'a table of our own', 1) : undefined,
     };
   },
 

@@ -4,6 +4,7 @@ import { readNotifications } from '../aws/bucket-notifications.ts';
 import { isComplete, isInProgress } from '../aws/stack.ts';
 import type { TargetAccount } from '../aws/target-account.ts';
 import type { Outputs } from '../model/steps-and-outputs.ts';
+import type { Problem } from '../step/problem-list.ts';
 import { type Crawler, findCrawler } from './crawler.ts';
 import type { ChoiceObservation } from './crawler-choice.ts';
 import { type CrawlerStack, type CrawlerStackPlace, findCrawlerStack } from './crawler-stack.ts';
@@ -21,6 +22,8 @@ export interface CrawlerInput {
   way: ReturnType<typeof requestedWay>;
   /** What our role may do with crawlers. */
   grant: 'none' | 'remove' | 'full';
+  /** The problem if the access template is too old for a table of our own. */
+  tooOld: Problem | undefined;
 }
 
 export interface CrawlerObservation extends ChoiceObservation {

@@ -41,9 +41,17 @@ const deletion = [
   'iam:DeleteRole',
   'iam:DeleteRolePolicy',
   'iam:DetachRolePolicy',
+  'iam:GetRole',
+  'iam:GetRolePolicy',
+  'iam:ListAttachedRolePolicies',
+  'iam:ListRolePolicies',
   'lambda:DeleteFunction',
   'lambda:DeleteFunctionConcurrency',
+  'lambda:GetFunction',
+  'lambda:GetFunctionConfiguration',
+  'lambda:GetPolicy',
   'lambda:InvokeFunction',
+  'lambda:ListTags',
   'lambda:RemovePermission',
 ] as const;
 
@@ -54,20 +62,6 @@ const deletion = [
 export const removeStackPermissions: readonly Permission[] = [
   { actions: deletion, resources: taggable, condition: taggedOurs, crawler: 'remove' },
   { actions: ['glue:DeleteDatabase', 'glue:DeleteTable'], resources: catalog, crawler: 'remove' },
-  {
-    actions: [
-      'iam:GetRole',
-      'iam:GetRolePolicy',
-      'iam:ListAttachedRolePolicies',
-      'iam:ListRolePolicies',
-      'lambda:GetFunction',
-      'lambda:GetFunctionConfiguration',
-      'lambda:GetPolicy',
-      'lambda:ListTags',
-    ],
-    resources: [roles, functions],
-    crawler: 'remove',
-  },
   { ...curBucketPermissions.notifications, crawler: 'remove' },
 ];
 

@@ -49,20 +49,20 @@ export function planCrawler(input: CrawlerInput, seen: CrawlerObservation, situa
 }
 
 function planWithStack(
-  { report, way }: CrawlerInput,
+  input: CrawlerInput,
   { notifications, crawler }: CrawlerObservation,
   found: CrawlerStack,
   decision: Extract<StackDecision, { is: 'used' | 'remnant' | 'left' }>,
   { notes, now }: StackSituation,
 ): StackPlan {
-  if (decision.is === 'left') return own(report, way.warnings, decision.why, decision.warnings);
+  if (decision.is === 'left') return own(input, decision.why, decision.warnings);
   const output = stackOutput(found);
   if (decision.is === 'used') return { kind: 'ready', output, warnings: crawler ? splitWarning(crawler) : [] };
   const { why } = decision;
   return {
     kind: 'change',
     changes: [{ action: 'delete-stack-remnant', resource: found.stack.id, ...(why !== undefined && { note: why }) }],
-    expected: why === undefined ? output : ownOutput(report),
+    expected: why === undefined ? output : ownOutput(input.report),
     notes: {
       creating: false,
       deleting: true,
@@ -87,7 +87,7 @@ function planWithoutStack(input: CrawlerInput, seen: CrawlerObservation, { notes
     case 'refuse':
       return { kind: 'refuse', ...choice.problem };
     case 'own':
-      return own(report, way.warnings, choice.why);
+      return own(input, choice.why);
     case 'table': {
       const { crawlerName, table } = choice;
       return {
@@ -115,9 +115,10 @@ function planWithoutStack(input: CrawlerInput, seen: CrawlerObservation, { notes
   }
 }
 
-function own({ reportName }: CrawlerInput['report'], warnings: string[], why?: string, more: string[] = []): StackPlan {
+function own({ report, tooOld, way }: CrawlerInput, why?: string, more: string[] = []): StackPlan {
   const reason = why === undefined ? [] : [`the table is ours, without a crawler, because ${why}`];
-  return { kind: 'ready', output: ownOutput({ reportName }), warnings: [...warnings, ...reason, ...more] };
+  if (tooOld) return { kind: 'refuse', code: tooOld.code, detail: [tooOld.detail, ...reason].join('; ') };
+  return { kind: 'ready', output: ownOutput(report), warnings: [...way.warnings, ...reason, ...more] };
 }
 
 function ownOutput({ reportName }: Pick<CrawlerInput['report'], 'reportName'>): Output {

@@ -25,6 +25,7 @@ import type { StepAnswer } from '../../shared/step-runner/handler.ts';
 import { documentClient } from '../../shared/table/document-table.ts';
 import { deletePayerTarget, listPayerTargets, markPayerTargetRemoving } from '../../shared/targets/targets-of-payer.ts';
 import { crashAfterWrite, type FaultRule, shownTrust } from '../sandbox/index.ts';
+import { deployNative, nativeStackName } from '../support/crawler-stacks.ts';
 import { tableName } from '../support/deployed-sandbox.ts';
 import { knownErrorOf, PayerHarness } from '../support/payer-harness.ts';
 import { exampleRequest } from '../support/scenario.ts';
@@ -54,6 +55,7 @@ const elsewhere = {
 };
 const otherPod = roleArnOf('555566667777', 'kubecost-other');
 const all = ['report', 'data'] as const;
+const ownDatabase = 'kubecostcur_kubecost_cur';
 const billingSteps = [
   'report-choice',
   'cur-bucket',
@@ -428,6 +430,56 @@ describe('offboarding a payer whose resources others use', () => {
     expect(await run.reasons()).toContain('its database holds monthly, which does not belong to the report');
     await (await Offboarding.begin(payer, { purge: ['crawler-stack'] })).takeAll();
     expect(accountOf(payer).stacks).toEqual([]);
+  });
+
+  it('keeps the stack if the access template grants no removal', async () => {
+    const payer = billing.newPayer({ Crawler: 'none' });
+    await deployNative(billing.world, payer);
+    const run = await Offboarding.begin(payer);
+    await run.take('remove-payer-role');
+    const { code, message } = await knownErrorOf(run.take('remove-crawler-stack'));
+    expect([code, message]).toEqual([
+      'access-parameter-differs',
+      expect.stringContaining('set parameter Crawler of its access template to remove'),
+    ]);
+    expect(accountOf(payer).stacks).toEqual([nativeStackName]);
+  });
+
+  it('removes a native stack of release 0.3.0 with Crawler: remove', async () => {
+    const payer = billing.newPayer({ Crawler: 'remove' });
+    const before = accountOf(payer);
+    await deployNative(billing.world, payer);
+    const run = await (await Offboarding.begin(payer)).takeAll();
+    expect(accountOf(payer)).toEqual(before);
+    expect((await run.output('remove-crawler-stack')).removed).toEqual([
+      expect.stringContaining(`stack/${nativeStackName}/`),
+    ]);
+  });
+
+  it('keeps our own table while another target needs it', async () => {
+    const payer = billing.newPayer();
+    await onboard(payer, { crawler: 'none' });
+    await onboardElsewhere(payer);
+    const run = await (await Offboarding.begin(payer)).takeAll();
+    expect(accountOf(payer).databases).toEqual([ownDatabase]);
+    expect((await run.output('remove-crawler-stack')).kept).toEqual([
+      {
+        resource: expect.stringContaining(`database/${ownDatabase}`) as string,
+        why: expect.stringContaining('another target') as string,
+      },
+    ]);
+  });
+
+  it('keeps our own database with a table of others', async () => {
+    const payer = billing.newPayer();
+    await onboard(payer, { crawler: 'none' });
+    const database = billing.world.glue.catalog(payer, region).databases.get(ownDatabase);
+    database?.tables.set('monthly', { input: { Name: 'monthly' }, createdAt: 0, updatedAt: 0, partitions: new Map() });
+    const run = await (await Offboarding.begin(payer)).takeAll();
+    expect([...(database?.tables.keys() ?? [])]).toEqual(['monthly']);
+    expect((await run.output('remove-crawler-stack')).kept).toEqual([
+      { resource: expect.stringContaining(ownDatabase) as string, why: 'it holds monthly, which is not ours' },
+    ]);
   });
 
   it('keeps a bucket and its policy while another report uses it', async () => {
