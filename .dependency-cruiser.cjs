@@ -14,7 +14,7 @@ const modules = {
   http: ['errors', 'model', 'platform'],
   step: ['aws', 'errors', 'kubernetes', 'model', 'platform'],
   targets: ['aws', 'errors', 'integration-file', 'model', 'platform', 'table'],
-  billing: ['aws', 'errors', 'model', 'step'],
+  billing: ['aws', 'errors', 'model', 'platform', 'step'],
   cluster: ['aws', 'errors', 'kubernetes', 'model', 'platform', 'step', 'targets', 'text'],
   kubecost: ['errors', 'integration-file', 'kubernetes', 'model', 'platform'],
   access: ['aws', 'billing', 'cluster', 'errors', 'kubernetes', 'model', 'platform', 'step', 'targets'],
@@ -58,6 +58,7 @@ const modules = {
     'platform',
     'text',
   ],
+  probe: ['aws', 'billing', 'errors'],
   'api-document': ['batches', 'errors', 'http', 'model', 'runs'],
   'reference-pages': ['errors', 'model'],
 };

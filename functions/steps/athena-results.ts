@@ -11,6 +11,8 @@ import {
   workgroupPlace,
   workgroupProblem,
 } from '../../shared/billing/athena-workgroup.ts';
+import { type BucketName, bucketNameWarnings, findBucketName } from '../../shared/billing/bucket-name.ts';
+import { curBucketPermissions } from '../../shared/billing/cur-bucket.ts';
 import { keyOfCatalog, keyOfWorkgroup, keyPermissions } from '../../shared/billing/keys-in-play.ts';
 import {
   applyToBucket,
@@ -47,6 +49,7 @@ interface Input {
 }
 
 interface Observation extends BucketObservation {
+  defaultBucket: BucketName;
   /** Undefined if there is no such workgroup. */
   workgroup: Workgroup | undefined;
   /** ARNs of the keys that encrypt results: the workgroup's and the bucket's. */
@@ -60,7 +63,12 @@ export const athenaResults = defineStep<'athena-results', Input, Observation, Ch
   name: 'athena-results',
   summary: 'Sets up the Athena workgroup and the bucket for its results, which is never the report’s bucket',
   permissions: {
-    payer: [resultsBucketPermissions.manage, workgroupPermissions.manage, keyPermissions.findCatalogKey],
+    payer: [
+      resultsBucketPermissions.manage,
+      workgroupPermissions.manage,
+      curBucketPermissions.findOwner,
+      keyPermissions.findCatalogKey,
+    ],
   },
   lease: 'payer',
 
@@ -78,21 +86,26 @@ export const athenaResults = defineStep<'athena-results', Input, Observation, Ch
   },
 
   async observe(cx, input) {
-    const workgroup = await findWorkgroup(cx.payer, input.workgroup);
-    const { bucket: name } = resultsPlace(input, workgroup);
     const { region } = input;
+    const workgroup = await findWorkgroup(cx.payer, input.workgroup);
+    const usual = resultsPlace(input, workgroup);
+    const defaultBucket = usual.isNamed
+      ? { name: input.defaultBucket }
+      : await findBucketName(cx.payer, input.defaultBucket, region);
+    const { bucket: name } = resultsPlace({ ...input, defaultBucket: defaultBucket.name }, workgroup);
     const [bucket, workgroupKey, catalogKeyArn] = await Promise.all([
       observeBucket(cx.payer, { name, region }),
       keyOfWorkgroup(cx.payer, region, workgroup?.kmsKey),
       keyOfCatalog(cx.payer, region),
     ]);
     const keyArns = [workgroupKey, bucket.kmsKeyArn].filter((arn) => arn !== null);
-    return { workgroup, ...bucket, keyArns: [...new Set(keyArns)], catalogKeyArn };
+    return { workgroup, defaultBucket, ...bucket, keyArns: [...new Set(keyArns)], catalogKeyArn };
   },
 
   plan(input, seen, { owner, run }): Plan<Change, Output> {
     const { region } = input;
-    const results = resultsPlace(input, seen.workgroup);
+    const results = placeOf(input, seen);
+    const warnings = bucketNameWarnings(results.bucket, input.defaultBucket, region);
     const problem = problemOf(input, seen, results);
     if (problem) return { kind: 'refuse', ...problem };
     const output: Output = {
@@ -106,7 +119,8 @@ export const athenaResults = defineStep<'athena-results', Input, Observation, Ch
     };
     const wanted = wantedResultsBucket(results.bucket, region, input.retentionDays);
     const ofWorkgroup = workgroupChanges(input.workgroup, seen.workgroup, results.location);
-    if (!seen.bucket) return changesOrReady<Change, Output>([...creation(wanted, owner), ...ofWorkgroup], { output });
+    if (!seen.bucket)
+      return changesOrReady<Change, Output>([...creation(wanted, owner), ...ofWorkgroup], { output, warnings });
 
     const owned = ownership(seen.bucket.tags, owner);
     const mayBeForeign = results.isNamed || run.request.existing !== 'refuse';
@@ -114,7 +128,7 @@ export const athenaResults = defineStep<'athena-results', Input, Observation, Ch
     if (notUsable) return { kind: 'refuse', ...notUsable };
     // A bucket that is not ours stays as it is, because our expiry would delete its owner's objects.
     const ofBucket = owned === 'ours' ? settingChanges(wanted, seen.bucket) : [];
-    return changesOrReady<Change, Output>([...ofBucket, ...ofWorkgroup], { output });
+    return changesOrReady<Change, Output>([...ofBucket, ...ofWorkgroup], { output, warnings });
   },
 
   async apply(cx, change, { input, seen }) {
@@ -122,17 +136,21 @@ export const athenaResults = defineStep<'athena-results', Input, Observation, Ch
     if (change.action === 'create-workgroup' || change.action === 'set-workgroup-location')
       await applyToWorkgroup(cx.payer, workgroup, change, cx.owner);
     else {
-      const { bucket: name } = resultsPlace(input, seen.workgroup);
+      const { bucket: name } = placeOf(input, seen);
       await applyToBucket(cx.payer, { name, region }, change, cx.owner);
     }
     return 'changed';
   },
 });
 
+function placeOf(input: Input, { defaultBucket, workgroup }: Observation): ResultsPlace {
+  return resultsPlace({ ...input, defaultBucket: defaultBucket.name }, workgroup);
+}
+
 /** Why results cannot go to the bucket; the first reason counts. */
 function problemOf(
   { curBucket, region, requestedBucket, workgroup: place }: Input,
-  { workgroup, location }: Observation,
+  { workgroup, location, defaultBucket }: Observation,
   { bucket }: ResultsPlace,
 ): Problem | undefined {
   const own = workgroup?.location;
@@ -144,7 +162,10 @@ function problemOf(
       ? { code: 'results-in-cur-bucket', detail: `workgroup ${place.name} would write to ${own ?? `s3://${bucket}`}` }
       : undefined) ??
     (differs ? { code: 'workgroup-location-differs', detail: `workgroup ${place.name} enforces ${own}` } : undefined) ??
-    locationProblem({ name: bucket, region }, location)
+    locationProblem(
+      { name: bucket, region, parameter: 'AthenaResultsBucket' },
+      defaultBucket.isDenied ? 'taken-or-unreadable' : location,
+    )
   );
 }
 

@@ -8,9 +8,10 @@ import {
   reportPermissions,
   settingProblems,
 } from '../../shared/billing/report-definition.ts';
+import { firstDayOf, newReportWarnings } from '../../shared/billing/report-history.ts';
 import { outputOf } from '../../shared/model/run.ts';
 import type { Outputs } from '../../shared/model/steps-and-outputs.ts';
-import { defineStep, type Plan, type StepChange } from '../../shared/step/contract.ts';
+import { defineStep, type Plan, type Situation, type StepChange } from '../../shared/step/contract.ts';
 import { waitFor } from '../../shared/step/plan-builders.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 
@@ -53,6 +54,7 @@ export const curReport = defineStep<'cur-report', Input, Report | undefined, Cha
         prefix,
         region,
         adopted: choice.choice === 'adopt',
+        dataSince: null,
       },
       policyAt: policy?.at ? Date.parse(policy.at) : 0,
     };
@@ -62,10 +64,10 @@ export const curReport = defineStep<'cur-report', Input, Report | undefined, Cha
     return (await listReports(cx.payer)).find(({ reportName }) => reportName === choice.reportName);
   },
 
-  plan(input, seen, { now, notes, run }): Plan<Change, Output, Notes> {
+  plan(input, seen, { now, notes, run, changes }): Plan<Change, Output, Notes> {
     const { output, policyAt } = input;
     const { reportName, bucket } = output;
-    if (seen) return planExisting(input, seen);
+    if (seen) return planExisting(input, seen, createdAt(changes));
     if (output.adopted)
       return { kind: 'refuse', code: 'no-usable-report', detail: `report ${reportName} does not exist any more` };
     const tooEarly = now < policyAt + policySeconds * 1000;
@@ -79,7 +81,11 @@ export const curReport = defineStep<'cur-report', Input, Report | undefined, Cha
         },
         output,
       );
-    return { kind: 'change', changes: [{ action: 'create-report', resource: output.reportArn }], expected: output };
+    return {
+      kind: 'change',
+      changes: [{ action: 'create-report', resource: output.reportArn }],
+      expected: { ...output, dataSince: firstDayOf(now) },
+    };
   },
 
   async apply(cx, _, { input: { choice } }) {
@@ -89,10 +95,26 @@ export const curReport = defineStep<'cur-report', Input, Report | undefined, Cha
   },
 });
 
-function planExisting({ choice, output }: Input, seen: Report): Plan<Change, Output, Notes> {
+function createdAt(changes: Situation['changes']): number | undefined {
+  const at = changes.findLast((change) => change.do === 'create-report')?.at;
+  return at ? Date.parse(at) : undefined;
+}
+
+function planExisting(
+  { choice, output }: Input,
+  seen: Report,
+  created: number | undefined,
+): Plan<Change, Output, Notes> {
   const location = `it delivers to s3://${seen.bucket}/${seen.prefix} in ${seen.region}`;
   const problems = [...settingProblems(seen), ...(deliversTo(seen, choice) ? [] : [location])];
-  if (problems.length === 0) return { kind: 'ready', output };
+  if (problems.length === 0)
+    return created === undefined
+      ? { kind: 'ready', output }
+      : {
+          kind: 'ready',
+          output: { ...output, dataSince: firstDayOf(created) },
+          warnings: newReportWarnings(output, created),
+        };
   return { kind: 'refuse', code: 'report-differs', detail: `report ${choice.reportName}: ${problems.join(', ')}` };
 }
 

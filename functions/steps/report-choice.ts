@@ -1,22 +1,43 @@
-import { AccountBucket } from '../../shared/aws/bucket.ts';
-import { curBucketName, defaultReportName } from '../../shared/aws/names.ts';
-import { ownership } from '../../shared/aws/tags.ts';
+import { coversBucket } from '../../shared/access/access-template.ts';
+import { defaultReportName } from '../../shared/aws/names.ts';
+import { transferPermission, transferWarnings } from '../../shared/billing/billing-transfer.ts';
+import type { BucketName } from '../../shared/billing/bucket-name.ts';
+import { readStackPermissions } from '../../shared/billing/crawler-permissions.ts';
+import { type CrawlerMode, requestedWay } from '../../shared/billing/crawler-way.ts';
 import { curBucketPermissions } from '../../shared/billing/cur-bucket.ts';
-import { assessReports, bestReport, isUsable } from '../../shared/billing/report-assessment.ts';
 import {
-  deliversTo,
-  listReports,
-  type Report,
-  reportPermissions,
-  settingProblems,
-} from '../../shared/billing/report-definition.ts';
+  differenceOf,
+  firstDefaultName,
+  fits,
+  hasLeftData,
+  isOurs,
+  mayCreate,
+  named,
+  newBucketName,
+  newReport,
+  type Place,
+  placeProblem,
+  placeWarnings,
+  reportQuota,
+} from '../../shared/billing/new-report.ts';
+import {
+  assessReports,
+  bestReport,
+  isCandidate,
+  reasonsOf,
+  stalenessWarnings,
+  unreadableDetail,
+  unreadableReports,
+} from '../../shared/billing/report-assessment.ts';
+import { listReports, type Report, reportPermissions } from '../../shared/billing/report-definition.ts';
+import { deliveredAt, type Evidence, gatherEvidence } from '../../shared/billing/report-evidence.ts';
 import { reportKindOf } from '../../shared/billing/report-kinds.ts';
-import { reportRoot } from '../../shared/billing/report-location.ts';
-import { isAwsError } from '../../shared/errors/errors.ts';
+import { clashesOf } from '../../shared/billing/template-clash.ts';
 import type { OnboardingRequest } from '../../shared/model/run-requests.ts';
-import type { Outputs } from '../../shared/model/steps-and-outputs.ts';
+import { type Outputs, parseOutput } from '../../shared/model/steps-and-outputs.ts';
 import { type Target, targetOf } from '../../shared/model/target.ts';
-import { defineStep, type Plan, type StepContext } from '../../shared/step/contract.ts';
+import { defineStep, type Plan } from '../../shared/step/contract.ts';
+import type { Problem } from '../../shared/step/problem-list.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
 import { listPurgedReports } from '../../shared/targets/purged-reports.ts';
 import { claimPayer } from '../../shared/targets/targets-of-payer.ts';
@@ -25,31 +46,48 @@ interface Input {
   payerAccountId: string;
   target: Target;
   wanted: OnboardingRequest['report'];
+  crawler: CrawlerMode;
 }
 
 interface Observation {
   reports: Report[];
+  evidence: Evidence;
+  /** Of a new report. */
+  bucket: BucketName;
+  /** What billing transfers mean for the report. */
+  transfers: string[];
   /** The name of a new report: the requested one, else the first default that no deleted report had. */
   name: string;
   /** True if a report of the requested name was deleted: AWS warns against another one (CUR User Guide, "Edit"). */
   isPurged: boolean;
   /** Our own report under that name. */
   ours: Report | undefined;
+  /** By name of the report: why AWS's template cannot be deployed beside what others have. */
+  clashes: Record<string, Problem>;
 }
 
 type Choice = Outputs['report-choice'];
-type Place = Pick<Report, 'reportName' | 'bucket' | 'prefix' | 'region'>;
 type ChoicePlan = Plan<never, Choice>;
 
 /** For a report of ours the choice is `create`, because later steps repair its bucket. */
 export const reportChoice = defineStep<'report-choice', Input, Observation>({
   name: 'report-choice',
   summary: 'Reads every existing report and decides whether to adopt one or to create one',
-  permissions: { payer: [reportPermissions.list, curBucketPermissions.inspect], table: ['Query'] },
+  permissions: {
+    payer: [
+      reportPermissions.list,
+      curBucketPermissions.inspect,
+      curBucketPermissions.list,
+      curBucketPermissions.findOwner,
+      transferPermission,
+      ...readStackPermissions,
+    ],
+    table: ['Query'],
+  },
 
   input({ run: { request } }) {
     const { payerAccountId, report: wanted } = request;
-    return { payerAccountId, target: targetOf(request), wanted };
+    return { payerAccountId, target: targetOf(request), wanted, crawler: requestedWay(request.crawler).mode };
   },
 
   /** From now on the offboarding of another target keeps the payer's resources. */
@@ -60,36 +98,68 @@ export const reportChoice = defineStep<'report-choice', Input, Observation>({
 
   async observe(cx, input) {
     const { wanted } = input;
-    const [reports, purged] = await Promise.all([listReports(cx.payer), listPurgedReports(input.payerAccountId)]);
+    const known = parseOutput('preflight', cx.run.steps.preflight?.output);
+    const [reports, purged, transfers] = await Promise.all([
+      listReports(cx.payer),
+      listPurgedReports(input.payerAccountId),
+      known?.organization === 'management' ? transferWarnings(cx.payer, cx.now) : [],
+    ]);
+    const candidates = reports.filter((report) => isCandidate(report, wanted));
+    const evidence = await gatherEvidence(
+      cx.payer,
+      candidates,
+      cx.now,
+      (name) => coversBucket(known?.access ?? null, name) !== false,
+    );
+    const creates = mayCreate(wanted, reports, evidence);
+    const bucket = await newBucketName(cx.payer, wanted, creates);
     const isDeleted = async (name: string) =>
       purged.includes(name) ||
-      (mayCreate(wanted, reports) && !named(name, reports) && (await hasLeftData(cx, newReport(input, name))));
-    const name = wanted.name ?? (await firstNot(isDeleted));
+      (creates && !named(name, reports) && (await hasLeftData(cx.payer, newReport(wanted, bucket.name, name))));
+    const name = wanted.name ?? (await firstDefaultName(isDeleted));
     const namesake = named(name, reports);
     return {
       reports,
+      evidence,
+      bucket,
+      transfers,
       name,
       isPurged: wanted.name !== undefined && !namesake && (await isDeleted(name)),
-      ours: namesake && (await isOurs(cx, input, namesake)) ? namesake : undefined,
+      ours: namesake && (await isOurs(cx.payer, namesake, cx.owner)) ? namesake : undefined,
+      clashes: await clashesOf(cx, input.crawler, [...reports, newReport(wanted, bucket.name, name)]),
     };
   },
 
-  plan(input, seen): ChoicePlan {
-    const adopted = bestReport(seen.reports, input.wanted);
-    if (input.wanted.mode === 'adopt') return adopted ? use('adopt', adopted, input, seen) : noneToAdopt(input, seen);
-    if (seen.ours && fits(seen.ours, input, seen.name)) return use('create', seen.ours, input, seen);
-    if (adopted && input.wanted.mode === 'adopt-or-create') return use('adopt', adopted, input, seen);
-    return planNewReport(input, seen);
+  plan(input, seen, { now }): ChoicePlan {
+    const plan = choose(input, seen, now);
+    const clash = plan.kind === 'ready' ? seen.clashes[plan.output.reportName] : undefined;
+    return clash ? { kind: 'refuse', ...clash } : plan;
   },
 });
 
+function choose(input: Input, seen: Observation, now: number): ChoicePlan {
+  const { mode } = input.wanted;
+  const best = bestReport(seen.reports, input.wanted, seen.evidence);
+  if (mode === 'adopt') return best ? adopt(best, input, seen, now) : noneToAdopt(input, seen);
+  if (seen.ours && fits(seen.ours, input.wanted, input.payerAccountId, seen.name))
+    return use('create', seen.ours, input, seen);
+  if (best && mode === 'adopt-or-create') return adopt(best, input, seen, now);
+  return planNewReport(input, seen);
+}
+
+function adopt(report: Report, input: Input, seen: Observation, now: number): ChoicePlan {
+  const evidence = seen.evidence[report.reportName];
+  const adopted = { ...report, deliveredAt: deliveredAt(report, evidence) };
+  return use('adopt', adopted, input, seen, ...stalenessWarnings(report, evidence, now));
+}
+
 function use(
   choice: Choice['choice'],
-  { reportName, bucket, prefix, region }: Place,
+  { reportName, bucket, prefix, region, deliveredAt = null }: Place & { deliveredAt?: string | null },
   { wanted }: Input,
-  { reports }: Observation,
+  { reports, evidence, transfers }: Observation,
   ...warnings: string[]
-): ChoicePlan {
+): Extract<ChoicePlan, { kind: 'ready' }> {
   return {
     kind: 'ready',
     output: {
@@ -99,86 +169,47 @@ function use(
       bucket,
       prefix,
       region,
-      considered: assessReports(reports, wanted, reportName),
+      deliveredAt,
+      considered: assessReports(reports, wanted, evidence, reportName),
     },
-    warnings,
-    quotas: [
-      {
-        quota: 'reports of the payer account; AWS’s user guide says 10, its API reference 5',
-        used: reports.length,
-        adds: named(reportName, reports) ? 0 : 1,
-        limit: 10,
-      },
-    ],
+    warnings: [...transfers, ...warnings],
+    quotas: [reportQuota(reports, reportName)],
   };
 }
 
-function noneToAdopt({ wanted }: Input, { reports }: Observation): ChoicePlan {
-  const reasons = assessReports(reports, wanted).map(
-    ({ reportName, reasons }) => `${reportName}: ${reasons.join(', ')}`,
-  );
+function noneToAdopt({ wanted }: Input, { reports, evidence }: Observation): ChoicePlan {
+  const [unreadable] = unreadableReports(reports, wanted, evidence);
+  if (unreadable) return { kind: 'refuse', code: 'access-parameter-differs', detail: unreadableDetail(unreadable) };
+  const reasons = reasonsOf(reports, wanted, evidence);
   return { kind: 'refuse', code: 'no-usable-report', detail: reasons.join('; ') || 'the account has no report' };
 }
 
 function planNewReport(input: Input, seen: Observation): ChoicePlan {
   const { name, reports } = seen;
   const namesake = named(name, reports);
-  if (namesake) {
-    const location = `it delivers to s3://${namesake.bucket}/${namesake.prefix}`;
-    const difference = settingProblems(namesake).join(', ') || location;
-    return { kind: 'refuse', code: 'report-differs', detail: `report ${name} exists: ${difference}` };
-  }
+  const passedOver = input.wanted.mode === 'create' ? [] : unreadableReports(reports, input.wanted, seen.evidence);
+  if (namesake && passedOver.includes(namesake))
+    return { kind: 'refuse', code: 'access-parameter-differs', detail: unreadableDetail(namesake) };
+  if (namesake) return { kind: 'refuse', code: 'report-differs', detail: differenceOf(namesake) };
   if (seen.isPurged)
     return { kind: 'refuse', code: 'report-name-purged', detail: `report ${name} of account ${input.payerAccountId}` };
   const isOther = input.wanted.name === undefined && name !== defaultReportName;
-  const warning = `report ${defaultReportName} was deleted, so the new one is named ${name}: under the old name its data might get corrupt`;
-  return use('create', newReport(input, name), input, seen, ...(isOther ? [warning] : []));
-}
-
-function newReport({ payerAccountId, wanted }: Input, name: string): Place {
-  const { region, prefix } = wanted;
-  return { reportName: name, bucket: wanted.bucket ?? curBucketName(payerAccountId, region), prefix, region };
-}
-
-/** A failed delivery does not count: the next step repairs the bucket of our own report. */
-function fits(ours: Report, input: Input, name: string): boolean {
-  if (settingProblems(ours).length > 0) return false;
-  if (input.wanted.mode === 'create') return deliversTo(ours, newReport(input, name));
-  return input.wanted.bucket === undefined || ours.bucket === input.wanted.bucket;
-}
-
-function named(name: string, reports: readonly Report[]): Report | undefined {
-  return reports.find(({ reportName }) => reportName === name);
-}
-
-function mayCreate(wanted: Input['wanted'], reports: readonly Report[]): boolean {
-  if (wanted.mode === 'adopt-or-create') return !reports.some((report) => isUsable(report, wanted));
-  return wanted.mode === 'create';
-}
-
-/** kubecost_cur, kubecost_cur_2, kubecost_cur_3 and so on. */
-async function firstNot(isDeleted: (name: string) => Promise<boolean>): Promise<string> {
-  for (let n = 1; ; n++) {
-    const name = n === 1 ? defaultReportName : `${defaultReportName}_${n}`;
-    if (!(await isDeleted(name))) return name;
-  }
-}
-
-/** Data in the bucket shows a deleted report even if our table has lost its record. */
-async function hasLeftData(cx: StepContext, { bucket: name, region, ...place }: Place): Promise<boolean> {
-  const bucket = new AccountBucket(cx.payer, name);
-  return (await bucket.isIn(region)) && (await bucket.someKeys(region, reportRoot(place))).length > 0;
-}
-
-/** Decides by the bucket's name or its tags. A bucket that does not exist, or whose tags we may not read, is not ours. */
-async function isOurs(cx: StepContext, { payerAccountId }: Input, { bucket, region }: Report): Promise<boolean> {
-  if (bucket === curBucketName(payerAccountId, region)) return true;
-  try {
-    return ownership(await new AccountBucket(cx.payer, bucket).readTags(region), cx.owner) === 'ours';
-  } catch (error) {
-    if (isAwsError(error, 'AccessDenied', 'NoSuchBucket')) return false;
-    throw error;
-  }
+  const beside = passedOver.map(
+    (report) => `the run creates report ${name} beside another: ${unreadableDetail(report)}`,
+  );
+  const renamed = `report ${defaultReportName} was deleted, so the new one is named ${name}: under the old name its data might get corrupt`;
+  const place = newReport(input.wanted, seen.bucket.name, name);
+  const names = [...placeWarnings(input.wanted, input.payerAccountId, place), ...(isOther ? [renamed] : [])];
+  const created = use('create', place, input, seen, ...beside, ...names);
+  const problem = placeProblem(place, seen.bucket);
+  if (!problem) return created;
+  const reasons = reasonsOf(reports, input.wanted, seen.evidence);
+  return {
+    kind: 'refuse',
+    code: problem.code,
+    detail: [problem.detail, ...reasons].join('; '),
+    expected: created.output,
+  };
 }
 
 export const handler = stepHandler(reportChoice);

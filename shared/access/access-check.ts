@@ -61,7 +61,7 @@ export async function checkPayerAccess(cx: StepContext, checked: Checked, findin
 }
 
 function adoptedReport({ request: { report }, reports }: Checked): Report | undefined {
-  return report.mode === 'create' ? undefined : bestReport(reports, report);
+  return report.mode === 'create' ? undefined : bestReport(reports, report, {});
 }
 
 /** The bucket of the report, if our role may read it. A later step decides about an adopted report that our role may not read. */

@@ -1,11 +1,7 @@
 /** What preflight checks in the payer account: its place in the organisation, access to billing, Lambda and Lake Formation. */
-import {
-  GetDataLakeSettingsCommand,
-  LakeFormationClient,
-  type PrincipalPermissions,
-} from '@aws-sdk/client-lakeformation';
-import { GetAccountSettingsCommand, LambdaClient } from '@aws-sdk/client-lambda';
-import { DescribeOrganizationCommand, OrganizationsClient } from '@aws-sdk/client-organizations';
+import * as z from 'zod';
+import { callJson } from '../aws/json-call.ts';
+import { readConcurrency } from '../aws/lambda-concurrency.ts';
 import { listReports, reportPermissions } from '../billing/report-definition.ts';
 import { absentIf } from '../errors/errors.ts';
 import type { OnboardingRequest } from '../model/run-requests.ts';
@@ -39,12 +35,12 @@ export async function checkPayer(
     findings.look(() => organizationRole(cx, payerAccountId)),
     findings.look(() => listReports(cx.payer), 'billing-access-not-activated'),
     freeConcurrency(cx, request, access),
-    findings.look(() => cx.payer.client(LakeFormationClient, report.region).send(new GetDataLakeSettingsCommand({}))),
+    findings.look(() => readDefaults(cx, report.region)),
   ]);
   if (organization === 'member' && !allowMemberAccount)
     findings.add('payer-is-member-account', `account ${payerAccountId} does not manage its organisation`);
   await checkPayerAccess(cx, { request, access, reports: reports ?? [] }, findings);
-  const missing = lake?.DataLakeSettings && missingGrants(cx, report.region, lake.DataLakeSettings);
+  const missing = lake && missingGrants(cx, report.region, lake);
   findings.warnings.push(...(missing ?? []));
   return {
     organization: organization ?? null,
@@ -61,23 +57,41 @@ async function freeConcurrency(
   access: Access,
 ): Promise<number | undefined> {
   if (crawlerGrant(access) !== 'full' || crawler === 'none' || crawler === 'native') return undefined;
-  const account = await absentIf(['AccessDenied', 'AccessDeniedException'], () =>
-    cx.payer.client(LambdaClient, report.region).send(new GetAccountSettingsCommand({})),
-  );
-  return account?.AccountLimit?.UnreservedConcurrentExecutions;
+  const read = () => readConcurrency(cx.payer, report.region);
+  return (await absentIf(['AccessDenied', 'AccessDeniedException'], read))?.unreserved;
 }
+
+/** The service has one endpoint for all regions. */
+const describeOrganization = {
+  service: 'organizations',
+  region: 'us-east-1',
+  target: 'AWSOrganizationsV20161128.DescribeOrganization',
+} as const;
+const Organization = z.object({ Organization: z.object({ MasterAccountId: z.string() }) });
 
 async function organizationRole(cx: StepContext, accountId: string): Promise<PayerFacts['organization']> {
   const answer = await absentIf(['AWSOrganizationsNotInUseException'], () =>
-    cx.payer.client(OrganizationsClient, 'us-east-1').send(new DescribeOrganizationCommand({})),
+    callJson(cx.payer, describeOrganization, {}, Organization),
   );
   if (!answer) return 'none';
-  return answer.Organization?.MasterAccountId === accountId ? 'management' : 'member';
+  return answer.Organization.MasterAccountId === accountId ? 'management' : 'member';
 }
 
-interface Defaults {
-  CreateDatabaseDefaultPermissions?: PrincipalPermissions[] | undefined;
-  CreateTableDefaultPermissions?: PrincipalPermissions[] | undefined;
+const Permissions = z
+  .array(z.object({ Principal: z.object({ DataLakePrincipalIdentifier: z.string() }).optional() }))
+  .default([]);
+const Settings = z.object({
+  DataLakeSettings: z.object({
+    CreateDatabaseDefaultPermissions: Permissions,
+    CreateTableDefaultPermissions: Permissions,
+  }),
+});
+type Permissions = z.infer<typeof Permissions>;
+type Defaults = z.infer<typeof Settings>['DataLakeSettings'];
+
+async function readDefaults(cx: StepContext, region: string): Promise<Defaults> {
+  const call = { service: 'lakeformation', region, method: 'POST', path: '/GetDataLakeSettings' } as const;
+  return (await callJson(cx.payer, call, {}, Settings)).DataLakeSettings;
 }
 
 /** The grants of Lake Formation that a new table needs, in words. Nothing can be granted on it before it exists. */
@@ -94,8 +108,6 @@ function missingGrants(cx: StepContext, region: string, defaults: Defaults): str
   return missing;
 }
 
-function admitsEverybody(permissions: PrincipalPermissions[] | undefined): boolean {
-  return (
-    permissions?.some(({ Principal }) => Principal?.DataLakePrincipalIdentifier === 'IAM_ALLOWED_PRINCIPALS') ?? false
-  );
+function admitsEverybody(permissions: Permissions): boolean {
+  return permissions.some(({ Principal }) => Principal?.DataLakePrincipalIdentifier === 'IAM_ALLOWED_PRINCIPALS');
 }

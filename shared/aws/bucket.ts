@@ -11,7 +11,11 @@ import {
   GetBucketPolicyCommand,
   GetBucketTaggingCommand,
   GetPublicAccessBlockCommand,
+  type IntelligentTieringConfiguration,
   type LifecycleRule,
+  ListBucketIntelligentTieringConfigurationsCommand,
+  ListBucketsCommand,
+  ListObjectsV2Command,
   ListObjectVersionsCommand,
   PutBucketLifecycleConfigurationCommand,
   PutBucketPolicyCommand,
@@ -19,14 +23,19 @@ import {
   PutPublicAccessBlockCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
-import { absentIf, isAwsError, RetryableError, UserError } from '../errors/errors.ts';
+import { absentIf, httpStatus, isAwsError, RetryableError, UserError } from '../errors/errors.ts';
 import type { Owner } from '../model/ownership.ts';
+import { log } from '../platform/logger.ts';
+import { isAccountRegionalName } from './names.ts';
 import { decodePolicy, type PolicyDocument, type Statement } from './policy-document.ts';
 import { fromTagList, ownerTags, toTagList } from './tags.ts';
 import type { TargetAccount } from './target-account.ts';
 
-/** Undefined if there is no bucket of the name, `taken` if another account owns it. */
-export type BucketLocation = { region: string } | 'taken' | undefined;
+/**
+ * Undefined if there is no bucket of the name. `taken`: another account owns it. `unreadable`: it is in this account, and S3 denies it
+ * to our role. `taken-or-unreadable`: one of the two, because our role may not list the buckets of the account.
+ */
+export type BucketLocation = { region: string } | 'taken' | 'unreadable' | 'taken-or-unreadable' | undefined;
 
 export interface BucketSettings {
   region: string;
@@ -56,13 +65,15 @@ export const bucketActions = {
   readKey: ['s3:GetBucketLocation', 's3:GetEncryptionConfiguration'],
   /** `locate`, `readTags`, `someKeys`: the owner and the content of the bucket. */
   inspect: ['s3:GetBucketLocation', 's3:GetBucketTagging', 's3:ListBucketVersions'],
+  /** Whose bucket it is that S3 denies; on `*`. */
+  listOwn: ['s3:ListAllMyBuckets'],
   /** `erase`, on the objects: with every version, because S3 deletes no bucket that holds one. */
   erase: ['s3:DeleteObject', 's3:DeleteObjectVersion'],
 } as const;
 
 /** True if the account has the bucket in the region. */
 export function isInRegion(location: BucketLocation, region: string): boolean {
-  return location !== undefined && location !== 'taken' && location.region === region;
+  return typeof location === 'object' && location.region === region;
 }
 
 /** The settings of a bucket right after its creation. S3 blocks public access to new buckets since April 2023. */
@@ -93,8 +104,24 @@ export class AccountBucket {
       return { region: region === 'EU' ? 'eu-west-1' : (region ?? 'us-east-1') };
     } catch (error) {
       if (isAwsError(error, 'NoSuchBucket')) return undefined;
-      // If we lack a permission, the message names it; for another account's bucket it is only "Access Denied".
-      if (isAwsError(error, 'AccessDenied') && !error.message.includes('not authorized')) return 'taken';
+      if (!isBucketDenial(error)) throw error;
+      const location = await this.#whyDenied();
+      const { name: code, message: detail } = error;
+      log('S3 denies a bucket', { bucket: this.#name, accountId: this.#payer.accountId, code, detail, location });
+      return location;
+    }
+  }
+
+  /**
+   * Who owns a bucket that S3 denies. The text of a denial does not show it: within one organisation it is the same for another
+   * account's bucket and for a missing right (S3 User Guide, "Troubleshoot access denied (403 Forbidden) errors").
+   */
+  async #whyDenied(): Promise<Extract<BucketLocation, string>> {
+    try {
+      const own = await this.#client('us-east-1').send(new ListBucketsCommand({ Prefix: this.#name }));
+      return own.Buckets?.some(({ Name }) => Name === this.#name) ? 'unreadable' : 'taken';
+    } catch (error) {
+      if (isBucketDenial(error)) return 'taken-or-unreadable';
       throw error;
     }
   }
@@ -105,9 +132,7 @@ export class AccountBucket {
       this.readTags(region),
       this.readPolicy(region),
       absentIf(['NoSuchPublicAccessBlockConfiguration'], () => s3.send(new GetPublicAccessBlockCommand(this.#named))),
-      absentIf(['NoSuchLifecycleConfiguration'], () =>
-        s3.send(new GetBucketLifecycleConfigurationCommand(this.#named)),
-      ),
+      this.readLifecycle(region),
     ]);
     const blocked = block?.PublicAccessBlockConfiguration;
     return {
@@ -120,8 +145,39 @@ export class AccountBucket {
         blocked.IgnorePublicAcls &&
         blocked.RestrictPublicBuckets,
       ),
-      lifecycle: lifecycle?.Rules ?? [],
+      lifecycle,
     };
+  }
+
+  async readLifecycle(region: string): Promise<LifecycleRule[]> {
+    const answer = await absentIf(['NoSuchLifecycleConfiguration'], () =>
+      this.#client(region).send(new GetBucketLifecycleConfigurationCommand(this.#named)),
+    );
+    return answer?.Rules ?? [];
+  }
+
+  /** The first hundred configurations; a bucket has at most a thousand, and one is usual. */
+  async readTierings(region: string): Promise<IntelligentTieringConfiguration[]> {
+    const answer = await this.#client(region).send(new ListBucketIntelligentTieringConfigurationsCommand(this.#named));
+    return answer.IntelligentTieringConfigurationList ?? [];
+  }
+
+  /**
+   * When the newest object under the prefix was written, milliseconds since the epoch; undefined if there is none. Stops at the first
+   * object that is not older than `enough`, and after twenty pages.
+   */
+  async newestObject(region: string, prefix: string, enough: number): Promise<number | undefined> {
+    let newest: number | undefined;
+    let token: string | undefined;
+    for (let page = 0; page < 20; page++) {
+      const { Contents = [], NextContinuationToken } = await this.#client(region).send(
+        new ListObjectsV2Command({ ...this.#named, Prefix: prefix, ContinuationToken: token }),
+      );
+      for (const { LastModified } of Contents) newest = Math.max(newest ?? 0, LastModified?.getTime() ?? 0);
+      token = NextContinuationToken;
+      if (!token || (newest ?? 0) >= enough) break;
+    }
+    return newest;
   }
 
   async readTags(region: string): Promise<Record<string, string>> {
@@ -151,10 +207,12 @@ export class AccountBucket {
    * Creates the bucket with its tags, so that a crash right after it leaves no bucket without an owner. us-east-1 is no LocationConstraint.
    * @throws RetryableError if the name is taken now: by another account, or by us in a call whose answer was lost. The next
    * observation shows which, before any setting is written.
+   * @throws UserError bucket-name-taken if the name is reserved for another account
    */
   async create(region: string, owner: Owner): Promise<void> {
     const create = new CreateBucketCommand({
       Bucket: this.#name,
+      ...(isAccountRegionalName(this.#name, this.#payer.accountId, region) && { BucketNamespace: 'account-regional' }),
       CreateBucketConfiguration: {
         ...(region !== 'us-east-1' && { LocationConstraint: region as BucketLocationConstraint }),
         Tags: toTagList(ownerTags(owner)),
@@ -163,6 +221,8 @@ export class AccountBucket {
     try {
       await this.#client(region).send(create);
     } catch (error) {
+      if (isAwsError(error, 'InvalidBucketNamespace'))
+        throw new UserError('bucket-name-taken', `bucket ${this.#name}: ${error.message}`, { cause: error });
       if (!isAwsError(error, 'BucketAlreadyOwnedByYou', 'BucketAlreadyExists')) throw error;
       throw new RetryableError('aws-unavailable', `bucket ${this.#name} was created since the step checked for it`, {
         cause: error,
@@ -264,6 +324,13 @@ export class AccountBucket {
   #client(region: string): S3Client {
     return this.#payer.client(S3Client, region);
   }
+}
+
+const credentialProblems = ['InvalidAccessKeyId', 'RequestTimeTooSkewed', 'SignatureDoesNotMatch'];
+
+/** True for a 403 that is about the bucket. Its code varies (AccessDenied, AllAccessDisabled), and a HEAD has none. */
+export function isBucketDenial(error: unknown): error is Error {
+  return error instanceof Error && httpStatus(error) === 403 && !credentialProblems.includes(error.name);
 }
 
 export const tlsOnlySid = 'KubecostDenyInsecureTransport';

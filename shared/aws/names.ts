@@ -27,6 +27,22 @@ export function athenaResultsBucketName(payerAccountId: string, region: string):
   return `kubecost-athena-results-${payerAccountId}-${region}`;
 }
 
+/** Regions without account-regional bucket names. Source: S3 User Guide, "Namespaces for general purpose buckets". */
+const withoutNamespace = ['me-central-1', 'me-south-1'];
+
+/**
+ * The name that replaces a default bucket name of another owner; the same one each time. With `-an` at the end it is in the namespace
+ * of the account, in which nobody else can create a bucket.
+ */
+export function secondBucketName(defaultName: string, region: string): string {
+  return withoutNamespace.includes(region) ? `${defaultName}-${shortHash(defaultName)}` : `${defaultName}-an`;
+}
+
+/** True if S3 creates a bucket of this name in the account's own namespace only. */
+export function isAccountRegionalName(name: string, accountId: string, region: string): boolean {
+  return name.endsWith(`-${accountId}-${region}-an`);
+}
+
 /** Stack names are letters, digits and hyphens, at most 128; report names may hold more, so the hash keeps them apart. */
 export function crawlerStackName(reportName: string): string {
   return `kubecost-crawler-${reportName.replace(/[^0-9A-Za-z]+/g, '-').slice(0, 64)}-${shortHash(reportName)}`;

@@ -140,7 +140,7 @@ class Scope {
   resolve(value: Json): Json | undefined {
     if (typeof value === 'string' && value.includes('{{resolve:'))
       throw new TemplateProblem('it reads a value from another service ({{resolve:…}})');
-    if (Array.isArray(value)) return value.flatMap((item) => this.resolve(item) ?? []);
+    if (Array.isArray(value)) return value.map((item) => this.resolve(item)).filter((item) => item !== undefined);
     if (typeof value !== 'object' || value === null) return value;
     const [first, ...others] = Object.entries(value);
     if (first && others.length === 0 && (isFunction(first[0]) || first[0] === 'Condition')) return this.#call(...first);

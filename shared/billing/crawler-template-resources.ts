@@ -70,8 +70,14 @@ const lambdaFunction = mapOf({
   VpcConfig: forbidden,
 });
 
-/** S3 may call the function for this bucket, and nobody else. */
-const permission = mapOf(
+/** S3 may call the function for this bucket of this account, and nobody else. */
+const permission: Rule = (value, facts, path) => {
+  const missing = ['SourceAccount', 'SourceArn'].find((name) => !isMap(value) || value[name] === undefined);
+  if (missing !== undefined) refuse(path, `has no ${missing}`);
+  narrowPermission(value, facts, path);
+};
+
+const narrowPermission = mapOf(
   {
     Action: only('lambda:InvokeFunction'),
     FunctionName: ownFunction,

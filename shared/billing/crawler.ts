@@ -7,6 +7,7 @@ import {
 import * as z from 'zod';
 import { absentIf, isAwsError } from '../errors/errors.ts';
 import type { Permission } from '../step/contract.ts';
+import { isGlueName } from './report-location.ts';
 import { glueArn } from './report-table.ts';
 
 export const crawlersArn = `${glueArn}:crawler/AWSCURCrawler-*`;
@@ -35,6 +36,7 @@ export interface Crawler {
 }
 
 export async function findCrawler(glue: GlueClient, Name: string): Promise<Crawler | undefined> {
+  if (!isGlueName(Name)) return undefined;
   const answer = await absentIf(['EntityNotFoundException'], () => glue.send(new GetCrawlerCommand({ Name })));
   return answer?.Crawler && toCrawler(answer.Crawler);
 }

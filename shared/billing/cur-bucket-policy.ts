@@ -1,6 +1,8 @@
 import { listOf, type PolicyDocument, type Statement } from '../aws/policy-document.ts';
 
 const service = 'billingreports.amazonaws.com';
+/** AWS's billing service before it had a service principal; old policies name its root, and AWS still delivers under them. */
+const serviceAccount = '386209384616';
 
 export const billingSids = ['KubecostBillingReportsRead', 'KubecostBillingReportsWrite'] as const;
 
@@ -60,7 +62,22 @@ export function missingBillingRights(policy: PolicyDocument | undefined, bucket:
 
 function namesBilling({ Principal }: Statement): boolean {
   if (Principal === '*') return true;
-  return listOf(Principal?.Service).includes(service);
+  const accounts = ['*', serviceAccount, `arn:aws:iam::${serviceAccount}:root`];
+  return listOf(Principal?.Service).includes(service) || listOf(Principal?.AWS).some((name) => accounts.includes(name));
+}
+
+/**
+ * False if no statement can be meant for AWS, whatever its conditions are: each one is for the account itself or for another service.
+ * Only then an earlier delivery says nothing about the next one.
+ */
+export function mayAllowBilling(policy: PolicyDocument | undefined, accountId: string): boolean {
+  return (policy?.Statement ?? []).some((statement) => {
+    if (statement.Effect !== 'Allow') return false;
+    if (statement.Principal === undefined || namesBilling(statement)) return true;
+    const { AWS, Service, ...others } = statement.Principal === '*' ? {} : statement.Principal;
+    const isForOthers = listOf(AWS).some((name) => name !== accountId && name.split(':')[4] !== accountId);
+    return isForOthers || Object.keys(others).length > 0 || listOf(Service).some((name) => /[*?]/.test(name));
+  });
 }
 
 function conditionsHold({ Condition = {} }: Statement, accountId: string): boolean {

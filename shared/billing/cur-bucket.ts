@@ -7,8 +7,7 @@ import type { Owner, Ownership } from '../model/ownership.ts';
 import type { Permission, StepChange } from '../step/contract.ts';
 import { keepAll, type RemovalDecision } from '../step/removal-decision.ts';
 import { billingSids, billingStatements, missingBillingRights } from './cur-bucket-policy.ts';
-import { keyOfBucket } from './keys-in-play.ts';
-import { bucketArn, type BucketObservation, type WantedBucket } from './managed-bucket.ts';
+import { bucketArn, parameterRemedy, type WantedBucket } from './managed-bucket.ts';
 import { dataPath, type ReportPlace, reportRoot } from './report-location.ts';
 
 type Place = ReportPlace & { region: string };
@@ -21,6 +20,8 @@ export const curBucketPermissions = {
   /** A delivery that does not arrive: AWS's permission in the policy may be missing. */
   readPolicy: { actions: ['s3:GetBucketLocation', 's3:GetBucketPolicy'], resources: [bucket] },
   locate: { actions: ['s3:GetBucketLocation'], resources: [bucket] },
+  /** Whose bucket it is that S3 denies. */
+  findOwner: { actions: bucketActions.listOwn, resources: ['*'] },
   /** Whose bucket it is, and whether a deleted report left data in it. */
   inspect: { actions: bucketActions.inspect, resources: [bucket] },
   readKey: { actions: bucketActions.readKey, resources: [bucket] },
@@ -53,6 +54,7 @@ export function wantedCurBucket(accountId: string, report: Place, retentionDays:
   return {
     name,
     region,
+    parameter: 'CurBucket',
     statements: billingStatements(name, accountId),
     lifetime: retentionDays === null ? null : { name: 'retention', rule: retentionRule(report, retentionDays) },
   };
@@ -68,16 +70,6 @@ function retentionRule(report: ReportPlace, days: number): LifecycleRule {
   };
 }
 
-/** A bucket that is only verified: its policy and key. The other settings are those that need no change. */
-export async function observeAdoptedBucket(payer: TargetAccount, place: Place): Promise<BucketObservation> {
-  const { region } = place;
-  const account = new AccountBucket(payer, place.bucket);
-  const location = await account.locate();
-  if (!isInRegion(location, region)) return { location, kmsKeyArn: null };
-  const [policy, kmsKeyArn] = await Promise.all([account.readPolicy(region), keyOfBucket(payer, place.bucket, region)]);
-  return { location, bucket: { region, policy, tags: {}, publicAccessBlocked: true, lifecycle: [] }, kmsKeyArn };
-}
-
 /** Why AWS cannot deliver to the bucket; the text continues a sentence that starts with "bucket <name>". */
 export function deliveryObstacle(
   accountId: string,
@@ -87,6 +79,7 @@ export function deliveryObstacle(
 ): string | undefined {
   if (location === undefined) return 'does not exist';
   if (location === 'taken') return `does not belong to account ${accountId}`;
+  if (typeof location === 'string') return `is denied to our role: ${parameterRemedy('CurBucket', name)}`;
   if (location.region !== region) return `is in ${location.region}, but the report says ${region}`;
   const missing = missingBillingRights(policy, name, accountId);
   return missing.length > 0 ? `does not allow billingreports.amazonaws.com ${missing.join(' and ')}` : undefined;

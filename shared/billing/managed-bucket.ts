@@ -22,6 +22,8 @@ export interface WantedBucket {
   region: string;
   /** Of its policy, beside the statement that requires TLS. */
   statements: readonly Statement[];
+  /** Parameter of the payer's access template that limits its name. */
+  parameter: 'CurBucket' | 'AthenaResultsBucket';
   /** When objects expire; null leaves the bucket's lifecycle as it is. */
   lifetime: { name: 'retention' | 'expiry'; rule: LifecycleRule } | null;
 }
@@ -60,13 +62,31 @@ export async function observeBucket(
 
 /** Why this account cannot have the bucket in the wanted region. */
 export function locationProblem(
-  { name, region }: Pick<WantedBucket, 'name' | 'region'>,
+  { name, region, parameter }: Pick<WantedBucket, 'name' | 'region' | 'parameter'>,
   location: BucketLocation,
 ): Problem | undefined {
   if (location === 'taken') return { code: 'bucket-name-taken', detail: `bucket ${name} belongs to another account` };
+  if (typeof location === 'string')
+    return {
+      code: 'access-parameter-differs',
+      detail: `${deniedBucket(name, location)}: ${parameterRemedy(parameter, name)}`,
+    };
   if (location && location.region !== region)
     return { code: 'bucket-in-other-region', detail: `bucket ${name} is in ${location.region}, not in ${region}` };
   return undefined;
+}
+
+/** What is known of a bucket that S3 denies to our role. */
+export function deniedBucket(name: string, location: Extract<BucketLocation, string>): string {
+  if (location === 'taken') return `bucket ${name} belongs to another account`;
+  const doubt = location === 'unreadable' ? '' : ', or the bucket belongs to another account';
+  return `S3 denies our role bucket ${name}${doubt}`;
+}
+
+/** What the owner of the payer account sets so that our role may use the bucket. A default name has the pattern of the template's default. */
+export function parameterRemedy(parameter: WantedBucket['parameter'], name: string): string {
+  const [pattern] = ['kubecost-cur-', 'kubecost-athena-results-'].filter((start) => name.startsWith(start));
+  return `set parameter ${parameter} of the payer’s access template to ${pattern ? `${pattern}*` : name}`;
 }
 
 /** Why a run may not use an existing bucket. @param mayBeForeign true if the request allows to use a bucket of others */

@@ -8,10 +8,11 @@ import * as z from 'zod';
 import type { ClientConfig } from '../aws/clients.ts';
 import { ownerTags, toTagList } from '../aws/tags.ts';
 import type { TargetAccount } from '../aws/target-account.ts';
-import { absentIf, isAwsError, UserError } from '../errors/errors.ts';
+import { absentIf } from '../errors/errors.ts';
 import type { Owner } from '../model/ownership.ts';
 import type { Permission } from '../step/contract.ts';
 import type { ReportPlace } from './report-location.ts';
+import { creationRefusal } from './report-refusal.ts';
 
 const definitions = 'arn:${AWS::Partition}:cur:us-east-1:${AWS::AccountId}:definition/*';
 
@@ -32,6 +33,8 @@ export interface Report extends ReportPlace {
   schemaElements: string[];
   artifacts: string[];
   versioning: string;
+  /** Set if the report shows a billing view of AWS Billing Conductor or of a transfer instead of the account's own bill. */
+  billingView?: string;
   /** `20261123T101112Z`; absent before the first delivery. */
   lastDelivery?: string;
   /** `SUCCESS` or `ERROR_…`; absent before the first delivery. */
@@ -50,7 +53,7 @@ const reportSettings = {
 };
 
 /** The old client ignores AWS_ENDPOINT_URL, and its config has the types of its time. */
-class CurClient extends CostAndUsageReportServiceClient {
+export class CurClient extends CostAndUsageReportServiceClient {
   constructor(config: ClientConfig) {
     const endpoint = process.env.AWS_ENDPOINT_URL_COST_AND_USAGE_REPORT_SERVICE ?? process.env.AWS_ENDPOINT_URL;
     super({ ...config, ...(endpoint && { endpoint }) });
@@ -99,6 +102,7 @@ const ReportDefinition = z.object({
   AdditionalSchemaElements: list,
   AdditionalArtifacts: list,
   ReportVersioning: text,
+  BillingViewArn: text,
   ReportStatus: z.object({ lastDelivery: text, lastStatus: text }).nullish(),
 });
 
@@ -116,15 +120,20 @@ function toReport(answer: object): Report {
     schemaElements: definition.AdditionalSchemaElements,
     artifacts: definition.AdditionalArtifacts,
     versioning: definition.ReportVersioning,
+    ...(isOtherView(definition.BillingViewArn) && { billingView: definition.BillingViewArn }),
     ...(lastDelivery && { lastDelivery }),
     ...(lastStatus && { lastStatus }),
   };
 }
 
+/** `arn:aws:billing::111122223333:billingview/primary` is the account's own bill; every other view has pro forma or partial costs. */
+function isOtherView(arn: string): boolean {
+  return arn !== '' && !arn.endsWith(':billingview/primary');
+}
+
 /**
- * `exists`: a report of this name was created since the last observation. `bucket-not-seen`: AWS does not see its permission in the
- * bucket's policy yet.
- * @throws UserError report-limit-reached
+ * `exists` and `bucket-not-seen` as in `creationRefusal`.
+ * @throws UserError report-limit-reached | report-not-allowed | report-arguments-rejected
  */
 export async function createReport(
   payer: TargetAccount,
@@ -135,12 +144,9 @@ export async function createReport(
     await putReport(payer, place, owner);
     return 'created';
   } catch (error) {
-    if (isAwsError(error, 'DuplicateReportNameException')) return 'exists';
-    if (isAwsError(error, 'ReportLimitReachedException'))
-      throw new UserError('report-limit-reached', error.message, { cause: error });
-    if (isAwsError(error, 'ValidationException') && error.message.includes('verify customer bucket permission'))
-      return 'bucket-not-seen';
-    throw error;
+    const refusal = creationRefusal(error) ?? error;
+    if (refusal === 'exists' || refusal === 'bucket-not-seen') return refusal;
+    throw refusal;
   }
 }
 
@@ -185,8 +191,9 @@ export function deliversTo(report: Report, { bucket, prefix, region }: ReportPla
 
 /** Why Kubecost cannot use the report; empty if it can. The settings of a report cannot be changed later. */
 export function settingProblems(report: Report): string[] {
-  const { artifacts, schemaElements, format, compression, versioning, timeUnit } = report;
+  const { artifacts, schemaElements, format, compression, versioning, timeUnit, billingView } = report;
   return [
+    ...(billingView ? [`it shows billing view ${billingView}, not the bill of the account`] : []),
     ...(artifacts.length === 1 && artifacts[0] === 'ATHENA' ? [] : ['it is not made for Athena']),
     ...(format === 'Parquet' && compression === 'Parquet' ? [] : [`its format is ${format}, not Parquet`]),
     ...(schemaElements.includes('RESOURCES') ? [] : ['it has no resource ids']),

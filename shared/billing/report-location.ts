@@ -28,6 +28,11 @@ export function crawlerDatabase(reportName: string): string {
   return `athenacurcfn_${snakeCase(reportName)}`;
 }
 
+/** Glue has no name of more than 255 characters, and refuses to look for one. A report's name may be as long as 256. */
+export function isGlueName(name: string): boolean {
+  return name.length <= 255;
+}
+
 export function crawlerName(reportName: string): string {
   return `AWSCURCrawler-${reportName}`;
 }

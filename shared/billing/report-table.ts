@@ -10,7 +10,7 @@ import type { Permission } from '../step/contract.ts';
 import { ownDatabase } from './own-table.ts';
 import type { BillingMonth, Column } from './report-kind.ts';
 import { reportKindOf } from './report-kinds.ts';
-import { crawlerDatabase, dataLocation, type ReportPlace, reportRoot } from './report-location.ts';
+import { crawlerDatabase, dataLocation, isGlueName, type ReportPlace, reportRoot } from './report-location.ts';
 
 /** Glue resources of the payer account, in every region. */
 export const glueArn = 'arn:${AWS::Partition}:glue:*:${AWS::AccountId}';
@@ -104,6 +104,7 @@ function withoutSlash(location = ''): string {
 
 async function tablesIn(glue: GlueClient, database: string): Promise<Table[]> {
   const tables: Table[] = [];
+  if (!isGlueName(database)) return tables;
   let token: string | undefined;
   do {
     const page = await absentIf(['EntityNotFoundException'], () =>

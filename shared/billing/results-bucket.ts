@@ -34,7 +34,7 @@ export function wantedResultsBucket(name: string, region: string, retentionDays:
     Expiration: { Days: retentionDays },
     AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 },
   };
-  return { name, region, statements: [], lifetime: { name: 'expiry', rule } };
+  return { name, region, parameter: 'AthenaResultsBucket', statements: [], lifetime: { name: 'expiry', rule } };
 }
 
 /** Where results go. */

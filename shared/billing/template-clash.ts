@@ -2,11 +2,14 @@
 import { GetDatabaseCommand, GetTagsCommand, GlueClient } from '@aws-sdk/client-glue';
 import type { TargetAccount } from '../aws/target-account.ts';
 import { absentIf } from '../errors/errors.ts';
+import type { Owner } from '../model/ownership.ts';
 import type { Permission } from '../step/contract.ts';
 import type { Problem } from '../step/problem-list.ts';
 import { type Crawler, crawlersArn, findCrawler } from './crawler.ts';
-import { crawlerDatabase, crawlerName, dataLocation, type ReportPlace } from './report-location.ts';
-import { reportTablePermissions } from './report-table.ts';
+import { crawlerStackPlace, findCrawlerStack, stackOwnerProblem } from './crawler-stack.ts';
+import type { CrawlerMode } from './crawler-way.ts';
+import { crawlerDatabase, crawlerName, dataLocation, isGlueName, type ReportPlace } from './report-location.ts';
+import { findReportTables, reportTablePermissions } from './report-table.ts';
 
 type Place = ReportPlace & { region: string };
 
@@ -29,6 +32,7 @@ export interface TemplateClash {
 export async function findClash(payer: TargetAccount, report: Place): Promise<TemplateClash | undefined> {
   const glue = payer.client(GlueClient, report.region);
   const hasDatabase = async (Name: string) =>
+    isGlueName(Name) &&
     (await absentIf(['EntityNotFoundException'], () => glue.send(new GetDatabaseCommand({ Name })))) !== undefined;
   const usual = crawlerDatabase(report.reportName);
   const [crawler, database] = await Promise.all([
@@ -71,4 +75,30 @@ export function whyUnusable({ crawler, crawlerDatabase }: TemplateClash, report:
 /** The refusal of a run that may only use AWS's template. */
 export function clashProblem(clash: TemplateClash, report: Place): Problem {
   return { code: 'template-names-taken', detail: describeClash(clash, report) };
+}
+
+/** Before anything is made: the refusals of a run that may only use AWS's template, by name of the report. */
+export async function clashesOf(
+  cx: { payer: TargetAccount; owner: Owner },
+  mode: CrawlerMode,
+  reports: readonly Place[],
+): Promise<Record<string, Problem>> {
+  if (mode !== 'template') return {};
+  const found = await Promise.all(
+    reports.map(async (report) => [report.reportName, await clashProblemOf(cx, report)] as const),
+  );
+  return Object.fromEntries(found.flatMap(([name, problem]) => (problem ? [[name, problem]] : [])));
+}
+
+async function clashProblemOf(
+  { payer, owner }: { payer: TargetAccount; owner: Owner },
+  report: Place,
+): Promise<Problem | undefined> {
+  const place = crawlerStackPlace(report);
+  const found = await findCrawlerStack(payer, place);
+  if (found) return stackOwnerProblem(found.stack, place.stackName, owner);
+  const glue = payer.client(GlueClient, report.region);
+  if ((await findReportTables(glue, { ...report, adopted: true })).length > 0) return undefined;
+  const clash = await findClash(payer, report);
+  return clash && clashProblem(clash, report);
 }

@@ -217,6 +217,17 @@ export const errorCatalogue = advice({
     actor: 'payer account owner',
     remedy: 'Delete an unused report, or adopt a usable one.',
   },
+  'report-not-allowed': {
+    title: 'AWS does not let this account create a Cost and Usage Report',
+    actor: 'payer account owner',
+    remedy:
+      'Open a case with AWS Support (Account and billing) from the payer account: ask AWS to let it create legacy Cost and Usage Reports with PutReportDefinition, and quote the answer of AWS in the message. If the bill of the account goes to another organisation (billing transfer), its reports are made there. An existing report can be used with report.mode adopt.',
+  },
+  'report-arguments-rejected': {
+    title: 'AWS rejects the settings of the new report',
+    actor: 'caller',
+    remedy: 'Correct the field of report that the message names, then send the request again.',
+  },
   'report-differs': {
     title: 'A report with this name has other settings',
     actor: 'caller',
@@ -231,7 +242,7 @@ export const errorCatalogue = advice({
   'bucket-name-taken': {
     title: 'Another AWS account owns a bucket with this name',
     actor: 'caller',
-    remedy: 'Choose another bucket name.',
+    remedy: 'Choose another bucket name, or leave it out: the default name has a second form for this case.',
   },
   'bucket-in-other-region': {
     title: 'The bucket is in another region',

@@ -90,6 +90,8 @@ const transient = new Set([
 const denied = new Set([
   'AccessDenied',
   'AccessDeniedException',
+  // S3's code for a bucket that AWS has shut down.
+  'AllAccessDisabled',
   'UnauthorizedOperation',
   'Forbidden',
   'AuthorizationError',
@@ -144,6 +146,11 @@ function describe(error: unknown): { name: string; message: string; code: string
   if (!(error instanceof Error)) return { name: 'NonError', message: String(error), code: '', status: 0 };
   const { code, $metadata } = Details.parse(error);
   return { name: error.name, message: error.message, code, status: $metadata.httpStatusCode };
+}
+
+/** The HTTP status of an AWS error; 0 for every other error. */
+export function httpStatus(error: unknown): number {
+  return describe(error).status;
 }
 
 /** True if `error` is an AWS error with one of these names. Names are stable; messages are not. */

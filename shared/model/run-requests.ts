@@ -95,7 +95,11 @@ const Report = z
     prefix: z
       .string()
       .max(128)
-      .regex(/^[0-9A-Za-z!_.*'()-]+(\/[0-9A-Za-z!_.*'()-]+)*$/, 'must not be empty or begin or end with /')
+      // PutReportDefinition since 2025-11: ^.+[^/|.]$ (landing-zone-accelerator-on-aws#963).
+      .regex(
+        /^(?=..)[0-9A-Za-z!_.*'()-]+(\/[0-9A-Za-z!_.*'()-]+)*(?<!\.)$/,
+        'must have two characters or more, must not begin or end with /, and must not end with a dot',
+      )
       .default('kubecost'),
     region: z
       .enum(curRegions)

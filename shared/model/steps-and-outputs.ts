@@ -44,6 +44,8 @@ export const onboardingPhases = {
       bucket: z.string(),
       prefix: z.string(),
       region: z.string(),
+      /** When AWS last wrote to the folder of the adopted report, unless AWS says that it failed since. Null for a new report. */
+      deliveredAt: z.string().nullable().default(null),
       /** Every report of the account: whether it is usable, with every reason and every remedy. */
       considered: z.array(
         z.object({
@@ -101,6 +103,8 @@ export const onboardingPhases = {
       prefix: z.string(),
       region: z.string(),
       adopted: z.boolean(),
+      /** First day of which a report that this run created can have costs, `YYYY-MM-DD`; null for every other report. */
+      dataSince: z.string().nullable().default(null),
     }),
     'first-delivery': z.object({
       /** Null if AWS has not delivered one. */

@@ -71,7 +71,7 @@ function onboardingLines({ steps }: RunRecord): CostLine[] {
 
 function offboardingLines({ request, steps }: RunRecord<'offboarding'>): CostLine[] {
   const plans = (name: StepName) => (steps[name]?.changes ?? []).length > 0;
-  const endsCrawls = steps['remove-crawler-stack']?.changes.some((change) => change.do === 'delete-crawler-stack');
+  const endsCrawls = steps['remove-crawler-stack']?.changes.some((change) => !change.do.startsWith('delete-own-'));
   return [
     ...(endsCrawls ? [crawls(-assumptions.crawlsPerMonth, 'month')] : []),
     ...(plans('remove-report') && request.purge.includes('data') ? [storage(-1)] : []),

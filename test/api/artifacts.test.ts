@@ -49,6 +49,7 @@ function everything(discovery: Outputs['discovery']): Partial<Outputs> {
       ...report,
       reportArn: 'arn:aws:cur:us-east-1:111122223333:definition/kubecost_cur',
       adopted: false,
+      dataSince: null,
     },
     'crawler-table': {
       athenaDatabase: 'athenacurcfn_kubecost_cur',

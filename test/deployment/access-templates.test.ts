@@ -107,8 +107,8 @@ describe.each(['payer', 'cluster'] as const)('the %s provisioner role', (account
     }
     const written = Object.keys(tags).map((name) => name.replace(/^access:/, ''));
     const template = accessTemplate(account) as { Parameters: Record<string, unknown> };
-    const unwritten = Object.keys(template.Parameters).filter((name) => !written.some((tag) => tag.startsWith(name)));
-    expect(unwritten).toEqual(['HubAccountId', 'DeploymentId', 'ProvisionerPath', 'FunctionPath', 'ProvisionerName']);
+    const missing = Object.keys(template.Parameters).filter((name) => !written.some((tag) => tag.startsWith(name)));
+    expect(missing).toEqual(['HubAccountId', 'DeploymentId', 'ProvisionerPath', 'FunctionPath', 'ProvisionerName']);
   });
 
   it('never changes itself or its tags', () => {

@@ -42,11 +42,11 @@ describe('an onboarding over HTTP', () => {
     expect(minutes, 'the chain is proven while AWS prepares the first delivery').toBeLessThan(10);
   });
 
-  it('connects a new payer with EKS Pod Identity and our own crawler', async () => {
+  it('connects a new payer with EKS Pod Identity and our own table', async () => {
     const run = await runHarness.onboard('new-pod-identity');
     expect(run.error).toBeNull();
     expect(run.status).toBe('succeeded');
-    expect(stepOf(run, 'crawler-stack').output).toMatchObject({ kind: 'native' });
+    expect(stepOf(run, 'crawler-stack').output).toMatchObject({ kind: 'none' });
     expect(run.evidence?.query.level).toBe('narrowed-session');
     const functions = [...stepHarness.world.cloudformation.functions.keys()].filter((arn) =>
       arn.includes('111122220002'),

@@ -89,16 +89,15 @@ describe('a payer with a table of our own', () => {
     const { world } = runs.stepHarness;
     const payer = newPayer();
     const bucket = curBucketName(payer, region);
-    world.clock.after(0.4 * hour, () => {
-      const key = world.s3.keys(bucket).find((name) => name.endsWith('Manifest.json')) ?? '';
+    const rewrite = () => {
+      const key = world.s3.keys(bucket).find((name) => name.endsWith('Manifest.json'));
+      if (key === undefined) return void world.clock.after(1_000, rewrite);
       const text = world.s3.text(bucket, key) ?? '';
-      world.s3.put(
-        bucket,
-        key,
-        text.replace('"UnblendedCost","type":"BigDecimal"', '"UnblendedCost","type":"DateTime"'),
-      );
-    });
-    const run = await onboard(payer, { wait: { intervalMinutes: 30 } });
+      const wrong = text.replace('"UnblendedCost","type":"BigDecimal"', '"UnblendedCost","type":"DateTime"');
+      world.s3.put(bucket, key, wrong);
+    };
+    world.clock.after(0.25 * hour, rewrite);
+    const run = await onboard(payer);
     expect(run.error).toMatchObject({ code: 'query-failed', step: 'smoke-query' });
     expect(run.error?.message).toMatch(/line_item_unblended_cost|TYPE_MISMATCH/);
   });

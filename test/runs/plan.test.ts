@@ -114,13 +114,13 @@ describe('a dry run', () => {
     expect(plan.usd.perMonth).toBeGreaterThan(1);
   });
 
-  it('with Pod Identity and our own crawler names the database', async () => {
+  it('with Pod Identity and our own table names the table', async () => {
     const run = await dry('new-pod-identity');
     expect(planOf(run).refusals).toEqual([]);
     expect(actionsOf(run)).toContain('pod-identity create-association');
     expect(stepOf(run, 'publish').output?.entry).toMatchObject({
-      database: 'athenacurcfn_kubecost_cur',
-      table: '(known after crawler-table)',
+      database: 'kubecostcur_kubecost_cur',
+      table: 'kubecost_cur',
     });
   });
 

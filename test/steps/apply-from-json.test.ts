@@ -8,6 +8,7 @@ import { offboardingStepNames, type StepName } from '../../shared/model/step-nam
 import { createRun } from '../../shared/runs/run-table.ts';
 import type { Applied, Step } from '../../shared/step/contract.ts';
 import { stepHandler } from '../../shared/step-runner/handler.ts';
+import { deployNative } from '../support/crawler-stacks.ts';
 import { exampleRequest } from '../support/scenario.ts';
 import { type Example, StepHarness, stepsOf } from '../support/step-harness.ts';
 
@@ -32,8 +33,10 @@ describe('apply in a fresh module with arguments from JSON', () => {
     await onboard('adopt-report', 'grant');
     await offboard('adopt-report');
     await offboard('new-irsa');
-    // This cluster uses EKS Pod Identity, and only crawler-table starts this payer’s crawler.
-    await onboard('new-pod-identity', 'pod-identity');
+    // This cluster uses EKS Pod Identity, and release 0.3.0 left this payer a native crawler stack.
+    const { payerAccountId, report } = exampleRequest('new-pod-identity');
+    await deployNative(stepHarness.world, payerAccountId, report?.region);
+    await onboard('new-pod-identity', 'retire-crawler');
 
     const declared = Object.values(steps).filter((step) => 'apply' in step);
     expect([...applied].sort()).toEqual(declared.map(({ name }) => name).sort());

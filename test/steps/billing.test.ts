@@ -88,7 +88,7 @@ describe('report-choice', () => {
   const output = ({ record }: StepOutcome) => outputs['report-choice'].parse(record.output);
 
   it('adopts the usable report with the latest delivery from several pages', async () => {
-    const payer = billing.newPayer();
+    const payer = billing.newPayer({ CurBucket: '*' });
     for (const n of [1, 2, 3, 4, 5])
       seedReport(payer, { ReportName: `csv${n}`, Format: 'textORcsv', Compression: 'GZIP', AdditionalArtifacts: [] });
     seedReport(payer, { ReportName: 'never_delivered' });
@@ -103,7 +103,7 @@ describe('report-choice', () => {
   });
 
   it('lists each report’s problems with remedies or why it is usable', async () => {
-    const payer = billing.newPayer();
+    const payer = billing.newPayer({ CurBucket: '*' });
     seedReport(payer, { ReportName: '2019', Format: 'textORcsv', Compression: 'GZIP', AdditionalArtifacts: [] });
     seedReport(payer, { ReportName: 'elsewhere', S3Bucket: `other-${payer}`, AdditionalSchemaElements: [] }, 10);
     seedReport(payer, { ReportName: 'older' }, 40);
@@ -131,7 +131,7 @@ describe('report-choice', () => {
   });
 
   it('creates a report instead of adopting one without resource ids', async () => {
-    const payer = billing.newPayer();
+    const payer = billing.newPayer({ CurBucket: '*' });
     seedReport(payer, { AdditionalSchemaElements: [] }, 40);
     expect(output(await choose(payer))).toMatchObject({
       choice: 'create',
@@ -141,7 +141,7 @@ describe('report-choice', () => {
   });
 
   it('gives the reasons if no report can be adopted', async () => {
-    const payer = billing.newPayer();
+    const payer = billing.newPayer({ CurBucket: '*' });
     seedReport(payer, { AdditionalSchemaElements: [] });
     const { code, message } = await knownErrorOf(choose(payer, { mode: 'adopt' }));
     expect(code).toBe('no-usable-report');
@@ -149,7 +149,7 @@ describe('report-choice', () => {
   });
 
   it('never adopts in mode create, and refuses a taken name', async () => {
-    const payer = billing.newPayer();
+    const payer = billing.newPayer({ CurBucket: '*' });
     seedReport(payer, { ReportName: 'kubecost_cur' }, 40);
     expect((await knownErrorOf(choose(payer, { mode: 'create' }))).code).toBe('report-differs');
     expect(output(await choose(payer, { mode: 'create', name: 'other' }))).toMatchObject({
@@ -187,9 +187,9 @@ describe('cur-bucket', () => {
     const { s3 } = billing.world;
     const take = async (payer: string, report: object = {}) =>
       knownErrorOf(billing.takeTo('cur-bucket', await billing.begin(payer, { report })));
-    const taken = billing.newPayer();
-    s3.createBucket('555500000001', region, curBucketName(taken, region));
-    expect((await take(taken)).code).toBe('bucket-name-taken');
+    const taken = billing.newPayer({ CurBucket: 'taken-*' });
+    s3.createBucket('555500000001', region, `taken-${taken}`);
+    expect((await take(taken, { bucket: `taken-${taken}` })).code).toBe('bucket-name-taken');
     const elsewhere = billing.newPayer({ CurBucket: 'elsewhere-*' });
     s3.createBucket(elsewhere, 'eu-west-1', `elsewhere-${elsewhere}`);
     expect((await take(elsewhere, { bucket: `elsewhere-${elsewhere}` })).code).toBe('bucket-in-other-region');

@@ -36,8 +36,15 @@ describe('the crawler template', () => {
 
   it.each<[string, string]>([
     ['has a twelfth resource', `${asDelivered}\n  Extra:\n    Type: 'AWS::IAM::User'\n    Properties: {}\n`],
-    ['lacks a resource', changed(/ {2}AWSCURReportStatusTable:[\s\S]*$/, '')],
-    ['has outputs', `${asDelivered}\nOutputs:\n  A:\n    Value: !Ref AWSCURDatabase\n`],
+    ['lacks its crawler', changed(/ {2}AWSCURCrawler:\n[\s\S]*?\n\n(?= {2}AWSCURInitializer)/, '')],
+    [
+      'never starts its crawler',
+      changed(/ {2}AWSS3CUREventLambdaPermission:\n[\s\S]*?\n\n/, '').replace(
+        / {4}- AWSS3CUREventLambdaPermission\n/,
+        '',
+      ),
+    ],
+    ['exports an output', `${asDelivered}\nOutputs:\n  A:\n    Value: !Ref AWSCURDatabase\n    Export: {Name: a}\n`],
     ['contains a macro', `Transform: Evil\n${asDelivered}`],
     ['gives a role more rights', changed("'glue:StartCrawler'", "'iam:*'")],
     [

@@ -67,6 +67,7 @@ const billing = {
     prefix: 'p',
     region: 'eu-west-1',
     adopted: true,
+    dataSince: null,
   },
   'smoke-query': {
     level: 'pod-chain',

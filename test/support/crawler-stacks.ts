@@ -5,25 +5,25 @@ import { managedBy } from '../../shared/model/ownership.ts';
 import type { World } from '../sandbox/index.ts';
 import { deploymentId } from './deployed-sandbox.ts';
 
-const region = 'us-east-1';
+const usual = 'us-east-1';
 const report = 'kubecost_cur';
 export const nativeStackName = crawlerStackName(report);
 
 /** The stack that a person deployed by hand from the template beside the report. */
 export async function deployByHand(world: World, payer: string, stackName = 'MyCURAthena'): Promise<void> {
-  const body = world.s3.text(curBucketName(payer, region), `kubecost/${report}/crawler-cfn.yml`) ?? '';
-  await createStack(world, payer, stackName, body, {});
+  const body = world.s3.text(curBucketName(payer, usual), `kubecost/${report}/crawler-cfn.yml`) ?? '';
+  await createStack(world, { payer, region: usual }, stackName, body, {});
 }
 
 /** The native crawler stack that release 0.3.0 deployed. */
-export async function deployNative(world: World, payer: string): Promise<void> {
+export async function deployNative(world: World, payer: string, region = usual): Promise<void> {
   const tags = { 'managed-by': managedBy, 'deployment-id': deploymentId, 'run-id': 'r-0.3.0', crawler: 'native' };
-  await createStack(world, payer, nativeStackName, nativeTemplate(payer), tags);
+  await createStack(world, { payer, region }, nativeStackName, nativeTemplate(payer, region), tags);
 }
 
 async function createStack(
   { clock }: World,
-  payer: string,
+  { payer, region }: { payer: string; region: string },
   StackName: string,
   TemplateBody: string,
   tags: Record<string, string>,
@@ -40,7 +40,7 @@ async function createStack(
   await clock.sleep(10 * 60_000);
 }
 
-function nativeTemplate(payer: string): string {
+function nativeTemplate(payer: string, region: string): string {
   const bucket = curBucketName(payer, region);
   const database = 'athenacurcfn_kubecost_cur';
   const home = `s3://${bucket}/kubecost/${report}`;

@@ -344,7 +344,10 @@ export const hostileKinds: Record<string, TemplateEdit[]> = {
       'Resources:\n',
       "Parameters: {X: {Type: 'AWS::SSM::Parameter::Value<String>', Default: x}}\nResources:\n",
     ),
-    replaced('an alias', 'Path: /\n', 'Path: &x /\n'),
+    {
+      name: 'an alias',
+      edit: (template) => template.replace('Path: /\n', 'Path: &x /\n').replace('Path: /\n', 'Path: *x\n'),
+    },
     replaced('a merge', 'Timeout: 30', "'<<': {Layers: [x]}\n      Timeout: 30"),
     replaced('a key twice', 'Timeout: 30', 'Timeout: 30\n      Timeout: 31'),
     replaced('an export', /$/, 'Outputs: {A: {Value: x, Export: {Name: x}}}\n'),
@@ -370,13 +373,8 @@ export const hostileKinds: Record<string, TemplateEdit[]> = {
   ],
 };
 
-/** Places in the template where the alias edit needs its second half. */
 export const hostileEdits: (TemplateEdit & { kind: string })[] = Object.entries(hostileKinds).flatMap(([kind, edits]) =>
-  edits.map(({ name, edit }) => ({
-    kind,
-    name,
-    edit: name === 'an alias' ? (template: string) => edit(template).replace('Path: /\n', 'Path: *x\n') : edit,
-  })),
+  edits.map((edit) => ({ ...edit, kind })),
 );
 
 /** Properties that carry code, a principal, an endpoint or a right, or that the template has already. */

@@ -27,9 +27,12 @@ export class StepHarness {
     this.world = sandbox.world;
   }
 
-  /** @param options.deliveryHours until a new report's first delivery. @default as in the demo, most of a day */
-  static async open({ deliveryHours }: { deliveryHours?: number } = {}): Promise<StepHarness> {
-    const sandbox = await startDeployedSandbox({ startMs });
+  /**
+   * @param options.deliveryHours until a new report's first delivery. @default as in the demo, most of a day
+   * @param options.start when the world begins
+   */
+  static async open({ deliveryHours, start }: { deliveryHours?: number; start?: string } = {}): Promise<StepHarness> {
+    const sandbox = await startDeployedSandbox({ startMs: start === undefined ? startMs : Date.parse(start) });
     await seedScenario(sandbox.world);
     const { firstDeliveryHours } = sandbox.world.cur;
     if (deliveryHours !== undefined)

@@ -1,14 +1,25 @@
 import * as sdk from '@aws-sdk/client-organizations';
-import { AwsError, operation, type Service } from '../service.ts';
+import { AwsError, type Caller, type Operation, operation, type Service } from '../service.ts';
+import type { World } from '../world.ts';
 
 interface Organization {
   id: string;
   managementAccountId: string;
 }
 
+/** A billing transfer: the target pays for the organisation of the source. Each side is a management account. */
+export interface BillingTransfer {
+  sourceAccountId: string;
+  targetAccountId: string;
+  status: sdk.ResponsibilityTransferStatus;
+  /** Virtual milliseconds: the start of a month. */
+  startsAt: number;
+}
+
 /** Accounts belong to no organization until a test adds them to one. */
 export class OrganizationsState {
   readonly #byAccount = new Map<string, Organization>();
+  readonly transfers: BillingTransfer[] = [];
 
   /** Creates an organization; the first account is its management account. */
   create(managementAccountId: string, ...memberAccountIds: string[]): void {
@@ -19,6 +30,46 @@ export class OrganizationsState {
   of(accountId: string): Organization | undefined {
     return this.#byAccount.get(accountId);
   }
+
+  /** True for a bill-source account: it still manages its organisation, and another account gets its bills. */
+  hasTransferredBill(accountId: string, now: number): boolean {
+    return this.transfers.some(
+      ({ sourceAccountId, status, startsAt }) =>
+        sourceAccountId === accountId && status === 'ACCEPTED' && startsAt <= now,
+    );
+  }
+}
+
+type TransferList = Pick<sdk.ListInboundResponsibilityTransfersResponse, 'ResponsibilityTransfers'>;
+
+function listTransfers(side: 'Inbound' | 'Outbound'): Operation {
+  const own = side === 'Inbound' ? 'targetAccountId' : 'sourceAccountId';
+  return operation<object, TransferList>({
+    writes: false,
+    permissions: () => [{ action: `organizations:List${side}ResponsibilityTransfers`, resources: ['*'] }],
+    run(_, { world, caller }) {
+      managed(world, caller);
+      const ours = world.organizations.transfers.filter((transfer) => transfer[own] === caller.accountId);
+      return {
+        ResponsibilityTransfers: ours.map(({ sourceAccountId, targetAccountId, status, startsAt }) => ({
+          Type: 'BILLING',
+          Status: status,
+          Source: { ManagementAccountId: sourceAccountId },
+          Target: { ManagementAccountId: targetAccountId },
+          StartTimestamp: new Date(startsAt),
+        })),
+      };
+    },
+  });
+}
+
+function managed(world: World, { accountId }: Caller): Organization {
+  const organization = world.organizations.of(accountId);
+  if (!organization)
+    throw new AwsError('AWSOrganizationsNotInUseException', 'Your account is not a member of an organization.');
+  if (organization.managementAccountId !== accountId)
+    throw new AwsError('AccessDeniedException', "You don't have permissions to access this resource.", 400);
+  return organization;
 }
 
 export const organizationsService: Service = {
@@ -46,5 +97,8 @@ export const organizationsService: Service = {
         };
       },
     }),
+
+    ListInboundResponsibilityTransfers: listTransfers('Inbound'),
+    ListOutboundResponsibilityTransfers: listTransfers('Outbound'),
   },
 };

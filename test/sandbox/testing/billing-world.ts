@@ -8,6 +8,7 @@ import { IamState } from '../services/iam/state.ts';
 import { KmsState } from '../services/kms/state.ts';
 import { LakeFormationState } from '../services/lakeformation.ts';
 import { LambdaState } from '../services/lambda.ts';
+import { OrganizationsState } from '../services/organizations.ts';
 import { S3State } from '../services/s3/state.ts';
 import { StsState } from '../services/sts/state.ts';
 import type { World } from '../world.ts';
@@ -24,6 +25,7 @@ export function billingWorld(start = '2026-11-10T08:00:00Z'): World {
   world.sts = new StsState(world);
   world.kms = new KmsState(world);
   world.lambda = new LambdaState();
+  world.organizations = new OrganizationsState();
   world.lakeformation = new LakeFormationState();
   world.s3 = new S3State(world);
   world.cur = new CurState(world);

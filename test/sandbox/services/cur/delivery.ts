@@ -1,8 +1,8 @@
 import type { World } from '../../world.ts';
-import { allowsService } from '../s3/bucket-policy.ts';
+import { deliveryProblem } from './bucket-check.ts';
 import { crawlerTemplate } from './crawler-template.ts';
 import { type Bill, type Column, columnsOf, encodeDataFile, rowsOfDay, snakeCase } from './report-data.ts';
-import type { Report, ReportStatus } from './service.ts';
+import type { Report } from './service.ts';
 
 const DAY = 86_400_000;
 /** Files of one delivery appear one after the other, so a reader can see a partial delivery. */
@@ -36,30 +36,9 @@ const usualLayout: DeliveryLayout = {
   paddedMonths: false,
 };
 
-/** The reason why AWS cannot write to the bucket, if any. Every delivery checks again. */
-export function deliveryProblem(
-  world: World,
-  { accountId, definition }: Pick<Report, 'accountId' | 'definition'>,
-): ReportStatus['lastStatus'] {
-  const bucket = world.s3.buckets.get(definition.S3Bucket);
-  if (!bucket) return 'ERROR_NO_BUCKET';
-  const arn = `arn:aws:s3:::${bucket.name}`;
-  // AWS sends this literal `*` instead of the report's name; AWS's own example therefore uses StringEquals.
-  const source = `arn:aws:cur:us-east-1:${accountId}:definition/*`;
-  const may = (action: string, resource: string) =>
-    allowsService(bucket, 'billingreports.amazonaws.com', action, resource, source);
-  const allowed =
-    bucket.accountId === accountId &&
-    bucket.region === definition.S3Region &&
-    may('s3:GetBucketAcl', arn) &&
-    may('s3:GetBucketPolicy', arn) &&
-    may('s3:PutObject', `${arn}/aws-programmatic-access-test-object`);
-  return allowed ? undefined : 'ERROR_PERMISSIONS';
-}
-
 /** Writes one delivery, file by file, unless the bucket refuses. */
 export function deliver(world: World, report: Report): void {
-  const problem = deliveryProblem(world, report);
+  const problem = deliveryProblem(world, report, 'delivery');
   if (problem) {
     report.status = { ...report.status, lastStatus: problem };
     return;

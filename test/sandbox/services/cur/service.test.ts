@@ -75,6 +75,41 @@ describe('PutReportDefinition', () => {
     await put(await worldWithBucket(undefined, 'StringLike'));
   });
 
+  it('refuses a bucket without a text where users see that', async () => {
+    const world = await worldWithBucket(`arn:aws:cur:us-east-1:${payer}:definition/other`);
+    world.cur.refusesWithoutText = true;
+    await expect(put(world)).rejects.toMatchObject({ code: 'ValidationException', message: '' });
+  });
+
+  it('refuses a new prefix that ends in a dot or has one character', async () => {
+    const world = await worldWithBucket();
+    for (const S3Prefix of ['a', 'cur.', 'cur/'])
+      await expect(put(world, { S3Prefix })).rejects.toMatchObject({
+        message: expect.stringContaining('reportDefinition.s3Prefix') as string,
+      });
+  });
+
+  it('refuses an account whose bill another account has taken over', async () => {
+    const world = await worldWithBucket();
+    world.organizations.create(payer);
+    const startsAt = world.clock.now() + hour;
+    world.organizations.transfers.push({
+      sourceAccountId: payer,
+      targetAccountId: '999988887777',
+      status: 'ACCEPTED',
+      startsAt,
+    });
+    await put(world, { ReportName: 'before' });
+    await world.clock.sleep(hour);
+    await expect(put(world)).rejects.toMatchObject({ code: 'AccessDeniedException' });
+  });
+
+  it('refuses an account that AWS has closed for new reports', async () => {
+    const world = await worldWithBucket();
+    world.cur.refusals.set(payer, { code: 'ValidationException', message: 'This account is not eligible.' });
+    await expect(put(world)).rejects.toMatchObject({ message: 'This account is not eligible.' });
+  });
+
   it('does not see a bucket policy in its first seconds', async () => {
     const world = billingWorld();
     world.s3.createBucket(payer, 'eu-central-1', 'reports');
@@ -154,6 +189,39 @@ describe('Delivery', () => {
     world.s3.buckets.delete('reports');
     await world.clock.sleep(24 * hour);
     expect(world.cur.find(payer, 'kubecost_cur')?.status).toEqual({ lastStatus: 'ERROR_NO_BUCKET' });
+  });
+
+  it('continues under policies of the field', async () => {
+    const world = await worldWithBucket();
+    world.organizations.create(payer);
+    await put(world);
+    await world.clock.sleep(8 * hour);
+    const service = { Service: 'billingreports.amazonaws.com' };
+    const policies: [Principal: object, resource: string, condition: object][] = [
+      [{ AWS: 'arn:aws:iam::386209384616:root' }, '*', {}],
+      [service, 'cur/*', {}],
+      [service, '*', { StringEquals: { 'aws:SourceOrgID': `o-${payer.slice(0, 10)}` } }],
+    ];
+    for (const [Principal, objects, Condition] of policies) {
+      const allow = { Effect: 'Allow', Principal, Condition };
+      const Statement = [
+        { ...allow, Action: 's3:GetBucket*', Resource: 'arn:aws:s3:::reports' },
+        { ...allow, Action: 's3:PutObject', Resource: `arn:aws:s3:::reports/${objects}` },
+      ];
+      world.s3.setPolicy('reports', JSON.stringify({ Version: '2012-10-17', Statement }));
+      await world.clock.sleep(24 * hour);
+      expect(world.cur.find(payer, 'kubecost_cur')?.status.lastStatus).toBe('SUCCESS');
+    }
+  });
+
+  it('continues under a policy for one report if AWS sends its name', async () => {
+    const world = await worldWithBucket();
+    await put(world);
+    world.cur.sendsReportName = true;
+    const one = `arn:aws:cur:us-east-1:${payer}:definition/kubecost_cur`;
+    world.s3.setPolicy('reports', billingPolicy('reports', one));
+    await world.clock.sleep(8 * hour);
+    expect(world.cur.find(payer, 'kubecost_cur')?.status.lastStatus).toBe('SUCCESS');
   });
 
   it.each<[Partial<DeliveryLayout>, string[]]>([

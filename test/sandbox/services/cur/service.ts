@@ -1,7 +1,8 @@
 import { AwsError, type CallContext, type Operation, operation, type Service } from '../../service.ts';
 import type { World } from '../../world.ts';
 import { latestRuntime } from './crawler-template.ts';
-import { deliver, deliverAtOnce, type DeliveryLayout, deliveryProblem } from './delivery.ts';
+import { checkCreation, verifyBucket } from './creation.ts';
+import { deliver, deliverAtOnce, type DeliveryLayout } from './delivery.ts';
 import type { Bill } from './report-data.ts';
 import { checkedDefinition } from './validation.ts';
 
@@ -56,9 +57,6 @@ interface SeedReport {
 }
 
 const DAY = 86_400_000;
-const REPORTS_PER_ACCOUNT = 10;
-/** The billing service does not see a newer bucket policy than this yet. */
-const POLICY_VISIBLE_AFTER = 4_000;
 
 export class CurState {
   readonly reports = new Map<string, Report>();
@@ -66,6 +64,14 @@ export class CurState {
   readonly firstDeliveryHours = new Map<string, number>();
   /** Runtime of the Lambda functions in the template, per account: old reports keep old templates. */
   readonly templateRuntimes = new Map<string, string>();
+  /** How AWS refuses a new report of an account that may not have one, such as a new customer. */
+  readonly refusals = new Map<string, { code: string; message: string }>();
+  /** True: a refused bucket permission comes without a text. */
+  refusesWithoutText = false;
+  /** True: AWS sends the name of the report in its source ARN instead of a literal `*`. */
+  sendsReportName = false;
+  /** AWS's user guide says 10, its API reference 5. */
+  reportLimit = 10;
   /** What AWS changed in the template of an account's reports. */
   readonly templateEdits = new Map<string, (template: string) => string>();
   /** Per account, what its deliveries have elsewhere than usual. */
@@ -104,6 +110,16 @@ export class CurState {
   remove(report: Report): void {
     report.stopDeliveries();
     this.reports.delete(`${report.accountId}/${report.definition.ReportName}`);
+  }
+
+  /** Makes a delivered report look as if AWS had stopped this many days ago. */
+  stopDelivering(report: Report, daysAgo: number): void {
+    const at = this.#world.clock.now() - daysAgo * DAY;
+    const { S3Bucket, S3Prefix, ReportName } = report.definition;
+    report.stopDeliveries();
+    report.status = { ...report.status, lastDelivery: compactTime(at) };
+    for (const object of this.#world.s3.buckets.get(S3Bucket)?.objects.values() ?? [])
+      if (object.key.startsWith(`${S3Prefix}/${ReportName}/`)) object.lastModified = at;
   }
 
   /** A report that exists from the start, with its bucket and bucket policy. @default as in the tutorial */
@@ -202,12 +218,9 @@ function existing(
   return report;
 }
 
-function verifyBucket(world: World, accountId: string, definition: ReportDefinition): void {
-  const visible =
-    (world.s3.buckets.get(definition.S3Bucket)?.policy?.setAt ?? 0) <= world.clock.now() - POLICY_VISIBLE_AFTER;
-  if (!visible || deliveryProblem(world, { accountId, definition }))
-    throw new AwsError('ValidationException', 'Failed to verify customer bucket permission.');
-  world.s3.put(definition.S3Bucket, 'aws-programmatic-access-test-object', '');
+/** `20261123T101112Z` */
+function compactTime(at: number): string {
+  return `${new Date(at).toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`;
 }
 
 export const curService: Service = {
@@ -220,13 +233,7 @@ export const curService: Service = {
         ...(Tags.length > 0 ? [{ action: 'cur:TagResource', report: wanted?.ReportName ?? '' }] : []),
       ],
       ({ ReportDefinition: wanted, Tags }, { world, caller }) => {
-        const definition = checkedDefinition(wanted);
-        if (world.cur.find(caller.accountId, definition.ReportName))
-          throw new AwsError('DuplicateReportNameException', `Report name ${definition.ReportName} already exists`);
-        if (world.cur.ofAccount(caller.accountId).length >= REPORTS_PER_ACCOUNT)
-          throw new AwsError('ReportLimitReachedException', 'The account has reached its limit of report definitions');
-        verifyBucket(world, caller.accountId, definition);
-        world.cur.add(caller.accountId, definition, Tags);
+        world.cur.add(caller.accountId, checkCreation(world, caller.accountId, wanted), Tags);
         return {};
       },
     ),

@@ -13,7 +13,7 @@ import type {
   UpdateTableCommandInput,
 } from '@aws-sdk/client-glue';
 import { AwsError, type CallContext, type Operation, operation, type Permission } from '../../service.ts';
-import { type Database, findDatabase, findTable, glueArn, type Table } from './state.ts';
+import { checkName, type Database, findDatabase, findTable, glueArn, type Table } from './state.ts';
 
 interface InDatabase {
   Name?: string | undefined;
@@ -155,6 +155,7 @@ export const catalogOperations = {
 function requiredName(name: string | undefined): string {
   if (!name)
     throw new AwsError('InvalidInputException', "1 validation error detected: Value at 'name' must not be null");
+  checkName(name);
   return name.toLowerCase();
 }
 

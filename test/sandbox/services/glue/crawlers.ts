@@ -11,7 +11,7 @@ import type {
 import { AwsError, type CallContext, operation, type Permission } from '../../service.ts';
 import type { World } from '../../world.ts';
 import { startCrawl } from './crawl.ts';
-import { type Crawler, glueArn } from './state.ts';
+import { checkName, type Crawler, glueArn } from './state.ts';
 
 export const crawlerOperations = {
   CreateCrawler: operation<CreateCrawlerCommandInput, object>({
@@ -168,6 +168,7 @@ function checkRecrawl({ RecrawlPolicy: recrawl, SchemaChangePolicy: change }: Cr
 }
 
 function find({ world, caller, region }: CallContext, name = ''): Crawler {
+  checkName(name);
   const crawler = world.glue.catalog(caller.accountId, region).crawlers.get(name);
   if (!crawler) throw new AwsError('EntityNotFoundException', `Crawler entry with name ${name} does not exist`);
   return crawler;

@@ -90,14 +90,25 @@ export class GlueState {
   }
 }
 
+/** Glue API Reference: every name has 1 to 255 characters; the services check that before anything else. */
+export function checkName(name: string): void {
+  if (name.length > 255)
+    throw new AwsError(
+      'ValidationException',
+      `1 validation error detected: Value '${name}' at 'name' failed to satisfy constraint: Member must have length less than or equal to 255`,
+    );
+}
+
 /** Names in the catalog are in lower case. */
 export function findDatabase({ world, caller, region }: CallContext, name = ''): Database {
+  checkName(name);
   const database = world.glue.catalog(caller.accountId, region).databases.get(name.toLowerCase());
   if (!database) throw new AwsError('EntityNotFoundException', `Database ${name} not found.`);
   return database;
 }
 
 export function findTable(cx: CallContext, databaseName = '', name = ''): Table {
+  checkName(name);
   const table = findDatabase(cx, databaseName).tables.get(name.toLowerCase());
   if (!table) throw new AwsError('EntityNotFoundException', `Table ${name} not found.`);
   return table;

@@ -11,8 +11,8 @@ import type { Bucket } from './state.ts';
 
 const overTls = { 'aws:SecureTransport': 'true', 's3:TlsVersion': '1.3' };
 
-export function accessDenied(): AwsError {
-  return new AwsError('AccessDenied', 'Access Denied', 403);
+export function accessDenied(message = 'Access Denied'): AwsError {
+  return new AwsError('AccessDenied', message, 403);
 }
 
 /** The effect of the bucket's policy on a caller: a denial applies to everybody, and other accounts need an explicit permission. */
@@ -27,17 +27,27 @@ export function refusedByBucketPolicy(bucket: Bucket, caller: Caller, action: st
   return effect === 'explicit-deny' || (caller.accountId !== bucket.accountId && effect !== 'allow');
 }
 
-/** Whether an AWS service that acts for `sourceArn` may perform the action on the bucket. */
-export function allowsService(bucket: Bucket, service: string, action: string, resource: string, sourceArn: string) {
-  const context = {
-    ...overTls,
-    'aws:SourceArn': sourceArn,
-    'aws:SourceAccount': sourceArn.split(':')[4] ?? '',
-    'aws:PrincipalServiceName': service,
-    'aws:PrincipalIsAWSService': 'true',
-  };
+interface ActingService {
+  name: string;
+  /** Of the service itself: older policies name it. */
+  accountId: string;
+}
+
+/** Whether an AWS service may perform the action on the bucket. @param source the condition keys of the resource it acts for */
+export function allowsService(
+  bucket: Bucket,
+  service: ActingService,
+  action: string,
+  resource: string,
+  source: Record<string, string>,
+): boolean {
+  const { name, accountId } = service;
+  const context = { ...overTls, ...source, 'aws:PrincipalServiceName': name, 'aws:PrincipalIsAWSService': 'true' };
+  const accounts = ['*', accountId, `arn:aws:iam::${accountId}:root`];
   const names = (statement: Statement) =>
-    statement.Principal === '*' || principals(statement, 'Service').includes(service);
+    statement.Principal === '*' ||
+    principals(statement, 'Service').includes(name) ||
+    principals(statement, 'AWS').some((principal) => accounts.includes(principal));
   return effectOn(bucket, names, { action, resource, context }) === 'allow';
 }
 

@@ -117,6 +117,12 @@ export const settingOperations = {
     return {};
   }),
 
+  ListBucketIntelligentTieringConfigurations: onBucket(
+    'read',
+    's3:GetIntelligentTieringConfiguration',
+    ({ intelligentTiering }) => ({ IsTruncated: false, IntelligentTieringConfigurationList: intelligentTiering }),
+  ),
+
   GetBucketNotificationConfiguration: onBucket('read', 's3:GetBucketNotification', ({ notification }) => notification),
 
   // Replaces the whole configuration: an EventBridge setting or a rule that is not sent again is removed.
@@ -154,6 +160,7 @@ function checkedRule(rule: LifecycleRule): LifecycleRule {
     !rule.Expiration &&
     !rule.AbortIncompleteMultipartUpload &&
     !rule.NoncurrentVersionExpiration &&
+    !rule.NoncurrentVersionTransitions &&
     !rule.Transitions
   )
     throw new AwsError('InvalidRequest', 'At least one action needs to be specified in a rule', 400);

@@ -6,25 +6,28 @@ import type {
   ListBucketsCommandInput,
 } from '@aws-sdk/client-s3';
 import { AwsError, type CallContext, operation } from '../../service.ts';
-import { accessDenied } from './bucket-policy.ts';
 import { onBucket, ownBucket } from './operation-builders.ts';
 
 export const bucketOperations = {
   CreateBucket: operation<CreateBucketCommandInput, Omit<CreateBucketCommandOutput, '$metadata'>>({
     writes: true,
-    permissions: ({ Bucket, CreateBucketConfiguration }) => [
+    permissions: ({ Bucket, CreateBucketConfiguration, BucketNamespace }) => [
       {
         action: 's3:CreateBucket',
         resources: [`arn:aws:s3:::${Bucket ?? ''}`],
-        context: { 's3:LocationConstraint': CreateBucketConfiguration?.LocationConstraint ?? '' },
+        context: {
+          's3:LocationConstraint': CreateBucketConfiguration?.LocationConstraint ?? '',
+          's3:x-amz-bucket-namespace': BucketNamespace ?? 'global',
+        },
       },
       ...(CreateBucketConfiguration?.Tags?.length
         ? [{ action: 's3:TagResource', resources: [`arn:aws:s3:::${Bucket ?? ''}`] }]
         : []),
     ],
-    run({ Bucket: name = '', CreateBucketConfiguration: configuration, ObjectOwnership }, cx) {
+    run({ Bucket: name = '', CreateBucketConfiguration: configuration, ObjectOwnership, BucketNamespace }, cx) {
       const region = newBucketRegion(configuration?.LocationConstraint, cx);
       if (!isBucketName(name)) throw new AwsError('InvalidBucketName', 'The specified bucket is not valid.', 400);
+      checkNamespace(name, region, BucketNamespace, cx);
       const existing = cx.world.s3.buckets.get(name);
       if (existing && existing.accountId !== cx.caller.accountId)
         throw new AwsError(
@@ -52,7 +55,8 @@ export const bucketOperations = {
     run(input, cx) {
       if (!cx.world.s3.buckets.has(input.Bucket ?? '')) throw new AwsError('NotFound', 'Not Found', 404);
       const bucket = cx.world.s3.open(input, cx);
-      if (!cx.world.s3.allows(cx.caller, 's3:ListBucket', bucket)) throw accessDenied();
+      if (!cx.world.s3.allows(cx.caller, 's3:ListBucket', bucket))
+        throw cx.world.s3.denial(cx.caller, 's3:ListBucket', bucket);
       return { BucketRegion: bucket.region };
     },
   }),
@@ -64,7 +68,8 @@ export const bucketOperations = {
       // us-east-1 answers this operation for buckets of every region.
       const home = cx.world.s3.buckets.get(input.Bucket ?? '')?.region;
       const bucket = cx.world.s3.open(input, cx.region === 'us-east-1' && home ? { ...cx, region: home } : cx);
-      if (!cx.world.s3.allows(cx.caller, 's3:GetBucketLocation', bucket)) throw accessDenied();
+      if (!cx.world.s3.allows(cx.caller, 's3:GetBucketLocation', bucket))
+        throw cx.world.s3.denial(cx.caller, 's3:GetBucketLocation', bucket);
       return bucket.region === 'us-east-1' ? {} : { LocationConstraint: bucket.region };
     },
   }),
@@ -113,6 +118,22 @@ function newBucketRegion(constraint: string | undefined, cx: CallContext): strin
       400,
     );
   return constraint ?? 'us-east-1';
+}
+
+/** Regions without account-regional names. Source: S3 User Guide, "Namespaces for general purpose buckets". */
+const withoutNamespace = ['me-central-1', 'me-south-1'];
+
+/** Only an account itself can create buckets whose name ends in its id, the region and `-an`, and it has to ask for this namespace. */
+function checkNamespace(name: string, region: string, namespace: string | undefined, { caller }: CallContext): void {
+  const isReserved = /-\d{12}-[a-z]{2}(-[a-z]+)+-\d-an$/.test(name);
+  const isOwn = name.endsWith(`-${caller.accountId}-${region}-an`) && !withoutNamespace.includes(region);
+  const asks = namespace === 'account-regional';
+  if (asks ? !isOwn : isReserved)
+    throw new AwsError(
+      'InvalidBucketNamespace',
+      `The requested bucket was not created because the bucket name and the bucket namespace ${namespace ?? 'global'} do not fit.`,
+      400,
+    );
 }
 
 function isBucketName(name: string): boolean {

@@ -13,6 +13,9 @@ import { demandObjectKey, encryptionHeaders, keyForUpload } from './object-keys.
 import { onObject, ownBucket, s3Permission } from './operation-builders.ts';
 import type { Bucket, StoredObject, Version } from './state.ts';
 
+/** Objects of these classes cannot be read until somebody restores them. */
+const archives = ['GLACIER', 'DEEP_ARCHIVE'];
+
 export const objectOperations = {
   PutObject: onObject('write', 's3:PutObject', (bucket, key, input: PutObjectCommandInput, cx) => {
     if (input.IfNoneMatch === '*' && bucket.objects.has(key))
@@ -31,6 +34,8 @@ export const objectOperations = {
   GetObject: onObject('read', 's3:GetObject', (bucket, key, _, cx) => {
     const object = bucket.objects.get(key);
     if (!object) throw missingKey(bucket, cx, 'NoSuchKey', 'The specified key does not exist.');
+    if (archives.includes(object.storageClass))
+      throw new AwsError('InvalidObjectState', "The operation is not valid for the object's storage class", 403);
     demandObjectKey(cx, 'kms:Decrypt', object.kmsKeyArn);
     return { ...description(object), Body: object.body };
   }),
@@ -92,7 +97,8 @@ export const objectOperations = {
       })),
     run(input, cx) {
       const bucket = cx.world.s3.open(input, cx);
-      if (!cx.world.s3.allows(cx.caller, 's3:ListBucketVersions', bucket)) throw accessDenied();
+      if (!cx.world.s3.allows(cx.caller, 's3:ListBucketVersions', bucket))
+        throw cx.world.s3.denial(cx.caller, 's3:ListBucketVersions', bucket);
       return versionListing(bucket, input);
     },
   }),
@@ -106,7 +112,8 @@ export const objectOperations = {
       })),
     run(input, cx) {
       const bucket = cx.world.s3.open(input, cx);
-      if (!cx.world.s3.allows(cx.caller, 's3:ListBucket', bucket)) throw accessDenied();
+      if (!cx.world.s3.allows(cx.caller, 's3:ListBucket', bucket))
+        throw cx.world.s3.denial(cx.caller, 's3:ListBucket', bucket);
       return listing(bucket, input, cx);
     },
   }),
@@ -143,12 +150,12 @@ function listing(bucket: Bucket, input: ListObjectsV2CommandInput, cx: CallConte
     ...(Delimiter && { Delimiter }),
     ...(ContinuationToken !== undefined && { ContinuationToken }),
     ...(more && { NextContinuationToken: Buffer.from(last).toString('base64url') }),
-    Contents: objects.map(({ key, etag, lastModified, body }) => ({
+    Contents: objects.map(({ key, etag, lastModified, body, storageClass }) => ({
       Key: key,
       ETag: etag,
       LastModified: new Date(lastModified),
       Size: body.length,
-      StorageClass: 'STANDARD' as const,
+      StorageClass: storageClass,
     })),
     CommonPrefixes: prefixes.map((entry) => ({ Prefix: entry })),
   };
@@ -178,7 +185,15 @@ function versionListing(bucket: Bucket, input: ListObjectVersionsCommandInput) {
     ...(more && { NextKeyMarker: last.key, NextVersionIdMarker: last.versionId }),
     Versions: page.flatMap((one) =>
       one.object
-        ? [{ Key: one.key, VersionId: one.versionId, IsLatest: isLatest(one), Size: one.object.body.length }]
+        ? [
+            {
+              Key: one.key,
+              VersionId: one.versionId,
+              IsLatest: isLatest(one),
+              LastModified: new Date(one.at),
+              Size: one.object.body.length,
+            },
+          ]
         : [],
     ),
     DeleteMarkers: page.flatMap((one) =>
@@ -194,7 +209,7 @@ function continuation(token: string): string {
 }
 
 function description(object: StoredObject) {
-  const { etag, lastModified, body, contentType, metadata } = object;
+  const { etag, lastModified, body, contentType, metadata, storageClass } = object;
   return {
     ETag: etag,
     LastModified: new Date(lastModified),
@@ -203,6 +218,8 @@ function description(object: StoredObject) {
     Metadata: metadata,
     AcceptRanges: 'bytes',
     ...encryptionHeaders(object),
+    // S3 leaves the header out for the standard class.
+    ...(storageClass !== 'STANDARD' && { StorageClass: storageClass }),
   };
 }
 

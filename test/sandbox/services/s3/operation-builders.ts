@@ -1,5 +1,4 @@
 import { type CallContext, type Operation, operation, type Permission } from '../../service.ts';
-import { accessDenied } from './bucket-policy.ts';
 import type { Bucket, BucketRequest } from './state.ts';
 
 /** The IAM action and resource for a bucket or a key. The bucket may belong to another account, so its owner is part of the resource. */
@@ -27,7 +26,7 @@ export function ownBucket(
   ...permission: [action: string, bucketName: string | undefined, key?: string]
 ) {
   const owner = cx.world.s3.buckets.get(permission[1] ?? '')?.accountId ?? cx.caller.accountId;
-  return owner === cx.caller.accountId ? [s3Permission(cx, ...permission)] : [];
+  return owner === cx.caller.accountId && !cx.world.s3.deniesPlainly ? [s3Permission(cx, ...permission)] : [];
 }
 
 /** An operation on an existing bucket that needs one action on the bucket's ARN; `run` defines its input. */
@@ -41,7 +40,7 @@ export function onBucket(
     permissions: (input, cx) => ownBucket(cx, action, input.Bucket),
     run(input, cx) {
       const bucket = cx.world.s3.open(input, cx);
-      if (!cx.world.s3.allows(cx.caller, action, bucket)) throw accessDenied();
+      if (!cx.world.s3.allows(cx.caller, action, bucket)) throw cx.world.s3.denial(cx.caller, action, bucket);
       return run(bucket, input as never, cx);
     },
   });
@@ -63,7 +62,7 @@ export function onObject(
     run(input, cx) {
       const bucket = cx.world.s3.open(input, cx);
       const key = input.Key ?? '';
-      if (!cx.world.s3.allows(cx.caller, action, bucket, key)) throw accessDenied();
+      if (!cx.world.s3.allows(cx.caller, action, bucket, key)) throw cx.world.s3.denial(cx.caller, action, bucket);
       return run(bucket, key, input as never, cx);
     },
   });

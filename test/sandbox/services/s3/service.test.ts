@@ -243,3 +243,67 @@ describe('S3 objects', () => {
     expect(world.s3.keys('reports')).toEqual(['other/b']);
   });
 });
+
+describe('S3 names of one account', () => {
+  const name = `reports-${payer}-eu-central-1-an`;
+  const create = (changes: object, region = 'eu-central-1') => {
+    const world = billingWorld();
+    return ask(world, s3Service, 'CreateBucket', { ...bucketIn(region, name), ...changes }, { region });
+  };
+
+  it('belong to the account whose id they have', async () => {
+    await create({ BucketNamespace: 'account-regional' });
+    const others = [
+      create({}),
+      create({ Bucket: `reports-${other}-eu-central-1-an`, BucketNamespace: 'account-regional' }),
+      create({ Bucket: `reports-${payer}-eu-west-1-an`, BucketNamespace: 'account-regional' }),
+      create({ Bucket: 'reports', BucketNamespace: 'account-regional' }),
+    ];
+    for (const creation of others) await expect(creation).rejects.toMatchObject({ code: 'InvalidBucketNamespace' });
+  });
+
+  it('do not exist in two regions', async () => {
+    const Bucket = `reports-${payer}-me-south-1-an`;
+    await expect(create({ Bucket, BucketNamespace: 'account-regional' }, 'me-south-1')).rejects.toThrow();
+  });
+});
+
+describe('S3 denials', () => {
+  const locate = async (change: (world: ReturnType<typeof billingWorld>) => void) => {
+    const world = billingWorld();
+    world.s3.createBucket(other, 'eu-central-1', 'reports');
+    change(world);
+    return ask(world, s3Service, 'GetBucketLocation', { Bucket: 'reports' });
+  };
+
+  it('name the right only within one organisation', async () => {
+    await expect(locate(() => undefined)).rejects.toMatchObject({ code: 'AccessDenied', message: 'Access Denied' });
+    await expect(
+      locate((world) => {
+        world.organizations.create(payer, other);
+      }),
+    ).rejects.toMatchObject({ code: 'AccessDenied', message: expect.stringContaining('not authorized') as string });
+  });
+
+  it('have another code for a bucket that AWS has shut down', async () => {
+    const world = billingWorld();
+    world.s3.createBucket(payer, 'eu-central-1', 'reports').disabled = true;
+    await expect(ask(world, s3Service, 'HeadBucket', { Bucket: 'reports' })).rejects.toMatchObject({
+      code: 'AllAccessDisabled',
+      status: 403,
+    });
+  });
+
+  it('cover the objects of an archive', async () => {
+    const world = billingWorld();
+    world.s3.createBucket(payer, 'eu-central-1', 'reports');
+    world.s3.put('reports', 'old', 'data', { storageClass: 'DEEP_ARCHIVE' });
+    await expect(ask(world, s3Service, 'GetObject', { Bucket: 'reports', Key: 'old' })).rejects.toMatchObject({
+      code: 'InvalidObjectState',
+      status: 403,
+    });
+    expect(await ask(world, s3Service, 'ListObjectsV2', { Bucket: 'reports' })).toMatchObject({
+      Contents: [{ StorageClass: 'DEEP_ARCHIVE' }],
+    });
+  });
+});

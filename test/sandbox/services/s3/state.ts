@@ -17,6 +17,8 @@ export interface StoredObject {
   kmsKeyArn?: string | undefined;
   /** Virtual milliseconds. */
   lastModified: number;
+  /** `STANDARD` unless a lifecycle rule or the writer chose another one. */
+  storageClass: sdk.ObjectStorageClass;
 }
 
 /** An earlier version of an object in a versioned bucket; without an object it is a delete marker. */
@@ -37,10 +39,14 @@ export interface Bucket {
   encryption: sdk.ServerSideEncryptionConfiguration;
   ownership: sdk.OwnershipControls;
   tags: sdk.Tag[];
+  /** Stored only: the sandbox expires and moves no object. */
   lifecycle: sdk.LifecycleRule[];
+  intelligentTiering: sdk.IntelligentTieringConfiguration[];
   notification: sdk.NotificationConfiguration;
   objects: Map<string, StoredObject>;
   versioned: boolean;
+  /** True if AWS has shut the bucket down; its name stays in use. */
+  disabled?: boolean;
   /** Oldest first. */
   noncurrent: Version[];
 }
@@ -53,6 +59,11 @@ export interface BucketRequest {
 /** Bucket names are global, so one map holds the buckets of all accounts. */
 export class S3State {
   readonly buckets = new Map<string, Bucket>();
+  /**
+   * True: every denial is a plain "Access Denied". Otherwise a denial names the missing right, except for a bucket of another
+   * organisation. Source: S3 User Guide, "Troubleshoot access denied (403 Forbidden) errors".
+   */
+  deniesPlainly = false;
   readonly #world: World;
 
   constructor(world: World) {
@@ -78,6 +89,7 @@ export class S3State {
       ownership: { Rules: [{ ObjectOwnership: 'BucketOwnerEnforced' }] },
       tags: [],
       lifecycle: [],
+      intelligentTiering: [],
       notification: {},
       objects: new Map(),
       versioned: false,
@@ -101,11 +113,17 @@ export class S3State {
     const bucket = this.#existing(bucketName);
     const body = Buffer.from(content);
     const etag = `"${createHash('md5').update(body).digest('hex')}"`;
-    const lastModified = this.#world.clock.now();
     const versionId = bucket.versioned ? randomUUID() : 'null';
     const kmsKeyArn = defaultKey(this.#world, bucket);
-    const common = { contentType: 'binary/octet-stream', metadata: {}, ...(kmsKeyArn && { kmsKeyArn }), ...headers };
-    const object = { ...common, key, versionId, body, etag, lastModified };
+    const common = {
+      contentType: 'binary/octet-stream',
+      metadata: {},
+      storageClass: 'STANDARD' as const,
+      lastModified: this.#world.clock.now(),
+      ...(kmsKeyArn && { kmsKeyArn }),
+      ...headers,
+    };
+    const object = { ...common, key, versionId, body, etag };
     if (bucket.versioned) retire(bucket, key);
     bucket.objects.set(key, object);
     for (const rule of bucket.notification.LambdaFunctionConfigurations ?? [])
@@ -144,9 +162,24 @@ export class S3State {
   open({ Bucket: name = '', ExpectedBucketOwner: owner }: BucketRequest, cx: CallContext): Bucket {
     const bucket = this.buckets.get(name);
     if (!bucket) throw new AwsError('NoSuchBucket', 'The specified bucket does not exist', 404);
+    if (bucket.disabled) throw new AwsError('AllAccessDisabled', 'All access to this object has been disabled', 403);
     if (bucket.region !== cx.region) throw redirect(bucket);
-    if (owner !== undefined && owner !== bucket.accountId) throw accessDenied();
+    if (owner !== undefined && owner !== bucket.accountId) throw this.denial(cx.caller, 's3:GetBucketLocation', bucket);
     return bucket;
+  }
+
+  /** The 403 of an operation that the caller may not perform. */
+  denial(caller: Caller, action: string, { accountId, name }: Bucket): AwsError {
+    const { organizations } = this.#world;
+    const isOwn = accountId === caller.accountId;
+    const organization = organizations.of(caller.accountId);
+    const isNear = isOwn || (organization !== undefined && organizations.of(accountId) === organization);
+    if (this.deniesPlainly || !isNear) return accessDenied();
+    const text = `User: ${caller.arn} is not authorized to perform: ${action} on resource: "arn:aws:s3:::${name}"`;
+    const why = isOwn
+      ? 'with an explicit deny in a resource-based policy'
+      : `because no resource-based policy allows the ${action} action`;
+    return accessDenied(`${text} ${why}`);
   }
 
   /** Whether the bucket's policy allows the action and, for another account's caller, the caller's IAM policies too. */
@@ -155,7 +188,7 @@ export class S3State {
     if (refusedByBucketPolicy(bucket, caller, action, resource)) return false;
     const context = { 'aws:ResourceAccount': bucket.accountId, 's3:ResourceAccount': bucket.accountId };
     return (
-      caller.accountId === bucket.accountId ||
+      (caller.accountId === bucket.accountId && !this.deniesPlainly) ||
       this.#world.iam.evaluate(caller, { action, resources: [resource], context }).allowed
     );
   }
