@@ -47,7 +47,7 @@ export async function buildFunctions(): Promise<void> {
 }
 
 /** Cold starts grow with the bundle: at most so many bytes, and less for a read whose answer a person waits for. */
-const limits = { minified: 900_000, gzipped: 260_000, apiRead: 550_000 };
+const limits = { minified: 1_200_000, gzipped: 330_000, apiRead: 550_000 };
 
 export interface BundleSize {
   key: string;

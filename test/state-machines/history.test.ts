@@ -41,12 +41,12 @@ function longest(declared: DeclaredWait, watched: boolean, before = 0): StepAnsw
 }
 
 function longestOf(name: StepName): StepAnswer[] {
-  const { waits = {}, watchedWaits = {}, lease, after, apply } = steps[name];
+  const { waits = {}, watchedWaits = {}, lease, after } = steps[name];
   const unwatched = [
     ...Object.values(waits),
     ...(lease ? [engineWaits.lease] : []),
     ...(after ? [engineWaits.settling] : []),
-    ...(apply ? [engineWaits.effect] : []),
+    ...('apply' in steps[name] ? [engineWaits.effect] : []),
   ];
   // The shortest wait first: then the longest ones have the shortest intervals that the engine allows.
   const answers = unwatched
