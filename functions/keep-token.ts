@@ -19,10 +19,14 @@ async function keep(event: unknown): Promise<void> {
     throw new TerminalError('stale-attempt', `run ${runId} is not in attempt ${attempt} any more`);
   const waiting = run.steps[step]?.waiting;
   if (!waiting) throw new TerminalError('unexpected', `step ${step} of run ${runId} does not wait`);
-  const { at = waiting.since, next, watchMinutes, newsFrom } = waiting;
+  const { at = waiting.since, next, watchMinutes, newsFrom, subject } = waiting;
   const { payerAccountId } = run.request;
   const keptAt = iso(now());
-  const watched = { ...(watchMinutes !== undefined && { watchMinutes }), ...(newsFrom !== undefined && { newsFrom }) };
+  const watched = {
+    ...(watchMinutes !== undefined && { watchMinutes }),
+    ...(newsFrom !== undefined && { newsFrom }),
+    ...(subject && { subject }),
+  };
   await keepToken({ runId, attempt, step, payerAccountId, at, keptAt, next, ...watched }, token);
 }
 

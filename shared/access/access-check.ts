@@ -1,6 +1,7 @@
 /** Tells before anything is made which parameter of the access template does not cover what a run needs, and the value that would. */
 import { athenaResultsBucketName, curBucketName, payerRoleName } from '../aws/names.ts';
 import { findWorkgroup, workgroupPermissions, workgroupPlace } from '../billing/athena-workgroup.ts';
+import { findBucketName } from '../billing/bucket-name.ts';
 import { curBucketPermissions } from '../billing/cur-bucket.ts';
 import {
   catalogKeyObstacle,
@@ -32,6 +33,7 @@ export const accessCheckPermissions: readonly Permission[] = [
   readAccessPermission,
   workgroupPermissions.read,
   keyPermissions.findCatalogKey,
+  curBucketPermissions.findOwner,
   curBucketPermissions.readKey,
   resultsBucketPermissions.readKey,
 ];
@@ -49,7 +51,7 @@ export async function checkPayerAccess(cx: StepContext, checked: Checked, findin
   const adopted = adoptedReport(checked);
   const region = adopted?.region ?? request.report.region;
   const results = await checkResults(cx, region, checked, findings);
-  const buckets = [...curBuckets(checked, adopted, region, findings), ...results.buckets];
+  const buckets = [...(await curBuckets(cx, checked, adopted, region, findings)), ...results.buckets];
   const keys = await findings.look(() => keysInPlay(cx.payer, region, { ...results, buckets }));
   const arns = (keys ?? []).map(({ arn }) => arn);
   const customers = await customerKeys(cx.payer, region, arns);
@@ -65,19 +67,36 @@ function adoptedReport({ request: { report }, reports }: Checked): Report | unde
 }
 
 /** The bucket of the report, if our role may read it. A later step decides about an adopted report that our role may not read. */
-function curBuckets(
+async function curBuckets(
+  cx: StepContext,
   { request, access }: Checked,
   adopted: Report | undefined,
   region: string,
   findings: ProblemList,
-): Places['buckets'] {
+): Promise<Places['buckets']> {
   if (adopted) {
     const covered = covers(access, 'CurBucket', adopted.bucket);
     return covered === false ? [] : [{ name: adopted.bucket, mayBeDenied: covered === undefined }];
   }
-  const name = request.report.bucket ?? curBucketName(request.payerAccountId, region);
-  const isRead = request.report.mode !== 'adopt' && checkName(access, 'CurBucket', name, 'bucket', findings);
-  return isRead ? [{ name, mayBeDenied: false }] : [];
+  const { bucket, mode } = request.report;
+  const usual = bucket ?? curBucketName(request.payerAccountId, region);
+  if (mode === 'adopt' || !checkName(access, 'CurBucket', usual, 'bucket', findings)) return [];
+  const name = bucket ?? (await ownBucketName(cx, 'CurBucket', usual, region, findings));
+  return name === undefined ? [] : [{ name, mayBeDenied: false }];
+}
+
+/** The name of a bucket that no request names; undefined if S3 denies our role each form of it. */
+async function ownBucketName(
+  cx: StepContext,
+  parameter: NameParameter,
+  usual: string,
+  region: string,
+  findings: ProblemList,
+): Promise<string | undefined> {
+  const { name, isDenied } = await findBucketName(cx.payer, usual, region);
+  if (!isDenied) return name;
+  findings.problems.push(parameterProblem(parameter, name, `S3 denies our role bucket ${name}`));
+  return undefined;
 }
 
 /** Workgroup and bucket of the results, as far as our role may read them. */
@@ -91,10 +110,12 @@ async function checkResults(
   const isRead = checkName(access, 'AthenaWorkgroup', place.name, 'workgroup', findings);
   const workgroup = isRead ? await findings.look(() => findWorkgroup(cx.payer, place)) : undefined;
   const defaultBucket = athenaResultsBucketName(payerAccountId, region);
-  const { bucket: name } = resultsPlace({ requestedBucket: athena.resultsBucket, defaultBucket }, workgroup);
-  const isCovered = checkName(access, 'AthenaResultsBucket', name, 'results bucket', findings);
+  const usual = resultsPlace({ requestedBucket: athena.resultsBucket, defaultBucket }, workgroup);
+  const isCovered = checkName(access, 'AthenaResultsBucket', usual.bucket, 'results bucket', findings);
+  const own = isCovered && !usual.isNamed;
+  const name = own ? await ownBucketName(cx, 'AthenaResultsBucket', usual.bucket, region, findings) : usual.bucket;
   return {
-    buckets: isCovered ? [{ name, mayBeDenied: false }] : [],
+    buckets: isCovered && name !== undefined ? [{ name, mayBeDenied: false }] : [],
     workgroup: { name: place.name, key: workgroup?.kmsKey },
   };
 }

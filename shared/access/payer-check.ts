@@ -1,7 +1,11 @@
 /** What preflight checks in the payer account: its place in the organisation, access to billing, Lambda and Lake Formation. */
-import * as z from 'zod';
-import { callJson } from '../aws/json-call.ts';
-import { readConcurrency } from '../aws/lambda-concurrency.ts';
+import {
+  GetDataLakeSettingsCommand,
+  LakeFormationClient,
+  type PrincipalPermissions,
+} from '@aws-sdk/client-lakeformation';
+import { GetAccountSettingsCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { DescribeOrganizationCommand, OrganizationsClient } from '@aws-sdk/client-organizations';
 import { listReports, reportPermissions } from '../billing/report-definition.ts';
 import { absentIf } from '../errors/errors.ts';
 import type { OnboardingRequest } from '../model/run-requests.ts';
@@ -35,12 +39,12 @@ export async function checkPayer(
     findings.look(() => organizationRole(cx, payerAccountId)),
     findings.look(() => listReports(cx.payer), 'billing-access-not-activated'),
     freeConcurrency(cx, request, access),
-    findings.look(() => readDefaults(cx, report.region)),
+    findings.look(() => cx.payer.client(LakeFormationClient, report.region).send(new GetDataLakeSettingsCommand({}))),
   ]);
   if (organization === 'member' && !allowMemberAccount)
     findings.add('payer-is-member-account', `account ${payerAccountId} does not manage its organisation`);
   await checkPayerAccess(cx, { request, access, reports: reports ?? [] }, findings);
-  const missing = lake && missingGrants(cx, report.region, lake);
+  const missing = lake?.DataLakeSettings && missingGrants(cx, report.region, lake.DataLakeSettings);
   findings.warnings.push(...(missing ?? []));
   return {
     organization: organization ?? null,
@@ -57,41 +61,23 @@ async function freeConcurrency(
   access: Access,
 ): Promise<number | undefined> {
   if (crawlerGrant(access) !== 'full' || crawler === 'none' || crawler === 'native') return undefined;
-  const read = () => readConcurrency(cx.payer, report.region);
-  return (await absentIf(['AccessDenied', 'AccessDeniedException'], read))?.unreserved;
+  const account = await absentIf(['AccessDenied', 'AccessDeniedException'], () =>
+    cx.payer.client(LambdaClient, report.region).send(new GetAccountSettingsCommand({})),
+  );
+  return account?.AccountLimit?.UnreservedConcurrentExecutions;
 }
-
-/** The service has one endpoint for all regions. */
-const describeOrganization = {
-  service: 'organizations',
-  region: 'us-east-1',
-  target: 'AWSOrganizationsV20161128.DescribeOrganization',
-} as const;
-const Organization = z.object({ Organization: z.object({ MasterAccountId: z.string() }) });
 
 async function organizationRole(cx: StepContext, accountId: string): Promise<PayerFacts['organization']> {
   const answer = await absentIf(['AWSOrganizationsNotInUseException'], () =>
-    callJson(cx.payer, describeOrganization, {}, Organization),
+    cx.payer.client(OrganizationsClient, 'us-east-1').send(new DescribeOrganizationCommand({})),
   );
   if (!answer) return 'none';
-  return answer.Organization.MasterAccountId === accountId ? 'management' : 'member';
+  return answer.Organization?.MasterAccountId === accountId ? 'management' : 'member';
 }
 
-const Permissions = z
-  .array(z.object({ Principal: z.object({ DataLakePrincipalIdentifier: z.string() }).optional() }))
-  .default([]);
-const Settings = z.object({
-  DataLakeSettings: z.object({
-    CreateDatabaseDefaultPermissions: Permissions,
-    CreateTableDefaultPermissions: Permissions,
-  }),
-});
-type Permissions = z.infer<typeof Permissions>;
-type Defaults = z.infer<typeof Settings>['DataLakeSettings'];
-
-async function readDefaults(cx: StepContext, region: string): Promise<Defaults> {
-  const call = { service: 'lakeformation', region, method: 'POST', path: '/GetDataLakeSettings' } as const;
-  return (await callJson(cx.payer, call, {}, Settings)).DataLakeSettings;
+interface Defaults {
+  CreateDatabaseDefaultPermissions?: PrincipalPermissions[] | undefined;
+  CreateTableDefaultPermissions?: PrincipalPermissions[] | undefined;
 }
 
 /** The grants of Lake Formation that a new table needs, in words. Nothing can be granted on it before it exists. */
@@ -108,6 +94,8 @@ function missingGrants(cx: StepContext, region: string, defaults: Defaults): str
   return missing;
 }
 
-function admitsEverybody(permissions: Permissions): boolean {
-  return permissions.some(({ Principal }) => Principal?.DataLakePrincipalIdentifier === 'IAM_ALLOWED_PRINCIPALS');
+function admitsEverybody(permissions: PrincipalPermissions[] | undefined): boolean {
+  return (
+    permissions?.some(({ Principal }) => Principal?.DataLakePrincipalIdentifier === 'IAM_ALLOWED_PRINCIPALS') ?? false
+  );
 }

@@ -1,6 +1,6 @@
+import { GetAccountSettingsCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { type Notifications, othersAmong, overlapping, readNotifications } from '../aws/bucket-notifications.ts';
-import { readConcurrency } from '../aws/lambda-concurrency.ts';
 import type { TargetAccount } from '../aws/target-account.ts';
 import { absentIf, isAwsError } from '../errors/errors.ts';
 import type { Quota } from '../model/run-schemas.ts';
@@ -64,8 +64,9 @@ async function readCatalogKey(payer: TargetAccount, region: string): Promise<str
 
 /** Lambda keeps 100 executions unreserved; 10 were seen in accounts whose whole limit is below 100. */
 async function readReservable(payer: TargetAccount, region: string): Promise<number> {
-  const { total, unreserved } = await readConcurrency(payer, region);
-  return unreserved - (total < 100 ? 10 : 100);
+  const { AccountLimit: limit } = await payer.client(LambdaClient, region).send(new GetAccountSettingsCommand({}));
+  const floor = (limit?.ConcurrentExecutions ?? 0) < 100 ? 10 : 100;
+  return (limit?.UnreservedConcurrentExecutions ?? 0) - floor;
 }
 
 /** @param adds 2 if unknown: AWS's template reserves one execution for each of its two functions */

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { outputOf } from '../model/run.ts';
+import { outputs } from '../model/steps-and-outputs.ts';
 import type { Watch } from '../step/contract.ts';
 import { type Delivery, readDelivery } from './delivery.ts';
 import { type DeliveryStatus, deliveryStatusIn } from './delivery-status.ts';
@@ -25,16 +26,25 @@ function statusText(status: Pick<DeliveryStatus, 'text' | 'lastDelivery'> | unde
   return status ? `${status.text} ${status.lastDelivery}` : 'none';
 }
 
+const Subject = SeenDelivery.extend({
+  report: outputs['cur-report'].pick({ reportName: true, bucket: true, prefix: true, region: true }),
+});
+
 /**
  * Has the step look when AWS's status of the report has changed, which is free to read. The bucket is listed once an hour, in case AWS
  * shows its status late or never; then any new key is news.
  */
-export const deliveryWatch: Watch<'onboarding', SeenDelivery, Report[]> = {
+export const deliveryWatch: Watch<'onboarding', SeenDelivery, z.infer<typeof Subject>, Report[]> = {
+  subject: Subject,
+  subjectOf: (run, { seenStatus, seenWrittenAt }) => ({
+    report: outputOf(run, 'cur-report'),
+    seenStatus,
+    seenWrittenAt,
+  }),
   readPayer: listReports,
 
-  async hasNews({ run, payer, notes, hourly }, reports) {
-    const report = outputOf(run, 'cur-report');
-    if (statusText(deliveryStatusIn(reports, report)) !== notes.seenStatus) return true;
-    return hourly && (await readDelivery(payer, report)).lastWrittenAt !== notes.seenWrittenAt;
+  async hasNews({ payer, hourly }, { report, seenStatus, seenWrittenAt }, reports) {
+    if (statusText(deliveryStatusIn(reports, report)) !== seenStatus) return true;
+    return hourly && (await readDelivery(payer, report)).lastWrittenAt !== seenWrittenAt;
   },
 };

@@ -1,7 +1,7 @@
 /** The KMS keys in play: what encrypts the report, the results of queries and the Glue catalog. The payer role and our own role need all of them. */
-import * as z from 'zod';
+import { GetDataCatalogEncryptionSettingsCommand, GlueClient } from '@aws-sdk/client-glue';
+import { KMSClient, ListAliasesCommand } from '@aws-sdk/client-kms';
 import { AccountBucket } from '../aws/bucket.ts';
-import { callJson } from '../aws/json-call.ts';
 import type { TargetAccount } from '../aws/target-account.ts';
 import { absentIf } from '../errors/errors.ts';
 import type { Permission } from '../step/contract.ts';
@@ -14,20 +14,6 @@ export const keyPermissions = {
 
 /** The template of release 0.3.0 does not allow the two reads. */
 const denied = ['AccessDenied', 'AccessDeniedException'];
-
-const CatalogSettings = z.object({
-  DataCatalogEncryptionSettings: z
-    .object({
-      EncryptionAtRest: z
-        .object({ CatalogEncryptionMode: z.string().optional(), SseAwsKmsKeyId: z.string().optional() })
-        .optional(),
-    })
-    .optional(),
-});
-const AliasPage = z.object({
-  Aliases: z.array(z.object({ AliasName: z.string().optional(), TargetKeyId: z.string().optional() })).optional(),
-  NextMarker: z.string().optional(),
-});
 
 /** A key, and what it encrypts as a text names it. */
 export interface KeyInPlay {
@@ -78,8 +64,9 @@ export async function keyOfBucket(payer: TargetAccount, name: string, region: st
 
 /** ARN of the key that every reader and writer of the Glue catalog needs; null if there is none. */
 export async function keyOfCatalog(payer: TargetAccount, region: string): Promise<string | null> {
-  const call = { service: 'glue', region, target: 'AWSGlue.GetDataCatalogEncryptionSettings' } as const;
-  const answer = await absentIf(denied, () => callJson(payer, call, {}, CatalogSettings));
+  const answer = await absentIf(denied, () =>
+    payer.client(GlueClient, region).send(new GetDataCatalogEncryptionSettingsCommand({})),
+  );
   const { CatalogEncryptionMode: mode, SseAwsKmsKeyId: key } =
     answer?.DataCatalogEncryptionSettings?.EncryptionAtRest ?? {};
   // With SSE-KMS-WITH-SERVICE-ROLE, Glue uses the key as its service role.
@@ -119,12 +106,12 @@ export function catalogKeyObstacle(keyArn: string): string {
 
 /** ARN of the key by alias. */
 async function listAliases(payer: TargetAccount, region: string): Promise<Map<string, string>> {
-  const call = { service: 'kms', region, target: 'TrentService.ListAliases' } as const;
+  const kms = payer.client(KMSClient, region);
   const keys = new Map<string, string>();
   let Marker: string | undefined;
   do {
     const marker = Marker;
-    const page = await absentIf(denied, () => callJson(payer, call, { Limit: 100, Marker: marker }, AliasPage));
+    const page = await absentIf(denied, () => kms.send(new ListAliasesCommand({ Limit: 100, Marker: marker })));
     for (const { AliasName: alias, TargetKeyId: id } of page?.Aliases ?? [])
       if (alias && id) keys.set(alias, `arn:aws:kms:${region}:${payer.accountId}:key/${id}`);
     Marker = page?.NextMarker;

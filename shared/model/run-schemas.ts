@@ -65,8 +65,9 @@ export interface StoredWait extends Waiting {
   at?: string;
   /** True while a task of the state machine waits for the watcher. */
   callback?: true;
-  /** Minutes between two looks of the watcher, if it looks for news itself. */
+  /** Minutes between two looks of the watcher, if it looks for news itself, and what it looks at. */
   watchMinutes?: number;
+  subject?: Record<string, unknown>;
   /** The watcher does not wake the step for news before. */
   newsFrom?: string;
 }

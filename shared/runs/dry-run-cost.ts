@@ -9,9 +9,8 @@ const work = {
   onboarding: { transitions: 110, invocations: 45, tableWrites: 170 },
   offboarding: { transitions: 60, invocations: 25, tableWrites: 90 },
 } as const;
-/** One more check for a delivery: wait, task, choice. */
-const poll = { transitions: 3, invocations: 1, tableWrites: 2 } as const;
-const deliveryHours = 24;
+/** What the wait for the first delivery adds, however long it is: the watcher looks meanwhile, and calls the step back. */
+const deliveryWait = { transitions: 12, invocations: 6, tableWrites: 14 } as const;
 
 export function plannedCost(run: AnyRun): PlannedCost {
   const lines = [...orchestration(run), ...(run.kind === 'onboarding' ? onboardingLines(run) : offboardingLines(run))];
@@ -24,9 +23,8 @@ export function awaitsDelivery({ steps }: Pick<AnyRun, 'steps'>): boolean {
 }
 
 function orchestration(run: AnyRun): CostLine[] {
-  const polls =
-    run.kind === 'onboarding' && awaitsDelivery(run) ? (deliveryHours * 60) / run.request.wait.intervalMinutes : 0;
-  const total = (unit: keyof typeof poll) => work[run.kind][unit] + polls * poll[unit];
+  const waits = run.kind === 'onboarding' && awaitsDelivery(run);
+  const total = (unit: keyof typeof deliveryWait) => work[run.kind][unit] + (waits ? deliveryWait[unit] : 0);
   const transitions = total('transitions');
   const invocations = total('invocations');
   const tableWrites = total('tableWrites');
@@ -37,9 +35,7 @@ function orchestration(run: AnyRun): CostLine[] {
       'Step Functions',
       'run',
       transitions * prices.stateTransition,
-      polls > 0
-        ? `${transitions} state transitions: a first delivery after ${deliveryHours} hours, checked every ${run.kind === 'onboarding' ? run.request.wait.intervalMinutes : 0} minutes`
-        : `${transitions} state transitions`,
+      `${transitions} state transitions${waits ? ', however long the first delivery takes' : ''}`,
     ),
     line(
       'Lambda',

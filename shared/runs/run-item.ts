@@ -33,6 +33,7 @@ const stepItem = z.looseObject({
     at: z.string().exactOptional(),
     callback: z.literal(true).exactOptional(),
     watchMinutes: z.number().exactOptional(),
+    subject: z.record(z.string(), z.unknown()).exactOptional(),
     newsFrom: z.string().exactOptional(),
   })
     .loose()

@@ -21,6 +21,7 @@ const WaitingTask = z.looseObject({
   /** The step looks at the latest then. */
   next: z.string(),
   watchMinutes: z.number().exactOptional(),
+  subject: z.record(z.string(), z.unknown()).exactOptional(),
   newsFrom: z.string().exactOptional(),
 });
 export type WaitingTask = z.infer<typeof WaitingTask>;

@@ -97,13 +97,13 @@ async function takeStep(
   const run = await store.begin(now() + context.getRemainingTimeInMillis());
   const record = recordOf(run, step);
   const fields = { runId, step: step.name };
-  const wait = async (planned: Wait, engineWait?: EngineWait): Promise<StepAnswer> => ({
-    status: 'waiting',
-    ...(await park(step, store, record, planned, engineWait)),
-    outdated: '',
-  });
   try {
     const cx = new Invocation(step, run, record, store);
+    const wait = async (planned: Wait, engineWait?: EngineWait): Promise<StepAnswer> => ({
+      status: 'waiting',
+      ...(await park(step, { store, record, cx }, planned, engineWait)),
+      outdated: '',
+    });
     if (run.request.dryRun) return await endPreview(step, run, store, await preview(step, cx));
     const settling = settlingWait(step, run);
     if (settling) return await wait(settling, 'settling');

@@ -71,7 +71,7 @@ export function recordedChange({ action, resource, note }: StepChange): Change {
 }
 
 /** Notes belong to the attempt that made them, except those that the step keeps. */
-export function notesOf({ memo: notes = {} }: StepRecord, step: Step, run: AnyRun): object {
+function notesOf({ memo: notes = {} }: StepRecord, step: Step, run: AnyRun): object {
   const { attempt, ...stored } = notes;
   const { keeps = [] } = step;
   const current =

@@ -3,6 +3,7 @@ import type { StepRecord, StoredWait } from '../model/run-schemas.ts';
 import { iso, now } from '../platform/clock.ts';
 import type { DeclaredWait, Step, Wait } from '../step/contract.ts';
 import { callbackAfterSeconds, secondsToNextLook, type Spent } from '../step/look-times.ts';
+import type { EngineContext } from './converge.ts';
 import type { StepStore } from './step-record.ts';
 
 /** The waits that the engine itself plans, beside those of a step. */
@@ -33,8 +34,7 @@ export interface Parked {
  */
 export async function park(
   step: Step,
-  store: StepStore,
-  record: StepRecord,
+  { store, record, cx }: { store: StepStore; record: StepRecord; cx: Pick<EngineContext, 'run' | 'notes'> },
   wait: Wait,
   engineWait?: EngineWait,
 ): Promise<Parked> {
@@ -63,7 +63,7 @@ export async function park(
         name,
         at: iso(at),
         ...(callback && { callback }),
-        ...(callback && step.watch && watchOf(wait, at, secondsToNextLook(declared, spent.looks, inAll))),
+        ...(callback && watchOf(step, cx, wait, at + secondsToNextLook(declared, spent.looks, inAll) * 1000)),
       },
       warnings: [],
     },
@@ -105,12 +105,22 @@ function unwatchedSeconds(waited: Record<string, Spent>): number {
   return unwatched.reduce((sum, [, { seconds }]) => sum + seconds, 0);
 }
 
-/** How the watcher looks for news. After many looks in vain it may wake the step less and less often. */
-function watchOf(wait: Wait, at: number, restSeconds: number): Pick<StoredWait, 'watchMinutes' | 'newsFrom'> {
-  const mayWakeAtOnce = restSeconds <= wait.seconds;
+/** AWS shows that it has delivered some time after it has, so that looks come more often for news within the step's interval. */
+const shareOfInterval = 0.8;
+
+/** How the watcher looks for news meanwhile. @param restedAt from then on it may wake the step, if the step has looked often in vain */
+function watchOf(
+  { watch }: Step,
+  { run, notes }: Pick<EngineContext, 'run' | 'notes'>,
+  { seconds }: Wait,
+  restedAt: number,
+): Pick<StoredWait, 'watchMinutes' | 'newsFrom' | 'subject'> | undefined {
+  if (!watch) return undefined;
+  const mayWakeAtOnce = restedAt <= now() + seconds * 1000;
   return {
-    watchMinutes: Math.max(1, Math.round(wait.seconds / 60)),
-    newsFrom: iso(mayWakeAtOnce ? at : at + restSeconds * 1000),
+    watchMinutes: Math.max(1, Math.round((seconds / 60) * shareOfInterval)),
+    newsFrom: iso(mayWakeAtOnce ? now() : restedAt),
+    subject: { ...watch.subjectOf(run, notes) },
   };
 }
 

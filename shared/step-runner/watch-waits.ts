@@ -11,7 +11,6 @@ import { callBack } from '../runs/step-functions-execution.ts';
 import { forgetTask, readToken, type WaitingTask } from '../runs/waiting-task.ts';
 import type { Step } from '../step/contract.ts';
 import { payerAccount } from '../targets/provisioner-accounts.ts';
-import { notesOf } from './invocation.ts';
 
 /** The steps that have a watch, by name. */
 export type WatchedSteps = Partial<Record<string, Step>>;
@@ -53,25 +52,27 @@ export class WaitWatch {
 
   async #lookAt(task: WaitingTask): Promise<void> {
     if (Date.parse(task.next) <= now()) return wake(task);
-    const run = await readWaitingRun(task);
-    if (!run) return forgetTask(task);
     const hourly = isHourlyLook(task.runId, task.watchMinutes ?? 1, this.#tickAt);
-    if (hourly && (await closeIfDead(run))) return;
+    if (hourly) {
+      const run = await readWaitingRun(task);
+      if (!run) return forgetTask(task);
+      if (await closeIfDead(run)) return;
+    }
     if (task.newsFrom !== undefined && Date.parse(task.newsFrom) > now()) return;
-    if (await this.#hasNews(task, run, hourly)) await wake(task);
+    if (await this.#hasNews(task, hourly)) await wake(task);
   }
 
-  /** A look that fails for a reason that the step would report is news. */
-  async #hasNews(task: WaitingTask, run: AnyRun, hourly: boolean): Promise<boolean> {
-    const step = this.#steps[task.step];
-    const record = run.steps[task.step];
-    if (!step?.watch || !record) return false;
+  /** A look that fails for a reason that the step would report is news, and so is a subject that cannot be read. */
+  async #hasNews(task: WaitingTask, hourly: boolean): Promise<boolean> {
+    const watch = this.#steps[task.step]?.watch;
+    if (!watch) return false;
+    const subject = watch.subject.safeParse(task.subject);
+    if (!subject.success) return true;
     const { account: payer, facts } = this.#payer(task);
     try {
-      const known = facts.get(step.name) ?? step.watch.readPayer(payer);
-      facts.set(step.name, known);
-      const cx = { run, payer, notes: notesOf(record, step, run), now: now(), hourly };
-      return await step.watch.hasNews(cx, await known);
+      const known = facts.get(task.step) ?? watch.readPayer(payer);
+      facts.set(task.step, known);
+      return await watch.hasNews({ payer, now: now(), hourly }, subject.data, await known);
     } catch (thrown) {
       const error = classify(thrown);
       if (error.name === 'RetryableError') throw error;

@@ -71,21 +71,29 @@ export interface DeclaredWait {
 /** By the code with which the wait fails. */
 export type DeclaredWaits = Partial<Record<ErrorCode, DeclaredWait>>;
 
-/** What the watcher knows of a run whose step waits. */
-export interface WatchContext<Kind extends RunKind = 'onboarding', Notes extends object = object> extends Pick<
-  StepContext<Kind, Notes>,
-  'run' | 'payer' | 'notes' | 'now'
-> {
+/** What the watcher may use in a look at a run whose step waits. */
+export interface WatchContext extends Pick<StepContext, 'payer' | 'now'> {
   /** True once an hour: then the watch may make calls that cost something, although nothing says that there is news. */
   readonly hourly: boolean;
 }
 
-/** How the watcher looks while a step waits for hours. It reads only, and what it returns is stored nowhere. */
-export interface Watch<Kind extends RunKind = 'onboarding', Notes extends object = object, Facts = unknown> {
+/**
+ * How the watcher looks while a step waits for hours. It reads only, and what it returns is stored nowhere. The methods of a watch get
+ * its subject as it was when the step looked last.
+ */
+export interface Watch<
+  Kind extends RunKind = 'onboarding',
+  Notes extends object = object,
+  Subject extends object = object,
+  Facts = unknown,
+> {
+  /** What the watch looks at, and what the step saw last. It is stored with the wait, so that a look need not read the run. */
+  subject: z.ZodType<Subject>;
+  subjectOf(run: RunRecord<Kind>, notes: Notes): Subject;
   /** A free read for all waiting runs of one payer. */
   readPayer(payer: TargetAccount): Promise<Facts>;
   /** True if the step should look for itself. */
-  hasNews(cx: WatchContext<Kind, Notes>, facts: Facts): Promise<boolean>;
+  hasNews(cx: WatchContext, subject: Subject, facts: Facts): Promise<boolean>;
 }
 
 export type Plan<C extends StepChange, Output, Notes extends object = object> = (

@@ -14,7 +14,7 @@ export function fleetBars(fleets: readonly MeasuredFleet[]): Bar[] {
   const [smallest, largest] = [fleets[0], fleets.at(-1)];
   if (!smallest || !largest) return [];
   const { payers, perPayer, throttles, lost } = largest;
-  const { usdAfterADay } = perPayer;
+  const { usdAfterADay, transitionsAfterADay } = perPayer;
   return [
     atMost(`runs that did not succeed, of ${payers}`, throttles.runsLost, 0),
     atMost(`entries lost, of ${payers}`, lost, 0),
@@ -29,7 +29,11 @@ export function fleetBars(fleets: readonly MeasuredFleet[]): Bar[] {
         ]),
     ...(usdAfterADay === undefined
       ? []
-      : [atMost('orchestration of a payer after a wait of 24 hours, USD', usdAfterADay, 0.02)]),
+      : [atMost('orchestration of a payer after a wait of 24 hours, USD', usdAfterADay, 0.004)]),
+    ...(transitionsAfterADay === undefined
+      ? []
+      : [atMost('state transitions of a payer after a wait of 24 hours', transitionsAfterADay, 110)]),
+    atMost('mean time from a delivery to its detection, minutes', largest.lagMinutes.mean, 3),
   ];
 }
 

@@ -182,7 +182,7 @@ function printRun(run: MeasuredRun): void {
   out(`    ${'all of these'.padEnd(34)} ${String(run.calls.total).padStart(5)}`);
   out(`    ${'waiting repeats'.padEnd(34)} ${String(run.calls.waitingRepeats).padStart(5)}`);
   out(`    ${'throttle repeats'.padEnd(34)} ${String(run.calls.throttleRepeats).padStart(5)}`);
-  out(`    ${'own table'.padEnd(34)} ${String(run.tableCalls).padStart(5)}`);
+  out(`    ${'own table'.padEnd(34)} ${String(run.tableWrites + run.tableReads).padStart(5)}`);
   out(`    ${'event bus'.padEnd(34)} ${String(run.busCalls).padStart(5)} (${run.events} events)`);
   out(
     `  State transitions ${run.transitions}, function invocations ${run.invocations}, wall time ${(run.wallMs / 1000).toFixed(2)} s`,

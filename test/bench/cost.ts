@@ -4,7 +4,8 @@ import { assumptions, prices } from './prices.ts';
 interface Usage {
   transitions: number;
   invocations: number;
-  tableCalls: number;
+  tableWrites: number;
+  tableReads: number;
   events: number;
   /** Crawls a month that the new resources cause. */
   scheduledCrawls: number;
@@ -22,7 +23,8 @@ export function costOf(usage: Usage): Cost {
   const transitions = usage.transitions * prices.stateTransition;
   const gbSeconds = (usage.invocations * assumptions.lambdaMilliseconds * assumptions.lambdaGb) / 1000;
   const lambda = usage.invocations * prices.lambdaRequest + gbSeconds * prices.lambdaGbSecond;
-  const table = usage.tableCalls * assumptions.tableWriteUnits * prices.dynamoWriteUnit;
+  const writes = usage.tableWrites * assumptions.tableWriteUnits * prices.dynamoWriteUnit;
+  const table = writes + usage.tableReads * assumptions.tableReadUnits * prices.dynamoReadUnit;
   const events = usage.events * prices.eventBusEvent;
   const crawls = usage.scheduledCrawls * prices.glueCrawlHours * prices.glueCrawlDpus * prices.glueDpuHour;
   const storage = usage.reports * assumptions.reportGb * prices.s3GbMonth;

@@ -8,7 +8,9 @@ import { quietly } from '../support/mute-logs.ts';
 import { type Tally, tallyPublications } from '../support/publication-tally.ts';
 import { clusterArn, readSecret } from '../support/scenario.ts';
 import { costOf } from './cost.ts';
+import { delaysAfterDelivery } from './critical-path.ts';
 import { type Latencies, latenciesUnderLoad } from './latency.ts';
+import { countTableCalls } from './table-calls.ts';
 
 export interface MeasuredFleet extends Tally {
   payers: number;
@@ -23,7 +25,8 @@ export interface MeasuredFleet extends Tally {
     calls: number;
     /** The calls among them by invocations whose step kept waiting. */
     waitingRepeats: number;
-    tableCalls: number;
+    tableWrites: number;
+    tableReads: number;
     /** Calls of PutEvents. */
     busCalls: number;
     events: number;
@@ -33,7 +36,10 @@ export interface MeasuredFleet extends Tally {
     usd: number;
     /** The same cost for runs that waited 23 to 25 hours for AWS's delivery, if any. */
     usdAfterADay?: number;
+    transitionsAfterADay?: number;
   };
+  /** From AWS's first delivery to its detection, over the payers whose report is new. Deliveries come at any phase of the watcher. */
+  lagMinutes: { mean: number; longest: number };
   throttles: Throttles;
   /** Entries that a run published but that are missing from the cluster's file at the end. */
   lost: number;
@@ -90,6 +96,7 @@ async function measure(sandbox: DeployedSandbox, payers: number): Promise<Measur
     simulatedHours: (Math.max(...runs.map(({ endedAt }) => Date.parse(endedAt ?? ''))) - startMs) / hour,
     wallMs,
     perPayer: perPayer(sandbox, runs),
+    lagMinutes: lagOf(sandbox, runs),
     throttles: throttlesOf(sandbox, runs),
     secretWrites: sum(tallies, ({ secretWrites }) => secretWrites),
     previousWrites: sum(tallies, ({ previousWrites }) => previousWrites),
@@ -112,7 +119,8 @@ function throttlesOf({ world, invocations }: DeployedSandbox, runs: readonly Run
 interface Usage {
   calls: number;
   waitingRepeats: number;
-  tableCalls: number;
+  tableWrites: number;
+  tableReads: number;
   busCalls: number;
   events: number;
   transitions: number;
@@ -129,7 +137,9 @@ function perPayer({ world, invocations }: DeployedSandbox, runs: readonly Run[])
     const usage = usageOf(invocation);
     if (!usage) continue;
     usage.invocations++;
-    usage.tableCalls += invocation.tableCalls.length;
+    const { tableWrites, tableReads } = countTableCalls(invocation.tableCalls);
+    usage.tableWrites += tableWrites;
+    usage.tableReads += tableReads;
   }
   for (const { invocation: index, service, error } of world.calls) {
     const invocation = index === undefined ? undefined : invocations[index];
@@ -160,12 +170,21 @@ function perPayer({ world, invocations }: DeployedSandbox, runs: readonly Run[])
   return {
     ...mean,
     usd: usdOf(mean),
-    ...(ofADay.length > 0 && { usdAfterADay: sum(ofADay, usdOf) / ofADay.length + usdOf(shared) / all.length }),
+    ...(ofADay.length > 0 && {
+      usdAfterADay: sum(ofADay, usdOf) / ofADay.length + usdOf(shared) / all.length,
+      transitionsAfterADay: sum(ofADay, ({ transitions }) => transitions) / ofADay.length,
+    }),
   };
 }
 
 function nothing(): Usage {
-  return { calls: 0, waitingRepeats: 0, tableCalls: 0, busCalls: 0, events: 0, transitions: 0, invocations: 0 };
+  const table = { tableWrites: 0, tableReads: 0 };
+  return { calls: 0, waitingRepeats: 0, ...table, busCalls: 0, events: 0, transitions: 0, invocations: 0 };
+}
+
+function lagOf({ world }: DeployedSandbox, runs: readonly Run[]): MeasuredFleet['lagMinutes'] {
+  const lags = runs.flatMap((run) => delaysAfterDelivery(world, run)?.lagMinutes ?? []);
+  return { mean: sum(lags, (lag) => lag) / lags.length, longest: Math.max(...lags) };
 }
 
 /** Hours. */

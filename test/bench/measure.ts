@@ -6,6 +6,7 @@ import { quietly } from '../support/mute-logs.ts';
 import { exampleRequest, seedScenario } from '../support/scenario.ts';
 import { delaysAfterDelivery, outputOf } from './critical-path.ts';
 import { assumptions } from './prices.ts';
+import { countTableCalls } from './table-calls.ts';
 
 export interface MeasuredRun {
   title: string;
@@ -19,7 +20,8 @@ export interface MeasuredRun {
     throttleRepeats: number;
   };
   /** Calls to the hub's own table and event bus. */
-  tableCalls: number;
+  tableWrites: number;
+  tableReads: number;
   busCalls: number;
   events: number;
   transitions: number;
@@ -92,7 +94,7 @@ async function measure(sandbox: DeployedSandbox, title: string, request: Onboard
     title,
     status: run.status,
     ...countCalls(sandbox, before.calls, request),
-    tableCalls: invocations.reduce((sum, { tableCalls }) => sum + tableCalls.length, 0),
+    ...countTableCalls(invocations.flatMap(({ tableCalls }) => tableCalls)),
     events: [...world.events.buses.values()]
       .flat()
       .filter(({ detail }) => (detail as { runId: string }).runId === runId).length,

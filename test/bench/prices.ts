@@ -1,6 +1,10 @@
-import { assumptions, prices as planned } from '../../shared/model/aws-prices.ts';
+import { assumptions as plannedQuantities, prices as planned } from '../../shared/model/aws-prices.ts';
 
-export { assumptions };
+export const assumptions = {
+  ...plannedQuantities,
+  /** A consistent read of a run record of several kB. */
+  tableReadUnits: 4,
+} as const;
 
 /** Prices that plans use, and prices that are too small to matter for one run. */
 export const prices = {

@@ -23,6 +23,9 @@ const withoutResource = new Set([
   'lakeformation:GetDataLakeSettings',
   'lambda:GetAccountSettings',
   'organizations:DescribeOrganization',
+  'organizations:ListInboundResponsibilityTransfers',
+  'organizations:ListOutboundResponsibilityTransfers',
+  's3:ListAllMyBuckets',
 ]);
 
 const accountId = '111122220001';

@@ -262,7 +262,8 @@ describe('a dry run', () => {
     const taken = costOf({
       transitions: executions.reduce((sum, { execution }) => sum + execution.transitions(), 0),
       invocations: own.length,
-      tableCalls: writes.length,
+      tableWrites: writes.length,
+      tableReads: 0,
       events: 0,
       scheduledCrawls: 0,
       reports: 0,

@@ -2,8 +2,10 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SFNClient, StopExecutionCommand } from '@aws-sdk/client-sfn';
 import { DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import * as z from 'zod';
 import { firstDelivery } from '../../functions/steps/first-delivery.ts';
 import { hubClient } from '../../shared/aws/clients.ts';
+import type { Watch } from '../../shared/step/contract.ts';
 import { watchRuns } from '../../shared/step-runner/watch-runs.ts';
 import { crashAfterWrite } from '../sandbox/index.ts';
 import { hubAccountId, hubRegion, machineArn, tableName } from '../support/deployed-sandbox.ts';
@@ -65,7 +67,7 @@ describe('a run that waits for its first delivery', () => {
     const runId = await start();
     const items = await runHarness.later(25, waits);
     expect(items).toMatchObject([
-      { runId, attempt: 1, step: 'first-delivery', payerAccountId: payer, watchMinutes: 5 },
+      { runId, attempt: 1, step: 'first-delivery', payerAccountId: payer, watchMinutes: 4 },
     ]);
     const run = await runHarness.api.untilEnded(runId);
     expect(run.status).toBe('succeeded');
@@ -215,7 +217,9 @@ describe('a run that waits for its first delivery', () => {
   it('is called back while another payer does not answer', async () => {
     const { api, stepHarness } = runHarness;
     const [hanging, other] = [await start(), (await api.start(exampleRequest('new-pod-identity'))).runId];
-    const watch: typeof firstDelivery.watch = {
+    const watch: Watch = {
+      subject: z.object({}),
+      subjectOf: () => ({}),
       readPayer: ({ accountId }) => (accountId === payer ? new Promise(() => undefined) : Promise.resolve([])),
       hasNews: () => Promise.resolve(true),
     };

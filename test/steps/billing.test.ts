@@ -276,8 +276,8 @@ describe('first-delivery', () => {
     // The first look, the one that the watcher asks for, and those until every file is there.
     expect(record.invocations).toBeLessThan(8);
     const callsOf = (service: string) => calls.filter((call) => call.accountId === payer && call.service === service);
-    // The watcher's free look every fifteen minutes, and its look into the bucket once an hour.
-    expect(callsOf('cur').length / hours).toBeLessThan(5.5);
+    // The watcher's free look every twelve minutes, and its look into the bucket once an hour.
+    expect(callsOf('cur').length / hours).toBeLessThan(6.5);
     expect(callsOf('s3').length / hours).toBeLessThan(3);
     const { newestPartition, manifestKey } = outputs['first-delivery'].parse(record.output);
     expect(newestPartition).toEqual({ year: '2026', month: '11' });

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import * as z from 'zod';
 import { steps } from '../../../functions/steps/index.ts';
 import { watchedSteps } from '../../../functions/watch.ts';
 import { isHourlyLook, isLookMinute, nextLook } from '../../../shared/model/watch-times.ts';
@@ -59,6 +60,7 @@ async function givenWaitingRuns(count: number, wait: object = { watchMinutes: 5 
       step: 'payer-policy',
       token: `token of ${runId}`,
     },
+    subject: { runId },
     payerAccountId: String(111_100_000_000 + (number % 100)),
     ...{ at: iso(start), keptAt: iso(start), next: waiting.deadline, ...wait },
   }));
@@ -69,10 +71,12 @@ async function givenWaitingRuns(count: number, wait: object = { watchMinutes: 5 
 function counting(hasNews: Watch['hasNews']) {
   const asked = { payers: 0, runs: [] as string[] };
   const watch: Watch = {
+    subject: z.object({ runId: z.string() }),
+    subjectOf: ({ runId }) => ({ runId }),
     readPayer: () => Promise.resolve(++asked.payers),
-    hasNews: (cx, facts) => {
-      asked.runs.push(cx.run.runId);
-      return hasNews(cx, facts);
+    hasNews: (cx, subject, facts) => {
+      asked.runs.push('runId' in subject ? String(subject.runId) : '');
+      return hasNews(cx, subject, facts);
     },
   };
   return { asked, steps: { 'payer-policy': { ...new SampleStep().step, watch } } };
