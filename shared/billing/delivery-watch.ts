@@ -43,7 +43,7 @@ export const deliveryWatch: Watch<'onboarding', SeenDelivery, z.infer<typeof Sub
   }),
   readPayer: listReports,
 
-  async hasNews({ payer, hourly }, { report, seenStatus, seenWrittenAt }, reports) {
+  async hasChanged({ payer, hourly }, { report, seenStatus, seenWrittenAt }, reports) {
     if (statusText(deliveryStatusIn(reports, report)) !== seenStatus) return true;
     return hourly && (await readDelivery(payer, report)).lastWrittenAt !== seenWrittenAt;
   },

@@ -161,7 +161,7 @@ export const longestHours = 336;
 
 const Wait = z
   .strictObject({
-    intervalMinutes: z.int().min(5).max(240).default(5),
+    intervalMinutes: z.int().min(5).max(240).default(5).meta({ description: 'A delivery is noticed within this time' }),
     deadlineHours: z.int().min(1).max(longestHours).default(48),
   })
   .meta({ id: 'Wait', description: 'How often and how long to check for the first delivery of the report' });

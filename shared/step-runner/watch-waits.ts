@@ -59,11 +59,11 @@ export class WaitWatch {
       if (await closeIfDead(run)) return;
     }
     if (task.newsFrom !== undefined && Date.parse(task.newsFrom) > now()) return;
-    if (await this.#hasNews(task, hourly)) await wake(task);
+    if (await this.#hasChanged(task, hourly)) await wake(task);
   }
 
   /** A look that fails for a reason that the step would report is news, and so is a subject that cannot be read. */
-  async #hasNews(task: WaitingTask, hourly: boolean): Promise<boolean> {
+  async #hasChanged(task: WaitingTask, hourly: boolean): Promise<boolean> {
     const watch = this.#steps[task.step]?.watch;
     if (!watch) return false;
     const subject = watch.subject.safeParse(task.subject);
@@ -72,7 +72,7 @@ export class WaitWatch {
     try {
       const known = facts.get(task.step) ?? watch.readPayer(payer);
       facts.set(task.step, known);
-      return await watch.hasNews({ payer, now: now(), hourly }, subject.data, await known);
+      return await watch.hasChanged({ payer, now: now(), hourly }, subject.data, await known);
     } catch (thrown) {
       const error = classify(thrown);
       if (error.name === 'RetryableError') throw error;

@@ -72,7 +72,7 @@ export interface DeclaredWait {
 export type DeclaredWaits = Partial<Record<ErrorCode, DeclaredWait>>;
 
 /** What the watcher may use in a look at a run whose step waits. */
-export interface WatchContext extends Pick<StepContext, 'payer' | 'now'> {
+interface WatchContext extends Pick<StepContext, 'payer' | 'now'> {
   /** True once an hour: then the watch may make calls that cost something, although nothing says that there is news. */
   readonly hourly: boolean;
 }
@@ -93,7 +93,7 @@ export interface Watch<
   /** A free read for all waiting runs of one payer. */
   readPayer(payer: TargetAccount): Promise<Facts>;
   /** True if the step should look for itself. */
-  hasNews(cx: WatchContext, subject: Subject, facts: Facts): Promise<boolean>;
+  hasChanged(cx: WatchContext, subject: Subject, facts: Facts): Promise<boolean>;
 }
 
 export type Plan<C extends StepChange, Output, Notes extends object = object> = (

@@ -221,7 +221,7 @@ describe('a run that waits for its first delivery', () => {
       subject: z.object({}),
       subjectOf: () => ({}),
       readPayer: ({ accountId }) => (accountId === payer ? new Promise(() => undefined) : Promise.resolve([])),
-      hasNews: () => Promise.resolve(true),
+      hasChanged: () => Promise.resolve(true),
     };
     const answers = await runHarness.later(25, async () => {
       const items = await waits();

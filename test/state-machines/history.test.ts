@@ -41,12 +41,13 @@ function longest(declared: DeclaredWait, watched: boolean, before = 0): StepAnsw
 }
 
 function longestOf(name: StepName): StepAnswer[] {
-  const { waits = {}, watchedWaits = {}, lease, after } = steps[name];
+  const step = steps[name];
+  const { waits = {}, watchedWaits = {}, lease, after } = step;
   const unwatched = [
     ...Object.values(waits),
     ...(lease ? [engineWaits.lease] : []),
     ...(after ? [engineWaits.settling] : []),
-    ...('apply' in steps[name] ? [engineWaits.effect] : []),
+    ...('apply' in step ? [engineWaits.effect] : []),
   ];
   // The shortest wait first: then the longest ones have the shortest intervals that the engine allows.
   const answers = unwatched

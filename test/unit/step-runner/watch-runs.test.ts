@@ -68,15 +68,15 @@ async function givenWaitingRuns(count: number, wait: object = { watchMinutes: 5 
 }
 
 /** A step whose watch counts what it is asked. */
-function counting(hasNews: Watch['hasNews']) {
+function counting(hasChanged: Watch['hasChanged']) {
   const asked = { payers: 0, runs: [] as string[] };
   const watch: Watch = {
     subject: z.object({ runId: z.string() }),
     subjectOf: ({ runId }) => ({ runId }),
     readPayer: () => Promise.resolve(++asked.payers),
-    hasNews: (cx, subject, facts) => {
+    hasChanged: (cx, subject, facts) => {
       asked.runs.push('runId' in subject ? String(subject.runId) : '');
-      return hasNews(cx, subject, facts);
+      return hasChanged(cx, subject, facts);
     },
   };
   return { asked, steps: { 'payer-policy': { ...new SampleStep().step, watch } } };
@@ -143,7 +143,7 @@ describe('the watcher', () => {
     expect(hub.calledBack).toEqual(['token of run-0']);
   });
 
-  it('wakes a step without a watch when its next look is due', async () => {
+  it('wakes a step without a watch when its next check is due', async () => {
     await givenWaitingRuns(1, { next: iso(start + 20 * minute) });
     vi.setSystemTime(start + 19 * minute);
     await watchRuns({}, Date.now(), limits());
