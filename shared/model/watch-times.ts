@@ -5,7 +5,7 @@ export function isLookMinute(runId: string, everyMinutes: number, at: number): b
   return (Math.floor(at / minute) + phaseOf(runId)) % everyMinutes === 0;
 }
 
-/** The first look after `at`, milliseconds since the epoch. */
+/** The first check after `at`, milliseconds since the epoch. */
 export function nextLook(runId: string, everyMinutes: number, at: number): number {
   const number = Math.floor(at / minute) + 1;
   const over = (number + phaseOf(runId)) % everyMinutes;

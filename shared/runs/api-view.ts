@@ -166,14 +166,14 @@ function stepView(run: AnyRun, name: StepName): z.output<typeof StepView> {
   };
 }
 
-/** While the watcher looks for the step, the next look is the watcher's. */
+/** While the watcher checks for the step, its check is the next one. */
 function waitView({ runId, endedAt }: AnyRun, wait: StoredWait): z.output<typeof Waiting> {
   const { for: reason, since, expectedBy, deadline, next, watchMinutes } = wait;
-  const look =
+  const nextCheck =
     watchMinutes === undefined
       ? undefined
       : nextLook(runId, watchMinutes, endedAt === undefined ? now() : Date.parse(endedAt));
-  const soonest = look === undefined ? next : iso(Math.min(look, Date.parse(next)));
+  const soonest = nextCheck === undefined ? next : iso(Math.min(nextCheck, Date.parse(next)));
   return { for: reason, since, expectedBy, deadline, next: soonest };
 }
 

@@ -4,7 +4,7 @@ import type { DeclaredWait } from './contract.ts';
 export const callbackAfterSeconds = 15 * 60;
 
 /**
- * After the first looks, an interval is at least this share of the time that the step has waited in all, so that the number of looks
+ * After the first observations, an interval is at least this share of the time that the step has waited in all, so that the number of looks
  * grows with the logarithm of the time. `test/state-machines/history.test.ts` adds them all up.
  */
 const share = 0.6;
@@ -17,7 +17,7 @@ export interface Spent {
 }
 
 /**
- * Seconds until the next look.
+ * Seconds until the next observation.
  * @param looks of this wait so far
  * @param waitedSeconds that the step has waited so far: in this wait, if the watcher looks meanwhile, else in all others
  * @param wanted by the step

@@ -273,7 +273,7 @@ describe('first-delivery', () => {
     const hours = (billing.world.clock.now() - started) / 3_600_000;
     expect(hours).toBeGreaterThan(7.5);
     expect(hours).toBeLessThan(7.9);
-    // The first look, the one that the watcher asks for, and those until every file is there.
+    // The first observation, the one that the watcher asks for, and those until every file is there.
     expect(record.invocations).toBeLessThan(8);
     const callsOf = (service: string) => calls.filter((call) => call.accountId === payer && call.service === service);
     // The watcher's free look every twelve minutes, and its look into the bucket once an hour.

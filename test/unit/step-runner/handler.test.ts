@@ -253,14 +253,14 @@ describe('a step that waits for long', () => {
     const waits = { 'delivery-overdue': { seconds: 5, longestSeconds: 3000 } } as const;
     const sample = new SampleStep({ plan: () => waitFor(`reason ${reason++}`), waits });
     const looks: number[] = [];
-    const look = async (): Promise<void> => {
+    const observeOnce = async (): Promise<void> => {
       const { seconds } = await invoke(sample);
       looks.push(seconds);
       later(seconds);
     };
     await expect(
       (async () => {
-        for (;;) await look();
+        for (;;) await observeOnce();
       })(),
     ).rejects.toMatchObject({ code: 'delivery-overdue' });
     expect(looks.length).toBeLessThan(5);

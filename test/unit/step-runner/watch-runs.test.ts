@@ -143,7 +143,7 @@ describe('the watcher', () => {
     expect(hub.calledBack).toEqual(['token of run-0']);
   });
 
-  it('wakes a step without a watch when its next look is due', async () => {
+  it('wakes a step without a watch when its next check is due', async () => {
     await givenWaitingRuns(1, { next: iso(start + 20 * minute) });
     vi.setSystemTime(start + 19 * minute);
     await watchRuns({}, Date.now(), limits());
