@@ -1,5 +1,4 @@
 import type { OnboardingRequest } from '../model/run-requests.ts';
-import { wayOut } from './table-readiness.ts';
 
 /** How the report's table is made: `template` only from AWS's template, `none` without a crawler, `auto` in the first way that works. */
 export type CrawlerMode = 'auto' | 'template' | 'none';
@@ -9,6 +8,6 @@ export function requestedWay(crawler: OnboardingRequest['crawler']): { mode: Cra
   if (crawler !== 'native') return { mode: crawler, warnings: [] };
   return {
     mode: 'none',
-    warnings: [`crawler: native means none in this release and is refused in the next: ${wayOut}`],
+    warnings: ['crawler: native means none in this release, and the next release refuses it. Send crawler: none'],
   };
 }

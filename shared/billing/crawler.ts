@@ -80,7 +80,7 @@ function combinesSchemas(configuration = '{}'): boolean {
 export function splitWarning({ name, combinesSchemas }: Crawler): string[] {
   if (combinesSchemas) return [];
   return [
-    `crawler ${name} may split the table when the report’s columns change: its Configuration lacks TableGroupingPolicy CombineCompatibleSchemas and AddOrUpdateBehavior MergeNewColumns`,
+    `crawler ${name} may split the table when the report’s columns change: its Configuration lacks TableGroupingPolicy CombineCompatibleSchemas and AddOrUpdateBehavior MergeNewColumns. A table made with crawler: none cannot be split`,
   ];
 }
 

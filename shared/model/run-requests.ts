@@ -161,8 +161,18 @@ export const longestHours = 336;
 
 const Wait = z
   .strictObject({
-    intervalMinutes: z.int().min(5).max(240).default(5).meta({ description: 'A delivery is noticed within this time' }),
-    deadlineHours: z.int().min(1).max(longestHours).default(48),
+    intervalMinutes: z
+      .int()
+      .min(5)
+      .max(240)
+      .default(5)
+      .meta({ description: 'Longest time between two checks of AWS’s status of the report. A check is free' }),
+    deadlineHours: z
+      .int()
+      .min(1)
+      .max(longestHours)
+      .default(48)
+      .meta({ description: 'After this time without a delivery the run fails with delivery-overdue' }),
   })
   .meta({ id: 'Wait', description: 'How often and how long to check for the first delivery of the report' });
 
@@ -174,7 +184,7 @@ export const OnboardingRequest = z
     report: Report.prefault({}),
     crawler: z.enum(['auto', 'template', 'none', 'native']).default('auto').meta({
       description:
-        'auto: a table of the payer that exists, else the crawler-cfn.yml of AWS if it can be trusted and deployed, else a table of our own. template: only the crawler-cfn.yml of AWS. none: a table of our own, without a crawler. native: none; the next release refuses it',
+        'How the report gets its table. none: the run makes the table, without a crawler; USD 0. template: the crawler template of AWS (crawler-cfn.yml), about USD 0.147 for the first crawl and 4 to 13 a month; the run fails if the template cannot be deployed. auto: a table that exists, else the template if it can be trusted and deployed, else as with none, with a warning that says why. native: deprecated, means none; the next release refuses it',
     }),
     athena: Athena.prefault({}),
     kubecost: Kubecost.prefault({}),

@@ -53,11 +53,12 @@ function orchestration(run: AnyRun): CostLine[] {
 }
 
 /** A resource that cannot be seen yet is assumed to be created. */
-function onboardingLines({ steps }: RunRecord): CostLine[] {
+function onboardingLines({ request, steps }: RunRecord): CostLine[] {
   const isPlanned = (name: StepName) => steps[name]?.status !== 'succeeded';
   const choice = parseOutput('report-choice', steps['report-choice']?.output)?.choice;
   const isCreated = choice !== 'adopt' && isPlanned('cur-report');
-  const hasCrawler = parseOutput('crawler-stack', steps['crawler-stack']?.output)?.kind !== 'none';
+  const mayCrawl = request.crawler !== 'none' && request.crawler !== 'native';
+  const hasCrawler = mayCrawl && parseOutput('crawler-stack', steps['crawler-stack']?.output)?.kind !== 'none';
   return [
     ...(hasCrawler && isPlanned('crawler-table') ? [crawls(1, 'run')] : []),
     queries(2, 'run', 'the two queries of the smoke query step'),

@@ -183,6 +183,12 @@ describe('npm run probe', () => {
   });
 
   it('refuses a cluster without its region', () => {
-    expect(run('--payer', payer, '--cluster', 'finops').status).toBe(2);
+    const { status, stderr } = run('--payer', payer, '--cluster', 'finops');
+    expect(status).toBe(2);
+    expect(stderr).toContain('--cluster must be');
+  });
+
+  it('says which argument is wrong', () => {
+    expect(run('--account', payer).stderr).toMatch(/^Unknown option '--account'/);
   });
 });

@@ -159,6 +159,10 @@ describe('a dry run', () => {
     );
     expect(actionsOf(run), 'the steps with access are planned').toContain('pod-role create-role');
     expect(plan.expectedMinutes).toBeNull();
+    const linesOf = ({ usd }: typeof plan) => usd.lines.map(({ what }) => what);
+    expect(linesOf(plan)).toContain('Glue crawler');
+    const withoutCrawler = planOf(await dry('new-irsa', { payerAccountId: '444455550001', crawler: 'none' }));
+    expect(linesOf(withoutCrawler)).not.toContain('Glue crawler');
 
     const elsewhere = { accountId: '444455550002', region: 'eu-west-1', name: 'finops' };
     const neither = planOf(await dry('new-irsa', { payerAccountId: '444455550001', cluster: elsewhere }));
