@@ -4,6 +4,7 @@ import { type DeliveredMonth, type Delivery, readDelivery, readFirstKeys } from 
 import {
   completeMonth,
   deliveryProblem,
+  monthWithGaps,
   monthWithoutManifest,
   type Needs,
 } from '../../shared/billing/delivery-decision.ts';
@@ -124,13 +125,17 @@ function planAfterSuccess(
     if (now - since >= settledMs) return ready(delivery, month, situation);
     return waitForDelivery(input, { delivery, status }, situation, { fingerprint, fingerprintAt: since });
   }
+  const incomplete = monthWithGaps(input.needs, delivery, status, now);
+  if (incomplete) return ready(delivery, incomplete, situation);
   const problem = deliveryProblem({ ...input, delivery }, status, strangers, now);
   return problem ? { kind: 'refuse', ...problem } : waitForDelivery(input, { delivery, status }, situation);
 }
 
 function ready({ templateKey, firstMonth }: Delivery, month: DeliveredMonth, { now }: DeliverySituation): DeliveryPlan {
-  const { monthText } = month;
+  const { monthText, missing } = month;
   const padded = `the data’s folders spell the month ${monthText ?? ''} with a leading zero; Kubecost asks for months without one and finds no costs from January to September`;
+  const gap = `the manifest ${month.manifestKey ?? ''} names files that do not exist, and their costs are missing until AWS delivers again: ${missing.slice(0, 3).join(', ')}${missing.length > 3 ? ` and ${missing.length - 3} more` : ''}`;
+  const warnings = [...(monthText?.startsWith('0') ? [padded] : []), ...(missing.length > 0 ? [gap] : [])];
   return {
     kind: 'ready',
     output: {
@@ -141,7 +146,7 @@ function ready({ templateKey, firstMonth }: Delivery, month: DeliveredMonth, { n
       deliveredAt: month.deliveredAt,
       detectedAt: new Date(now).toISOString(),
     },
-    ...(monthText?.startsWith('0') && { warnings: [padded] }),
+    ...(warnings.length > 0 && { warnings }),
   };
 }
 

@@ -151,17 +151,26 @@ function checkName(
   return false;
 }
 
+/** @param arn `key/*` for a key that settings name by an alias which our role cannot resolve, such as one of another account */
+function isKey(granted: string, arn: string): boolean {
+  return granted === arn || (arn.endsWith('*') && granted.startsWith(arn.slice(0, -1)));
+}
+
 /** Every key that the template does not name, with the parameter's whole new value. */
 function checkKeys(access: Access, keys: readonly KeyInPlay[], findings: ProblemList): void {
   const granted = grantedKeys(access);
-  const missing = keys.filter(({ arn }) => !granted?.includes(arn));
+  const missing = keys.filter(({ arn }) => !granted?.some((key) => isKey(key, arn)));
   if (missing.length === 0) return;
   const named = missing.map(({ arn, of }) => `${arn} of ${of}`).join(' and ');
   const old = tooOldFor(access, `KMS key ${named}`, 1);
   const value = [...new Set([...(granted ?? []), ...missing.map(({ arn }) => arn)])];
+  const hidden = missing.filter(({ arn }) => arn.endsWith('*'));
   if (old) findings.problems.push(old);
-  // An alias of another account hides its key.
-  else if (value.length > maxKeys || value.some((arn) => arn.endsWith('*')))
+  else if (hidden.length > 0) {
+    const whose = hidden.map(({ arn, of }) => `${of} in account ${arn.split(':')[4] ?? ''}`).join(' and ');
+    const why = `our role may not use KMS key ${named}, whose ARN an alias hides`;
+    findings.problems.push(parameterProblem('KmsKeys', `a list with the ARN of the key of ${whose}`, why));
+  } else if (value.length > maxKeys)
     findings.warnings.push(`our role may not use KMS key ${named}, and parameter KmsKeys cannot name it`);
   else findings.problems.push(parameterProblem('KmsKeys', value.join(','), `our role may not use KMS key ${named}`));
 }

@@ -45,7 +45,7 @@ export function chooseCrawler(wanted: Wanted, seen: ChoiceObservation): CrawlerC
   const [table, ...others] = seen.tables;
   if (others.length > 0) {
     const names = seen.tables.map(({ database, name }) => `${database}.${name}`).join(', ');
-    return obstacle({ code: 'table-ambiguous', detail: names });
+    return obstacle({ code: 'table-ambiguous', detail: `more than one table holds the report: ${names}` });
   }
   const { clash } = seen;
   if (table) return { way: 'table', table, crawlerName: clash?.crawler?.name ?? null };

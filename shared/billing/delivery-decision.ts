@@ -25,6 +25,21 @@ export function monthWithoutManifest(needs: Needs, { templateKey, newest }: Deli
 }
 
 /**
+ * The month of which some files have been missing for an hour since AWS has called its delivery a success: Athena reads the others, and
+ * AWS writes the month again within a day.
+ */
+export function monthWithGaps(
+  needs: Needs,
+  { templateKey, newest, lastWrittenAt }: Delivery,
+  { lastDelivery }: DeliveryStatus,
+  now: number,
+): DeliveredMonth | undefined {
+  const rests = now - Math.max(lastDelivery, lastWrittenAt) >= hour;
+  const hasData = newest?.evidence === 'incomplete' && newest.monthText !== undefined;
+  return rests && hasData && hasTemplate(needs, templateKey) ? newest : undefined;
+}
+
+/**
  * The problem of a delivery that AWS has called a success for an hour: nothing in it is recognised, or the template is not there. Without
  * any key there is none: AWS delivers again within a day.
  * @param strangers first keys of the bucket, if the report's folder has none

@@ -24,6 +24,8 @@ export interface DeliveredMonth {
   deliveredAt: string;
   /** Changes with the key and the size of any data file. */
   fingerprint: string;
+  /** Files that the manifest names and that are not there. */
+  missing: string[];
 }
 
 export interface Delivery {
@@ -142,6 +144,7 @@ function dataMonths(found: readonly Found[]): Map<number, DeliveredMonth> {
         manifestKey: null,
         deliveredAt: new Date(Math.max(...files.map(({ writtenAt }) => writtenAt))).toISOString(),
         fingerprint: createHash('sha256').update(names.join('\n')).digest('hex').slice(0, 16),
+        missing: [],
       };
       return [[number, month]];
     }),
@@ -179,6 +182,7 @@ async function manifestMonths(
       manifestKey: key,
       deliveredAt: new Date(Math.max(...times)).toISOString(),
       fingerprint: data?.fingerprint ?? '',
+      missing: manifest.dataKeys.filter((name) => !listed.has(name)),
     });
     if (evidence === 'manifest') break;
   }

@@ -23,11 +23,19 @@ function reportProblems(report: Report, wanted: Wanted, evidence: Evidence): Rep
 }
 
 /** Why our role cannot read the report. The step cur-bucket checks what AWS may do to the bucket. */
-function bucketProblems({ bucket }: Report, evidence: ReportEvidence | undefined): ReportProblem[] {
+function bucketProblems({ bucket, region }: Report, evidence: ReportEvidence | undefined): ReportProblem[] {
   if (!evidence) return [];
   const { location } = evidence;
   if (location === undefined) return [{ reason: `its bucket ${bucket} does not exist`, remedy: anotherReport }];
-  if (typeof location === 'object') return [];
+  if (typeof location === 'object')
+    return location.region === region
+      ? []
+      : [
+          {
+            reason: `its bucket ${bucket} is in ${location.region}, but the report says ${region}`,
+            remedy: anotherReport,
+          },
+        ];
   const remedy = location === 'taken' ? anotherReport : parameterRemedy('CurBucket', bucket);
   return [{ reason: `we cannot read it: ${deniedBucket(bucket, location)}`, remedy }];
 }

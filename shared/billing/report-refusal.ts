@@ -33,8 +33,9 @@ function meaningOf(error: Error): ReturnType<typeof creationRefusal> {
 /** Codes that AWS's services have for accounts which may not use a feature; CUR documents none. */
 const closedToAccount = /^(OptIn|Subscription|NotSubscribed|Unsupported|OperationNotPermitted|NotEligible|Forbidden)/;
 
-/** "Failed to verify customer bucket permission." is the only text that users have reported. */
-const aboutBucket = /bucket.*(permission|polic|access)|(permission|polic|access).*bucket/i;
+/** "Failed to verify customer bucket permission." is the only text that users have reported. AWS may see a new bucket late, too. */
+const aboutBucket =
+  /bucket.*(permission|polic|access)|(permission|polic|access).*bucket|bucket.*(not exist|n[o']t (be )?found)|NoSuchBucket/i;
 
 const aboutAccount =
   /\b(accounts?|payers?|customers?|organi[sz]ation|billing transfer|not (allowed|permitted|eligible|supported))\b/i;

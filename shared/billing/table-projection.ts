@@ -21,11 +21,19 @@ export function projectionProblems(
   const ofKeys = table.partitionKeys.flatMap(({ name, type }) => {
     const value = values[name];
     if (value === undefined) return unasked(table, name);
-    if (!/^(string|varchar|char)/.test(type))
-      return [`its partition column ${name} has the type ${type}, and Kubecost compares it with text`];
-    return columnProblem(table, name, value, now) ?? [];
+    const wrong = keyTypeProblems([{ name, type }]);
+    return wrong.length > 0 ? wrong : (columnProblem(table, name, value, now) ?? []);
   });
   return [...ofKeys, ...templateProblem(table, report, month, values)];
+}
+
+/** The consumer compares partition columns with text, and Athena refuses that for other types. */
+export function keyTypeProblems(keys: ReportTable['partitionKeys']): string[] {
+  return keys.flatMap(({ name, type }) =>
+    /^(string|varchar|char)/.test(type)
+      ? []
+      : [`its partition column ${name} has the type ${type}, and Kubecost compares it with text`],
+  );
 }
 
 /** The first of the next twelve months that the projection does not cover, with the reason. */

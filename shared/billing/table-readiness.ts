@@ -4,7 +4,7 @@ import { reportKindOf } from './report-kinds.ts';
 import { dataLocation, type ReportPlace } from './report-location.ts';
 import type { ReportTable } from './report-table.ts';
 import type { SeenTables } from './table-observation.ts';
-import { firstUncoveredMonth, projectionProblems } from './table-projection.ts';
+import { firstUncoveredMonth, keyTypeProblems, projectionProblems } from './table-projection.ts';
 
 export type Readiness =
   | { is: 'ready'; table: ReportTable; lastYear: number | null; warnings: string[] }
@@ -34,7 +34,11 @@ export function decideReadiness(
     const problems = projectionProblems(projected, report, month, now);
     if (problems.length > 0)
       return { is: 'refused', code: 'table-projection-wrong', detail: `${name}: ${problems.join('; ')}` };
-  } else if (!fresh)
+  } else {
+    const [wrong] = keyTypeProblems(table.partitionKeys);
+    if (wrong !== undefined) return { is: 'refused', code: 'table-not-found', detail: `${name}: ${wrong}; ${wayOut}` };
+  }
+  if (!table.projection && !fresh)
     return { is: 'incomplete', what: `${name} lacks the month ${month.year}-${month.month}`, lacksColumns: false };
   if (table.missingColumns.length > 0)
     return { is: 'incomplete', what: `${name} lacks ${table.missingColumns.join(', ')}`, lacksColumns: true };

@@ -331,7 +331,8 @@ export const errorCatalogue = advice({
   'crawl-failed': {
     title: 'The crawler failed',
     actor: 'payer account owner',
-    remedy: 'The message quotes the error of the crawler. Correct it, then start the run again.',
+    remedy:
+      'The message quotes the error of the crawler. Correct it, then start the run again. crawler: none makes a table of our own, without a crawler.',
   },
   'table-not-found': {
     title: 'The report has no table',
@@ -355,7 +356,8 @@ export const errorCatalogue = advice({
   'table-projection-wrong': {
     title: 'The partition projection of the table leaves out the newest month',
     actor: 'payer account owner',
-    remedy: 'Correct the named parameter of the table, then start the run again.',
+    remedy:
+      'Correct the named parameter of the table, then start the run again. crawler: none makes a table of our own beside it.',
   },
   'table-not-ours': {
     title: 'A Glue database or table has the name of ours and is not ours',

@@ -250,6 +250,20 @@ describe('preflight and a key of the customer', () => {
     expect((await errorOf(payer))?.message).toContain(`set parameter KmsKeys to ${replica.arn}`);
   });
 
+  it('cannot name the key behind an alias of another account', async () => {
+    const payer = billing.newPayer();
+    const foreign = newKey('999900007777', 'shared');
+    encryptBucket(payer, athenaResultsBucketName(payer, region), `arn:aws:kms:${region}:999900007777:alias/shared`);
+    const { code, message } = (await errorOf(payer)) ?? {};
+    expect(code).toBe('access-parameter-differs');
+    expect(message).toMatch(
+      /set parameter KmsKeys to a list with the ARN of the key of bucket \S+ in account 999900007777$/,
+    );
+    deployProvisioner(world, 'payer', payer, { KmsKeys: foreign });
+    const { status, warnings } = await preflight(payer);
+    expect([status, warnings]).toEqual(['succeeded', []]);
+  });
+
   it('says that the template of 0.3.0 is too old for it', async () => {
     const payer = oldPayer();
     const key = newKey(payer);

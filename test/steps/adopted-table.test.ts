@@ -222,6 +222,17 @@ describe('an adopted table with partition projection', () => {
   });
 });
 
+describe('an adopted table whose partition columns are numbers', () => {
+  it('is refused at once with the column', async () => {
+    const keys = ['year', 'month'].map((Name) => ({ Name, Type: 'int' }));
+    const { code, message, minutes } = await refused(newPayer({ keys, partitions: ['2026/11'] }));
+    expect(code).toBe('table-not-found');
+    expect(message).toContain('its partition column year has the type int');
+    expect(message).toContain('crawler: none');
+    expect(minutes).toBeLessThan(10);
+  });
+});
+
 describe('an adopted table with partitions in Glue', () => {
   it('warns if nobody is known who adds new months', async () => {
     const taken = await take(newPayer({ partitions: ['2026/10', '2026/11'] }));

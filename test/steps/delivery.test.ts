@@ -158,6 +158,19 @@ describe('a delivery', () => {
     expect((await knownErrorOf(run.take('first-delivery'))).code).toBe('delivery-not-recognised');
   });
 
+  it('with files missing for an hour counts, and names them', async () => {
+    const { payer, run, bucket } = await waiting({});
+    const [there, gone] = ['1', '2'].map((n) => `${data}/kubecost_cur-0000${n}.snappy.parquet`);
+    const manifestKey = `${data}/kubecost_cur-Manifest.json`;
+    const manifest = JSON.stringify({ reportKeys: [there, gone], columns: [] });
+    replaceDelivery(payer, bucket, { [String(there)]: 'x', [manifestKey]: manifest });
+    const { hours, warnings, ...output } = await delivered(run);
+    expect(output).toMatchObject({ manifestKey, newestPartition: { year: '2026', month: '11' } });
+    expect(warnings).toEqual([expect.stringContaining(`until AWS delivers again: ${String(gone)}`)]);
+    expect(hours).toBeGreaterThan(8.5);
+    expect(hours).toBeLessThan(9.25);
+  });
+
   it('lacks nothing but the template, and mode template says so', async () => {
     const { run } = await waiting({ template: 'nowhere' }, { crawler: 'template' });
     const { code, message } = await knownErrorOf(run.take('first-delivery'));

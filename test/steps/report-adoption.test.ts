@@ -166,6 +166,15 @@ describe('a report that our role may not read', () => {
     );
   });
 
+  it('is passed over if its bucket is in another region', async () => {
+    const payer = billing.newPayer({ CurBucket: '*' });
+    billing.world.s3.createBucket(payer, 'eu-west-1', bucketOf(payer));
+    seedReport(payer);
+    const { output } = await choose(payer);
+    expect(output).toMatchObject({ choice: 'create', reportName: 'kubecost_cur' });
+    expect(output.considered[0]?.reasons.join()).toContain('is in eu-west-1, but the report says us-east-1');
+  });
+
   it.each(['detailed', 'plain'])('is found by the code of the denial, here with %s texts', async (texts) => {
     const payer = billing.newPayer({ CurBucket: 'acme-*' });
     seedReport(payer);

@@ -46,6 +46,7 @@ describe('a refusal of PutReportDefinition that is about the bucket', () => {
     'white space': [invalid(' \n', 2)],
     'the usual text': [invalid(permission, 3)],
     'first a text, then none': [invalid(permission, 2), invalid('', 2)],
+    'a bucket that AWS sees late': [invalid('S3 bucket does not exist', 2)],
     'other words': [invalid('The bucket policy does not grant access to billingreports.amazonaws.com', 2)],
   };
   it.each(Object.entries(passing))('passes if AWS sees the policy later: %s', async (_, answers) => {
