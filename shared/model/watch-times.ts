@@ -19,6 +19,11 @@ export function isHourlyLook(runId: string, everyMinutes: number, at: number): b
   return since < everyMinutes;
 }
 
+/** True once an hour, however rarely the watcher looks for news: it asks then whether the execution still lives. */
+export function isCheckMinute(runId: string, at: number): boolean {
+  return isLookMinute(runId, 60, at);
+}
+
 function phaseOf(runId: string): number {
   return Buffer.from(runId).reduce((sum, byte) => (sum * 31 + byte) % 65_521, 7);
 }

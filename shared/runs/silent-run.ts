@@ -6,10 +6,11 @@ import { readEndOfExecution } from './step-functions-execution.ts';
 const minute = 60_000;
 /** Longer than all retries of one step, which take some minutes. */
 const silenceMs = 20 * minute;
-/** The task of a long wait ends an hour after the deadline. */
-const afterDeadlineMs = 60 * minute;
 
-/** True if the run should have made progress long ago. */
+/**
+ * True if the run should have made progress long ago.
+ * @param run without a waiting task: a step that waits for a callback must have its token by now, or have been called back
+ */
 export function isSilent({ steps, startedAt, createdAt }: AnyRun, at: number): boolean {
   const signs = Object.values(steps).flatMap(signsOf);
   return at > Math.max(Date.parse(startedAt ?? createdAt), ...signs) + silenceMs;
@@ -19,7 +20,7 @@ export function isSilent({ steps, startedAt, createdAt }: AnyRun, at: number): b
 function signsOf({ status, startedAt, endedAt, busyUntil, waiting }: StepRecord): number[] {
   const times = [startedAt, endedAt, busyUntil].flatMap((time) => (time === undefined ? [] : [Date.parse(time)]));
   if (status !== 'waiting' || !waiting) return times;
-  return [...times, waiting.callback ? Date.parse(waiting.deadline) + afterDeadlineMs : Date.parse(waiting.next)];
+  return [...times, Date.parse(waiting.callback ? (waiting.at ?? waiting.since) : waiting.next)];
 }
 
 /**

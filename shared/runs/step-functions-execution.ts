@@ -75,6 +75,8 @@ export async function callBack(taskToken: string): Promise<'called' | 'over'> {
     return 'called';
   } catch (error) {
     if (isAwsError(error, 'TaskTimedOut', 'TaskDoesNotExist', 'InvalidToken')) return 'over';
+    // A ValidationException repeats the value that it rejects, and messages are logged.
+    if (error instanceof Error) error.message = error.message.replaceAll(taskToken, '(token)');
     throw error;
   }
 }

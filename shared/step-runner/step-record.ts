@@ -1,4 +1,4 @@
-import { TerminalError } from '../errors/errors.ts';
+import { isAwsError, TerminalError } from '../errors/errors.ts';
 import type { AnyRun } from '../model/run.ts';
 import { type RunEvent, runEvent, stepEvent, type StepTransition } from '../model/run-event.ts';
 import type { Change, StepRecord } from '../model/run-schemas.ts';
@@ -9,6 +9,8 @@ import { absent, allOf, type Condition, type Write } from '../table/expressions.
 
 /** A run that waits this long gives its place in the batch to another run. */
 const idleSeconds = 300;
+
+const freshRecord: StepRecord = { status: 'pending', invocations: 0, changes: [], warnings: [] };
 
 /** A step's state after an invocation: how it ended, or what it waits for. */
 export type StepEnd = Pick<StepRecord, 'status' | 'waiting' | 'warnings' | 'output' | 'error' | 'preview'>;
@@ -38,17 +40,19 @@ export class StepStore {
    */
   async begin(busyUntil: number): Promise<AnyRun> {
     const at = iso(now());
-    const run = await this.#update(
-      [
-        { at: ['status'], to: 'running' },
-        { at: ['startedAt'], ifAbsent: at },
-        { at: this.#at('status'), to: 'running' },
-        { at: this.#at('startedAt'), ifAbsent: at },
-        { at: this.#at('invocations'), plus: 1 },
-        { at: this.#at('busyUntil'), to: iso(busyUntil) },
-      ],
-      [],
-      allOf(whileActive(this.#attempt), absent('cancelRequestedAt')),
+    const run = await this.#withRecord(() =>
+      this.#update(
+        [
+          { at: ['status'], to: 'running' },
+          { at: ['startedAt'], ifAbsent: at },
+          { at: this.#at('status'), to: 'running' },
+          { at: this.#at('startedAt'), ifAbsent: at },
+          { at: this.#at('invocations'), plus: 1 },
+          { at: this.#at('busyUntil'), to: iso(busyUntil) },
+        ],
+        [],
+        allOf(whileActive(this.#attempt), absent('cancelRequestedAt')),
+      ),
     );
     const begins: Write[] =
       run.announced === this.#attempt
@@ -67,6 +71,17 @@ export class StepStore {
     const events = begins.length > 0 ? [runEvent(run, 'running', at)] : [];
     const writes = [...begins, ...startsAnew];
     return writes.length > 0 ? this.#update(writes, events) : run;
+  }
+
+  /** A run that an earlier release created has no record of a step that is new: DynamoDB writes nothing below a missing map. */
+  async #withRecord(begin: () => Promise<AnyRun>): Promise<AnyRun> {
+    try {
+      return await begin();
+    } catch (error) {
+      if (!isAwsError(error, 'ValidationException')) throw error;
+      await this.#update([{ at: ['steps', this.#step], ifAbsent: freshRecord }]);
+      return begin();
+    }
   }
 
   async recordChange(change: Change): Promise<void> {

@@ -26,11 +26,8 @@ export async function watchRuns(steps: WatchedSteps, tickAt: number, limits: Wat
   const tick = Math.floor(tickAt / minute);
   const tasks = await listWaitingTasks();
   const watch = new WaitWatch(steps, tickAt, limits.lookMs);
-  const due = rotated(
-    tasks.filter((task) => watch.isDue(task)),
-    tick,
-  );
-  const left = await inParallel(due, limits, (task) => watch.look(task));
+  const due = tasks.filter((task) => watch.isDue(task));
+  const left = await inParallel(rotated(due, tick * prime), limits, (task) => watch.look(task));
   if (left > 0) log('not yet: waiting steps looked after', { step: 'watch', left });
   if (tick % searchMinutes === 0) await closeDeadRuns(tasks, tick, limits);
 }
@@ -39,7 +36,8 @@ export async function watchRuns(steps: WatchedSteps, tickAt: number, limits: Wat
 async function closeDeadRuns(tasks: readonly WaitingTask[], tick: number, limits: WatchLimits): Promise<void> {
   const waiting = new Set(tasks.map(({ runId }) => runId));
   const others = (await listRunningIds()).filter((runId) => !waiting.has(runId));
-  await inParallel(rotated(others, tick).slice(0, readsPerSearch), limits, async (runId) => {
+  const begin = (tick / searchMinutes) * readsPerSearch;
+  await inParallel(rotated(others, begin).slice(0, readsPerSearch), limits, async (runId) => {
     try {
       const run = await readRun(runId);
       if (run?.status === 'running' && isSilent(run, now())) await closeIfDead(run);
@@ -49,11 +47,13 @@ async function closeDeadRuns(tasks: readonly WaitingTask[], tick: number, limits
   });
 }
 
-/** Begins elsewhere at each tick, so that a tick that ends early leaves out other items than the last one. */
-function rotated<T>(items: readonly T[], tick: number): T[] {
-  // A prime number of places, so that the begin comes to each of them.
-  const begin = items.length === 0 ? 0 : (tick * 7919) % items.length;
-  return [...items.slice(begin), ...items.slice(0, begin)];
+/** Ticks begin at different places, so that a tick that ends early leaves out other items than the last one. */
+const prime = 7919;
+
+/** The items from place `begin` on, then those before it. */
+function rotated<T>(items: readonly T[], begin: number): T[] {
+  const place = items.length === 0 ? 0 : begin % items.length;
+  return [...items.slice(place), ...items.slice(0, place)];
 }
 
 /** @returns how many items were left out because the time was over */

@@ -2,7 +2,7 @@ import type { TargetAccount } from '../aws/target-account.ts';
 import { classify, RetryableError } from '../errors/errors.ts';
 import type { AnyRun } from '../model/run.ts';
 import { endedStatuses } from '../model/run-schemas.ts';
-import { isHourlyLook, isLookMinute } from '../model/watch-times.ts';
+import { isCheckMinute, isHourlyLook, isLookMinute } from '../model/watch-times.ts';
 import { now } from '../platform/clock.ts';
 import { log } from '../platform/logger.ts';
 import { readRun } from '../runs/run-table.ts';
@@ -35,9 +35,14 @@ export class WaitWatch {
     this.#lookMs = lookMs;
   }
 
-  isDue({ runId, keptAt, next, watchMinutes }: WaitingTask): boolean {
-    if (now() - Date.parse(keptAt) < restMs) return false;
-    return Date.parse(next) <= now() || (watchMinutes !== undefined && isLookMinute(runId, watchMinutes, this.#tickAt));
+  isDue(task: WaitingTask): boolean {
+    if (now() - Date.parse(task.keptAt) < restMs) return false;
+    return Date.parse(task.next) <= now() || isCheckMinute(task.runId, this.#tickAt) || this.#looksForNews(task);
+  }
+
+  #looksForNews({ runId, watchMinutes, newsFrom }: WaitingTask): boolean {
+    if (watchMinutes === undefined || !isLookMinute(runId, watchMinutes, this.#tickAt)) return false;
+    return newsFrom === undefined || Date.parse(newsFrom) <= now();
   }
 
   /** Looks after one task. Never throws, because one run must not keep the others waiting. */
@@ -52,13 +57,13 @@ export class WaitWatch {
 
   async #lookAt(task: WaitingTask): Promise<void> {
     if (Date.parse(task.next) <= now()) return wake(task);
-    const hourly = isHourlyLook(task.runId, task.watchMinutes ?? 1, this.#tickAt);
-    if (hourly) {
+    if (isCheckMinute(task.runId, this.#tickAt)) {
       const run = await readWaitingRun(task);
       if (!run) return forgetTask(task);
       if (await closeIfDead(run)) return;
     }
-    if (task.newsFrom !== undefined && Date.parse(task.newsFrom) > now()) return;
+    if (!this.#looksForNews(task)) return;
+    const hourly = isHourlyLook(task.runId, task.watchMinutes ?? 1, this.#tickAt);
     if (await this.#hasChanged(task, hourly)) await wake(task);
   }
 

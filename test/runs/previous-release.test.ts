@@ -1,7 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SFNClient, StopExecutionCommand } from '@aws-sdk/client-sfn';
-import { DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { hubClient } from '../../shared/aws/clients.ts';
 import { RunEvent } from '../../shared/model/run-event.ts';
@@ -10,36 +8,14 @@ import { OffboardingRequest } from '../../shared/model/run-requests.ts';
 import { takeLock } from '../../shared/runs/payer-target-lock.ts';
 import { createRun, readRun } from '../../shared/runs/run-table.ts';
 import type { Execution } from '../sandbox/index.ts';
-import { eventBusArn, hubAccountId, hubRegion, tableName } from '../support/deployed-sandbox.ts';
+import { eventBusArn, hubAccountId, hubRegion } from '../support/deployed-sandbox.ts';
+import { rewriteRecords } from '../support/previous-release.ts';
 import { RunHarness, stepOf } from '../support/run-harness.ts';
 import { exampleRequest } from '../support/scenario.ts';
 
 /** The definition that release 0.3.0 deployed. */
 const definitionOf = (machine: 'provision' | 'offboard') =>
   readFileSync(new URL(`../golden/releases/${machine}-0.3.0.asl`, import.meta.url), 'utf8');
-
-/** The attributes that release 0.3.0 wrote for a run and for a step, with the keys of the table and its indexes. */
-const runFields = [
-  ...['pk', 'sk', 'allKey', 'payerKey', 'clusterKey', 'listKey', 'batchStatusKey', 'atWorkKey', 'pendingKey'],
-  ...['runId', 'kind', 'attempt', 'from', 'status', 'request', 'batchId', 'createdAt', 'startedAt', 'endedAt', 'steps'],
-  ...['error', 'planned', 'cancelRequestedAt', 'outbox', 'announced'],
-];
-const stepFields = [
-  ...['status', 'startedAt', 'endedAt', 'invocations', 'waiting', 'changes', 'warnings', 'output', 'memo', 'error'],
-  ...['preview', 'busyUntil', 'announced'],
-];
-
-type Fields = Record<string, unknown>;
-const pick = (names: readonly string[], fields: Fields): Fields =>
-  Object.fromEntries(Object.entries(fields).filter(([name]) => names.includes(name)));
-
-function asPreviousRelease(item: Fields): Fields {
-  const steps = Object.entries(item.steps as Record<string, Fields>).map(([name, step]) => [
-    name,
-    pick(stepFields, step),
-  ]);
-  return { ...pick(runFields, item), steps: Object.fromEntries(steps) as Fields };
-}
 
 let runHarness: RunHarness;
 beforeEach(async () => {
@@ -50,17 +26,6 @@ afterEach(async () => {
   await runHarness.close();
   vi.restoreAllMocks();
 });
-
-/** Rewrites every run's record as the previous release would have written it. */
-async function rewriteRecords(): Promise<void> {
-  const items = await runHarness.stepHarness.items('run#');
-  expect(items).not.toEqual([]);
-  const client = DynamoDBDocumentClient.from(
-    new DynamoDBClient({ endpoint: runHarness.stepHarness.sandbox.tableEndpoint }),
-  );
-  for (const item of items) await client.send(new PutCommand({ TableName: tableName, Item: asPreviousRelease(item) }));
-  client.destroy();
-}
 
 interface StartedRun {
   runId: string;
@@ -76,7 +41,7 @@ async function execute(runId: string, machine: 'provision' | 'offboard', more: o
   if (!current) throw new Error(`no state machine ${machine}`);
   const run = (await readRun(runId)) ?? expect.unreachable();
   await takeLock(run);
-  await rewriteRecords();
+  await rewriteRecords(runHarness.stepHarness);
   const functionArn = `arn:aws:lambda:${hubRegion}:${hubAccountId}:function:$1`;
   const definition = JSON.parse(definitionOf(machine).replaceAll(/\$\{(\w+)Arn\}/g, functionArn)) as object;
   const input = JSON.stringify({ runId, attempt: 1, ...more });
@@ -111,7 +76,7 @@ describe('an execution of release 0.3.0', () => {
   it('finishes with the current functions after an upgrade half-way', async () => {
     const { stepHarness, api } = runHarness;
     const { runId, execution } = await startOnboarding();
-    await runHarness.later(30, rewriteRecords);
+    await runHarness.later(30, () => rewriteRecords(runHarness.stepHarness));
 
     const run = await api.untilEnded(runId);
     expect(run).toMatchObject({ kind: 'onboarding', status: 'succeeded', error: null });
@@ -128,7 +93,7 @@ describe('an execution of release 0.3.0', () => {
     await runHarness.later(30, () => hubClient(SFNClient).send(new StopExecutionCommand({ executionArn })));
     const failed = await api.untilEnded(runId);
     expect(failed).toMatchObject({ status: 'failed', attempt: 1, error: { code: 'execution-stopped' } });
-    await rewriteRecords();
+    await rewriteRecords(runHarness.stepHarness);
     expect(await api.run(runId)).toEqual(failed);
 
     expect((await api.fetch('POST', `/v1/runs/${runId}/retry`)).status).toBe(202);

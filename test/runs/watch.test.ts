@@ -1,6 +1,6 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SFNClient, StopExecutionCommand } from '@aws-sdk/client-sfn';
-import { DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb';
+import { DeleteCommand, DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import * as z from 'zod';
 import { firstDelivery } from '../../functions/steps/first-delivery.ts';
@@ -53,6 +53,14 @@ async function put(item: Item): Promise<void> {
     new DynamoDBClient({ endpoint: runHarness.stepHarness.sandbox.tableEndpoint }),
   );
   await client.send(new PutCommand({ TableName: tableName, Item: item }));
+  client.destroy();
+}
+
+async function forget(sk: string): Promise<void> {
+  const client = DynamoDBDocumentClient.from(
+    new DynamoDBClient({ endpoint: runHarness.stepHarness.sandbox.tableEndpoint }),
+  );
+  await client.send(new DeleteCommand({ TableName: tableName, Key: { pk: 'waits', sk } }));
   client.destroy();
 }
 
@@ -255,6 +263,33 @@ describe('a run that waits for its first delivery', () => {
     const [execution] = world.states.executions.values();
     expect(execution?.execution.events()).toBeLessThan(600);
   });
+
+  it.runIf(isLongSuite)('succeeds if the delivery comes on the last day of the longest deadline', async () => {
+    const { world } = runHarness.stepHarness;
+    world.cur.firstDeliveryHours.set(payer, 335);
+    const run = await runHarness.api.untilEnded(await start({ wait: { intervalMinutes: 5, deadlineHours: 336 } }));
+    expect([run.status, run.error]).toEqual(['succeeded', null]);
+    expect(minutesOf(run) / 60).toBeGreaterThan(334);
+    const [execution] = world.states.executions.values();
+    expect(execution?.execution.events()).toBeLessThan(1000);
+  });
+
+  it('keeps its token to itself if Step Functions answers with it', async () => {
+    const { api, stepHarness } = runHarness;
+    const runId = await start();
+    const [item] = await runHarness.later(25, waits);
+    const token = item?.token ?? '';
+    stepHarness.world.faults.push({
+      service: 'states',
+      operation: 'SendTaskSuccess',
+      kind: { code: 'ValidationException', message: `Value '${token}' at 'taskToken' failed` },
+      times: 3,
+    });
+    const run = await api.untilEnded(runId);
+    expect(run.status).toBe('succeeded');
+    expect(lines.some((line) => line.includes('waiting step looked after'))).toBe(true);
+    for (const text of [JSON.stringify(run), ...lines]) expect(text.includes(token)).toBe(false);
+  });
 });
 
 describe('a run whose execution dies without an event', () => {
@@ -269,6 +304,53 @@ describe('a run whose execution dies without an event', () => {
     const run = await api.run(runId);
     expect(run).toMatchObject({ status: 'failed', error: { code: 'execution-stopped' } });
     expect(run.error?.message).toContain('the execution ended with the status ABORTED, and no event said so');
+    expect(await stepHarness.items('lock#')).toEqual([]);
+    expect(await waits()).toEqual([]);
+  });
+
+  it('is closed within an hour or so at the longest interval', async () => {
+    const { api, stepHarness } = runHarness;
+    stepHarness.world.cur.firstDeliveryHours.set(payer, 20);
+    const runId = await start({ wait: { intervalMinutes: 240 } });
+    await runHarness.later(20, async () => {
+      // Hardly ever, so that no look for news comes by chance.
+      for (const item of await waits()) await put({ ...item, watchMinutes: 100_000 });
+      await dieInSilence(runId);
+    });
+    await stepHarness.world.clock.sleep(1.5 * hour);
+    expect(await api.run(runId)).toMatchObject({ status: 'failed', error: { code: 'execution-stopped' } });
+    expect(await stepHarness.items('lock#')).toEqual([]);
+    expect(await waits()).toEqual([]);
+  });
+
+  it('is closed within an hour or so if it died before its token was stored', async () => {
+    const { api, stepHarness } = runHarness;
+    stepHarness.world.cur.firstDeliveryHours.set(payer, 20);
+    const runId = await start();
+    await runHarness.later(20, async () => {
+      await dieInSilence(runId);
+      for (const { runId, step } of await waits()) await forget(`${String(runId)}#${String(step)}`);
+    });
+    await stepHarness.world.clock.sleep(1.5 * hour);
+    expect(await api.run(runId)).toMatchObject({ status: 'failed', error: { code: 'execution-stopped' } });
+    expect(await stepHarness.items('lock#')).toEqual([]);
+  });
+
+  it('is closed within an hour or so from a Wait state', async () => {
+    const { api, stepHarness } = runHarness;
+    const runId = await start();
+    const waiting = () => api.run(runId).then((run) => run.waiting.map(({ step }) => step));
+    const dies = async (minutes: number): Promise<string[]> => {
+      const steps = await runHarness.later(minutes, async () => {
+        const steps = await waiting();
+        if (steps.length > 0 && !steps.includes('first-delivery')) await dieInSilence(runId);
+        return steps;
+      });
+      return steps.length > 0 && !steps.includes('first-delivery') ? steps : dies(0.1);
+    };
+    expect(await dies(40)).not.toEqual([]);
+    await stepHarness.world.clock.sleep(1.5 * hour);
+    expect(await api.run(runId)).toMatchObject({ status: 'failed', error: { code: 'execution-stopped' } });
     expect(await stepHarness.items('lock#')).toEqual([]);
     expect(await waits()).toEqual([]);
   });
