@@ -55,7 +55,7 @@ const powers =
   /arn|account|bucket|catalog|code|command|connection|definer|endpoint|grant|host|identi|image|key|kms|layer|permission|polic|principal|proxy|queue|role|script|secret|securit|source|subnet|target|token|topic|ur[il]|vpc|wrapper/i;
 
 /** True if the property of a name that we do not know may have a harmless value. */
-export function isHarmlessName(name: string): boolean {
+function isHarmlessName(name: string): boolean {
   return /^[A-Z][A-Za-z0-9]*$/.test(name) && name !== 'Ref' && !powers.test(name);
 }
 

@@ -1,4 +1,4 @@
-import type { SpecDatabase } from '@aws-cdk/service-spec-types';
+import type { loadAwsServiceSpecSync } from '@aws-cdk/aws-service-spec';
 
 /** A change of AWS's template, as text. */
 export interface TemplateEdit {
@@ -400,7 +400,10 @@ interface SpecType {
 }
 
 /** A harmless property of CloudFormation's specification with a value of its type. @param draw a whole number below n */
-export function drawHarmless(spec: SpecDatabase, draw: (n: number) => number): TemplateEdit {
+export function drawHarmless(
+  spec: ReturnType<typeof loadAwsServiceSpecSync>,
+  draw: (n: number) => number,
+): TemplateEdit {
   const one = <Item>(items: readonly Item[]): Item => {
     const item = items[draw(items.length)];
     if (item === undefined) throw new Error('nothing to draw from');

@@ -2,7 +2,6 @@ import { type CollectionTag, parse, type ScalarTag } from 'yaml';
 import { AwsError } from '../../service.ts';
 import { type Json, references, resolve, type Scope } from './template-functions.ts';
 
-export type { Json } from './template-functions.ts';
 export type Properties = Record<string, Json>;
 
 export interface TemplateResource {
