@@ -196,7 +196,7 @@ describe.each(isLongSuite ? examples : created)('in the example %s', (example) =
  * release 0.3.0 denies the reads of tags, keys and the catalog's encryption; the figure of Lambda is not needed.
  */
 const mayBeDenied = new Set([
-  // Later steps report it; preflight only looks for a key of the bucket.
+  // Later steps report it; preflight only observes for a key of the bucket.
   'preflight s3:GetBucketLocation',
   'eks-auth:AssumeRoleForPodIdentity',
   'glue:GetDataCatalogEncryptionSettings',
