@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { athenaResultsBucketName, curBucketName } from '../../shared/aws/names.ts';
 import type { OnboardingRequestInput } from '../../shared/model/run-requests.ts';
 import type { StepRecord } from '../../shared/model/run-schemas.ts';
@@ -15,6 +15,8 @@ beforeAll(async () => {
   billing = await PayerHarness.open();
   ({ world } = billing);
 });
+afterEach(() => billing.endRuns());
+
 afterAll(async () => {
   await billing.stepHarness.close();
   vi.restoreAllMocks();

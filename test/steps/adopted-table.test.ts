@@ -1,5 +1,5 @@
 import type { Column, TableInput } from '@aws-sdk/client-glue';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { outputs } from '../../shared/model/steps-and-outputs.ts';
 import { knownErrorOf, PayerHarness } from '../support/payer-harness.ts';
 import type { StepOutcome } from '../support/take-step.ts';
@@ -9,6 +9,8 @@ beforeAll(async () => {
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
   billing = await PayerHarness.open();
 });
+afterEach(() => billing.endRuns());
+
 afterAll(async () => {
   await billing.stepHarness.close();
   vi.restoreAllMocks();

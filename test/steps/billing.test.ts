@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { curBucketName } from '../../shared/aws/names.ts';
 import { outputs } from '../../shared/model/steps-and-outputs.ts';
 import type { ReportDefinition } from '../sandbox/index.ts';
@@ -11,6 +11,8 @@ beforeAll(async () => {
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
   billing = await PayerHarness.open();
 });
+afterEach(() => billing.endRuns());
+
 afterAll(async () => {
   await billing.stepHarness.close();
   vi.restoreAllMocks();

@@ -98,6 +98,7 @@ describe('a run', () => {
     billing.world.cur.templateEdits.set(payer, edit);
     const run = await billing.begin(payer);
     const { record } = await billing.takeTo('crawler-stack', run);
+    await billing.endRuns();
     const stacks = [...billing.world.cloudformation.stacks.values()].filter(({ accountId }) => accountId === payer);
     expect(
       billing.world.s3.text(curBucketName(payer, 'us-east-1'), 'kubecost/kubecost_cur/crawler-cfn.yml'),

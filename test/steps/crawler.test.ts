@@ -13,7 +13,8 @@ beforeAll(async () => {
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
   billing = await PayerHarness.open();
 });
-afterEach(() => {
+afterEach(async () => {
+  await billing.endRuns();
   billing.world.faults.splice(0);
   billing.world.cloudformation.plantedFailures.splice(0);
 });

@@ -1,5 +1,5 @@
 import { DeleteCommand } from '@aws-sdk/lib-dynamodb';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   athenaResultsBucketName,
   crawlerStackName,
@@ -39,6 +39,8 @@ beforeAll(async () => {
   vi.spyOn(Math, 'random').mockReturnValue(0);
   billing = await PayerHarness.open();
 });
+afterEach(() => billing.endRuns());
+
 afterAll(async () => {
   await billing.stepHarness.close();
   vi.restoreAllMocks();

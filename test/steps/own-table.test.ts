@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { curBucketName } from '../../shared/aws/names.ts';
 import { managedBy } from '../../shared/model/ownership.ts';
 import type { OnboardingRequestInput } from '../../shared/model/run-requests.ts';
@@ -15,6 +15,8 @@ beforeAll(async () => {
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
   billing = await PayerHarness.open();
 });
+afterEach(() => billing.endRuns());
+
 afterAll(async () => {
   await billing.stepHarness.close();
   vi.restoreAllMocks();

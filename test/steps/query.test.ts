@@ -1,5 +1,5 @@
 import type { WorkGroupConfiguration } from '@aws-sdk/client-athena';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { athenaResultsBucketName, curBucketName, dataPolicyName } from '../../shared/aws/names.ts';
 import { skips } from '../../shared/model/run.ts';
 import type { OnboardingRequestInput } from '../../shared/model/run-requests.ts';
@@ -15,6 +15,8 @@ beforeAll(async () => {
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
   billing = await PayerHarness.open();
 });
+afterEach(() => billing.endRuns());
+
 afterAll(async () => {
   await billing.stepHarness.close();
   vi.restoreAllMocks();

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { outputs } from '../../shared/model/steps-and-outputs.ts';
 import type { ReportDefinition } from '../sandbox/index.ts';
 import { knownErrorOf, PayerHarness } from '../support/payer-harness.ts';
@@ -8,6 +8,8 @@ beforeAll(async () => {
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
   billing = await PayerHarness.open();
 });
+afterEach(() => billing.endRuns());
+
 afterAll(async () => {
   await billing.stepHarness.close();
   vi.restoreAllMocks();

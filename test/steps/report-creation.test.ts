@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { athenaResultsBucketName, curBucketName } from '../../shared/aws/names.ts';
 import { logLines } from '../support/log-lines.ts';
 import { knownErrorOf, PayerHarness } from '../support/payer-harness.ts';
@@ -9,6 +9,8 @@ beforeAll(async () => {
   logged = logLines();
   billing = await PayerHarness.open();
 });
+afterEach(() => billing.endRuns());
+
 afterAll(async () => {
   await billing.stepHarness.close();
   vi.restoreAllMocks();

@@ -34,6 +34,10 @@ export class PayerHarness {
     return this.stepHarness.begin('new-irsa', { payerAccountId, wait: { intervalMinutes: 240 }, ...changes });
   }
 
+  endRuns(): Promise<void> {
+    return this.stepHarness.endRuns();
+  }
+
   /** Takes the steps of the billing and query branches before `step`. */
   async takeUntil(step: StepName, run: OneRun): Promise<void> {
     for (const name of branches.slice(

@@ -6,7 +6,9 @@ import { OnboardingRequest, type OnboardingRequestInput } from '../../shared/mod
 import type { StepRecord } from '../../shared/model/run-schemas.ts';
 import { onboardingStepNames, type StepName } from '../../shared/model/step-names.ts';
 import { createRun } from '../../shared/runs/run-table.ts';
+import { updateRun } from '../../shared/runs/run-table-update.ts';
 import type { StepAnswer } from '../../shared/step-runner/handler.ts';
+import { equals } from '../../shared/table/expressions.ts';
 import type { CallRecord, World } from '../sandbox/index.ts';
 import { type DeployedSandbox, startDeployedSandbox, tableName } from './deployed-sandbox.ts';
 import { exampleRequest, type examples, seedScenario } from './scenario.ts';
@@ -21,6 +23,7 @@ const startMs = Date.parse('2026-11-23T08:00:00Z');
 export class StepHarness {
   readonly sandbox: DeployedSandbox;
   readonly world: World;
+  #running: string[] = [];
 
   private constructor(sandbox: DeployedSandbox) {
     this.sandbox = sandbox;
@@ -50,7 +53,14 @@ export class StepHarness {
     const createdAt = new Date(this.world.clock.now()).toISOString();
     const runId = newRunId(this.world.clock.now());
     await createRun({ runId, kind: 'onboarding', attempt: 1, status: 'running', createdAt, request });
+    this.#running.push(runId);
     return new OneRun(this, runId, request);
+  }
+
+  /** Ends the runs that nobody takes steps of any more: the watcher reads every running one again and again. */
+  async endRuns(): Promise<void> {
+    for (const runId of this.#running.splice(0))
+      await updateRun({ runId }, [{ at: 'status', to: 'cancelled' }], equals('status', 'running'));
   }
 
   /** The items whose partition key starts with `prefix`. */
