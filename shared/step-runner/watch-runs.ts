@@ -4,7 +4,7 @@ import { log } from '../platform/logger.ts';
 import { listRunningIds, readRun } from '../runs/run-table.ts';
 import { closeIfDead, isSilent } from '../runs/silent-run.ts';
 import { listWaitingTasks, type WaitingTask } from '../runs/waiting-task.ts';
-import { WaitWatch, type WatchedSteps } from './watch-waits.ts';
+import { WaitWatch, type Watches } from './watch-waits.ts';
 
 export interface WatchLimits {
   /** Looks at the same time. */
@@ -22,10 +22,10 @@ const readsPerSearch = 100;
 const minute = 60_000;
 
 /** Looks after every step that waits for a callback, and now and then after the runs that show no sign of life. */
-export async function watchRuns(steps: WatchedSteps, tickAt: number, limits: WatchLimits): Promise<void> {
+export async function watchRuns(watches: Watches, tickAt: number, limits: WatchLimits): Promise<void> {
   const tick = Math.floor(tickAt / minute);
   const tasks = await listWaitingTasks();
-  const watch = new WaitWatch(steps, tickAt, limits.lookMs);
+  const watch = new WaitWatch(watches, tickAt, limits.lookMs);
   const due = tasks.filter((task) => watch.isDue(task));
   const left = await inParallel(rotated(due, tick * prime), limits, (task) => watch.look(task));
   if (left > 0) log('not yet: waiting steps looked after', { step: 'watch', left });

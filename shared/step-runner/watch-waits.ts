@@ -2,6 +2,7 @@ import type { TargetAccount } from '../aws/target-account.ts';
 import { classify, RetryableError } from '../errors/errors.ts';
 import type { AnyRun } from '../model/run.ts';
 import { endedStatuses } from '../model/run-schemas.ts';
+import type { RunKind } from '../model/step-names.ts';
 import { isCheckMinute, isHourlyLook, isLookMinute } from '../model/watch-times.ts';
 import { now } from '../platform/clock.ts';
 import { log } from '../platform/logger.ts';
@@ -9,18 +10,18 @@ import { readRun } from '../runs/run-table.ts';
 import { closeIfDead } from '../runs/silent-run.ts';
 import { callBack } from '../runs/step-functions-execution.ts';
 import { forgetTask, readToken, type WaitingTask } from '../runs/waiting-task.ts';
-import type { Step } from '../step/contract.ts';
+import type { Watch } from '../step/contract.ts';
 import { payerAccount } from '../targets/provisioner-accounts.ts';
 
-/** The steps that have a watch, by name. */
-export type WatchedSteps = Partial<Record<string, Step>>;
+/** The watches of the steps that have one, by the name of the step. */
+export type Watches = Partial<Record<string, Watch<RunKind>>>;
 
 /** A function has stored the token and must have answered, so that Step Functions accepts the token whenever it does so. */
 const restMs = 90_000;
 
 /** One tick of the watcher: which tasks are due, and what the looks at one payer share. */
 export class WaitWatch {
-  readonly #steps: WatchedSteps;
+  readonly #watches: Watches;
   readonly #tickAt: number;
   readonly #lookMs: number;
   readonly #payers = new Map<string, { account: TargetAccount; facts: Map<string, Promise<unknown>> }>();
@@ -29,8 +30,8 @@ export class WaitWatch {
    * @param tickAt time of the schedule, milliseconds since the epoch
    * @param lookMs time limit of one look, so that one payer that does not answer holds up no other
    */
-  constructor(steps: WatchedSteps, tickAt: number, lookMs: number) {
-    this.#steps = steps;
+  constructor(watches: Watches, tickAt: number, lookMs: number) {
+    this.#watches = watches;
     this.#tickAt = tickAt;
     this.#lookMs = lookMs;
   }
@@ -69,7 +70,7 @@ export class WaitWatch {
 
   /** A look that fails for a reason that the step would report is news, and so is a subject that cannot be read. */
   async #hasChanged(task: WaitingTask, hourly: boolean): Promise<boolean> {
-    const watch = this.#steps[task.step]?.watch;
+    const watch = this.#watches[task.step];
     if (!watch) return false;
     const subject = watch.subject.safeParse(task.subject);
     if (!subject.success) return true;

@@ -3,7 +3,6 @@ import { SFNClient, StopExecutionCommand } from '@aws-sdk/client-sfn';
 import { DeleteCommand, DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import * as z from 'zod';
-import { firstDelivery } from '../../functions/steps/first-delivery.ts';
 import { hubClient } from '../../shared/aws/clients.ts';
 import type { Watch } from '../../shared/step/contract.ts';
 import { watchRuns } from '../../shared/step-runner/watch-runs.ts';
@@ -236,7 +235,7 @@ describe('a run that waits for its first delivery', () => {
       const at = stepHarness.world.clock.now();
       for (const item of items) await put({ ...item, watchMinutes: 1, newsFrom: item.at });
       const limits = { concurrency: 1, lookMs: 200, untilMs: at + 40_000 };
-      await watchRuns({ 'first-delivery': { ...firstDelivery, watch } }, at, limits);
+      await watchRuns({ 'first-delivery': watch }, at, limits);
       return items.map(({ runId, token }) => [runId, tokenAnswer(token)]);
     });
     expect(Object.fromEntries(answers)).toEqual({ [hanging]: 'accepted', [other]: 'closed' });

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import * as z from 'zod';
 import { steps } from '../../../functions/steps/index.ts';
-import { watchedSteps } from '../../../functions/watch.ts';
+import { watches } from '../../../functions/watch.ts';
 import { isHourlyLook, isLookMinute, nextLook } from '../../../shared/model/watch-times.ts';
 import { keepToken } from '../../../shared/runs/waiting-task.ts';
 import { defineStep, type Watch } from '../../../shared/step/contract.ts';
@@ -79,7 +79,7 @@ function counting(hasChanged: Watch['hasChanged']) {
       return hasChanged(cx, subject, facts);
     },
   };
-  return { asked, steps: { 'payer-policy': { ...new SampleStep().step, watch } } };
+  return { asked, steps: { 'payer-policy': watch } };
 }
 
 describe('the watcher', () => {
@@ -176,7 +176,7 @@ describe('the watcher', () => {
 
   it('knows every step that has a watch', () => {
     const watched = Object.values(steps).filter(({ watch }) => watch !== undefined);
-    expect(Object.keys(watchedSteps)).toEqual(watched.map(({ name }) => name));
+    expect(watches).toEqual(Object.fromEntries(watched.map(({ name, watch }) => [name, watch])));
     expect(watched.every(({ watchedWaits }) => watchedWaits !== undefined)).toBe(true);
     expect(defineStep(new SampleStep().step).watch).toBeUndefined();
   });
