@@ -5,7 +5,6 @@ import {
   DeleteTableCommand,
   GetDatabaseCommand,
   GetTableCommand,
-  GetTablesCommand,
   GetTagsCommand,
   type GlueClient,
   type TableInput,
@@ -17,7 +16,7 @@ import type { Owner, Ownership } from '../model/ownership.ts';
 import type { Permission, StepChange } from '../step/contract.ts';
 import { ownDatabase, ownDatabasePrefix, ownTableName } from './own-table.ts';
 import type { Column } from './report-kind.ts';
-import { glueArn } from './report-table.ts';
+import { glueArn, tablesIn } from './report-table.ts';
 
 const ours = [
   `${glueArn}:catalog`,
@@ -112,17 +111,20 @@ export async function applyOwnTable(
   owner: Owner,
 ): Promise<'changed' | 'not-changed'> {
   const DatabaseName = ownDatabase(reportName);
-  const [create, table] =
-    change.action === 'create-database' ? [true, undefined] : [change.action === 'create-table', change.table];
   const Description = `Athena table of the Cost and Usage Report ${reportName}`;
-  const TableInput = table && toTableInput(reportName, table);
   try {
-    if (!TableInput)
-      await glue.send(
-        new CreateDatabaseCommand({ DatabaseInput: { Name: DatabaseName, Description }, Tags: ownerTags(owner) }),
-      );
-    else if (create) await glue.send(new CreateTableCommand({ DatabaseName, TableInput }));
-    else await glue.send(new UpdateTableCommand({ DatabaseName, TableInput }));
+    switch (change.action) {
+      case 'create-database': {
+        const DatabaseInput = { Name: DatabaseName, Description };
+        await glue.send(new CreateDatabaseCommand({ DatabaseInput, Tags: ownerTags(owner) }));
+        break;
+      }
+      case 'create-table':
+        await glue.send(new CreateTableCommand({ DatabaseName, TableInput: toTableInput(reportName, change.table) }));
+        break;
+      case 'update-table':
+        await glue.send(new UpdateTableCommand({ DatabaseName, TableInput: toTableInput(reportName, change.table) }));
+    }
     return 'changed';
   } catch (error) {
     if (isAwsError(error, 'AlreadyExistsException')) return 'not-changed';
@@ -151,16 +153,8 @@ function toTableInput(reportName: string, { columns, location, parameters, parti
 
 /** Names of the other tables and views in our database. */
 export async function otherTables(glue: GlueClient, reportName: string): Promise<string[]> {
-  const names: string[] = [];
-  let token: string | undefined;
-  do {
-    const page = await absentIf(['EntityNotFoundException'], () =>
-      glue.send(new GetTablesCommand({ DatabaseName: ownDatabase(reportName), NextToken: token })),
-    );
-    names.push(...(page?.TableList ?? []).map(({ Name = '' }) => Name));
-    token = page?.NextToken;
-  } while (token);
-  return names.filter((name) => name !== ownTableName(reportName));
+  const tables = await tablesIn(glue, ownDatabase(reportName));
+  return tables.map(({ Name = '' }) => Name).filter((name) => name !== ownTableName(reportName));
 }
 
 export async function deleteOwnTable(glue: GlueClient, reportName: string): Promise<void> {

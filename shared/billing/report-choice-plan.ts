@@ -1,11 +1,11 @@
 import { defaultReportName } from '../aws/names.ts';
 import type { OnboardingRequest } from '../model/run-requests.ts';
-import { type Outputs } from '../model/steps-and-outputs.ts';
-import { type Target } from '../model/target.ts';
-import { type Plan } from '../step/contract.ts';
+import type { Outputs } from '../model/steps-and-outputs.ts';
+import type { Target } from '../model/target.ts';
+import type { Plan } from '../step/contract.ts';
 import type { Problem } from '../step/problem-list.ts';
 import type { BucketName } from './bucket-name.ts';
-import { type CrawlerMode } from './crawler-way.ts';
+import type { CrawlerMode } from './crawler-way.ts';
 import {
   differenceOf,
   fits,
@@ -24,7 +24,7 @@ import {
   unreadableDetail,
   unreadableReports,
 } from './report-assessment.ts';
-import { type Report } from './report-definition.ts';
+import type { Report } from './report-definition.ts';
 import { deliveredAt, type Evidence } from './report-evidence.ts';
 import { reportKindOf } from './report-kinds.ts';
 

@@ -102,7 +102,8 @@ function withoutSlash(location = ''): string {
   return location.replace(/\/+$/, '');
 }
 
-async function tablesIn(glue: GlueClient, database: string): Promise<Table[]> {
+/** Every table and view of a database; none if it does not exist. */
+export async function tablesIn(glue: GlueClient, database: string): Promise<Table[]> {
   const tables: Table[] = [];
   if (!isGlueName(database)) return tables;
   let token: string | undefined;
