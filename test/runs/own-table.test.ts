@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { curBucketName } from '../../shared/aws/names.ts';
 import { deployProvisioner } from '../support/provisioners.ts';
 import { RunHarness, stepOf } from '../support/run-harness.ts';
 
@@ -16,7 +15,6 @@ afterAll(async () => {
 
 const region = 'us-east-1';
 const day = 86_400_000;
-const hour = 3_600_000;
 
 function newPayer(parameters: Record<string, string> = {}): string {
   const payer = String(333400000000 + ++accounts);
@@ -88,15 +86,11 @@ describe('a payer with a table of our own', () => {
   it('fails with the column if a manifest has the wrong type', async () => {
     const { world } = runs.stepHarness;
     const payer = newPayer();
-    const bucket = curBucketName(payer, region);
-    const rewrite = () => {
-      const key = world.s3.keys(bucket).find((name) => name.endsWith('Manifest.json'));
-      if (key === undefined) return void world.clock.after(1_000, rewrite);
-      const text = world.s3.text(bucket, key) ?? '';
-      const wrong = text.replace('"UnblendedCost","type":"BigDecimal"', '"UnblendedCost","type":"DateTime"');
-      world.s3.put(bucket, key, wrong);
-    };
-    world.clock.after(0.25 * hour, rewrite);
+    const wrong = (text: string) =>
+      text.replace('"UnblendedCost","type":"BigDecimal"', '"UnblendedCost","type":"DateTime"');
+    world.cur.deliveryEdits.set(payer, (files) =>
+      files.map(({ key, content }) => ({ key, content: key.endsWith('Manifest.json') ? wrong(content) : content })),
+    );
     const run = await onboard(payer);
     expect(run.error).toMatchObject({ code: 'query-failed', step: 'smoke-query' });
     expect(run.error?.message).toMatch(/line_item_unblended_cost|TYPE_MISMATCH/);

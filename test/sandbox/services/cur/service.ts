@@ -2,7 +2,7 @@ import { AwsError, type CallContext, type Operation, operation, type Service } f
 import type { World } from '../../world.ts';
 import { latestRuntime } from './crawler-template.ts';
 import { checkCreation, verifyBucket } from './creation.ts';
-import { deliver, deliverAtOnce, type DeliveryLayout } from './delivery.ts';
+import { deliver, deliverAtOnce, type DeliveryLayout, type File } from './delivery.ts';
 import type { Bill } from './report-data.ts';
 import { checkedDefinition } from './validation.ts';
 
@@ -74,6 +74,8 @@ export class CurState {
   reportLimit = 10;
   /** What AWS changed in the template of an account's reports. */
   readonly templateEdits = new Map<string, (template: string) => string>();
+  /** Per account, what AWS delivers instead of the usual objects. */
+  readonly deliveryEdits = new Map<string, (files: File[]) => File[]>();
   /** Per account, what its deliveries have elsewhere than usual. */
   readonly layouts = new Map<string, Partial<DeliveryLayout>>();
   readonly bills = new Map<string, Bill>();
